@@ -1,0 +1,77 @@
+# The front door. CMake does the work (see CMakePresets.json); this says in one word what people want of it.
+# As root, or with sudo, packages that are missing are installed on Debian and its like; elsewhere they are named.
+
+JOBS ?= $(shell nproc)
+FUZZ_SECONDS ?= 60
+PREFIX ?= /usr/local
+# In continuous integration no warning passes.
+WERROR := $(if $(CI),ON,OFF)
+
+PROGRAM := build/release/bin/hermitage
+CONFIGURE = cmake --preset $(1) -DHERMITAGE_WARNINGS_AS_ERRORS=$(WERROR) --log-level=WARNING
+BUILD = cmake --build --preset $(1) -j $(JOBS)
+
+.NOTPARALLEL:
+.PHONY: help demo build test bench conformance fuzz lint format install clean
+help:
+	@echo 'make demo         install what is missing, build, and show the main job on a real kernel'
+	@echo 'make test         install what is missing, build, and pass all tests (optimized, and with sanitizers)'
+	@echo 'make build        build the program: $(PROGRAM)'
+	@echo 'make bench        measure beside hermit-entry and memcpy (needs cargo 1.85)'
+	@echo 'make conformance  compare with hermit-entry, kernel by kernel (needs cargo 1.85)'
+	@echo 'make fuzz         run every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS) (needs clang-19)'
+	@echo 'make lint         check formatting and run clang-tidy (needs clang-19)'
+	@echo 'make format       format the sources'
+	@echo 'make install      install to PREFIX=$(PREFIX)'
+
+demo: build
+	@testing/demo $(PROGRAM) build/release/bin/write_kernels
+
+build:
+	@cmake/packages build
+	$(call CONFIGURE,release) -DHERMITAGE_BUILD_TESTS=OFF
+	$(call BUILD,release)
+
+test:
+	@cmake/packages build test
+	$(call CONFIGURE,release) -DHERMITAGE_BUILD_TESTS=ON
+	$(call BUILD,release)
+	$(call CONFIGURE,debug)
+	$(call BUILD,debug)
+	ctest --preset debug -j $(JOBS) --quiet -O build/debug/test.log || { cat build/debug/test.log; exit 1; }
+	@tail -n 8 build/debug/test.log
+	ctest --preset release -j $(JOBS)
+
+bench:
+	@cmake/packages build bench
+	$(call CONFIGURE,bench)
+	$(call BUILD,bench)
+	build/bench/bin/entry_bench --benchmark_out=build/bench/entry.json --benchmark_out_format=json
+
+conformance:
+	@cmake/packages build bench
+	testing/get-images
+	$(call CONFIGURE,bench)
+	$(call BUILD,bench) --target conformance
+	build/bench/bin/conformance
+
+fuzz:
+	@cmake/packages build fuzz
+	$(call CONFIGURE,fuzz)
+	$(call BUILD,fuzz)
+	testing/fuzz build/fuzz $(FUZZ_SECONDS)
+
+lint:
+	@cmake/packages build test fuzz lint
+	$(call CONFIGURE,debug)
+	testing/lint build/debug
+
+format:
+	@cmake/packages lint
+	git ls-files '*.cpp' '*.hpp' '*.c' '*.h' | xargs clang-format-19 -i
+
+install: build
+	cmake --install build/release --prefix "$(PREFIX)"
+
+clean:
+	rm -rf build

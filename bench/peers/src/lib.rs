@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The crate `hermit-entry` behind a C interface.
+//!
+//! `hermit_entry_peer.h` is the documentation of this interface.
+
+use std::ffi::c_void;
+use std::hint::black_box;
+use std::mem::MaybeUninit;
+use std::panic::{self, AssertUnwindSafe};
+use std::slice;
+use std::sync::Once;
+
+use hermit_entry::elf::{KernelObject, LoadedKernel, ParseKernelError};
+
+/// How a call ended.
+#[repr(C)]
+pub enum Status {
+    /// `hermit-entry` took the image.
+    Ok = 0,
+    /// `hermit-entry` returned an error from parsing.
+    Refused = 1,
+    /// `hermit-entry` panicked.
+    Panicked = 2,
+}
+
+/// What `hermit-entry` says about an image before it is loaded.
+#[repr(C)]
+pub struct Kernel {
+    has_hermit_version: bool,
+    hermit_version: [u32; 3],
+    has_uhyve_interface_version: bool,
+    uhyve_interface_version: u32,
+    mem_size: u64,
+    has_start_addr: bool,
+    start_addr: u64,
+}
+
+impl From<KernelObject<'_>> for Kernel {
+    fn from(object: KernelObject<'_>) -> Self {
+        let hermit_version = object.hermit_version();
+        let uhyve_interface_version = object.uhyve_interface_version();
+        let start_addr = object.start_addr();
+        Self {
+            has_hermit_version: hermit_version.is_some(),
+            hermit_version: hermit_version
+                .map(|version| [version.major, version.minor, version.patch])
+                .unwrap_or_default(),
+            has_uhyve_interface_version: uhyve_interface_version.is_some(),
+            uhyve_interface_version: uhyve_interface_version
+                .map(|version| version.0)
+                .unwrap_or_default(),
+            mem_size: object.mem_size() as u64,
+            has_start_addr: start_addr.is_some(),
+            start_addr: start_addr.unwrap_or_default(),
+        }
+    }
+}
+
+/// Where everything is in a loaded image.
+#[repr(C)]
+pub struct Loaded {
+    image_start: u64,
+    image_end: u64,
+    entry_point: u64,
+    has_tls: bool,
+    tls_start: u64,
+    tls_filesz: u64,
+    tls_memsz: u64,
+    tls_align: u64,
+}
+
+impl From<LoadedKernel> for Loaded {
+    fn from(kernel: LoadedKernel) -> Self {
+        let image = kernel.load_info.kernel_image_addr_range;
+        let tls = kernel.load_info.tls_info;
+        Self {
+            image_start: image.start,
+            image_end: image.end,
+            entry_point: kernel.entry_point,
+            has_tls: tls.is_some(),
+            tls_start: tls.map_or(0, |tls| tls.start),
+            tls_filesz: tls.map_or(0, |tls| tls.filesz),
+            tls_memsz: tls.map_or(0, |tls| tls.memsz),
+            tls_align: tls.map_or(0, |tls| tls.align),
+        }
+    }
+}
+
+/// Parses an image and asks for everything known before loading.
+///
+/// # Safety
+///
+/// `elf` must be null or valid for reading `size` bytes, `kernel` must be valid for writing.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hermit_entry_peer_parse(
+    elf: *const c_void,
+    size: usize,
+    kernel: *mut Kernel,
+) -> Status {
+    // SAFETY: The caller vouches for `elf` and `size`.
+    let elf = unsafe { bytes(elf, size) };
+    catch_panic(|| {
+        let parsed = Kernel::from(KernelObject::parse(elf)?);
+        // SAFETY: The caller vouches for `kernel`.
+        unsafe { kernel.write(parsed) };
+        Ok(())
+    })
+}
+
+/// Parses an image and drops the result.
+///
+/// # Safety
+///
+/// `elf` must be null or valid for reading `size` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hermit_entry_peer_parse_only(elf: *const c_void, size: usize) -> Status {
+    // SAFETY: The caller vouches for `elf` and `size`.
+    let elf = unsafe { bytes(elf, size) };
+    catch_panic(|| black_box(KernelObject::parse(elf)).map(drop))
+}
+
+/// Parses an image and loads it.
+///
+/// # Safety
+///
+/// `elf` must be null or valid for reading `size` bytes, `memory` must be null or valid for reading
+/// and writing `memory_size` initialized bytes, both must not overlap. `loaded` must be valid for
+/// writing.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hermit_entry_peer_load(
+    elf: *const c_void,
+    size: usize,
+    start_addr: u64,
+    memory: *mut c_void,
+    memory_size: usize,
+    loaded: *mut Loaded,
+) -> Status {
+    // SAFETY: The caller vouches for `elf` and `size`.
+    let elf = unsafe { bytes(elf, size) };
+    // SAFETY: The caller vouches for `memory` and `memory_size`.
+    let memory = unsafe { bytes_mut(memory, memory_size) };
+    catch_panic(|| {
+        let object = KernelObject::parse(elf)?;
+        let kernel = Loaded::from(object.load_kernel(memory, start_addr));
+        // SAFETY: The caller vouches for `loaded`.
+        unsafe { loaded.write(kernel) };
+        Ok(())
+    })
+}
+
+/// Runs `call` and keeps its panics from reaching the C caller and the terminal.
+fn catch_panic(call: impl FnOnce() -> Result<(), ParseKernelError>) -> Status {
+    static SILENCE: Once = Once::new();
+    SILENCE.call_once(|| panic::set_hook(Box::new(|_| ())));
+
+    // Only memory to load into can be left halfway written, and the header says so.
+    match panic::catch_unwind(AssertUnwindSafe(call)) {
+        Ok(Ok(())) => Status::Ok,
+        Ok(Err(_)) => Status::Refused,
+        Err(_) => Status::Panicked,
+    }
+}
+
+/// Makes a slice of what a C caller passes, where null is an empty slice.
+///
+/// # Safety
+///
+/// `start` must be null or valid for reading `size` bytes.
+unsafe fn bytes<'a>(start: *const c_void, size: usize) -> &'a [u8] {
+    if start.is_null() {
+        return &[];
+    }
+    // SAFETY: The caller vouches for `start` and `size`.
+    unsafe { slice::from_raw_parts(start.cast(), size) }
+}
+
+/// Makes a mutable slice of what a C caller passes, where null is an empty slice.
+///
+/// # Safety
+///
+/// `start` must be null or valid for writing `size` bytes.
+unsafe fn bytes_mut<'a>(start: *mut c_void, size: usize) -> &'a mut [MaybeUninit<u8>] {
+    if start.is_null() {
+        return &mut [];
+    }
+    // SAFETY: The caller vouches for `start` and `size`.
+    unsafe { slice::from_raw_parts_mut(start.cast(), size) }
+}

@@ -1,0 +1,30 @@
+# What `cmake --install` leaves behind: program, libraries, headers, CMake package, pkg-config file, manuals.
+include(CMakePackageConfigHelpers)
+
+install(TARGETS hermitage_entry hermitage_capi EXPORT hermitageTargets)
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/hermitage/entry ${PROJECT_SOURCE_DIR}/hermitage/capi
+        DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/hermitage
+        FILES_MATCHING PATTERN "*.hpp" PATTERN "*.h" PATTERN "*_test*" EXCLUDE)
+
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/hermitage)
+install(EXPORT hermitageTargets NAMESPACE hermitage:: DESTINATION ${package_dir} FILE hermitageConfig.cmake)
+write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/hermitageConfigVersion.cmake
+                                 COMPATIBILITY SameMinorVersion)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/hermitageConfigVersion.cmake DESTINATION ${package_dir})
+
+# Relative, so that it holds wherever `cmake --install --prefix` or DESTDIR put it.
+file(RELATIVE_PATH prefix_from_pkgconfig /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+configure_file(${CMAKE_CURRENT_LIST_DIR}/hermitage.pc.in ${CMAKE_CURRENT_BINARY_DIR}/hermitage.pc @ONLY)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/hermitage.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+install(FILES LICENSE-APACHE LICENSE-MIT README.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+
+if(HERMITAGE_BUILD_TOOLS)
+  install(TARGETS hermitage_cli)
+  file(GLOB manuals ${PROJECT_SOURCE_DIR}/docs/man/*.1)
+  install(FILES ${manuals} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+  install(FILES ${PROJECT_SOURCE_DIR}/hermitage/cli/completion.bash
+          DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME hermitage)
+  install(FILES ${PROJECT_SOURCE_DIR}/hermitage/cli/completion.zsh
+          DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions RENAME _hermitage)
+endif()

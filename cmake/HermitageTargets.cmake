@@ -1,0 +1,59 @@
+# How targets of the house are made, so that all of them are made alike.
+
+set(HERMITAGE_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion)
+if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
+  # libstdc++ 12 implements std::stable_sort with something that it deprecates itself.
+  list(APPEND HERMITAGE_WARNINGS -Wno-deprecated-declarations)
+endif()
+if(HERMITAGE_WARNINGS_AS_ERRORS)
+  list(APPEND HERMITAGE_WARNINGS -Werror)
+endif()
+
+function(hermitage_compile_options target)
+  target_compile_options(${target} PRIVATE ${HERMITAGE_WARNINGS})
+  if(HERMITAGE_SANITIZERS)
+    target_compile_options(${target} PRIVATE -fsanitize=${HERMITAGE_SANITIZERS} -fno-sanitize-recover=all
+                                             -fno-omit-frame-pointer)
+    target_link_options(${target} PUBLIC -fsanitize=${HERMITAGE_SANITIZERS})
+  endif()
+endfunction()
+
+# hermitage_library(NAME SOURCES … [LINK …] [PRIVATE_LINK …]): the room hermitage/NAME as hermitage::NAME.
+function(hermitage_library name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINK;PRIVATE_LINK")
+  add_library(hermitage_${name} STATIC ${arg_SOURCES})
+  add_library(hermitage::${name} ALIAS hermitage_${name})
+  set_target_properties(hermitage_${name} PROPERTIES EXPORT_NAME ${name})
+  target_include_directories(hermitage_${name} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>
+                                                      $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+  target_compile_features(hermitage_${name} PUBLIC cxx_std_23)
+  target_link_libraries(hermitage_${name} PUBLIC ${arg_LINK} PRIVATE ${arg_PRIVATE_LINK})
+  hermitage_compile_options(hermitage_${name})
+endfunction()
+
+# hermitage_test(NAME SOURCES … LINK …): a GoogleTest program whose cases are tests of their own.
+function(hermitage_test name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINK")
+  if(NOT HERMITAGE_BUILD_TESTS)
+    return()
+  endif()
+  find_package(GTest REQUIRED)
+  include(GoogleTest)
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE ${arg_LINK} hermitage::testing GTest::gtest_main)
+  hermitage_compile_options(${name})
+  gtest_discover_tests(${name} NO_PRETTY_VALUES PROPERTIES TIMEOUT 600 DISCOVERY_TIMEOUT 60)
+endfunction()
+
+# hermitage_fuzzer(STEM LINK …): STEM_fuzzer.cpp of this room as a libFuzzer program.
+function(hermitage_fuzzer stem)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "LINK")
+  if(NOT HERMITAGE_BUILD_FUZZERS)
+    return()
+  endif()
+  add_executable(${stem}_fuzzer ${stem}_fuzzer.cpp)
+  target_link_libraries(${stem}_fuzzer PRIVATE ${arg_LINK})
+  target_link_options(${stem}_fuzzer PRIVATE -fsanitize=fuzzer)
+  hermitage_compile_options(${stem}_fuzzer)
+  set_target_properties(${stem}_fuzzer PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzzers)
+endfunction()

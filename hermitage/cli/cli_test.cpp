@@ -1,0 +1,1098 @@
+// Runs the program as its users do.
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <spawn.h>
+#include <stdlib.h>  // NOLINT(modernize-deprecated-headers): posix_openpt
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <nlohmann/json.hpp>
+
+#include "hermitage/entry/kernel_object.hpp"
+#include "testing/images.hpp"
+#include "testing/kernels.hpp"
+
+namespace hermitage::cli {
+namespace {
+
+using entry::Arch;
+using entry::Endian;
+using entry::ProblemCode;
+using Json = nlohmann::ordered_json;
+using testing::minimal_kernel;
+
+using Arguments = std::vector<std::string>;
+using Bytes = std::vector<std::byte>;
+
+constexpr int kGood = 0;
+constexpr int kSomeNot = 1;
+constexpr int kUsage = 2;
+
+struct Outcome {
+  int status = 0;  // of the exit; 128 and more for a signal, as in a shell
+  std::string out;
+  std::string err;
+};
+
+// Where the program's standard streams lead; by default, from nothing, and into files that are read back.
+struct Streams {
+  std::string in = "/dev/null";
+  std::optional<std::string> out = std::nullopt;
+  std::optional<std::string> err = std::nullopt;
+  bool closed_out = false;
+  bool closed_err = false;
+};
+
+auto check(int error, const char* what) -> void {
+  if (error != 0) throw std::system_error{error, std::generic_category(), what};
+}
+
+class FileActions {
+ public:
+  FileActions() { check(::posix_spawn_file_actions_init(&actions_), "file actions"); }
+  FileActions(const FileActions&) = delete;
+  auto operator=(const FileActions&) -> FileActions& = delete;
+  ~FileActions() { ::posix_spawn_file_actions_destroy(&actions_); }
+
+  void open(int descriptor, const std::string& path, int flags) {
+    check(::posix_spawn_file_actions_addopen(&actions_, descriptor, path.c_str(), flags, 0600), "addopen");
+  }
+  void duplicate(int from, int descriptor) {
+    check(::posix_spawn_file_actions_adddup2(&actions_, from, descriptor), "adddup2");
+  }
+  void close(int descriptor) { check(::posix_spawn_file_actions_addclose(&actions_, descriptor), "addclose"); }
+
+  [[nodiscard]] auto get() const -> const posix_spawn_file_actions_t* { return &actions_; }
+
+ private:
+  posix_spawn_file_actions_t actions_{};
+};
+
+// The environment of this process, with TERM and NO_COLOR only if they are in `extra`.
+auto environment_with(const Arguments& extra) -> Arguments {
+  Arguments variables = extra;
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    const std::string_view text{*variable};
+    if (!text.starts_with("TERM=") && !text.starts_with("NO_COLOR=")) variables.emplace_back(text);
+  }
+  return variables;
+}
+
+auto pointers_to(Arguments& texts) -> std::vector<char*> {
+  std::vector<char*> pointers;
+  for (auto& text : texts) pointers.push_back(text.data());
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+auto spawn(Arguments arguments, const FileActions& actions, const Arguments& environment) -> pid_t {
+  arguments.insert(arguments.begin(), HERMITAGE_PROGRAM);
+  auto variables = environment_with(environment);
+  const auto argv = pointers_to(arguments);
+  const auto envp = pointers_to(variables);
+  pid_t child = 0;
+  check(::posix_spawn(&child, HERMITAGE_PROGRAM, actions.get(), nullptr, argv.data(), envp.data()), HERMITAGE_PROGRAM);
+  return child;
+}
+
+auto wait_for(pid_t child) -> int {
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0) {
+    if (errno != EINTR) check(errno, "waitpid");
+  }
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+auto read_text(const std::filesystem::path& path) -> std::string {
+  const auto bytes = testing::read_bytes(path);
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+auto lines_of(std::string_view text) -> std::vector<std::string> {
+  std::vector<std::string> lines;
+  while (!text.empty()) {
+    const auto end = std::min(text.find('\n'), text.size());
+    lines.emplace_back(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return lines;
+}
+
+// A directory of its own for each test.
+class CliTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    auto name = (std::filesystem::temp_directory_path() / "hermitage-cli-test-XXXXXX").string();
+    if (::mkdtemp(name.data()) == nullptr) check(errno, "mkdtemp");
+    directory_ = name;
+  }
+
+  void TearDown() override {
+    std::error_code ignored;
+    std::filesystem::remove_all(directory_, ignored);
+  }
+
+  [[nodiscard]] auto path(std::string_view name) const -> std::string { return (directory_ / name).string(); }
+
+  // Writes a file, and gives back its path.
+  [[nodiscard]] auto file(std::string_view name, std::span<const std::byte> bytes) const -> std::string {
+    std::ofstream stream{directory_ / name, std::ios::binary};
+    stream.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+    if (!stream.flush()) throw std::runtime_error{"cannot write " + path(name)};
+    return path(name);
+  }
+  [[nodiscard]] auto file(std::string_view name, std::string_view text) const -> std::string {
+    return file(name, std::as_bytes(std::span{text}));
+  }
+  [[nodiscard]] auto file(std::string_view name, const testing::Elf& kernel) const -> std::string {
+    return file(name, write(kernel));
+  }
+
+  [[nodiscard]] auto run(const Arguments& arguments, const Streams& streams = {}) const -> Outcome {
+    const auto out_path = path(".out");
+    const auto err_path = path(".err");
+    constexpr int kWrite = O_WRONLY | O_CREAT | O_TRUNC;
+    FileActions actions;
+    actions.open(STDIN_FILENO, streams.in, O_RDONLY);
+    actions.open(STDOUT_FILENO, streams.out.value_or(out_path), kWrite);
+    actions.open(STDERR_FILENO, streams.err.value_or(err_path), kWrite);
+    if (streams.closed_out) actions.close(STDOUT_FILENO);
+    if (streams.closed_err) actions.close(STDERR_FILENO);
+    Outcome outcome;
+    outcome.status = wait_for(spawn(arguments, actions, {"TERM=xterm"}));
+    if (!streams.out) outcome.out = read_text(out_path);
+    if (!streams.err) outcome.err = read_text(err_path);
+    return outcome;
+  }
+
+  // With a terminal as standard output.
+  [[nodiscard]] auto run_on_terminal(const Arguments& arguments, const Arguments& environment) const -> std::string {
+    const int terminal = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (terminal < 0 || ::grantpt(terminal) != 0 || ::unlockpt(terminal) != 0) return {};
+    const int other_end = ::open(::ptsname(terminal), O_RDWR | O_NOCTTY | O_CLOEXEC);
+    FileActions actions;
+    actions.open(STDIN_FILENO, "/dev/null", O_RDONLY);
+    actions.duplicate(other_end, STDOUT_FILENO);
+    const auto child = spawn(arguments, actions, environment);
+    ::close(other_end);
+    std::string text;
+    std::array<char, 4096> buffer{};
+    for (;;) {
+      // Ends with EIO once the program is gone.
+      const auto count = ::read(terminal, buffer.data(), buffer.size());
+      if (count <= 0) break;
+      text.append(buffer.data(), static_cast<std::size_t>(count));
+    }
+    wait_for(child);
+    ::close(terminal);
+    return text;
+  }
+
+ private:
+  std::filesystem::path directory_;
+};
+
+auto x86_64_kernel() -> testing::Elf {
+  return minimal_kernel(Arch::x86_64, Endian::little, true);
+}
+auto fixed_kernel() -> testing::Elf {
+  return minimal_kernel(Arch::aarch64, Endian::big, false);
+}
+
+void expect_no_control_characters(std::string_view text) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const bool is_c1 = byte == 0xc2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0;
+    ASSERT_TRUE((byte >= 0x20 || byte == '\n') && byte != 0x7f && !is_c1)
+        << "byte " << static_cast<unsigned>(byte) << " at " << i;
+  }
+}
+
+// One line on standard error, which says this.
+void expect_complaint(const Outcome& outcome, int status, std::string_view message) {
+  EXPECT_EQ(outcome.status, status) << outcome.err;
+  EXPECT_TRUE(outcome.err.starts_with("hermitage: ")) << outcome.err;
+  EXPECT_TRUE(outcome.err.ends_with('\n')) << outcome.err;
+  EXPECT_EQ(std::ranges::count(outcome.err, '\n'), 1) << outcome.err;
+  EXPECT_TRUE(outcome.err.contains(message)) << outcome.err << "does not say: " << message;
+  expect_no_control_characters(outcome.err);
+}
+
+void expect_good(const Outcome& outcome) {
+  EXPECT_EQ(outcome.status, kGood) << outcome.err;
+  EXPECT_EQ(outcome.err, "");
+}
+
+auto message_of(const entry::Problem& problem) -> std::string {
+  return std::string{problem.message().view()};
+}
+
+constexpr std::string_view kGarbage = "garbage, and more of it";
+constexpr std::string_view kGzip = "\x1f\x8b\x08\x08 packed";
+
+// ---- The program
+
+TEST_F(CliTest, PrintsHelp) {
+  for (const Arguments& arguments : {Arguments{"--help"}, Arguments{"-h"}}) {
+    const auto outcome = run(arguments);
+    expect_good(outcome);
+    for (const auto* word : {"hermitage", "inspect", "load", "--version", "Exit status"}) {
+      EXPECT_TRUE(outcome.out.contains(word)) << word;
+    }
+    EXPECT_TRUE(outcome.out.ends_with('\n'));
+  }
+  for (const Arguments& arguments : {Arguments{"inspect", "--help"}, Arguments{"inspect", "-h"}}) {
+    const auto outcome = run(arguments);
+    expect_good(outcome);
+    for (const auto* word : {"FILE", "-i", "--kernel-path", "--json", "--all", "--segments", "--notes", "--relocations",
+                             "--symbols", "--svg", "Exit status"}) {
+      EXPECT_TRUE(outcome.out.contains(word)) << word;
+    }
+  }
+  for (const Arguments& arguments : {Arguments{"load", "--help"}, Arguments{"load", "-h"}}) {
+    const auto outcome = run(arguments);
+    expect_good(outcome);
+    for (const auto* word : {"FILE", "--start-addr", "-o", "--output", "--json", "Exit status"}) {
+      EXPECT_TRUE(outcome.out.contains(word)) << word;
+    }
+  }
+}
+
+TEST_F(CliTest, PrintsItsVersion) {
+  const auto outcome = run({"--version"});
+  expect_good(outcome);
+  EXPECT_TRUE(outcome.out.starts_with("hermitage ")) << outcome.out;
+  EXPECT_TRUE(outcome.out.ends_with('\n')) << outcome.out;
+  const std::string_view version{outcome.out.data() + 10, outcome.out.size() - 11};
+  EXPECT_TRUE(entry::HermitVersion::parse(version)) << "three numbers: " << version;
+}
+
+TEST_F(CliTest, WrongUsageIsOneLine) {
+  const auto kernel = file("kernel", x86_64_kernel());
+  struct Case {
+    Arguments arguments;
+    std::string_view message;
+  };
+  const Case cases[] = {
+      {{}, "see hermitage --help"},
+      {{"frobnicate"}, "frobnicate"},
+      {{"--frobnicate"}, "--frobnicate"},
+      {{"-x"}, "-x"},
+      {{kernel}, "see hermitage --help"},
+      {{"inspect"}, "FILE"},
+      {{"inspect", "--json"}, "FILE"},
+      {{"inspect", "--frobnicate", kernel}, "--frobnicate"},
+      {{"inspect", kernel, "-x"}, "-x"},
+      {{"inspect", kernel, "-i"}, "--kernel-path"},
+      {{"inspect", kernel, "--svg"}, "--svg"},
+      {{"inspect", kernel, "--svg", "a.svg", "--svg", "b.svg"}, "--svg"},
+      {{"inspect", kernel, "--json=perhaps"}, "--json"},
+      {{"inspect", kernel, kernel, "--svg", path("a.svg")}, "--svg"},
+      {{"inspect", kernel, "-i", kernel, "--svg", path("a.svg")}, "--svg"},
+      {{"load"}, "FILE"},
+      {{"load", "--json"}, "FILE"},
+      {{"load", kernel, kernel}, kernel},
+      {{"load", kernel, "--frobnicate"}, "--frobnicate"},
+      {{"load", kernel, "--all"}, "--all"},
+      {{"load", kernel, "--start-addr"}, "--start-addr"},
+      {{"load", kernel, "-o"}, "--output"},
+      {{"load", kernel, "-o", path("a"), "-o", path("b")}, "--output"},
+      {{"load", kernel, "--start-addr", "1M", "--start-addr", "2M"}, "--start-addr"},
+  };
+  for (const auto& [arguments, message] : cases) {
+    const auto outcome = run(arguments);
+    SCOPED_TRACE(outcome.err);
+    expect_complaint(outcome, kUsage, message);
+    EXPECT_EQ(outcome.out, "");
+  }
+  EXPECT_FALSE(std::filesystem::exists(path("a.svg")));
+  EXPECT_FALSE(std::filesystem::exists(path("a")));
+}
+
+TEST_F(CliTest, SaysWhichHelpToSee) {
+  EXPECT_TRUE(run({"inspect", "--frobnicate"}).err.ends_with("see hermitage inspect --help\n"));
+  EXPECT_TRUE(run({"load"}).err.ends_with("see hermitage load --help\n"));
+  EXPECT_TRUE(run({}).err.ends_with("see hermitage --help\n"));
+}
+
+// ---- Files that cannot be read, or are no kernels
+
+TEST_F(CliTest, FilesThatCannotBeReadAreOneLineEach) {
+  const auto missing = path("missing");
+  const auto directory = path("directory");
+  std::filesystem::create_directory(directory);
+  const auto large = file("large", "");
+  std::filesystem::resize_file(large, (std::uintmax_t{1} << 30) + 1);
+  struct Case {
+    std::string name;
+    std::string message;
+  };
+  const Case cases[] = {
+      {missing, missing + ": No such file or directory"},
+      {missing + "/below", "No such file or directory"},
+      {directory, directory + ": is a directory"},
+      {large, large + ": larger than 1 GiB, the limit"},
+  };
+  for (const auto* command : {"inspect", "load"}) {
+    for (const auto& [name, message] : cases) {
+      const auto outcome = run({command, name});
+      expect_complaint(outcome, kUsage, message);
+      EXPECT_EQ(outcome.out, "");
+      expect_complaint(run({command, "--json", name}), kUsage, message);
+    }
+  }
+}
+
+TEST_F(CliTest, AnEmptyNameIsOfNoFile) {
+  expect_complaint(run({"inspect", ""}), kUsage, "No such file or directory");
+  expect_complaint(run({"load", ""}), kUsage, "No such file or directory");
+}
+
+TEST_F(CliTest, FilesOfOthersAreOneLineEach) {
+  if (::geteuid() == 0) GTEST_SKIP() << "root reads everything";
+  const auto kernel = file("kernel", x86_64_kernel());
+  std::filesystem::permissions(kernel, std::filesystem::perms::none);
+  for (const auto* command : {"inspect", "load"}) expect_complaint(run({command, kernel}), kUsage, "Permission denied");
+}
+
+TEST_F(CliTest, FilesThatAreNoKernelsAreOneLineEach) {
+  auto no_hermit = x86_64_kernel();
+  no_hermit.notes = {testing::uhyve_note(2)};
+  auto old_version = x86_64_kernel();
+  old_version.notes = {testing::hermit_note(3)};
+  const auto whole = write(x86_64_kernel());
+  struct Case {
+    std::string name;
+    entry::Problem problem;
+  };
+  const Case cases[] = {
+      {file("empty", ""), {.code = ProblemCode::not_elf}},
+      {file("garbage", kGarbage), {.code = ProblemCode::not_elf}},
+      {file("packed", kGzip), {.code = ProblemCode::packed_image}},
+      {file("cut", std::span{whole}.first(63)), {.code = ProblemCode::truncated_header, .expected = 64, .found = 63}},
+      {file("no_hermit", no_hermit), {.code = ProblemCode::no_hermit_note}},
+      {file("old", old_version), {.code = ProblemCode::entry_version, .expected = 4, .found = 3}},
+  };
+  for (const auto& [name, problem] : cases) {
+    for (const auto* command : {"inspect", "load"}) {
+      const auto outcome = run({command, name});
+      expect_complaint(outcome, kSomeNot, name);
+      EXPECT_EQ(outcome.err, "hermitage: " + name + ": cannot be loaded: " + message_of(problem) + "\n");
+    }
+    const auto inspected = run({"inspect", name});
+    EXPECT_TRUE(inspected.out.contains("Loadable: no\n")) << inspected.out;
+    EXPECT_EQ(run({"load", name}).out, "");
+    const auto json = run({"inspect", "--json", name});
+    expect_complaint(json, kSomeNot, message_of(problem));
+    EXPECT_EQ(Json::parse(json.out)["loadable"], false);
+  }
+}
+
+// ---- inspect
+
+TEST_F(CliTest, InspectsAKernel) {
+  const auto outcome = run({"inspect", file("kernel", x86_64_kernel())});
+  expect_good(outcome);
+  EXPECT_TRUE(outcome.out.starts_with("Version: 0.11.0\nMemory Size: 22528 (22 KiB)\nStart Address: any\n"))
+      << outcome.out;
+  for (const auto* word : {"\nSegments\n", "\nNotes\n", "\nRelocations and symbols\n", "\nLoadable: yes\n",
+                           "\nMemory map: 22 KiB", "hermit::arch::start::_start"}) {
+    EXPECT_TRUE(outcome.out.contains(word)) << word;
+  }
+  EXPECT_FALSE(outcome.out.contains('\x1b'));
+  EXPECT_TRUE(outcome.out.ends_with('\n'));
+}
+
+TEST_F(CliTest, InspectsSeveralFilesUnderTheirNames) {
+  const auto kernel = file("kernel", x86_64_kernel());
+  const auto fixed = file("fixed", fixed_kernel());
+  const auto garbage = file("garbage", kGarbage);
+  const auto good = run({"inspect", kernel, fixed});
+  expect_good(good);
+  EXPECT_EQ(good.out,
+            kernel + ":\n" + run({"inspect", kernel}).out + "\n" + fixed + ":\n" + run({"inspect", fixed}).out);
+
+  const auto some_not = run({"inspect", garbage, kernel});
+  expect_complaint(some_not, kSomeNot, garbage);
+  EXPECT_TRUE(some_not.out.contains(kernel + ":\nVersion: 0.11.0\n")) << some_not.out;
+
+  // The worst counts, and what can be read is shown all the same.
+  const auto missing = run({"inspect", garbage, path("missing"), kernel});
+  EXPECT_EQ(missing.status, kUsage);
+  const auto complaints = lines_of(missing.err);
+  ASSERT_EQ(complaints.size(), 2U) << missing.err;
+  EXPECT_EQ(complaints[0], "hermitage: " + path("missing") + ": No such file or directory");
+  EXPECT_EQ(complaints[1],
+            "hermitage: " + garbage + ": cannot be loaded: " + message_of({.code = ProblemCode::not_elf}));
+  EXPECT_EQ(missing.out, some_not.out);
+}
+
+TEST_F(CliTest, FilesCanBeNamedByAnOption) {
+  const auto kernel = file("kernel", x86_64_kernel());
+  const auto fixed = file("fixed", fixed_kernel());
+  const auto expected = run({"inspect", kernel});
+  for (const Arguments& arguments : {Arguments{"inspect", "-i", kernel}, Arguments{"inspect", "--kernel-path", kernel},
+                                     Arguments{"inspect", "--kernel-path=" + kernel}}) {
+    const auto outcome = run(arguments);
+    expect_good(outcome);
+    EXPECT_EQ(outcome.out, expected.out);
+  }
+  // Those come first, and each option takes one file.
+  const auto in_order = run({"inspect", kernel, fixed, kernel}).out;
+  EXPECT_EQ(run({"inspect", "-i", kernel, "-i", fixed, kernel}).out, in_order);
+  EXPECT_EQ(run({"inspect", kernel, "-i", kernel, "--kernel-path", fixed}).out, in_order);
+}
+
+TEST_F(CliTest, InspectsStandardInput) {
+  const auto kernel = file("kernel", x86_64_kernel());
+  const auto outcome = run({"inspect", "-"}, {.in = kernel});
+  expect_good(outcome);
+  EXPECT_EQ(outcome.out, run({"inspect", kernel}).out);
+  EXPECT_EQ(Json::parse(run({"inspect", "--json", "-"}, {.in = kernel}).out)["file"], "-");
+  expect_complaint(run({"inspect", "-"}), kSomeNot,
+                   "hermitage: -: cannot be loaded: " + message_of({.code = ProblemCode::not_elf}));
+  expect_complaint(run({"inspect", "-"}, {.in = path(".")}), kUsage, "hermitage: -: is a directory");
+  // The file of that name is another one.
+  const auto fixed = file("fixed", fixed_kernel());
+  EXPECT_TRUE(run({"inspect", "-", fixed}, {.in = kernel}).out.starts_with("-:\nVersion"));
+}
+
+TEST_F(CliTest, FilesMayHaveOddNames) {
+  const auto kernel = file("--json", x86_64_kernel());
+  EXPECT_TRUE(run({"inspect", kernel}).out.starts_with("Version: 0.11.0\n"));
+  expect_complaint(run({"inspect", "--", "--json"}), kUsage, "hermitage: --json: No such file or directory");
+  expect_good(run({"inspect", file("two words & <more> \"'$;", x86_64_kernel())}));
+}
+
+TEST_F(CliTest, ReadsPipesAndFilesWithoutASize) {
+  const auto fifo = path("fifo");
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  // More than a pipe holds at once, and more than the first guess at its size.
+  auto kernel = x86_64_kernel();
+  kernel.segments[1].bytes.resize(300'000);
+  kernel.segments[1].memsz.reset();
+  const auto bytes = write(kernel);
+  const auto writer = ::fork();
+  if (writer == 0) {
+    const int descriptor = ::open(fifo.c_str(), O_WRONLY);
+    auto rest = std::span{bytes};
+    while (!rest.empty()) {
+      const auto count = ::write(descriptor, rest.data(), rest.size());
+      if (count <= 0) break;
+      rest = rest.subspan(static_cast<std::size_t>(count));
+    }
+    ::_exit(0);
+  }
+  const auto outcome = run({"inspect", fifo});
+  wait_for(writer);
+  expect_good(outcome);
+  EXPECT_EQ(outcome.out, run({"inspect", file("kernel", bytes)}).out);
+}
+
+TEST_F(CliTest, ShowsOnlyThePartsThatAreAskedFor) {
+  const auto kernel = file("kernel", x86_64_kernel());
+  struct Case {
+    std::string option;
+    std::string_view heading;
+  };
+  const Case cases[] = {{"--segments", "Segments\n"},
+                        {"--notes", "Notes\n"},
+                        {"--relocations", "Relocations: 8\n"},
+                        {"--symbols", "Symbols: 3 and 1 dynamic\n"}};
+  std::string all;
+  Arguments options{"inspect", kernel};
+  for (const auto& [option, heading] : cases) {
+    const auto outcome = run({"inspect", option, kernel});
+    expect_good(outcome);
+    EXPECT_TRUE(outcome.out.starts_with(heading)) << outcome.out;
+    for (const auto& other : cases) {
+      EXPECT_EQ(outcome.out.contains(other.heading), other.option == option) << option << ' ' << other.option;
+    }
+    EXPECT_FALSE(outcome.out.contains("Version"));
+    all += (all.empty() ? "" : "\n") + outcome.out;
+    // In whatever order they are asked for.
+    options.insert(options.begin() + 1, option);
+  }
+  EXPECT_EQ(run(options).out, all);
+}
+
+TEST_F(CliTest, ShowsLongListsInFull) {
+  auto kernel = x86_64_kernel();
+  kernel.relocations.clear();
+  for (std::uint64_t i = 0; i < 100; ++i) {
+    kernel.relocations.push_back({.offset = 0x4000 + 8 * i, .type = 8, .addend = i});
+    kernel.symbols.push_back({.name = "symbol_" + std::to_string(i), .value = i});
+  }
+  for (auto& segment : kernel.segments) segment.vaddr += 0x10000;
+  kernel.entry_point += 0x10000;
+  kernel.tls->vaddr += 0x10000;
+  for (auto& rela : kernel.relocations) rela.offset += 0x10000;
+  kernel.extra_segments.assign(30, kernel.extra_segments[0]);
+  const auto name = file("kernel", kernel);
+  const auto count = [](const std::string& text, std::string_view word) {
+    return std::ranges::count_if(lines_of(text), [word](const std::string& line) { return line.contains(word); });
+  };
+  EXPECT_EQ(count(run({"inspect", "--relocations", name}).out, "R_X86_64_RELATIVE"), 100);
+  EXPECT_EQ(count(run({"inspect", "--symbols", name}).out, "symbol_"), 100);
+  EXPECT_EQ(count(run({"inspect", "--segments", name}).out, "PT_GNU_STACK"), 30);
+  const auto all = run({"inspect", "--all", name}).out;
+  EXPECT_EQ(count(all, "R_X86_64_RELATIVE"), 101);  // and how many there are
+  EXPECT_EQ(count(all, "symbol_"), 100);
+  EXPECT_EQ(count(all, "PT_GNU_STACK"), 30);
+  EXPECT_EQ(count(all, "more: see"), 0);
+}
+
+TEST_F(CliTest, ShowsEverything) {
+  const auto kernel = file("kernel", x86_64_kernel());
+  const auto outcome = run({"inspect", "--all", kernel});
+  expect_good(outcome);
+  EXPECT_TRUE(outcome.out.starts_with("Version: 0.11.0\n"));
+  std::size_t at = 0;
+  for (const auto* heading : {"\nSegments\n", "\nNotes\n", "\nLoadable: yes\n",
+                              "\nMemory map: ", "\nSections: ", "\nDynamic section: ", "\nLoad plan at 0x40000",
+                              "\nRelocations: 8\n", "\nSymbols: 3 and 1 dynamic\n"}) {
+    const auto found = outcome.out.find(heading);
+    ASSERT_NE(found, std::string::npos) << heading;
+    EXPECT_GT(found, at) << heading;
+    at = found;
+    EXPECT_EQ(outcome.out.find(heading, found + 1), std::string::npos) << heading << " twice";
+  }
+  EXPECT_EQ(run({"inspect", "--all", "--notes", "--symbols", "--segments", kernel}).out, outcome.out);
+}
+
+// What docs/inspect.md says of each key: s string, i integer that is not negative, b boolean, o object, a array;
+// ? may be null.
+struct Key {
+  std::string_view name;
+  std::string_view type;
+};
+using Keys = std::vector<Key>;
+
+auto is_of_type(const Json& value, std::string_view type) -> bool {
+  if (type.ends_with('?') && value.is_null()) return true;
+  switch (type.front()) {
+    case 's': return value.is_string();
+    case 'i': return value.is_number_unsigned();
+    case 'b': return value.is_boolean();
+    case 'o': return value.is_object();
+    case 'a': return value.is_array();
+    default: return value.is_number_integer();
+  }
+}
+
+// That the object has exactly these keys.
+void expect_keys(const Json& object, const Keys& keys) {
+  ASSERT_TRUE(object.is_object()) << object;
+  EXPECT_EQ(object.size(), keys.size()) << object;
+  for (const auto& [name, type] : keys) {
+    ASSERT_TRUE(object.contains(name)) << name << " is not in " << object;
+    EXPECT_TRUE(is_of_type(object[std::string{name}], type)) << name << ": " << object[std::string{name}];
+  }
+}
+
+void expect_all_keys(const Json& array, const Keys& keys) {
+  ASSERT_TRUE(array.is_array()) << array;
+  for (const auto& object : array) expect_keys(object, keys);
+}
+
+auto inspect_keys(bool with_all, bool with_plan) -> Keys {
+  Keys keys{{"file", "s"},         {"format", "s"},          {"arch", "s?"},          {"endian", "s?"},
+            {"relocatable", "b?"}, {"hermit_version", "s?"}, {"entry_version", "i?"}, {"uhyve_interface_version", "i?"},
+            {"mem_size", "i?"},    {"start_addr", "i?"},     {"entry_point", "i?"},   {"entry_symbol", "s?"},
+            {"tls", "o?"},         {"boot_protocols", "a"},  {"segments", "a"},       {"notes", "a"},
+            {"relocations", "o"},  {"symbols", "o"},         {"loadable", "b"},       {"problems", "a"}};
+  if (with_all) keys.insert(keys.end(), {{"sections", "a"}, {"dynamic", "a"}});
+  if (with_plan) keys.push_back({"load_plan", "o"});
+  return keys;
+}
+
+const Keys kTlsKeys{{"start", "i"}, {"filesz", "i"}, {"memsz", "i"}, {"align", "i"}};
+
+// That a report has the documented keys, all the way down.
+void expect_documented(const Json& report, bool with_all) {
+  const bool is_loadable = report["loadable"] == true;
+  expect_keys(report, inspect_keys(with_all, with_all && is_loadable));
+  if (!report["tls"].is_null()) expect_keys(report["tls"], kTlsKeys);
+  for (const auto& protocol : report["boot_protocols"]) EXPECT_TRUE(protocol.is_string());
+  expect_all_keys(report["segments"], {{"type", "s"},
+                                       {"offset", "i"},
+                                       {"vaddr", "i"},
+                                       {"filesz", "i"},
+                                       {"memsz", "i"},
+                                       {"flags", "s"},
+                                       {"align", "i"}});
+  expect_all_keys(report["notes"], {{"name", "s"}, {"type", "i"}, {"desc", "s"}, {"offset", "i"}});
+  expect_all_keys(report["problems"], {{"severity", "s"}, {"code", "s"}, {"message", "s"}, {"offset", "i?"}});
+  Keys relocations{{"total", "i"}, {"by_type", "o"}};
+  Keys symbols{{"total", "i"}, {"dynamic", "i"}, {"table", "i"}};
+  if (with_all) {
+    relocations.push_back({"entries", "a"});
+    symbols.push_back({"entries", "a"});
+  }
+  expect_keys(report["relocations"], relocations);
+  expect_keys(report["symbols"], symbols);
+  for (const auto& [type, count] : report["relocations"]["by_type"].items()) EXPECT_TRUE(count.is_number_unsigned());
+  if (!with_all) return;
+  expect_all_keys(report["relocations"]["entries"],
+                  {{"offset", "i"}, {"type", "s"}, {"symbol", "i"}, {"symbol_name", "s"}, {"addend", "n"}});
+  expect_all_keys(report["symbols"]["entries"], {{"value", "i"},
+                                                 {"size", "i"},
+                                                 {"name", "s"},
+                                                 {"demangled", "s"},
+                                                 {"dynamic", "b"},
+                                                 {"undefined", "b"},
+                                                 {"weak", "b"}});
+  expect_all_keys(report["sections"], {{"name", "s"},
+                                       {"type", "i"},
+                                       {"flags", "i"},
+                                       {"addr", "i"},
+                                       {"offset", "i"},
+                                       {"size", "i"},
+                                       {"link", "i"},
+                                       {"info", "i"},
+                                       {"addralign", "i"},
+                                       {"entsize", "i"}});
+  expect_all_keys(report["dynamic"], {{"tag", "i"}, {"value", "i"}});
+  if (!is_loadable) return;
+  expect_keys(report["load_plan"], {{"start_addr", "i"}, {"page_size", "i"}, {"steps", "a"}});
+  expect_all_keys(report["load_plan"]["steps"], {{"action", "s"},
+                                                 {"memory_offset", "i"},
+                                                 {"size", "i"},
+                                                 {"file_offset", "i?"},
+                                                 {"flags", "s"},
+                                                 {"relocated_pages", "i"}});
+}
+
+TEST_F(CliTest, InspectsOneFileAsAnObject) {
+  const auto kernel = file("kernel", x86_64_kernel());
+  const auto outcome = run({"inspect", "--json", kernel});
+  expect_good(outcome);
+  EXPECT_TRUE(outcome.out.ends_with("}\n"));
+  const auto json = Json::parse(outcome.out);
+  expect_documented(json, false);
+  EXPECT_EQ(json["file"], kernel);
+  EXPECT_EQ(json["arch"], "x86_64");
+  EXPECT_EQ(json["mem_size"], 22528);
+  expect_documented(Json::parse(run({"inspect", "--json", "--all", kernel}).out), true);
+  // Options of parts add lists, or nothing.
+  EXPECT_EQ(run({"inspect", "--json", "--segments", "--notes", kernel}).out, outcome.out);
+  const auto relocations = Json::parse(run({"inspect", "--json", "--relocations", kernel}).out);
+  EXPECT_EQ(relocations["relocations"]["entries"].size(), 8U);
+  EXPECT_FALSE(relocations["symbols"].contains("entries"));
+  const auto symbols = Json::parse(run({"inspect", "--json", "--symbols", kernel}).out);
+  EXPECT_EQ(symbols["symbols"]["entries"].size(), 4U);
+  EXPECT_FALSE(symbols["relocations"].contains("entries"));
+}
+
+TEST_F(CliTest, InspectsSeveralFilesAsAnArray) {
+  const auto kernel = file("kernel", x86_64_kernel());
+  const auto fixed = file("fixed", fixed_kernel());
+  const auto outcome = run({"inspect", "--json", kernel, fixed});
+  expect_good(outcome);
+  const auto json = Json::parse(outcome.out);
+  ASSERT_EQ(json.size(), 2U);
+  EXPECT_EQ(json[0], Json::parse(run({"inspect", "--json", kernel}).out));
+  EXPECT_EQ(json[1], Json::parse(run({"inspect", "--json", fixed}).out));
+  // Of several, without those that cannot be read; still an array.
+  const auto some = run({"inspect", "--json", path("missing"), kernel});
+  expect_complaint(some, kUsage, "missing");
+  EXPECT_EQ(Json::parse(some.out), Json::array({json[0]}));
+  const auto none = run({"inspect", "--json", path("missing"), path("absent")});
+  EXPECT_EQ(none.status, kUsage);
+  EXPECT_EQ(Json::parse(none.out), Json::array());
+}
+
+TEST_F(CliTest, InspectsEverySample) {
+  const auto samples = testing::sample_kernels();
+  Arguments arguments{"inspect", "--json", "--all"};
+  std::size_t broken = 0;
+  for (const auto& sample : samples) {
+    arguments.push_back(file(sample.name, sample.bytes));
+    if (!sample.loadable) ++broken;
+  }
+  const auto outcome = run(arguments);
+  EXPECT_EQ(outcome.status, kSomeNot);
+  const auto complaints = lines_of(outcome.err);
+  EXPECT_EQ(complaints.size(), broken);
+  for (const auto& line : complaints) EXPECT_TRUE(line.starts_with("hermitage: " + path(""))) << line;
+  const auto json = Json::parse(outcome.out);
+  ASSERT_EQ(json.size(), samples.size());
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    SCOPED_TRACE(samples[i].name);
+    EXPECT_EQ(json[i]["loadable"], samples[i].loadable);
+    expect_documented(json[i], true);
+  }
+  arguments.erase(arguments.begin() + 1);
+  const auto text = run(arguments);
+  EXPECT_EQ(text.status, kSomeNot);
+  expect_no_control_characters(text.out);
+  EXPECT_EQ(text.err, outcome.err);
+}
+
+// ---- inspect --svg
+
+TEST_F(CliTest, DrawsAPicture) {
+  const auto kernel = file("kernel", x86_64_kernel());
+  const auto svg = file("map.svg", std::string(100'000, 'x'));
+  const auto outcome = run({"inspect", kernel, "--svg", svg});
+  expect_good(outcome);
+  EXPECT_EQ(outcome.out, run({"inspect", kernel}).out);
+  const auto picture = read_text(svg);
+  EXPECT_TRUE(picture.starts_with("<svg ")) << picture;
+  EXPECT_TRUE(picture.ends_with("</svg>\n"));
+  EXPECT_TRUE(picture.contains(">kernel</text>"));
+  EXPECT_EQ(std::ranges::count(picture, '<'), std::ranges::count(picture, '>'));
+
+  const auto json = run({"inspect", "--json", "--svg", path("other.svg"), kernel});
+  expect_good(json);
+  expect_documented(Json::parse(json.out), false);
+  EXPECT_EQ(read_text(path("other.svg")), picture);
+}
+
+TEST_F(CliTest, DrawsToStandardOutputAndReportsToStandardError) {
+  const auto kernel = file("kernel", x86_64_kernel());
+  expect_good(run({"inspect", kernel, "--svg", path("map.svg")}));
+  const auto outcome = run({"inspect", kernel, "--svg", "-"});
+  EXPECT_EQ(outcome.status, kGood);
+  EXPECT_EQ(outcome.out, read_text(path("map.svg")));
+  EXPECT_EQ(outcome.err, run({"inspect", kernel}).out);
+}
+
+TEST_F(CliTest, DrawsWhatCannotBeLoadedAndNotWhatCannotBeRead) {
+  expect_complaint(run({"inspect", file("garbage", kGarbage), "--svg", path("map.svg")}), kSomeNot,
+                   message_of({.code = ProblemCode::not_elf}));
+  EXPECT_TRUE(read_text(path("map.svg")).contains("nothing to load"));
+  expect_complaint(run({"inspect", path("missing"), "--svg", path("none.svg")}), kUsage, "missing");
+  EXPECT_FALSE(std::filesystem::exists(path("none.svg")));
+}
+
+TEST_F(CliTest, SaysWhenAPictureCannotBeWritten) {
+  const auto kernel = file("kernel", x86_64_kernel());
+  expect_complaint(run({"inspect", kernel, "--svg", path("missing/map.svg")}), kUsage, "map.svg: No such file");
+  expect_complaint(run({"inspect", kernel, "--svg", path(".")}), kUsage, "Is a directory");
+  expect_complaint(run({"inspect", kernel, "--svg", "/dev/full"}), kUsage, "/dev/full: No space left on device");
+}
+
+// ---- Standard streams that do not take what is written
+
+TEST_F(CliTest, AFullStandardOutputIsAnError) {
+  const auto kernel = file("kernel", x86_64_kernel());
+  const auto garbage = file("garbage", kGarbage);
+  for (const Arguments& arguments :
+       {Arguments{"--help"}, Arguments{"--version"}, Arguments{"inspect", "--help"}, Arguments{"load", "--help"},
+        Arguments{"inspect", kernel}, Arguments{"inspect", "--json", kernel}, Arguments{"inspect", "--all", kernel},
+        Arguments{"load", kernel}, Arguments{"load", "--json", kernel}, Arguments{"load", "-o", path("m"), kernel}}) {
+    for (const Streams& streams : {Streams{.out = "/dev/full"}, Streams{.closed_out = true}}) {
+      const auto outcome = run(arguments, streams);
+      expect_complaint(outcome, kUsage, "standard output: ");
+      EXPECT_EQ(outcome.err.contains("No space left on device"), streams.out.has_value()) << outcome.err;
+    }
+  }
+  // That the file is no kernel is worth a line, too.
+  const auto outcome = run({"inspect", garbage}, {.out = "/dev/full"});
+  EXPECT_EQ(outcome.status, kUsage);
+  for (const auto& line : lines_of(outcome.err)) EXPECT_TRUE(line.starts_with("hermitage: ")) << line;
+}
+
+TEST_F(CliTest, AFullStandardOutputIsAnErrorAlsoForMemoryAndPictures) {
+  const auto kernel = file("kernel", x86_64_kernel());
+  expect_complaint(run({"load", "-o", "-", kernel}, {.out = "/dev/full"}), kUsage, "No space left on device");
+  const auto picture = run({"inspect", "--svg", "-", kernel}, {.out = "/dev/full"});
+  EXPECT_EQ(picture.status, kUsage);
+  const auto lines = lines_of(picture.err);
+  ASSERT_FALSE(lines.empty());
+  EXPECT_EQ(lines.back(), "hermitage: standard output: No space left on device");
+}
+
+TEST_F(CliTest, AFullStandardErrorDoesNotChangeTheExitStatus) {
+  const auto kernel = file("kernel", x86_64_kernel());
+  const auto garbage = file("garbage", kGarbage);
+  for (const Streams& streams : {Streams{.err = "/dev/full"}, Streams{.closed_err = true}}) {
+    EXPECT_EQ(run({"inspect", kernel}, streams).status, kGood);
+    EXPECT_EQ(run({"inspect", garbage}, streams).status, kSomeNot);
+    EXPECT_EQ(run({"inspect", path("missing")}, streams).status, kUsage);
+    EXPECT_EQ(run({"load", garbage}, streams).status, kSomeNot);
+    EXPECT_EQ(run({"frobnicate"}, streams).status, kUsage);
+    EXPECT_EQ(run({}, streams).status, kUsage);
+  }
+}
+
+// ---- Terminals
+
+TEST_F(CliTest, UsesColourOnATerminalOnly) {
+  const auto kernel = file("kernel", x86_64_kernel());
+  const auto on_terminal = run_on_terminal({"inspect", kernel}, {"TERM=xterm"});
+  if (on_terminal.empty()) GTEST_SKIP() << "no terminal to be had";
+  EXPECT_TRUE(on_terminal.contains("\x1b["));
+  EXPECT_TRUE(run_on_terminal({"inspect", kernel}, {"TERM=xterm", "NO_COLOR="}).contains("\x1b["));
+  for (const Arguments& environment : {Arguments{"TERM=xterm", "NO_COLOR=1"}, Arguments{"TERM=xterm", "NO_COLOR=0"},
+                                       Arguments{"TERM=dumb"}, Arguments{}}) {
+    const auto text = run_on_terminal({"inspect", "--all", kernel}, environment);
+    EXPECT_TRUE(text.contains("Version: 0.11.0"));
+    EXPECT_FALSE(text.contains('\x1b')) << environment.size();
+  }
+  EXPECT_FALSE(run_on_terminal({"inspect", "--json", kernel}, {"TERM=xterm"}).contains('\x1b'));
+  EXPECT_FALSE(run_on_terminal({"load", kernel}, {"TERM=xterm"}).contains('\x1b'));
+  EXPECT_FALSE(run({"inspect", "--all", kernel}).out.contains('\x1b'));
+}
+
+TEST_F(CliTest, NoControlCharacterReachesTheTerminal) {
+  const std::string hostile =
+      "\x1b]0;title\x07\x1b[2J\r\n\x7f\xc2\x9b"
+      "31m\xff";
+  const std::string shown = R"(\x1b]0;title\x07\x1b[2J\x0d\x0a\x7f\xc2\x9b31m\xff)";
+  auto kernel = x86_64_kernel();
+  kernel.notes.push_back({.name = hostile, .type = 1});
+  kernel.symbols = {{.name = hostile,
+                     .info = testing::symbol_info(testing::kBindGlobal, testing::kTypeFunction),
+                     .value = kernel.entry_point}};
+  kernel.dynamic_symbols = {{.name = hostile, .value = 0x2000}};
+  kernel.relocations.push_back({.offset = 0x4100, .type = 1, .symbol = 1, .addend = 0});
+  const auto name = file("kernel" + hostile, kernel);
+  const auto garbage = file("garbage" + hostile, kGarbage);
+  const Arguments runs[] = {
+      {"inspect", name},
+      {"inspect", "--all", name, name},
+      {"inspect", "--json", "--all", name},
+      {"inspect", garbage, name},
+      {"inspect", path("missing" + hostile)},
+      {"inspect", name, "--svg", path("no" + hostile + "/map.svg")},
+      {"inspect", name, "--frobnicate" + hostile},
+      {"inspect", name, "--json=" + hostile},
+      {"load", name},
+      {"load", "--json", name},
+      {"load", garbage},
+      {"load", path("missing" + hostile)},
+      {"load", name, "-o", path("no" + hostile + "/memory")},
+      {"load", name, "--start-addr", hostile},
+      {"load", name, hostile},
+      {hostile},
+      {"--" + hostile},
+  };
+  for (const auto& arguments : runs) {
+    const auto outcome = run(arguments);
+    SCOPED_TRACE(outcome.err + outcome.out.substr(0, 300));
+    expect_no_control_characters(outcome.out);
+    expect_no_control_characters(outcome.err);
+    if (!outcome.err.empty()) {
+      EXPECT_EQ(std::ranges::count(outcome.err, '\n'), 1);
+    }
+  }
+  EXPECT_TRUE(run({"inspect", "--symbols", name}).out.contains(shown));
+  EXPECT_TRUE(run({"inspect", garbage}).err.contains(shown));
+}
+
+// ---- load
+
+TEST_F(CliTest, LoadsAtTheDefaultAddress) {
+  const auto relocatable = run({"load", file("kernel", x86_64_kernel())});
+  expect_good(relocatable);
+  EXPECT_EQ(relocatable.out,
+            "Entry Point: 0x42000\n"
+            "Image: 0x40000 to 0x45800 (22528 bytes, 22 KiB)\n"
+            "TLS: 0x44300, 96 bytes of which 32 from the file, aligned to 16\n");
+  const auto fixed = run({"load", file("fixed", fixed_kernel())});
+  expect_good(fixed);
+  EXPECT_EQ(fixed.out,
+            "Entry Point: 0x100802000\n"
+            "Image: 0x100800000 to 0x100805800 (22528 bytes, 22 KiB)\n"
+            "TLS: 0x100804300, 96 bytes of which 32 from the file, aligned to 16\n");
+  auto without_tls = x86_64_kernel();
+  without_tls.tls.reset();
+  EXPECT_TRUE(run({"load", file("without_tls", without_tls)}).out.ends_with("\nTLS: none\n"));
+}
+
+TEST_F(CliTest, LoadsAtAnyAddressInAnySpelling) {
+  const auto kernel = file("kernel", x86_64_kernel());
+  for (const std::string_view address : {"0x200000", "0X200000", "2097152", "2M", "2m", "2MB", "2MiB", "2 MiB", "2 mib",
+                                         "0x2M", "0x2 M", "2048K", "2048 KiB", "002M"}) {
+    for (const Arguments& option :
+         {Arguments{"--start-addr", std::string{address}}, Arguments{"--start-addr=" + std::string{address}}}) {
+      Arguments arguments{"load", "--json", kernel};
+      arguments.insert(arguments.end(), option.begin(), option.end());
+      const auto outcome = run(arguments);
+      expect_good(outcome);
+      EXPECT_EQ(Json::parse(outcome.out),
+                (Json{{"file", kernel},
+                      {"entry_point", 0x202000},
+                      {"start_addr", 0x200000},
+                      {"end_addr", 0x205800},
+                      {"tls", {{"start", 0x204300}, {"filesz", 32}, {"memsz", 96}, {"align", 16}}}}))
+          << address;
+    }
+  }
+  EXPECT_EQ(Json::parse(run({"load", "--json", "--start-addr", "0", kernel}).out)["entry_point"], 0x2000);
+  // Up to the last address.
+  const auto last = run({"load", "--json", "--start-addr", "0xffffffffffffa7ff", kernel});
+  expect_good(last);
+  EXPECT_EQ(Json::parse(last.out)["end_addr"], UINT64_MAX);
+  expect_complaint(run({"load", "--start-addr", "0xffffffffffffa800", kernel}), kSomeNot,
+                   message_of({.code = ProblemCode::address_overflow, .found = 0xffffffffffffa800}));
+}
+
+TEST_F(CliTest, SaysWhenAnAddressIsNone) {
+  const auto kernel = file("kernel", x86_64_kernel());
+  for (const std::string_view address : {"", " ", "x", "0x", "-1", "+1", "1.5M", "1P", "18446744073709551616",
+                                         "16777216T", "0x10000000000000000", "40000h", "2M0"}) {
+    const auto outcome = run({"load", kernel, "--start-addr=" + std::string{address}});
+    expect_complaint(outcome, kUsage, "--start-addr");
+    EXPECT_EQ(outcome.out, "") << address;
+  }
+}
+
+TEST_F(CliTest, AFixedKernelIsLoadedWhereItIsLinked) {
+  const auto kernel = file("fixed", fixed_kernel());
+  expect_good(run({"load", kernel, "--start-addr", "0x100800000"}));
+  for (const std::uint64_t address :
+       {std::uint64_t{0}, std::uint64_t{0x40000}, std::uint64_t{0x1007fffff}, std::uint64_t{0x100800001}, UINT64_MAX}) {
+    const entry::Problem problem{.code = ProblemCode::start_address, .expected = 0x100800000, .found = address};
+    expect_complaint(run({"load", kernel, "-o", path("memory"), "--start-addr", std::to_string(address)}), kSomeNot,
+                     message_of(problem));
+  }
+  EXPECT_FALSE(std::filesystem::exists(path("memory")));
+}
+
+TEST_F(CliTest, PrintsDocumentedJson) {
+  const Keys keys{{"file", "s"}, {"entry_point", "i"}, {"start_addr", "i"}, {"end_addr", "i"}, {"tls", "o?"}};
+  auto without_tls = x86_64_kernel();
+  without_tls.tls.reset();
+  for (const auto& kernel : {x86_64_kernel(), fixed_kernel(), without_tls}) {
+    const auto outcome = run({"load", "--json", file("kernel", kernel)});
+    expect_good(outcome);
+    EXPECT_TRUE(outcome.out.ends_with("}\n"));
+    const auto json = Json::parse(outcome.out);
+    expect_keys(json, keys);
+    EXPECT_EQ(json["tls"].is_null(), !kernel.tls);
+    if (kernel.tls) expect_keys(json["tls"], kTlsKeys);
+  }
+}
+
+TEST_F(CliTest, WritesTheMemoryThatTheLibraryMakes) {
+  for (const auto& target : testing::kTargets) {
+    for (const bool is_relocatable : {true, false}) {
+      const auto bytes = write(minimal_kernel(target.arch, target.endian, is_relocatable));
+      const auto kernel = entry::KernelObject::parse(bytes);
+      ASSERT_TRUE(kernel);
+      const auto start = kernel->start_addr().value_or(entry::GuestAddress{0x7654000});
+      Bytes expected(kernel->mem_size(), std::byte{0xa5});
+      ASSERT_TRUE(kernel->load(expected, start));
+
+      const auto name = file("kernel", bytes);
+      const auto address = std::to_string(start.value);
+      // A longer file must not keep its end.
+      const auto memory = file("memory", std::string(100'000, 'x'));
+      const auto to_file = run({"load", name, "--start-addr", address, "-o", memory});
+      expect_good(to_file);
+      EXPECT_EQ(testing::read_bytes(memory), expected) << target.name;
+
+      const auto to_output = run({"load", name, "--start-addr", address, "--output", "-"});
+      EXPECT_EQ(to_output.status, kGood);
+      const auto out = std::as_bytes(std::span{to_output.out});
+      EXPECT_TRUE(std::ranges::equal(out, expected)) << target.name;
+      EXPECT_EQ(to_output.err, to_file.out) << target.name;
+
+      const auto json = run({"load", name, "--json", "-o", "-", "--start-addr", address});
+      EXPECT_TRUE(std::ranges::equal(std::as_bytes(std::span{json.out}), expected)) << target.name;
+      EXPECT_EQ(Json::parse(json.err)["start_addr"], start.value);
+    }
+  }
+}
+
+TEST_F(CliTest, LoadsStandardInput) {
+  const auto kernel = file("kernel", x86_64_kernel());
+  const auto outcome = run({"load", "-"}, {.in = kernel});
+  expect_good(outcome);
+  EXPECT_EQ(outcome.out, run({"load", kernel}).out);
+  EXPECT_EQ(Json::parse(run({"load", "--json", "-"}, {.in = kernel}).out)["file"], "-");
+  expect_complaint(run({"load", "-"}), kSomeNot,
+                   "hermitage: -: cannot be loaded: " + message_of({.code = ProblemCode::not_elf}));
+}
+
+TEST_F(CliTest, MayOverwriteTheFileItLoads) {
+  const auto kernel = file("kernel", x86_64_kernel());
+  expect_good(run({"load", kernel, "-o", path("memory")}));
+  expect_good(run({"load", kernel, "-o", kernel}));
+  EXPECT_EQ(read_text(kernel), read_text(path("memory")));
+}
+
+TEST_F(CliTest, SaysWhenTheMemoryCannotBeWritten) {
+  const auto kernel = file("kernel", x86_64_kernel());
+  const auto to = [&](const std::string& output) { return run({"load", kernel, "-o", output}); };
+  expect_complaint(to(path("missing/memory")), kUsage, "missing/memory: No such file or directory");
+  expect_complaint(to(path(".")), kUsage, "Is a directory");
+  expect_complaint(to("/dev/full"), kUsage, "/dev/full: No space left on device");
+  EXPECT_EQ(to("/dev/full").out, "");
+}
+
+TEST_F(CliTest, SaysWhichRelocationCannotBeApplied) {
+  auto kernel = x86_64_kernel();
+  kernel.relocations.push_back({.offset = 0x4080, .type = 7, .addend = 0});
+  const auto outcome = run({"load", file("kernel", kernel), "-o", path("memory")});
+  expect_complaint(outcome, kSomeNot,
+                   message_of({.code = ProblemCode::unsupported_relocation, .index = 8, .found = 7}));
+  EXPECT_EQ(outcome.out, "");
+  EXPECT_FALSE(std::filesystem::exists(path("memory")));
+}
+
+TEST_F(CliTest, LoadsAtMost4GiB) {
+  const auto with_size = [this](std::uint64_t size) {
+    auto kernel = x86_64_kernel();
+    kernel.segments[1].memsz = size - kernel.segments[1].vaddr;
+    return file("kernel", kernel);
+  };
+  constexpr std::uint64_t kLimit = std::uint64_t{4} << 30;
+  for (const std::uint64_t size : {kLimit + 1, std::uint64_t{1} << 40, (std::uint64_t{1} << 63) - 1}) {
+    const auto name = with_size(size);
+    const auto outcome = run({"load", name});
+    expect_complaint(outcome, kSomeNot, name + ": takes ");
+    EXPECT_EQ(outcome.out, "");
+    // Which does not keep anybody from looking at it.
+    EXPECT_EQ(Json::parse(run({"inspect", "--json", "--all", name}).out)["mem_size"], size);
+  }
+  const auto largest = run({"load", "--json", with_size(kLimit)});
+  if (largest.status == kUsage) GTEST_SKIP() << largest.err;
+  expect_good(largest);
+  EXPECT_EQ(Json::parse(largest.out)["end_addr"], kLimit + 0x40000);
+}
+
+TEST_F(CliTest, LoadsEverySampleThatCanBeLoaded) {
+  for (const auto& sample : testing::sample_kernels()) {
+    const auto name = file(sample.name, sample.bytes);
+    const auto outcome = run({"load", name});
+    if (sample.loadable) {
+      expect_good(outcome);
+      EXPECT_TRUE(outcome.out.starts_with("Entry Point: 0x")) << sample.name;
+    } else {
+      expect_complaint(outcome, kSomeNot, name + ": cannot be loaded: ");
+    }
+  }
+}
+
+TEST_F(CliTest, InspectsAndLoadsRealImages) {
+  const auto image = testing::read_image("x86_64-0.6.9-hello_world");
+  if (!image) GTEST_SKIP() << "no images in " << testing::images_directory();
+  const auto name = (testing::images_directory() / "x86_64-0.6.9-hello_world").string();
+  const auto inspected = run({"inspect", "--json", "--all", name});
+  expect_good(inspected);
+  expect_documented(Json::parse(inspected.out), true);
+  expect_good(run({"load", name, "-o", path("memory")}));
+  EXPECT_EQ(std::filesystem::file_size(path("memory")), Json::parse(inspected.out)["mem_size"]);
+}
+
+}  // namespace
+}  // namespace hermitage::cli

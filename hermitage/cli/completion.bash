@@ -1,0 +1,39 @@
+# Completion of hermitage(1) for bash. Where it offers nothing, readline goes on to complete file names.
+
+_hermitage_without_files() {
+  compopt +o default 2>/dev/null || true # fails when it is a test that calls
+}
+
+_hermitage() {
+  local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
+  # To bash, --option=value is three words.
+  [[ $before == '=' ]] && before=${COMP_WORDS[COMP_CWORD - 2]}
+
+  local command='' index offers
+  for ((index = 1; index < COMP_CWORD; ++index)); do
+    [[ ${COMP_WORDS[index]} == -* ]] || { command=${COMP_WORDS[index]} && break; }
+  done
+
+  COMPREPLY=()
+  case $command in
+    '')
+      _hermitage_without_files
+      offers='inspect load --version --help -h'
+      ;;
+    inspect)
+      case $before in --svg | --kernel-path | -i) return ;; esac
+      offers='--json --all --segments --notes --relocations --symbols --svg --kernel-path -i --help -h'
+      ;;
+    load)
+      case $before in
+        --output | -o) return ;;
+        --start-addr) _hermitage_without_files && return ;;
+      esac
+      offers='--start-addr --output -o --json --help -h'
+      ;;
+    *) return ;;
+  esac
+  [[ -n $command && $word != -* ]] || mapfile -t COMPREPLY < <(compgen -W "$offers" -- "$word")
+}
+
+complete -o default -F _hermitage hermitage

@@ -1,0 +1,70 @@
+#include "hermitage/cli/input.hpp"
+
+#include <cerrno>
+#include <cstring>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "hermitage/inspect/quantities.hpp"
+
+namespace hermitage::cli {
+namespace {
+
+class Descriptor {
+ public:
+  explicit Descriptor(const std::string& path)
+      : is_borrowed_{path == "-"},
+        descriptor_{is_borrowed_ ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC)} {}
+  Descriptor(const Descriptor&) = delete;
+  auto operator=(const Descriptor&) -> Descriptor& = delete;
+  ~Descriptor() {
+    if (!is_borrowed_ && descriptor_ >= 0) ::close(descriptor_);
+  }
+
+  [[nodiscard]] auto get() const -> int { return descriptor_; }
+
+ private:
+  bool is_borrowed_;
+  int descriptor_;
+};
+
+auto system_error() -> std::unexpected<std::string> {
+  return std::unexpected{std::string{std::strerror(errno)}};
+}
+
+auto too_large() -> std::unexpected<std::string> {
+  return std::unexpected{fmt::format("larger than {}, the limit", inspect::human_size(kMaxFileSize))};
+}
+
+}  // namespace
+
+auto read_file(const std::string& path) -> std::expected<std::vector<std::byte>, std::string> {
+  const Descriptor file{path};
+  if (file.get() < 0) return system_error();
+  struct stat status{};
+  if (::fstat(file.get(), &status) != 0) return system_error();
+  if (S_ISDIR(status.st_mode)) return std::unexpected{std::string{"is a directory"}};
+
+  // A pipe has no size to go by, and a file's may change: what counts is where reading ends.
+  constexpr std::size_t kFirstGuess = 65536;
+  const auto size = S_ISREG(status.st_mode) ? static_cast<std::size_t>(status.st_size) : kFirstGuess;
+  if (size > kMaxFileSize) return too_large();
+  std::vector<std::byte> bytes(size + 1);
+  std::size_t count = 0;
+  for (;;) {
+    const auto got = ::read(file.get(), bytes.data() + count, bytes.size() - count);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return system_error();
+    if (got == 0) break;
+    count += static_cast<std::size_t>(got);
+    if (count > kMaxFileSize) return too_large();
+    if (count == bytes.size()) bytes.resize(bytes.size() * 2);
+  }
+  bytes.resize(count);
+  return bytes;
+}
+
+}  // namespace hermitage::cli

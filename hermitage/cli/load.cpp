@@ -1,0 +1,165 @@
+// hermitage load: load a kernel and look at the result.
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <fmt/format.h>
+#include <sys/mman.h>
+
+#include "hermitage/cli/command.hpp"
+#include "hermitage/cli/input.hpp"
+#include "hermitage/cli/output.hpp"
+#include "hermitage/cli/quantity.hpp"
+#include "hermitage/entry/kernel_object.hpp"
+#include "hermitage/inspect/json.hpp"
+#include "hermitage/inspect/quantities.hpp"
+#include "hermitage/inspect/report.hpp"
+
+namespace hermitage::cli {
+namespace {
+
+// A kernel may ask for any size; nobody means more than this.
+constexpr std::uint64_t kMaxMemorySize = std::uint64_t{4} << 30;
+
+struct LoadOptions {
+  std::string file;
+  std::optional<std::string> start_addr;
+  std::string output;
+  bool json = false;
+};
+
+// Fresh memory, all zeros, which costs only what is touched.
+class Memory {
+ public:
+  explicit Memory(std::uint64_t size)
+      : size_{size},
+        data_{::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)} {}
+  Memory(const Memory&) = delete;
+  auto operator=(const Memory&) -> Memory& = delete;
+  ~Memory() {
+    if (is_there()) ::munmap(data_, size_);
+  }
+
+  [[nodiscard]] auto is_there() const -> bool { return data_ != MAP_FAILED; }
+  [[nodiscard]] auto bytes() const -> std::span<std::byte> { return {static_cast<std::byte*>(data_), size_}; }
+
+ private:
+  std::uint64_t size_;
+  void* data_;
+};
+
+auto to_json(const std::string& file, const entry::LoadedKernel& loaded) -> std::string {
+  inspect::Json object{{"file", file},
+                       {"entry_point", loaded.entry_point.value},
+                       {"start_addr", loaded.image.start.value},
+                       {"end_addr", loaded.image.end.value},
+                       {"tls", nullptr}};
+  if (const auto& tls = loaded.tls) {
+    object["tls"] = {
+        {"start", tls->start.value}, {"filesz", tls->filesz}, {"memsz", tls->memsz}, {"align", tls->align}};
+  }
+  return inspect::dump(object) + "\n";
+}
+
+auto to_text(const entry::LoadedKernel& loaded) -> std::string {
+  using inspect::hex;
+  const auto size = loaded.image.end.value - loaded.image.start.value;
+  auto text = fmt::format("Entry Point: {}\nImage: {} to {} ({} bytes, {})\n", hex(loaded.entry_point.value),
+                          hex(loaded.image.start.value), hex(loaded.image.end.value), size, inspect::human_size(size));
+  if (const auto& tls = loaded.tls) {
+    text += fmt::format("TLS: {}, {} bytes of which {} from the file, aligned to {}\n", hex(tls->start.value),
+                        tls->memsz, tls->filesz, tls->align);
+  } else {
+    text += "TLS: none\n";
+  }
+  return text;
+}
+
+// The loaded memory may go to standard output; what is said of it then goes to standard error.
+auto show(const LoadOptions& options, const entry::LoadedKernel& loaded) -> ExitCode {
+  const auto text = options.json ? to_json(options.file, loaded) : to_text(loaded);
+  if (options.output == "-") {
+    print_error(text);
+    return ExitCode::good;
+  }
+  if (const auto printed = print(text); !printed) {
+    complain("standard output", printed.error());
+    return ExitCode::usage;
+  }
+  return ExitCode::good;
+}
+
+auto load_and_show(const LoadOptions& options, const entry::KernelObject& kernel, entry::GuestAddress start)
+    -> ExitCode {
+  if (kernel.mem_size() > kMaxMemorySize) {
+    complain(options.file, fmt::format("takes {} of memory; this command loads at most {}",
+                                       inspect::human_size(kernel.mem_size()), inspect::human_size(kMaxMemorySize)));
+    return ExitCode::some_not;
+  }
+  const Memory memory{kernel.mem_size()};
+  if (!memory.is_there()) {
+    complain(options.file,
+             fmt::format("no {} of memory for it: {}", inspect::human_size(kernel.mem_size()), std::strerror(errno)));
+    return ExitCode::usage;
+  }
+  const auto loaded = kernel.load(memory.bytes(), start, {.zeroed_memory = true});
+  if (!loaded) {
+    complain_of(options.file, loaded.error());
+    return ExitCode::some_not;
+  }
+  if (!options.output.empty()) {
+    if (const auto written = write_file(options.output, memory.bytes()); !written) {
+      complain(options.output, written.error());
+      return ExitCode::usage;
+    }
+  }
+  return show(options, *loaded);
+}
+
+auto run_load(const LoadOptions& options) -> ExitCode {
+  const auto start = options.start_addr ? parse_quantity(*options.start_addr) : std::nullopt;
+  if (options.start_addr && !start) {
+    complain({}, fmt::format("--start-addr '{}': not an address such as 0x40000, 262144 or 256K", *options.start_addr));
+    return ExitCode::usage;
+  }
+  const auto bytes = read_file(options.file);
+  if (!bytes) {
+    complain(options.file, bytes.error());
+    return ExitCode::usage;
+  }
+  if (entry::detect_format(*bytes) == entry::Format::gzip) {
+    complain_of(options.file, {.code = entry::ProblemCode::packed_image});
+    return ExitCode::some_not;
+  }
+  const auto kernel = entry::KernelObject::parse(*bytes);
+  if (!kernel) {
+    complain_of(options.file, kernel.error());
+    return ExitCode::some_not;
+  }
+  const auto default_start = kernel->start_addr().value_or(entry::GuestAddress{inspect::kDefaultStart});
+  return load_and_show(options, *kernel, start ? entry::GuestAddress{*start} : default_start);
+}
+
+}  // namespace
+
+auto add_load(CLI::App& program) -> Command {
+  const auto options = std::make_shared<LoadOptions>();
+  auto* command = program.add_subcommand("load", "Load a Hermit kernel as a loader would, and look at the result");
+  command->add_option("FILE", options->file, "The kernel; - is standard input")->required()->type_name("");
+  command
+      ->add_option("--start-addr", options->start_addr,
+                   "Where the guest finds it: 0x…, decimal, or with K, M, G, T (powers of 1024); by default the fixed "
+                   "address, or 0x40000")
+      ->type_name("ADDR");
+  command->add_option("-o,--output", options->output, "Write the loaded memory there; - is standard output")
+      ->type_name("MEMORY.bin");
+  command->add_flag("--json", options->json, "Print a JSON object");
+  command->footer(
+      "Exit status: 0 loaded; 1 cannot be loaded; 2 wrong usage, no memory, or a file that cannot be read "
+      "or written.");
+  return [options] { return run_load(*options); };
+}
+
+}  // namespace hermitage::cli

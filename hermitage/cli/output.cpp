@@ -1,0 +1,80 @@
+#include "hermitage/cli/output.hpp"
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "hermitage/inspect/quantities.hpp"
+
+namespace hermitage::cli {
+namespace {
+
+using Result = std::expected<void, std::string>;
+
+auto system_error() -> std::unexpected<std::string> {
+  return std::unexpected{std::string{std::strerror(errno)}};
+}
+
+auto write_all(int descriptor, std::span<const std::byte> bytes) -> Result {
+  while (!bytes.empty()) {
+    const auto written = ::write(descriptor, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return system_error();
+    bytes = bytes.subspan(static_cast<std::size_t>(written));
+  }
+  return {};
+}
+
+auto has_value(const char* variable) -> bool {
+  const auto* value = std::getenv(variable);
+  return value != nullptr && *value != '\0';
+}
+
+}  // namespace
+
+auto print(std::string_view text) -> Result {
+  return write_all(STDOUT_FILENO, std::as_bytes(std::span{text}));
+}
+
+auto write_file(const std::string& path, std::span<const std::byte> bytes) -> Result {
+  if (path == "-") return write_all(STDOUT_FILENO, bytes);
+  constexpr mode_t kMode = 0666;
+  const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, kMode);
+  if (descriptor < 0) return system_error();
+  auto result = write_all(descriptor, bytes);
+  // Some file systems say only here that there was no room.
+  if (::close(descriptor) != 0 && result) result = system_error();
+  return result;
+}
+
+auto write_file(const std::string& path, std::string_view text) -> Result {
+  return write_file(path, std::as_bytes(std::span{text}));
+}
+
+void print_error(std::string_view text) {
+  // Who cannot be told of an error, cannot be told of this one.
+  [[maybe_unused]] const auto written = write_all(STDERR_FILENO, std::as_bytes(std::span{text}));
+}
+
+void complain(std::string_view subject, std::string_view message) {
+  const auto text = inspect::printable(message);
+  print_error(subject.empty() ? fmt::format("hermitage: {}\n", text)
+                              : fmt::format("hermitage: {}: {}\n", inspect::printable(subject), text));
+}
+
+void complain_of(std::string_view file, const entry::Problem& problem) {
+  complain(file, fmt::format("cannot be loaded: {}", problem.message().view()));
+}
+
+auto colour_of_output() -> inspect::Colour {
+  const auto* terminal = std::getenv("TERM");
+  const bool is_dumb = terminal == nullptr || std::string_view{terminal} == "dumb";
+  const bool wanted = ::isatty(STDOUT_FILENO) == 1 && !has_value("NO_COLOR") && !is_dumb;
+  return wanted ? inspect::Colour::on : inspect::Colour::off;
+}
+
+}  // namespace hermitage::cli

@@ -1,0 +1,35 @@
+// Writing results and errors.
+#pragma once
+
+#include <cstddef>
+#include <expected>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "hermitage/entry/problem.hpp"
+#include "hermitage/inspect/report_text.hpp"
+
+namespace hermitage::cli {
+
+// Writes a text to standard output, whole. The error says why not.
+[[nodiscard]] auto print(std::string_view text) -> std::expected<void, std::string>;
+
+// Writes a file anew, or standard output for "-". The error says why not.
+[[nodiscard]] auto write_file(const std::string& path, std::span<const std::byte> bytes)
+    -> std::expected<void, std::string>;
+[[nodiscard]] auto write_file(const std::string& path, std::string_view text) -> std::expected<void, std::string>;
+
+// Writes a text to standard error, as far as that is possible.
+void print_error(std::string_view text);
+
+// One line on standard error: "hermitage: SUBJECT: MESSAGE". The subject, a file most often, may be empty.
+void complain(std::string_view subject, std::string_view message);
+
+// The line for a file that cannot be loaded, and why.
+void complain_of(std::string_view file, const entry::Problem& problem);
+
+// Colour on a terminal, unless the user does not want it (NO_COLOR, TERM=dumb).
+[[nodiscard]] auto colour_of_output() -> inspect::Colour;
+
+}  // namespace hermitage::cli

@@ -1,0 +1,26 @@
+// The machines that Hermit runs on.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "hermitage/entry/bytes.hpp"
+
+namespace hermitage::entry {
+
+enum class Arch : std::uint8_t { x86_64, aarch64, riscv64 };
+
+// The architecture of an ELF file's e_machine; nothing for a machine that Hermit does not run on.
+[[nodiscard]] auto arch_of_machine(std::uint16_t e_machine) noexcept -> std::optional<Arch>;
+
+// "x86_64", "aarch64" or "riscv64".
+[[nodiscard]] auto name(Arch arch) noexcept -> std::string_view;
+
+// "little" or "big".
+[[nodiscard]] auto name(Endian endian) noexcept -> std::string_view;
+
+// Hermit is little endian everywhere; aarch64 has a big-endian port, too (aarch64_be).
+[[nodiscard]] auto supports(Arch arch, Endian endian) noexcept -> bool;
+
+}  // namespace hermitage::entry

@@ -1,0 +1,128 @@
+// Bytes that others control, and the one place that turns them into numbers.
+#pragma once
+
+#include <bit>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+namespace hermitage::entry {
+
+static_assert(sizeof(std::size_t) == sizeof(std::uint64_t), "file and guest sizes are held in size_t");
+
+// The byte order of a file or a guest; a run-time value, independent of the machine that looks at it.
+enum class Endian : std::uint8_t { little, big };
+
+inline constexpr Endian kNativeEndian = std::endian::native == std::endian::big ? Endian::big : Endian::little;
+
+// std::byteswap, but without a call into the compiler's library where the machine has no instruction for it.
+template <std::unsigned_integral T>
+[[nodiscard]] constexpr auto swap_bytes(T value) noexcept -> T {
+  std::uint64_t bits = value;
+  bits = (bits & 0x00ff00ff00ff00ff) << 8 | (bits >> 8 & 0x00ff00ff00ff00ff);
+  bits = (bits & 0x0000ffff0000ffff) << 16 | (bits >> 16 & 0x0000ffff0000ffff);
+  bits = bits << 32 | bits >> 32;
+  return static_cast<T>(bits >> (64 - 8 * sizeof(T)));
+}
+
+// (`__builtin_memcpy` below: with -ffreestanding, std::memcpy would be a call for each integer.)
+//
+// Reads an integer of byte order `order` at `offset`, which need not be aligned.
+// Precondition: offset + sizeof(T) <= bytes.size().
+template <std::unsigned_integral T, Endian order>
+[[nodiscard]] inline auto read(std::span<const std::byte> bytes, std::size_t offset) noexcept -> T {
+  T value;
+  __builtin_memcpy(&value, bytes.data() + offset, sizeof value);
+  if constexpr (order != kNativeEndian) value = swap_bytes(value);
+  return value;
+}
+
+template <std::unsigned_integral T>
+[[nodiscard]] inline auto read(std::span<const std::byte> bytes, std::size_t offset, Endian order) noexcept -> T {
+  return order == Endian::little ? read<T, Endian::little>(bytes, offset) : read<T, Endian::big>(bytes, offset);
+}
+
+// Writes an integer in byte order `order` at `offset`. Precondition as for `read`.
+template <std::unsigned_integral T, Endian order>
+inline void write(std::span<std::byte> bytes, std::size_t offset, T value) noexcept {
+  if constexpr (order != kNativeEndian) value = swap_bytes(value);
+  __builtin_memcpy(bytes.data() + offset, &value, sizeof value);
+}
+
+template <std::unsigned_integral T>
+inline void write(std::span<std::byte> bytes, std::size_t offset, T value, Endian order) noexcept {
+  order == Endian::little ? write<T, Endian::little>(bytes, offset, value)
+                          : write<T, Endian::big>(bytes, offset, value);
+}
+
+// a + b, or nothing when the sum does not fit.
+[[nodiscard]] constexpr auto checked_add(std::uint64_t a, std::uint64_t b) noexcept -> std::optional<std::uint64_t> {
+  std::uint64_t sum = 0;
+  if (__builtin_add_overflow(a, b, &sum)) return std::nullopt;
+  return sum;
+}
+
+// Whether [offset, offset + size) lies within [0, limit), for any values.
+[[nodiscard]] constexpr auto range_fits(std::uint64_t offset, std::uint64_t size, std::uint64_t limit) noexcept
+    -> bool {
+  return offset <= limit && size <= limit - offset;
+}
+
+// Unlike std::has_single_bit no call into the compiler's library where the machine has no instruction for it.
+[[nodiscard]] constexpr auto is_power_of_two(std::uint64_t value) noexcept -> bool {
+  return value != 0 && (value & (value - 1)) == 0;
+}
+
+// `value` rounded up to a multiple of `alignment`, a power of two; nothing when that does not fit.
+[[nodiscard]] constexpr auto checked_align_up(std::uint64_t value, std::uint64_t alignment) noexcept
+    -> std::optional<std::uint64_t> {
+  const auto sum = checked_add(value, alignment - 1);
+  if (!sum) return std::nullopt;
+  return *sum & ~(alignment - 1);
+}
+
+// A run of bytes together with its byte order. Never owns, never outlives the bytes it was made from.
+class ByteView {
+ public:
+  constexpr ByteView() noexcept = default;
+  constexpr ByteView(std::span<const std::byte> bytes, Endian endian) noexcept : bytes_{bytes}, endian_{endian} {}
+
+  [[nodiscard]] constexpr auto bytes() const noexcept -> std::span<const std::byte> { return bytes_; }
+  [[nodiscard]] constexpr auto size() const noexcept -> std::size_t { return bytes_.size(); }
+  [[nodiscard]] constexpr auto empty() const noexcept -> bool { return bytes_.empty(); }
+  [[nodiscard]] constexpr auto endian() const noexcept -> Endian { return endian_; }
+
+  // Precondition: offset + sizeof(T) <= size().
+  template <std::unsigned_integral T>
+  [[nodiscard]] auto get(std::size_t offset) const noexcept -> T {
+    return read<T>(bytes_, offset, endian_);
+  }
+
+  // The bytes as characters, whatever they are.
+  [[nodiscard]] auto text() const noexcept -> std::string_view {
+    return {reinterpret_cast<const char*>(bytes_.data()), bytes_.size()};
+  }
+
+  // The bytes [offset, offset + size), or nothing when they do not all exist. Takes any values.
+  [[nodiscard]] constexpr auto slice(std::uint64_t offset, std::uint64_t size) const noexcept
+      -> std::optional<ByteView> {
+    if (!range_fits(offset, size, bytes_.size())) return std::nullopt;
+    return ByteView{bytes_.subspan(offset, size), endian_};
+  }
+
+  // As much of [offset, offset + size) as exists.
+  [[nodiscard]] constexpr auto clamped_slice(std::uint64_t offset, std::uint64_t size) const noexcept -> ByteView {
+    if (offset >= bytes_.size()) return ByteView{{}, endian_};
+    const std::uint64_t available = bytes_.size() - offset;
+    return ByteView{bytes_.subspan(offset, size < available ? size : available), endian_};
+  }
+
+ private:
+  std::span<const std::byte> bytes_;
+  Endian endian_ = Endian::little;
+};
+
+}  // namespace hermitage::entry

@@ -1,0 +1,151 @@
+// What can be wrong with an image, or with what a caller asks of it: errors as values.
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <string_view>
+#include <type_traits>
+
+#include "hermitage/entry/text.hpp"
+
+namespace hermitage::entry {
+
+enum class Severity : std::uint8_t {
+  info,     // worth knowing
+  warning,  // odd: the kernel can be loaded, but may not do what its author meant
+  error,    // the kernel cannot be loaded
+};
+
+enum class ProblemCode : std::uint8_t {
+  // The file is not an ELF64 file.
+  not_elf,
+  packed_image,
+  truncated_header,
+  not_64_bit,
+  unknown_byte_order,
+
+  // It is one, but not for a machine that Hermit runs on.
+  unsupported_type,
+  unsupported_machine,
+  unsupported_byte_order,
+
+  // Its segments make no image.
+  segment_entry_size,
+  segment_table_outside_file,
+  no_load_segment,
+  segment_outside_file,
+  segment_size,
+  segment_address_overflow,
+  segment_order,
+  first_segment_not_at_zero,
+  empty_image,
+  tls_size,
+  tls_outside_image,
+
+  // It does not say, or not well, that it is a Hermit kernel.
+  empty_application,
+  no_note_segment,
+  note_segment_outside_file,
+  note_segments_overlap,
+  malformed_note,
+  no_hermit_note,
+  entry_version,
+  malformed_uhyve_note,
+
+  // Its dynamic section asks for what a loader cannot give.
+  dynamic_segment_outside_file,
+  linked_dynamically,
+  implicit_addends,
+  relocation_entry_size,
+  relocation_table_size,
+  relocations_outside_file,
+  symbols_outside_file,
+
+  // A relocation cannot be applied.
+  unsupported_relocation,
+  relocation_outside_memory,
+  relocation_symbol,
+  relocation_addend,
+  malformed_relr,
+  more_relocation_problems,
+
+  // The caller asks for something that does not fit the kernel.
+  memory_size,
+  start_address,
+  address_overflow,
+  page_size,
+  page_flags_size,
+
+  // Odd, but no reason not to load.
+  boots_by_pvh,
+  os_abi,
+  elf_version,
+  no_abi_tag,
+  malformed_abi_tag,
+  unknown_uhyve_interface,
+  no_uhyve_interface,
+  fixed_below_4_gib,
+  note_in_later_segment,
+  entry_outside_code,
+  writable_code,
+  executable_stack,
+  segment_alignment,
+  segment_not_mappable,
+  relr_relocations,
+  ignored_plt_relocations,
+  undefined_symbol,
+  section_table_outside_file,
+  left_out,
+};
+
+using Message = FixedText<320>;
+
+// One thing that is wrong or odd: what, where, and why. Which of the numbers mean something, and what, is
+// part of the code; message() says it in words.
+struct Problem {
+  static constexpr std::uint64_t kNowhere = UINT64_MAX;
+
+  ProblemCode code = ProblemCode::not_elf;
+  std::uint64_t offset = kNowhere;  // in the file, in bytes
+  std::uint64_t index = 0;          // of the segment, note, relocation … counted from 0
+  std::uint64_t expected = 0;
+  std::uint64_t found = 0;
+
+  friend constexpr auto operator==(const Problem&, const Problem&) noexcept -> bool = default;
+
+  [[nodiscard]] auto severity() const noexcept -> Severity;
+  // The code's name as it stands above: stable, for scripts.
+  [[nodiscard]] auto name() const noexcept -> std::string_view;
+  // One sentence for a person, without a full stop.
+  [[nodiscard]] auto message() const noexcept -> Message;
+};
+
+// What KernelObject::parse, and what loading, fail with: a Problem of severity error.
+using ParseError = Problem;
+using LoadError = Problem;
+
+// "info", "warning" or "error".
+[[nodiscard]] auto name(Severity severity) noexcept -> std::string_view;
+
+// Refers to any callable `bool(const Problem&)`, which is told of each problem in turn and answers whether it wants
+// to hear of more. The callable must outlive the sink (as an argument of the call it does) and must not throw.
+class ProblemSink {
+ public:
+  template <class Callable>
+    requires(!std::same_as<std::remove_cvref_t<Callable>, ProblemSink> &&
+             std::predicate<std::remove_reference_t<Callable>&, const Problem&>)
+  // NOLINTNEXTLINE(google-explicit-constructor, bugprone-forwarding-reference-overload)
+  ProblemSink(Callable&& callable) noexcept
+      : callable_{const_cast<void*>(static_cast<const void*>(&callable))},
+        report_{[](void* object, const Problem& problem) noexcept -> bool {
+          return (*static_cast<std::remove_reference_t<Callable>*>(object))(problem);
+        }} {}
+
+  auto operator()(const Problem& problem) const noexcept -> bool { return report_(callable_, problem); }
+
+ private:
+  void* callable_;
+  auto (*report_)(void*, const Problem&) noexcept -> bool;
+};
+
+}  // namespace hermitage::entry

@@ -1,0 +1,27 @@
+// Numbers and names as people read them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "hermitage/entry/elf.hpp"
+
+namespace hermitage::inspect {
+
+// "640 bytes", "625.5 KiB", "64 MiB": powers of 1024, at most one digit behind the point.
+[[nodiscard]] auto human_size(std::uint64_t bytes) -> std::string;
+
+// "0x40000"
+[[nodiscard]] auto hex(std::uint64_t value) -> std::string;
+
+// The text with every byte that could steer a terminal, and every one that is not UTF-8, written as \xNN.
+[[nodiscard]] auto printable(std::string_view text) -> std::string;
+
+// "PT_LOAD" … or "0x6fffffff" for a type without a name here.
+[[nodiscard]] auto segment_type_name(std::uint32_t type) -> std::string;
+
+// "r-x"
+[[nodiscard]] auto flags_text(std::uint32_t segment_flags) -> std::string;
+
+}  // namespace hermitage::inspect

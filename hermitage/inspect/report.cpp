@@ -1,0 +1,276 @@
+#include "hermitage/inspect/report.hpp"
+
+#include <algorithm>
+#include <map>
+#include <memory>
+
+#include "hermitage/entry/examine.hpp"
+#include "hermitage/entry/relocation.hpp"
+#include "hermitage/inspect/demangle.hpp"
+#include "hermitage/inspect/quantities.hpp"
+
+namespace hermitage::inspect {
+namespace {
+
+using entry::ElfFile;
+using entry::Problem;
+using entry::ProblemCode;
+using entry::Severity;
+
+// A broken relocation table can make a problem of each of its entries; this many tell enough.
+constexpr std::size_t kMaxRelocationProblems = 16;
+
+auto relocation_name(std::optional<entry::Arch> arch, std::uint32_t type) -> std::string {
+  const auto name = arch ? entry::relocation_type_name(*arch, type) : std::string_view{};
+  return name.empty() ? hex(type) : std::string{name};
+}
+
+// What a report may take: a file can name one long text a million times. No honest file comes near.
+class Budget {
+ public:
+  explicit Budget(std::size_t file_size) : left_{std::max(kSmallest, kTimesTheFile * file_size)} {}
+
+  // Whether there is room for so many more bytes. Once there is not, there is for nothing.
+  auto take(std::size_t size) -> bool {
+    if (size > left_) {
+      left_ = 0;
+      ++left_out_;
+      return false;
+    }
+    left_ -= size;
+    return true;
+  }
+
+  // The text, which is looked for only where there is room left.
+  template <class Text>
+  auto take_text(Text text) -> std::string {
+    if (!take(1)) return {};
+    const std::string taken{text()};
+    return take(taken.size()) ? taken : std::string{};
+  }
+
+  [[nodiscard]] auto left_out() const -> std::uint64_t { return left_out_; }
+
+ private:
+  static constexpr std::size_t kSmallest = 1 << 20;
+  static constexpr std::size_t kTimesTheFile = 32;
+
+  std::size_t left_;
+  std::uint64_t left_out_ = 0;
+};
+
+void collect_notes(const ElfFile& file, Budget& budget, Report& report) {
+  file.for_each_note([&](const entry::Note& note, std::uint64_t offset) {
+    const auto desc = note.desc.bytes();
+    if (!budget.take(sizeof(NoteReport) + note.name.size() + desc.size())) return;
+    report.notes.push_back(
+        {.name = std::string{note.name}, .type = note.type, .desc = {desc.begin(), desc.end()}, .offset = offset});
+  });
+}
+
+void collect_relocation_entries(const ElfFile& file, Budget& budget, Report& report) {
+  auto& entries = report.relocations.entries;
+  const auto symbols = file.dynamic_symbols();
+  for (const auto rela : file.relocations()) {
+    if (!budget.take(sizeof(RelocationReport::Entry))) continue;
+    const bool has_symbol = rela.symbol != 0 && rela.symbol < symbols.size();
+    const auto name = [&] { return demangle(symbols.name(symbols.symbols()[rela.symbol])); };
+    entries.push_back({.offset = rela.offset,
+                       .type = relocation_name(report.arch, rela.type),
+                       .symbol = rela.symbol,
+                       .symbol_name = has_symbol ? budget.take_text(name) : std::string{},
+                       .addend = static_cast<std::int64_t>(rela.addend)});
+  }
+  entry::for_each_relr(file.relr(), [&](std::uint64_t offset) {
+    if (!budget.take(sizeof(RelocationReport::Entry))) return true;
+    entries.push_back({.offset = offset, .type = "RELR", .symbol = 0, .symbol_name = {}, .addend = 0});
+    return true;
+  });
+}
+
+// Of many types, as a broken table may have, the most frequent ones by name, the others together.
+constexpr std::size_t kMaxRelocationTypes = 32;
+
+void count_relocations(const ElfFile& file, Report& report) {
+  auto& relocations = report.relocations;
+  std::map<std::uint32_t, std::uint64_t> counts;
+  for (const auto rela : file.relocations()) ++counts[rela.type];
+  auto& by_type = relocations.by_type;
+  for (const auto& [type, count] : counts) by_type.emplace_back(relocation_name(report.arch, type), count);
+  std::uint64_t relr = 0;
+  entry::for_each_relr(file.relr(), [&relr](std::uint64_t) {
+    ++relr;
+    return true;
+  });
+  if (relr != 0) by_type.emplace_back("RELR", relr);
+  for (const auto& [name, count] : by_type) relocations.total += count;
+
+  std::ranges::stable_sort(by_type, std::ranges::greater{}, [](const auto& entry) { return entry.second; });
+  if (by_type.size() <= kMaxRelocationTypes) return;
+  std::uint64_t others = 0;
+  for (const auto& [name, count] : std::span{by_type}.subspan(kMaxRelocationTypes)) others += count;
+  by_type.resize(kMaxRelocationTypes);
+  by_type.emplace_back("others", others);
+}
+
+void collect_symbol_entries(const entry::SymbolTable& table, bool is_dynamic, Budget& budget, SymbolReport& report) {
+  for (const auto symbol : table.symbols()) {
+    if (!budget.take(sizeof(SymbolReport::Entry))) continue;
+    auto name = budget.take_text([&] { return table.name(symbol); });
+    auto demangled = budget.take_text([&] { return demangle(name); });
+    report.entries.push_back({.value = symbol.value,
+                              .size = symbol.size,
+                              .name = std::move(name),
+                              .demangled = std::move(demangled),
+                              .is_dynamic = is_dynamic,
+                              .is_undefined = symbol.is_undefined(),
+                              .is_weak = symbol.binding() == entry::elf::kBindWeak});
+  }
+}
+
+void collect_symbols(const ElfFile& file, Budget& budget, Report& report) {
+  const auto dynamic = file.dynamic_symbols();
+  const auto table = file.symbols();
+  report.symbols.dynamic = dynamic.size();
+  report.symbols.table = table.size();
+  if (!report.details.symbols) return;
+  collect_symbol_entries(dynamic, true, budget, report.symbols);
+  collect_symbol_entries(table, false, budget, report.symbols);
+}
+
+// The name of the function at e_entry; a section or file symbol with the same value is not meant.
+auto find_entry_symbol(const ElfFile& file) -> std::string {
+  constexpr std::uint8_t kNoType = 0;
+  constexpr std::uint8_t kFunction = 2;
+  constexpr int kMaxCandidates = 64;  // an honest file has a few
+  std::string untyped;
+  int candidates = 0;
+  for (const auto& table : {file.symbols(), file.dynamic_symbols()}) {
+    for (const auto symbol : table.symbols()) {
+      const bool is_typed_right = symbol.type() == kFunction || symbol.type() == kNoType;
+      if (symbol.value != file.header().entry || symbol.is_undefined() || !is_typed_right) continue;
+      if (++candidates > kMaxCandidates) break;
+      const auto name = table.name(symbol);
+      // "$x" and the like mark code and data on aarch64 and riscv64.
+      if (name.empty() || name.starts_with('$')) continue;
+      if (symbol.type() == kFunction) return demangle(name);
+      if (untyped.empty()) untyped = name;
+    }
+  }
+  return demangle(untyped);
+}
+
+void collect_sections(const ElfFile& file, Budget& budget, Report& report) {
+  for (const auto section : file.sections()) {
+    if (!budget.take(sizeof(SectionReport))) continue;
+    report.sections.push_back(
+        {.name = budget.take_text([&] { return file.section_name(section); }), .section = section});
+  }
+  const auto dynamic = file.dynamic();
+  report.dynamic.assign(dynamic.begin(), dynamic.end());
+}
+
+void take_facts(const entry::KernelFacts& facts, const ElfFile& file, Report& report) {
+  report.arch = facts.arch;
+  report.endian = file.endian();
+  report.is_relocatable = facts.is_relocatable;
+  report.hermit_version = facts.hermit_version;
+  report.entry_version = facts.entry_version;
+  report.has_uhyve_note = facts.uhyve_interface.has_value();
+  report.uhyve_interface = facts.uhyve_interface;
+  // A malformed note is no missing one: it says nothing.
+  const bool is_malformed =
+      std::ranges::find(report.problems, ProblemCode::malformed_uhyve_note, &Problem::code) != report.problems.end();
+  if (facts.entry_version && !facts.uhyve_interface && !is_malformed) {
+    report.uhyve_interface = entry::kUhyveInterfaceWithoutNote;
+  }
+  report.mem_size = facts.mem_size;
+  report.first_vaddr = facts.first_vaddr;
+  if (!facts.is_relocatable) report.start_addr = facts.first_vaddr;
+  report.entry_point = file.header().entry;
+  report.tls = facts.tls;
+}
+
+void examine_relocations(const ElfFile& file, const entry::KernelFacts& facts, std::vector<Problem>& problems) {
+  std::uint64_t count = 0;
+  auto remember = [&](const Problem& problem) {
+    if (++count <= kMaxRelocationProblems) problems.push_back(problem);
+    return true;
+  };
+  entry::examine_relocations(file, facts, remember);
+  if (count > kMaxRelocationProblems) {
+    problems.push_back({.code = ProblemCode::more_relocation_problems, .found = count - kMaxRelocationProblems});
+  }
+}
+
+auto has_error(const std::vector<Problem>& problems) -> bool {
+  return std::ranges::any_of(problems, [](const Problem& problem) { return problem.severity() == Severity::error; });
+}
+
+void make_load_plan(std::span<const std::byte> bytes, Report& report) {
+  const auto kernel = entry::KernelObject::parse(bytes);
+  if (!kernel) return;
+  const auto start = kernel->start_addr().value_or(entry::GuestAddress{kDefaultStart});
+  const auto pages = entry::LoadPlan::page_count(*kernel, start, kPageSize);
+  // One flag a page of a hostile size is too much; such a kernel has no plan worth looking at.
+  constexpr std::uint64_t kMaxPages = std::uint64_t{1} << 26;
+  if (pages > kMaxPages) return;
+  const auto flags = std::make_unique<bool[]>(pages);
+  const auto plan = entry::LoadPlan::make(*kernel, start, kPageSize, {flags.get(), pages});
+  if (!plan) return;
+  report.load_plan_start = start.value;
+  for (const auto& step : *plan) report.load_plan.push_back(step);
+}
+
+void report_elf(const ElfFile& file, std::span<const std::byte> bytes, Report& report) {
+  // A hostile file can have one fault a million times; a few of each kind tell enough.
+  auto remember = [&report](const Problem& problem) {
+    constexpr std::ptrdiff_t kMaxOfOneKind = 64;
+    if (std::ranges::count(report.problems, problem.code, &Problem::code) < kMaxOfOneKind) {
+      report.problems.push_back(problem);
+    }
+    return true;
+  };
+  const auto facts = entry::examine(file, remember);
+  examine_relocations(file, facts, report.problems);
+  entry::examine_oddities(file, facts, remember);
+  report.loadable = !has_error(report.problems);
+
+  take_facts(facts, file, report);
+  report.segments.assign(file.segments().begin(), file.segments().end());
+  report.entry_symbol = find_entry_symbol(file);
+  for (const auto protocol : entry::kBootProtocols) {
+    if (entry::supports(file, protocol)) report.boot_protocols.push_back(protocol);
+  }
+  Budget budget{bytes.size()};
+  collect_notes(file, budget, report);
+  count_relocations(file, report);
+  if (report.details.relocations) collect_relocation_entries(file, budget, report);
+  collect_symbols(file, budget, report);
+  if (report.details.sections) collect_sections(file, budget, report);
+  if (budget.left_out() != 0) report.problems.push_back({.code = ProblemCode::left_out, .found = budget.left_out()});
+  if (report.details.load_plan && report.loadable) make_load_plan(bytes, report);
+}
+
+}  // namespace
+
+auto make_report(std::string file, std::span<const std::byte> bytes, Details details) -> Report {
+  Report report;
+  report.file = std::move(file);
+  report.details = details;
+  report.format = entry::detect_format(bytes);
+  if (report.format == entry::Format::gzip) {
+    report.problems.push_back({.code = ProblemCode::packed_image, .offset = 0});
+    return report;
+  }
+  const auto elf = ElfFile::open(bytes);
+  if (!elf) {
+    report.problems.push_back(elf.error());
+    return report;
+  }
+  report_elf(*elf, bytes, report);
+  std::ranges::stable_sort(report.problems, std::ranges::greater{}, &Problem::severity);
+  return report;
+}
+
+}  // namespace hermitage::inspect

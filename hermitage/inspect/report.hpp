@@ -1,0 +1,111 @@
+// Everything there is to say about an image file, ready to be shown.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "hermitage/entry/boot_protocol.hpp"
+#include "hermitage/entry/format.hpp"
+#include "hermitage/entry/kernel_object.hpp"
+#include "hermitage/entry/load_plan.hpp"
+
+namespace hermitage::inspect {
+
+// Which of the long lists the report is to hold; the rest it always has.
+struct Details {
+  bool relocations = false;
+  bool symbols = false;
+  bool sections = false;
+  bool load_plan = false;
+};
+
+struct NoteReport {
+  std::string name;
+  std::uint32_t type = 0;
+  std::vector<std::byte> desc;
+  std::uint64_t offset = 0;  // in the file
+};
+
+struct RelocationReport {
+  std::uint64_t total = 0;
+  // Names such as R_X86_64_RELATIVE, "RELR" for those of DT_RELR, a number for a type without a name; the most
+  // frequent first.
+  std::vector<std::pair<std::string, std::uint64_t>> by_type;
+
+  struct Entry {
+    std::uint64_t offset = 0;
+    std::string type;
+    std::uint32_t symbol = 0;
+    std::string symbol_name;
+    std::int64_t addend = 0;
+  };
+  std::vector<Entry> entries;  // with Details::relocations
+};
+
+struct SymbolReport {
+  std::uint64_t dynamic = 0;  // entries of the dynamic symbol table
+  std::uint64_t table = 0;    // entries of SHT_SYMTAB
+
+  struct Entry {
+    std::uint64_t value = 0;
+    std::uint64_t size = 0;
+    std::string name;       // as it stands in the file
+    std::string demangled;  // as its author wrote it
+    bool is_dynamic = false;
+    bool is_undefined = false;
+    bool is_weak = false;
+  };
+  std::vector<Entry> entries;  // with Details::symbols
+
+  [[nodiscard]] auto total() const -> std::uint64_t { return dynamic + table; }
+};
+
+struct SectionReport {
+  std::string name;
+  entry::elf::Section section;
+};
+
+// As far as the file can be read; what is not there, or cannot be read, is empty.
+struct Report {
+  std::string file;
+  Details details;
+  entry::Format format = entry::Format::unknown;
+  std::optional<entry::Arch> arch;
+  std::optional<entry::Endian> endian;
+  std::optional<bool> is_relocatable;
+  std::optional<entry::HermitVersion> hermit_version;
+  std::optional<std::uint8_t> entry_version;
+  std::optional<entry::UhyveInterfaceVersion> uhyve_interface;  // 1 for a Hermit kernel that has no note
+  bool has_uhyve_note = false;
+  std::optional<std::uint64_t> mem_size;     // bytes
+  std::optional<std::uint64_t> first_vaddr;  // of the image, as linked
+  std::optional<std::uint64_t> start_addr;   // nothing for a relocatable kernel
+  std::optional<std::uint64_t> entry_point;  // e_entry
+  std::string entry_symbol;                  // demangled
+  std::optional<entry::elf::Segment> tls;
+  std::vector<entry::BootProtocol> boot_protocols;
+  std::vector<entry::elf::Segment> segments;
+  std::vector<NoteReport> notes;
+  RelocationReport relocations;
+  SymbolReport symbols;
+  std::vector<SectionReport> sections;            // with Details::sections
+  std::vector<entry::elf::DynamicEntry> dynamic;  // with Details::sections
+  std::optional<std::uint64_t> load_plan_start;   // the address that load_plan is made for
+  std::vector<entry::LoadStep> load_plan;         // with Details::load_plan, when loadable
+  bool loadable = false;
+  std::vector<entry::Problem> problems;  // the worst first, otherwise as found
+};
+
+// The page size that load plans are shown for, and where relocatable kernels are loaded when nobody says where.
+inline constexpr std::uint64_t kPageSize = 4096;
+inline constexpr std::uint64_t kDefaultStart = 0x40000;
+
+// Takes any bytes. `file` is only a name.
+[[nodiscard]] auto make_report(std::string file, std::span<const std::byte> bytes, Details details = {}) -> Report;
+
+}  // namespace hermitage::inspect

@@ -1,0 +1,63 @@
+// Makes a report of any bytes, with everything in it, in every form.
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include <nlohmann/json.hpp>
+
+#include "hermitage/inspect/report.hpp"
+#include "hermitage/inspect/report_json.hpp"
+#include "hermitage/inspect/report_svg.hpp"
+#include "hermitage/inspect/report_text.hpp"
+
+namespace {
+
+using namespace hermitage::inspect;
+
+// Nothing that steers a terminal: of the control characters newlines only, and none of C1 (U+0080 to U+009F).
+void check_text(std::string_view text) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    if ((byte < 0x20 && byte != '\n') || byte == 0x7f) __builtin_trap();
+    if (byte == 0xc2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0) __builtin_trap();
+  }
+  if (!text.empty() && !text.ends_with('\n')) __builtin_trap();
+}
+
+void check_texts(const Report& report) {
+  check_text(summary_text(report, Colour::off));
+  check_text(summary_text(report, Colour::off, Extent::full));
+  for (const auto part : {segments_text, notes_text, relocations_text, symbols_text, sections_text, load_plan_text}) {
+    check_text(part(report, Colour::off));
+    static_cast<void>(part(report, Colour::on));
+  }
+  static_cast<void>(summary_text(report, Colour::on));
+}
+
+void check_json(const Report& report) {
+  const auto json = nlohmann::json::parse(to_json(report), nullptr, false);
+  if (!json.is_object() || json["loadable"] != report.loadable) __builtin_trap();
+}
+
+void check_svg(const Report& report) {
+  const auto svg = to_svg(report);
+  if (!svg.starts_with("<svg ") || !svg.ends_with("</svg>\n")) __builtin_trap();
+  check_text(svg);
+}
+
+}  // namespace
+
+extern "C" auto LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) -> int {  // NOLINT
+  constexpr Details kEverything{.relocations = true, .symbols = true, .sections = true, .load_plan = true};
+  const auto bytes = std::as_bytes(std::span{data, size});
+  // The first bytes make the file's name, too.
+  const auto name_size = size < 16 ? size : 16;
+  const auto report = make_report({reinterpret_cast<const char*>(data), name_size}, bytes, kEverything);
+  if (!report.loadable && report.problems.empty()) __builtin_trap();
+  if (make_report("", bytes).loadable != report.loadable) __builtin_trap();
+  check_texts(report);
+  check_json(report);
+  check_svg(report);
+  return 0;
+}

@@ -1,0 +1,365 @@
+#include "hermitage/inspect/report_text.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+#include <string_view>
+
+#include <fmt/format.h>
+
+#include "hermitage/inspect/memory_map.hpp"
+#include "hermitage/inspect/quantities.hpp"
+
+namespace hermitage::inspect {
+namespace {
+
+// What a default report shows of a long list before it says how to see the rest.
+constexpr std::size_t kSummaryRows = 24;
+constexpr std::size_t kSummaryDescBytes = 16;
+
+enum class Style { heading, good, bad, odd, faint, code, data, constant };
+
+auto escape_sequence(Style style) -> std::string_view {
+  switch (style) {
+    case Style::heading: return "\x1b[1m";
+    case Style::good: return "\x1b[32m";
+    case Style::bad: return "\x1b[1;31m";
+    case Style::odd: return "\x1b[33m";
+    case Style::faint: return "\x1b[2m";
+    case Style::code: return "\x1b[36m";
+    case Style::data: return "\x1b[35m";
+    case Style::constant: return "\x1b[34m";
+  }
+  return "";
+}
+
+// A text that grows, line by line, in colour or not.
+class Page {
+ public:
+  explicit Page(Colour colour) : colour_{colour} {}
+
+  template <class... Args>
+  void print(fmt::format_string<Args...> format, Args&&... args) {
+    fmt::format_to(std::back_inserter(text_), format, std::forward<Args>(args)...);
+  }
+
+  [[nodiscard]] auto styled(Style style, std::string_view text) const -> std::string {
+    if (colour_ == Colour::off || text.empty()) return std::string{text};
+    return fmt::format("{}{}\x1b[0m", escape_sequence(style), text);
+  }
+
+  void heading(std::string_view text) { print("\n{}\n", styled(Style::heading, text)); }
+
+  void field(std::string_view label, std::string_view value) { print("{:<19}{}\n", label, value); }
+
+  [[nodiscard]] auto take() -> std::string { return std::move(text_); }
+
+ private:
+  Colour colour_;
+  std::string text_;
+};
+
+// 1234567 → "1,234,567"
+auto grouped(std::uint64_t value) -> std::string {
+  auto digits = fmt::format("{}", value);
+  for (auto at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > 0; at -= 3) {
+    digits.insert(static_cast<std::size_t>(at), 1, ',');
+  }
+  return digits;
+}
+
+auto hex_bytes(std::span<const std::byte> bytes, std::size_t limit) -> std::string {
+  std::string text;
+  for (const auto byte : bytes.first(std::min(bytes.size(), limit))) {
+    text += fmt::format("{:02x}", static_cast<unsigned>(byte));
+  }
+  return bytes.size() > limit ? text + "…" : text;
+}
+
+// What a note that we know means; empty for others.
+auto note_meaning(const NoteReport& note, entry::Endian endian) -> std::string {
+  const entry::Note view{.name = note.name, .type = note.type, .desc = {note.desc, endian}, .offset = 0};
+  if (const auto version = entry::entry_version_of(view)) return fmt::format("Hermit entry version {}", *version);
+  if (const auto version = entry::hermit_version_of(view)) return fmt::format("Hermit {}", version->text().view());
+  if (const auto version = entry::uhyve_interface_of(view)) return fmt::format("Uhyve interface {}", version->value);
+  if (view.is(entry::kXenNoteName, entry::kXenPvhEntryNote)) return "Xen PVH entry point";
+  return {};
+}
+
+auto style_of(std::uint32_t segment_flags) -> Style {
+  if ((segment_flags & entry::elf::kFlagExecute) != 0) return Style::code;
+  return (segment_flags & entry::elf::kFlagWrite) != 0 ? Style::data : Style::constant;
+}
+
+auto style_of(entry::Severity severity) -> Style {
+  switch (severity) {
+    case entry::Severity::error: return Style::bad;
+    case entry::Severity::warning: return Style::odd;
+    case entry::Severity::info: break;
+  }
+  return Style::faint;
+}
+
+auto version_text(const Report& report) -> std::string {
+  return report.hermit_version ? std::string{report.hermit_version->text().view()} : "none";
+}
+
+auto mem_size_text(const Report& report) -> std::string {
+  return report.mem_size ? fmt::format("{} ({})", *report.mem_size, human_size(*report.mem_size)) : "unknown";
+}
+
+auto start_addr_text(const Report& report) -> std::string {
+  if (report.start_addr) return fmt::format("{} ({})", *report.start_addr, hex(*report.start_addr));
+  return report.is_relocatable.value_or(false) ? "any" : "unknown";
+}
+
+auto format_text(entry::Format format) -> std::string_view {
+  switch (format) {
+    case entry::Format::elf: return "ELF";
+    case entry::Format::gzip: return "gzip";
+    case entry::Format::unknown: break;
+  }
+  return "unknown";
+}
+
+auto uhyve_interface_text(const Report& report) -> std::string {
+  if (!report.uhyve_interface) return "none";
+  return fmt::format("{}{}", report.uhyve_interface->value, report.has_uhyve_note ? "" : " (has no note)");
+}
+
+auto entry_point_text(const Report& report) -> std::string {
+  const auto address = hex(*report.entry_point);
+  return report.entry_symbol.empty() ? address : fmt::format("{} {}", address, printable(report.entry_symbol));
+}
+
+auto tls_text(const Report& report) -> std::string {
+  if (!report.tls) return "none";
+  return fmt::format("{}, {} bytes of which {} from the file, aligned to {}", hex(report.tls->vaddr), report.tls->memsz,
+                     report.tls->filesz, report.tls->align);
+}
+
+auto boot_protocols_text(const Report& report) -> std::string {
+  std::string text;
+  for (const auto protocol : report.boot_protocols) {
+    text += fmt::format("{}{}", text.empty() ? "" : ", ", entry::name(protocol));
+  }
+  return text.empty() ? "none" : text;
+}
+
+void print_identity(Page& page, const Report& report) {
+  page.print("Version: {}\n", version_text(report));
+  page.print("Memory Size: {}\n", mem_size_text(report));
+  page.print("Start Address: {}\n\n", start_addr_text(report));
+  page.field("Format", format_text(report.format));
+  if (!report.endian) return;
+  page.field("Architecture", fmt::format("{}, {} endian", report.arch ? entry::name(*report.arch) : "not a Hermit one",
+                                         entry::name(*report.endian)));
+  page.field("Position", *report.is_relocatable ? "relocatable" : "fixed");
+  page.field("Entry version", report.entry_version ? fmt::format("{}", *report.entry_version) : "none");
+  page.field("Uhyve interface", uhyve_interface_text(report));
+  page.field("Entry point", entry_point_text(report));
+  page.field("TLS", tls_text(report));
+  page.field("Boot protocols", boot_protocols_text(report));
+}
+
+void print_more(Page& page, std::size_t total, std::size_t shown, std::string_view option) {
+  if (total > shown) page.print("  … and {} more: see {}\n", grouped(total - shown), option);
+}
+
+void print_segments(Page& page, const Report& report, std::size_t limit) {
+  page.heading("Segments");
+  page.print("   #  {:<16} {:>10} {:>12} {:>10} {:>10}  flags {:>8}\n", "type", "offset", "address", "in file",
+             "in memory", "align");
+  const auto shown = std::min(limit, report.segments.size());
+  for (std::size_t index = 0; index < shown; ++index) {
+    const auto& segment = report.segments[index];
+    page.print("  {:>2}  {:<16} {:>10} {:>12} {:>10} {:>10}  {}   {:>8}\n", index, segment_type_name(segment.type),
+               hex(segment.offset), hex(segment.vaddr), hex(segment.filesz), hex(segment.memsz),
+               page.styled(style_of(segment.flags), flags_text(segment.flags)), hex(segment.align));
+  }
+  print_more(page, report.segments.size(), shown, "--segments");
+}
+
+void print_notes(Page& page, const Report& report, std::size_t limit, std::size_t desc_limit) {
+  page.heading("Notes");
+  if (report.notes.empty()) page.print("  none\n");
+  const auto shown = std::min(limit, report.notes.size());
+  for (const auto& note : std::span{report.notes}.first(shown)) {
+    page.print("  {:<8} {:>6}  {:<34} {}\n", printable(note.name), hex(note.type), hex_bytes(note.desc, desc_limit),
+               note_meaning(note, *report.endian));
+  }
+  print_more(page, report.notes.size(), shown, "--notes");
+}
+
+void print_counts(Page& page, const Report& report) {
+  page.heading("Relocations and symbols");
+  page.field("  Relocations", grouped(report.relocations.total));
+  for (const auto& [type, count] : report.relocations.by_type) {
+    page.print("    {:<24} {:>12}\n", type, grouped(count));
+  }
+  page.field("  Symbols",
+             fmt::format("{} and {} dynamic", grouped(report.symbols.table), grouped(report.symbols.dynamic)));
+}
+
+void print_problems(Page& page, const Report& report) {
+  page.print("\n{} {}\n", page.styled(Style::heading, "Loadable:"),
+             report.loadable ? page.styled(Style::good, "yes") : page.styled(Style::bad, "no"));
+  for (const auto& problem : report.problems) {
+    page.print("  {}  {}: {}",
+               page.styled(style_of(problem.severity()), fmt::format("{:<7}", name(problem.severity()))),
+               problem.name(), problem.message().view());
+    if (problem.offset != entry::Problem::kNowhere) {
+      page.print(" {}", page.styled(Style::faint, fmt::format("[at {}]", hex(problem.offset))));
+    }
+    page.print("\n");
+  }
+}
+
+// " symbol + 0x10"; nothing for DT_RELR, which keeps its addend in memory.
+auto relocation_value_text(const RelocationReport::Entry& entry) -> std::string {
+  if (entry.type == "RELR") return {};
+  std::string symbol;
+  if (entry.symbol != 0) {
+    const auto name = entry.symbol_name.empty() ? fmt::format("symbol {}", entry.symbol) : printable(entry.symbol_name);
+    symbol = fmt::format(" {}", name);
+  }
+  const auto addend = static_cast<std::uint64_t>(entry.addend);
+  return entry.addend < 0 ? fmt::format("{} - {:#x}", symbol, 0 - addend) : fmt::format("{} + {:#x}", symbol, addend);
+}
+
+constexpr std::size_t kMapColumns = 56;
+
+// The columns [begin, end) of a range, at least one.
+struct Columns {
+  std::size_t begin;
+  std::size_t end;
+};
+
+auto columns_of(std::uint64_t offset, std::uint64_t size, std::uint64_t total) -> Columns {
+  const auto scale = [total](std::uint64_t at) {
+    return static_cast<std::size_t>(std::lround(static_cast<double>(at) / static_cast<double>(total) * kMapColumns));
+  };
+  const auto begin = std::min(scale(offset), kMapColumns - 1);
+  return {.begin = begin, .end = std::max(begin + 1, std::min(scale(offset + size), kMapColumns))};
+}
+
+auto repeated(std::string_view glyph, std::size_t count) -> std::string {
+  std::string text;
+  for (; count > 0; --count) text += glyph;
+  return text;
+}
+
+void print_map_row(Page& page, const MemoryMap& map, const MapRegion& region, std::string_view what) {
+  const auto [begin, end] = columns_of(region.offset, region.size, map.size);
+  const auto file_end = region.file_size == region.size
+                            ? end
+                            : std::clamp(columns_of(region.offset, region.file_size, map.size).end, begin, end);
+  // At least one column of zeros where there is room for it, none of the file where nothing comes from it.
+  const bool has_zeros = region.file_size < region.size && end - begin > 1;
+  const auto solid = region.file_size == 0 ? 0 : std::min(file_end - begin, end - begin - (has_zeros ? 1 : 0));
+  const auto bar = repeated("█", solid) + repeated("░", end - begin - solid);
+  page.print("  {:>12} │{}{}{}│ {}  {:<9} {}\n", hex(map.base + region.offset), repeated(" ", begin),
+             page.styled(style_of(region.flags), bar), repeated(" ", kMapColumns - end), flags_text(region.flags),
+             human_size(region.size), what);
+}
+
+void print_memory_map(Page& page, const Report& report, std::size_t limit) {
+  const auto map = make_memory_map(report);
+  if (!map) return;
+  page.heading(fmt::format("Memory map: {}, {} a column (█ from the file, ░ zeros)", human_size(map->size),
+                           human_size(std::max<std::uint64_t>(1, map->size / kMapColumns))));
+  const auto shown = std::min(limit, map->regions.size());
+  for (const auto& region : std::span{map->regions}.first(shown)) {
+    print_map_row(page, *map, region, fmt::format("segment {}", region.segment));
+  }
+  print_more(page, map->regions.size(), shown, "--segments");
+  if (map->tls) print_map_row(page, *map, *map->tls, "TLS template");
+  if (map->entry) {
+    const auto column = columns_of(*map->entry, 1, map->size).begin;
+    page.print("  {:>12} │{}{}{}│      entry point\n", hex(map->base + *map->entry), repeated(" ", column),
+               page.styled(Style::good, "▲"), repeated(" ", kMapColumns - column - 1));
+  }
+}
+
+}  // namespace
+
+auto summary_text(const Report& report, Colour colour, Extent extent) -> std::string {
+  const auto rows = extent == Extent::full ? SIZE_MAX : kSummaryRows;
+  const auto desc_bytes = extent == Extent::full ? SIZE_MAX : kSummaryDescBytes;
+  Page page{colour};
+  print_identity(page, report);
+  if (report.endian) {
+    print_segments(page, report, rows);
+    print_notes(page, report, rows, desc_bytes);
+    print_counts(page, report);
+  }
+  print_problems(page, report);
+  print_memory_map(page, report, rows);
+  return page.take();
+}
+
+auto segments_text(const Report& report, Colour colour) -> std::string {
+  Page page{colour};
+  print_segments(page, report, report.segments.size());
+  return page.take();
+}
+
+auto notes_text(const Report& report, Colour colour) -> std::string {
+  Page page{colour};
+  print_notes(page, report, report.notes.size(), SIZE_MAX);
+  return page.take();
+}
+
+auto relocations_text(const Report& report, Colour colour) -> std::string {
+  Page page{colour};
+  page.heading(fmt::format("Relocations: {}", grouped(report.relocations.total)));
+  for (const auto& entry : report.relocations.entries) {
+    page.print("  {:>12}  {:<22}{}\n", hex(entry.offset), entry.type, relocation_value_text(entry));
+  }
+  return page.take();
+}
+
+auto symbols_text(const Report& report, Colour colour) -> std::string {
+  Page page{colour};
+  page.heading(
+      fmt::format("Symbols: {} and {} dynamic", grouped(report.symbols.table), grouped(report.symbols.dynamic)));
+  for (const auto& entry : report.symbols.entries) {
+    page.print("  {:>12} {:>10}  {}{}  {}\n", hex(entry.value), entry.size, entry.is_dynamic ? 'd' : '-',
+               entry.is_undefined ? 'u'
+               : entry.is_weak    ? 'w'
+                                  : '-',
+               printable(entry.demangled));
+  }
+  return page.take();
+}
+
+auto sections_text(const Report& report, Colour colour) -> std::string {
+  Page page{colour};
+  page.heading(fmt::format("Sections: {}", report.sections.size()));
+  for (std::size_t index = 0; index < report.sections.size(); ++index) {
+    const auto& [name, section] = report.sections[index];
+    page.print("  {:>3}  {:<28} type {:<10} offset {:>10}  address {:>12}  size {:>10}\n", index, printable(name),
+               hex(section.type), hex(section.offset), hex(section.addr), hex(section.size));
+  }
+  page.heading(fmt::format("Dynamic section: {}", report.dynamic.size()));
+  for (const auto& entry : report.dynamic) page.print("  {:>12}  {}\n", hex(entry.tag), hex(entry.value));
+  return page.take();
+}
+
+auto load_plan_text(const Report& report, Colour colour) -> std::string {
+  Page page{colour};
+  if (!report.load_plan_start) return {};
+  page.heading(fmt::format("Load plan at {}, with pages of {}", hex(*report.load_plan_start), human_size(kPageSize)));
+  for (const auto& step : report.load_plan) {
+    const auto is_from_file = step.action != entry::LoadStep::Action::zero;
+    const auto action = step.action == entry::LoadStep::Action::map ? "map" : is_from_file ? "copy" : "zero";
+    page.print("  {:<5} {:>12} bytes at {:<12}{}", action, grouped(step.size),
+               hex(*report.load_plan_start + step.memory_offset),
+               is_from_file ? fmt::format(" from {:<10}", hex(step.file_offset.value)) : std::string(16, ' '));
+    if (step.relocated_pages != 0) page.print("  relocated pages: {}", grouped(step.relocated_pages));
+    page.print("\n");
+  }
+  return page.take();
+}
+
+}  // namespace hermitage::inspect

@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# Checks that completions and manual pages know every command and every option that the program's help lists.
+# usage: testing/completion_test.sh PROGRAM
+# Exit status: 0 they do; 1 they do not, and what is missing was printed; 2 wrong usage.
+set -euo pipefail
+(( $# == 1 )) || { echo "usage: $0 PROGRAM" >&2; exit 2; }
+program=$1
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+missing=0
+
+# What a section of --help lists: the words with a dash, or the one word without, that its entries begin with.
+listed() { # SECTION [COMMAND]
+  "$program" ${2:+"$2"} --help | awk -v section="$1:" '
+    /^[^ ]/ { inside = tolower($0) == section }
+    inside && /^  [^ ]/ {
+      gsub(",", " ")
+      print $1
+      for (i = 2; $i ~ /^-/; ++i) print $i
+    }'
+}
+
+offered_by_bash() { # WORD…
+  COMP_WORDS=("$@")
+  COMP_CWORD=$(($# - 1))
+  _hermitage
+  printf '%s\n' "${COMPREPLY[@]}"
+}
+
+has_word() { # WORD, in standard input
+  grep -qE -- "(^|[^-[:alnum:]])$1([^-[:alnum:]]|\$)"
+}
+
+expect() { # WHAT WORD: reports the word when standard input does not have it
+  has_word "$2" && return
+  echo "$1 does not have $2"
+  missing=1
+}
+
+# mdoc writes options as "Fl h" and "Fl -help".
+manual() { sed 's/Fl /-/g' "$root/docs/man/$1.1"; }
+
+# shellcheck source=hermitage/cli/completion.bash
+source "$root/hermitage/cli/completion.bash"
+zsh_completion=$root/hermitage/cli/completion.zsh
+
+# What completion.zsh has for one command, and for all.
+offered_by_zsh() { # COMMAND
+  sed -n -e "/^ *$1)/,/;;/p" -e '/help=/p' "$zsh_completion"
+}
+
+commands=$(listed subcommands)
+[[ -n $commands ]] || { echo "$program --help lists no commands"; exit 1; }
+for word in $commands $(listed options); do
+  expect "the bash completion of hermitage" "$word" < <(offered_by_bash hermitage "$word")
+  expect "the zsh completion of hermitage" "$word" <"$zsh_completion"
+  expect "hermitage(1)" "$word" < <(manual hermitage)
+done
+
+for command in $commands; do
+  if [[ ! -f $root/docs/man/hermitage-$command.1 ]]; then
+    echo "there is no manual page hermitage-$command(1)"
+    missing=1
+    continue
+  fi
+  options=$(listed options "$command")
+  [[ $options == *--help* ]] || { echo "hermitage $command --help lists no options"; missing=1; }
+  for option in $options; do
+    expect "the bash completion of hermitage $command" "$option" < <(offered_by_bash hermitage "$command" "$option")
+    expect "the zsh completion of hermitage $command" "$option" < <(offered_by_zsh "$command")
+    expect "hermitage-$command(1)" "$option" < <(manual "hermitage-$command")
+  done
+done
+exit "$missing"

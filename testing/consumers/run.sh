@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Installs a build into an empty folder, and builds programs against what is there: in C++ and in C, by CMake's
+# package and by pkg-config. What they print must be what the program says of the same kernel.
+# usage: run.sh BUILD_DIR WRITE_KERNELS
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+build=$1
+write_kernels=$2
+if grep -q '^HERMITAGE_SANITIZERS:[A-Z]*=.' "$build/CMakeCache.txt"; then
+  echo "skipped: libraries with sanitizers are not for installing"
+  exit 77
+fi
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+cmake --install "$build" --prefix "$work/prefix" >/dev/null
+"$write_kernels" "$work" x86_64-relocatable >/dev/null
+kernel=$work/x86_64-relocatable.elf
+expected="entry point $("$work/prefix/bin/hermitage" load "$kernel" | sed -n 's/^Entry Point: //p')"
+
+check() {  # check WHAT PROGRAM
+  local printed
+  printed=$("$2" "$kernel")
+  [[ $printed == "$expected" ]] || { echo "$1: printed '$printed' instead of '$expected'" >&2; exit 1; }
+  echo "$1: ok"
+}
+
+for language in cxx c; do
+  cmake -S "$here/$language" -B "$work/$language" -DCMAKE_PREFIX_PATH="$work/prefix" >/dev/null
+  cmake --build "$work/$language" >/dev/null
+  check "$language by CMake" "$work/$language/consumer"
+done
+
+export PKG_CONFIG_PATH
+PKG_CONFIG_PATH=$(dirname "$(find "$work/prefix" -name hermitage.pc)")
+read -ra flags <<<"$(pkg-config --cflags --libs hermitage)"
+g++ -std=c++23 "$here/cxx/main.cpp" "${flags[@]}" -o "$work/cxx-pc"
+check "cxx by pkg-config" "$work/cxx-pc"
+gcc -std=c11 "$here/c/main.c" "${flags[@]}" -o "$work/c-pc"
+check "c by pkg-config" "$work/c-pc"
+
+for manual in hermitage hermitage-inspect hermitage-load; do
+  [[ -s $work/prefix/share/man/man1/$manual.1 ]] || { echo "no manual page $manual(1)" >&2; exit 1; }
+done

@@ -1,0 +1,1 @@
+//! Empty, because Cargo insists on a target.
