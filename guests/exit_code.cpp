@@ -1,0 +1,12 @@
+// Exits with the code that is its first argument: a 32-bit number, 0 without one.
+#include <cstdint>
+
+#include "guests/runtime/guest.hpp"
+
+auto guest_main() -> int {
+  const auto argument = guest::argument(0);
+  if (!argument) return 0;
+  const auto code = guest::number(*argument);
+  if (!code || *code < INT32_MIN || *code > INT32_MAX) guest::fail("usage: exit_code [CODE]");
+  return static_cast<int>(*code);
+}

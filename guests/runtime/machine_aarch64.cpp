@@ -1,0 +1,77 @@
+#include "guests/runtime/guest.hpp"
+#include "guests/runtime/machine.hpp"
+
+namespace guest::machine {
+namespace {
+
+// A PL011; the loader has it set up.
+constexpr std::uint64_t kData = 0x00;
+constexpr std::uint64_t kFlags = 0x18;
+constexpr std::uint32_t kReceiveEmpty = 1 << 4;
+constexpr std::uint32_t kTransmitFull = 1 << 5;
+
+auto uart(std::uint64_t offset) -> volatile std::uint32_t* {
+  return reinterpret_cast<volatile std::uint32_t*>(boot_info().serial_port_base + offset);
+}
+
+// Devices are little endian whatever the kernel is.
+auto get(std::uint64_t offset) -> std::uint32_t {
+  const std::uint32_t value = *uart(offset);
+  return entry::kNativeEndian == entry::Endian::big ? entry::swap_bytes(value) : value;
+}
+
+void set(std::uint64_t offset, std::uint32_t value) {
+  *uart(offset) = entry::kNativeEndian == entry::Endian::big ? entry::swap_bytes(value) : value;
+}
+
+}  // namespace
+
+// semihosting_exit: HLT 0xf000 is a call to the debugger or to QEMU, with -semihosting; otherwise it is an exception,
+// whose vector asks the firmware to power off, by PSCI, which gives no code. The vectors are 16 of 128 bytes.
+asm(R"(
+  .pushsection .text.semihosting, "ax", @progbits
+  .balign 2048
+power_off_vectors:
+  .rept 16
+    .balign 128
+    movz x0, #0x0008
+    movk x0, #0x8400, lsl #16
+    hvc #0
+    b .
+  .endr
+  .type semihosting_exit, @function
+semihosting_exit:
+  adr x2, power_off_vectors
+  msr vbar_el1, x2
+  isb
+  mov x1, x0
+  mov w0, #0x20
+  hlt #0xf000
+  b .
+  .popsection
+)");
+extern "C" [[noreturn]] void semihosting_exit(const std::uint64_t* block);
+
+void serial_write(std::byte byte) {
+  if (boot_info().serial_port_base == 0) return;
+  while ((get(kFlags) & kTransmitFull) != 0) {
+  }
+  set(kData, static_cast<std::uint32_t>(byte));
+}
+
+auto serial_read() -> std::optional<std::byte> {
+  if (boot_info().serial_port_base == 0 || (get(kFlags) & kReceiveEmpty) != 0) return std::nullopt;
+  return static_cast<std::byte>(get(kData));
+}
+
+// SYS_EXIT_EXTENDED with ADP_Stopped_ApplicationExit.
+void power_off(int code) {
+  const std::uint64_t block[] = {0x20026, static_cast<std::uint32_t>(code)};
+  semihosting_exit(block);
+}
+
+void halt() {
+  for (;;) asm volatile("wfi");
+}
+
+}  // namespace guest::machine

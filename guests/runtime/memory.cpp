@@ -1,0 +1,37 @@
+// The four functions that compilers call of their own accord. No SSE: a guest runs before anything is set up.
+#include <cstddef>
+#include <cstdint>
+
+extern "C" {
+
+void* memcpy(void* to, const void* from, std::size_t size) {
+  auto* out = static_cast<unsigned char*>(to);
+  const auto* in = static_cast<const unsigned char*>(from);
+  for (std::size_t i = 0; i < size; ++i) out[i] = in[i];
+  return to;
+}
+
+void* memmove(void* to, const void* from, std::size_t size) {
+  auto* out = static_cast<unsigned char*>(to);
+  const auto* in = static_cast<const unsigned char*>(from);
+  if (reinterpret_cast<std::uintptr_t>(to) <= reinterpret_cast<std::uintptr_t>(from)) return memcpy(to, from, size);
+  for (std::size_t i = size; i > 0; --i) out[i - 1] = in[i - 1];
+  return to;
+}
+
+void* memset(void* to, int value, std::size_t size) {
+  auto* out = static_cast<unsigned char*>(to);
+  for (std::size_t i = 0; i < size; ++i) out[i] = static_cast<unsigned char>(value);
+  return to;
+}
+
+int memcmp(const void* left, const void* right, std::size_t size) {
+  const auto* a = static_cast<const unsigned char*>(left);
+  const auto* b = static_cast<const unsigned char*>(right);
+  for (std::size_t i = 0; i < size; ++i) {
+    if (a[i] != b[i]) return a[i] - b[i];
+  }
+  return 0;
+}
+
+}  // extern "C"
