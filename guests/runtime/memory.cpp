@@ -1,4 +1,4 @@
-// The four functions that compilers call of their own accord. No SSE: a guest runs before anything is set up.
+// The functions that compilers call of their own accord. No SSE: a guest runs before anything is set up.
 #include <cstddef>
 #include <cstdint>
 
@@ -32,6 +32,12 @@ int memcmp(const void* left, const void* right, std::size_t size) {
     if (a[i] != b[i]) return a[i] - b[i];
   }
   return 0;
+}
+
+std::size_t strlen(const char* text) {
+  std::size_t size = 0;
+  while (text[size] != '\0') ++size;
+  return size;
 }
 
 }  // extern "C"

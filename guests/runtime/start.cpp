@@ -4,7 +4,6 @@
 #include "guests/runtime/guest.hpp"
 #include "guests/runtime/machine.hpp"
 #include "guests/runtime/monitor.hpp"
-#include "hermitage/kernel/entry.hpp"
 
 namespace guest {
 namespace {
@@ -70,5 +69,3 @@ extern "C" [[noreturn]] void guest_start(const hermitage::kernel::RawBootInfo& b
   guest::the_boot_info = &boot_info;
   guest::exit(guest_main());
 }
-
-HERMITAGE_DEFINE_ENTRY(guest_start);

@@ -1,0 +1,454 @@
+// Does one evil thing, named by its first argument. What a monitor should answer is in guests/README.md.
+//
+// Things that have a result return: then it says what came of them, and exits with 0 when that is what it should be,
+// with 1 otherwise. Of the others, those that the monitor survives end with exit code 0, too.
+#include <array>
+#include <cstdint>
+
+#include "guests/runtime/device_tree.hpp"
+#include "guests/runtime/guest.hpp"
+#include "guests/runtime/machine.hpp"
+#include "guests/runtime/monitor.hpp"
+
+namespace {
+
+using guest::Line;
+namespace monitor = guest::monitor;
+namespace uhyve = guest::monitor::uhyve;
+namespace v1 = guest::monitor::v1;
+namespace v2 = guest::monitor::v2;
+using guest::kernel::gpa_of;
+using uhyve::Errno;
+using uhyve::Gpa;
+
+bool all_is_well = true;
+
+void report(std::string_view what, std::int64_t result, bool holds) {
+  Line line;
+  guest::append_signed(line.append(what).append(" -> "), result);
+  guest::print_line(line.append(holds ? ": ok" : ": WRONG"));
+  if (!holds) all_is_well = false;
+}
+
+void expect(std::string_view what, std::int64_t result, Errno wanted) {
+  report(what, result, result == -static_cast<std::int64_t>(wanted));
+}
+
+// Failure of any kind: monitors have their reasons.
+void expect_failure(std::string_view what, std::int64_t result) { report(what, result, result < 0); }
+
+auto by_interface_1() -> bool { return guest::interface == 1; }
+
+// [start, end) of guest memory.
+struct Memory {
+  Gpa start;
+  Gpa end;
+};
+
+auto memory() -> Memory {
+  std::optional<Memory> found;
+  if (const auto tree = guest::DeviceTree::of_boot_info()) {
+    bool inside = false;
+    tree->walk([&](const guest::DeviceTree::Item& item) {
+      using Kind = guest::DeviceTree::Kind;
+      if (item.kind == Kind::node && item.depth == 1) inside = item.name.starts_with("memory@");
+      if (inside && item.kind == Kind::property && item.name == "reg" && item.value.size() >= 16) {
+        const auto start = item.value.get<std::uint64_t>(0);
+        found = Memory{.start = start, .end = start + item.value.get<std::uint64_t>(8)};
+      }
+      return !found;
+    });
+  }
+  if (!found) guest::fail("hostile needs a device tree that tells the memory");
+  return *found;
+}
+
+// Far from anything, within what a call of the interface can name.
+auto outside() -> Gpa { return by_interface_1() ? 0xfff0'0000 : 0x7fff'ffff'f000; }
+
+auto pointer_to(Gpa address) -> const char* { return reinterpret_cast<const char*>(address); }
+
+auto span_at(Gpa address, std::uint64_t size) -> std::span<std::byte> {
+  return {reinterpret_cast<std::byte*>(address), size};
+}
+
+std::array<std::byte, 64> small_buffer;
+
+// ---- Parameters in a wrong place. Each is a call that tells its result there, and cannot.
+
+void open_with_params_at(Gpa address) {
+  if (by_interface_1()) {
+    v1::hypercall(v1::Hypercall::open, static_cast<std::uint32_t>(address));
+  } else {
+    v2::hypercall(v2::Hypercall::open, address);
+  }
+}
+
+void params_outside() { open_with_params_at(outside()); }
+void params_behind_end() { open_with_params_at(memory().end); }
+void params_across_end() { open_with_params_at(memory().end - 4); }
+void params_wrap() { open_with_params_at(by_interface_1() ? 0xffff'fffc : 0xffff'ffff'ffff'fffc); }
+void params_before_start() { open_with_params_at(by_interface_1() ? 0xffff'0000 : memory().start - 4096); }
+
+// ---- Buffers and names in a wrong place.
+
+void write_and_read(std::string_view what, std::span<std::byte> buffer) {
+  guest::print_line(what);
+  // A write by interface 1 has no result: not to be seen on the console is all that can be asked of it.
+  if (by_interface_1()) {
+    v1::write(1, buffer);
+  } else {
+    expect_failure("write", v2::write(1, buffer));
+  }
+  expect_failure("read", monitor::read(0, buffer));
+}
+
+void buffer_outside() { write_and_read("outside", span_at(outside(), 64)); }
+void buffer_across_end() { write_and_read("across the end", span_at(memory().end - 8, 64)); }
+void buffer_huge() {
+  write_and_read("of 2^63 bytes", {small_buffer.data(), std::size_t{1} << 63});
+  write_and_read("of 2^64 - 1 bytes", {small_buffer.data(), ~std::size_t{0}});
+}
+
+void serial_outside() { monitor::serial_write(span_at(outside(), 64)); }
+void serial_huge() { monitor::serial_write({small_buffer.data(), ~std::size_t{0}}); }
+
+void expect_bad_name(const char* name) {
+  expect_failure("open", monitor::open(name, uhyve::kOpenReadOnly));
+  expect_failure("unlink", monitor::unlink(name));
+  if (guest::interface < 3) return;
+  uhyve::v2::FileAttr attr{};
+  expect_failure("stat", v2::stat(name, uhyve::v2::StatKind::stat, attr));
+  expect_failure("mkdir", v2::mkdir(name, 4096));
+}
+
+void name_outside() { expect_bad_name(pointer_to(outside())); }
+
+// No NUL up to the end of memory. Nothing of this guest is there.
+void name_unterminated() {
+  constexpr std::size_t kSize = 8192;
+  const auto tail = memory().end - kSize;
+  for (auto& byte : span_at(tail, kSize)) byte = std::byte{'a'};
+  expect_bad_name(pointer_to(tail));
+}
+
+std::array<char, 1 << 20> long_name;
+
+void name_long() {
+  for (auto& character : long_name) character = 'a';
+  long_name.front() = '/';
+  long_name.back() = '\0';
+  expect_bad_name(long_name.data());
+}
+
+void name_not_utf8() { expect_bad_name("/root/\xff\xfe"); }
+
+void name_empty() {
+  expect_failure("open", monitor::open("", uhyve::kOpenReadOnly));
+  expect_failure("unlink", monitor::unlink(""));
+}
+
+// The host's files, which are nobody's business here.
+void name_escape() {
+  constexpr const char* kNames[] = {"/etc/passwd", "../../../../../../etc/passwd", "/root/../etc/passwd",
+                                    "/root/../../../../../../etc/passwd", "/proc/self/mem", "/dev/kvm"};
+  for (const char* const name : kNames) {
+    guest::print_line(name);
+    expect_failure("open", monitor::open(name, uhyve::kOpenReadOnly));
+  }
+}
+
+void results_outside() {
+  if (guest::interface < 3) return guest::print_line("interface 3 only");
+  auto& attr = *reinterpret_cast<uhyve::v2::FileAttr*>(outside());
+  expect_failure("stat", v2::stat("/", uhyve::v2::StatKind::stat, attr));
+  expect_failure("fstat", v2::fstat(1, attr));
+  const int directory = monitor::open("/root", uhyve::kOpenDirectory);
+  expect_failure("getdents", v2::getdents(directory, span_at(outside(), 4096)));
+  expect_failure("getdents across the end", v2::getdents(directory, span_at(memory().end - 8, 4096)));
+  expect_failure("getdents of 2^64 - 1 bytes", v2::getdents(directory, {small_buffer.data(), ~std::size_t{0}}));
+}
+
+// ---- Wrong numbers.
+
+void bad_descriptors() {
+  for (const int fd : {-1, 3, 4, 1023, 1'000'000, INT32_MAX, INT32_MIN}) {
+    Line line;
+    guest::print_line(guest::append_signed(line.append("descriptor "), fd));
+    if (by_interface_1()) {
+      v1::write(fd, small_buffer);
+    } else {
+      expect("write", v2::write(fd, small_buffer), Errno::badf);
+    }
+    expect("read", monitor::read(fd, small_buffer), Errno::badf);
+    expect_failure("lseek", monitor::lseek(fd, 0, uhyve::kSeekSet));
+    expect("close", monitor::close(fd), Errno::badf);
+    if (guest::interface < 3) continue;
+    uhyve::v2::FileAttr attr{};
+    expect("fstat", v2::fstat(fd, attr), Errno::badf);
+    expect("getdents", v2::getdents(fd, small_buffer), Errno::badf);
+  }
+}
+
+// Standard streams are the monitor's own.
+void close_standard() {
+  for (const int fd : {0, 1, 2}) report("close", monitor::close(fd), true);
+  guest::print_line("still here");
+  if (guest::interface != 1) report("write", v2::write(1, std::as_bytes(std::span{"still here\n", 11})), true);
+}
+
+void bad_lseek() {
+  const int fd = monitor::open("/root/lseek", uhyve::kOpenReadWrite | uhyve::kOpenCreate);
+  report("open", fd, fd >= 3);
+  expect_failure("lseek by an unknown whence", monitor::lseek(fd, 0, 99));
+  expect_failure("lseek to before the beginning", monitor::lseek(fd, INT64_MIN, uhyve::kSeekSet));
+  (void)monitor::lseek(fd, INT64_MAX, uhyve::kSeekSet);
+  expect_failure("lseek beyond 2^63", monitor::lseek(fd, INT64_MAX, uhyve::kSeekCurrent));
+  report("close", monitor::close(fd), true);
+  report("unlink", monitor::unlink("/root/lseek"), true);
+}
+
+void bad_open_flags() {
+  expect("open to create a directory", monitor::open("/root/flags", uhyve::kOpenCreate | uhyve::kOpenDirectory),
+         Errno::inval);
+  // All others are dropped.
+  const int all = ~(uhyve::kOpenDirectory | uhyve::kOpenWriteOnly | uhyve::kOpenReadWrite);
+  const int fd = monitor::open("/root/flags", all | uhyve::kOpenReadWrite, 07777);
+  report("open with every other flag", fd, fd >= 3);
+  report("close", monitor::close(fd), true);
+  report("unlink", monitor::unlink("/root/flags"), true);
+}
+
+// Until there are no more, or there would be no end to it.
+void open_many() {
+  int count = 0;
+  while (count < 100'000 && monitor::open("/root/many", uhyve::kOpenReadWrite | uhyve::kOpenCreate) >= 0) ++count;
+  report("files opened", count, count > 0);
+}
+
+// To the console, from one place: 64 MiB.
+std::array<char, 1 << 20> megabyte;
+
+void write_huge() {
+  for (auto& character : megabyte) character = '.';
+  for (int i = 0; i < 64; ++i) monitor::serial_write(std::as_bytes(std::span{megabyte}));
+}
+
+// Into a file until it is refused, 4 GiB at most.
+void fill_disk() {
+  const int fd = monitor::open("/root/huge", uhyve::kOpenReadWrite | uhyve::kOpenCreate | uhyve::kOpenTruncate);
+  report("open", fd, fd >= 3);
+  std::int64_t written = 0;
+  for (int i = 0; i < 4096; ++i) {
+    const auto size = monitor::write(fd, std::as_bytes(std::span{megabyte}));
+    if (size <= 0) break;
+    written += size;
+  }
+  report("written", written, true);
+  report("close", monitor::close(fd), true);
+  report("unlink", monitor::unlink("/root/huge"), true);
+}
+
+void exit_code_large() { guest::exit(256); }
+void exit_code_negative() { guest::exit(-1); }
+
+void cmdval_outside() {
+  if (!by_interface_1()) return guest::print_line("interface 1 only");
+  uhyve::v1::CmdvalParams params{.argv = outside(), .envp = outside()};
+  v1::hypercall(v1::Hypercall::cmdval, params);
+}
+
+// Arrays within memory, of places that are not.
+void cmdval_places_outside() {
+  if (!by_interface_1()) return guest::print_line("interface 1 only");
+  static constinit std::array<Gpa, uhyve::v1::kMaxArguments> places{};
+  for (auto& place : places) place = outside();
+  uhyve::v1::CmdvalParams params{.argv = gpa_of(places.data()), .envp = gpa_of(places.data())};
+  v1::hypercall(v1::Hypercall::cmdval, params);
+}
+
+// ---- The machine itself.
+
+// All ports but those of hypercalls, which would be calls with parameters at 0.
+void ports() {
+  constexpr std::uint32_t kFirstOf1 = 0x400;
+  constexpr std::uint32_t kLastOf1 = 0x8ff;
+  constexpr std::uint32_t kFirstOf2 = 0x1000;
+  constexpr std::uint32_t kLastOf2 = 0x12ff;
+  for (std::uint32_t port = 0; port <= 0xffff; ++port) {
+    if ((port >= kFirstOf1 && port <= kLastOf1) || (port >= kFirstOf2 && port <= kLastOf2)) continue;
+    const auto number = static_cast<std::uint16_t>(port);
+    std::uint32_t value = 0;
+    asm volatile("outb %b0, %1" : : "a"(value), "d"(number));
+    asm volatile("inb %1, %b0" : "+a"(value) : "d"(number));
+    if (port % 4 != 0) continue;
+    asm volatile("outl %0, %1" : : "a"(value), "d"(number));
+    asm volatile("inl %1, %0" : "+a"(value) : "d"(number));
+  }
+}
+
+// Hypercalls that nobody offers, between those that exist; and existing ones by the wrong width.
+void unknown_hypercalls() {
+  constexpr std::uint16_t kUnknown[] = {0x401,  0x5c0,  0x640,  0x680,  0x700,  0x8c0,
+                                        0x1000, 0x1011, 0x1040, 0x10ff, 0x1200, 0x1210};
+  constexpr std::uint16_t kKnown[] = {0x440, 0x540, 0x1010, 0x1110};
+  for (const auto port : kUnknown) {
+    asm volatile("outl %0, %1" : : "a"(0), "d"(port), "D"(0) : "memory");
+  }
+  for (const auto port : kKnown) {
+    asm volatile("outb %b0, %1" : : "a"(0), "d"(static_cast<std::uint16_t>(port + 1)), "D"(0) : "memory");
+    asm volatile("inl %1, %0" : "=a"(*reinterpret_cast<std::uint32_t*>(small_buffer.data())) : "d"(port) : "memory");
+  }
+}
+
+// By string instructions, with a count.
+void port_strings() {
+  asm volatile("rep outsb" : : "d"(std::uint16_t{0x3f8}), "S"(small_buffer.data()), "c"(small_buffer.size()) : "memory");
+  asm volatile("rep insb" : : "d"(std::uint16_t{0x3f8}), "D"(small_buffer.data()), "c"(small_buffer.size()) : "memory");
+}
+
+auto top_table() -> volatile std::uint64_t* {
+  std::uint64_t cr3;
+  asm volatile("mov %%cr3, %0" : "=r"(cr3));
+  return reinterpret_cast<volatile std::uint64_t*>(cr3 & ~std::uint64_t{0xfff});
+}
+
+void use_tables() { asm volatile("mov %%cr3, %%rax; mov %%rax, %%cr3" : : : "rax", "memory"); }
+
+constexpr std::uint64_t kPresentWritable = 3;
+constexpr std::size_t kSpareEntry = 510;
+
+// The virtual address all of whose indices are `index`.
+constexpr auto address_by(std::uint64_t index) -> std::uint64_t {
+  return 0xffff'0000'0000'0000 | index << 39 | index << 30 | index << 21 | index << 12;
+}
+
+// A table that is its own next level, four times: the address leads to the table itself. Interface 1 has the monitor
+// walk there; others only see that nothing hangs.
+void page_tables_loop() {
+  auto* const table = top_table();
+  table[kSpareEntry] = reinterpret_cast<std::uintptr_t>(table) | kPresentWritable;
+  use_tables();
+  const auto buffer = span_at(address_by(kSpareEntry), 64);
+  if (by_interface_1()) {
+    v1::write(2, buffer);
+    (void)monitor::read(1'000, buffer);
+  } else {
+    expect_failure("write", v2::write(1, buffer));
+  }
+}
+
+// A table at an address where there is no memory, which only a monitor that walks would look at.
+void page_tables_outside() {
+  auto* const table = top_table();
+  table[kSpareEntry] = outside() | kPresentWritable;
+  const auto buffer = span_at(address_by(kSpareEntry), 64);
+  if (by_interface_1()) {
+    v1::write(1, buffer);
+    expect_failure("read", monitor::read(0, buffer));
+  } else {
+    expect_failure("write", v2::write(1, buffer));
+  }
+}
+
+// An address that is mapped to where there is no memory.
+auto unmapped_mmio() -> volatile std::uint64_t* {
+  alignas(4096) static constinit std::array<std::uint64_t, 512> tables[3]{};
+  auto* const table = top_table();
+  table[kSpareEntry] = gpa_of(&tables[0]) | kPresentWritable;
+  tables[0][kSpareEntry] = gpa_of(&tables[1]) | kPresentWritable;
+  tables[1][kSpareEntry] = gpa_of(&tables[2]) | kPresentWritable;
+  tables[2][kSpareEntry] = (outside() & 0xff'ffff'f000) | kPresentWritable;
+  use_tables();
+  return reinterpret_cast<volatile std::uint64_t*>(address_by(kSpareEntry));
+}
+
+void mmio_read() { (void)*unmapped_mmio(); }
+void mmio_write() { *unmapped_mmio() = 1; }
+
+void no_page_tables() { asm volatile("mov %0, %%cr3" : : "r"(outside() & 0xff'ffff'f000) : "memory"); }
+
+void page_fault() { *reinterpret_cast<volatile std::uint64_t*>(0x0000'7000'0000'0000) = 1; }
+void invalid_opcode() { asm volatile("ud2"); }
+void division_by_zero() { asm volatile("xor %%edx, %%edx; div %%edx" : : "a"(1) : "rdx"); }
+void jump_away() { reinterpret_cast<void (*)()>(0x0000'7000'0000'0000)(); }
+
+void triple_fault() {
+  struct [[gnu::packed]] {
+    std::uint16_t limit;
+    std::uint64_t base;
+  } none{};
+  asm volatile("lidt %0; int3" : : "m"(none));
+}
+
+void loop_forever() {
+  for (;;) asm volatile("" : : : "memory");
+}
+void halt_forever() { guest::machine::halt(); }
+
+struct Thing {
+  std::string_view name;
+  void (*run)();
+};
+
+constexpr Thing kThings[] = {
+    {"params-outside", params_outside},
+    {"params-behind-end", params_behind_end},
+    {"params-across-end", params_across_end},
+    {"params-wrap", params_wrap},
+    {"params-before-start", params_before_start},
+    {"buffer-outside", buffer_outside},
+    {"buffer-across-end", buffer_across_end},
+    {"buffer-huge", buffer_huge},
+    {"serial-outside", serial_outside},
+    {"serial-huge", serial_huge},
+    {"name-outside", name_outside},
+    {"name-unterminated", name_unterminated},
+    {"name-long", name_long},
+    {"name-not-utf8", name_not_utf8},
+    {"name-empty", name_empty},
+    {"name-escape", name_escape},
+    {"results-outside", results_outside},
+    {"bad-descriptors", bad_descriptors},
+    {"close-standard", close_standard},
+    {"bad-lseek", bad_lseek},
+    {"bad-open-flags", bad_open_flags},
+    {"open-many", open_many},
+    {"write-huge", write_huge},
+    {"fill-disk", fill_disk},
+    {"exit-code-large", exit_code_large},
+    {"exit-code-negative", exit_code_negative},
+    {"cmdval-outside", cmdval_outside},
+    {"cmdval-places-outside", cmdval_places_outside},
+    {"ports", ports},
+    {"port-strings", port_strings},
+    {"unknown-hypercalls", unknown_hypercalls},
+    {"page-tables-loop", page_tables_loop},
+    {"page-tables-outside", page_tables_outside},
+    {"mmio-read", mmio_read},
+    {"mmio-write", mmio_write},
+    {"no-page-tables", no_page_tables},
+    {"page-fault", page_fault},
+    {"invalid-opcode", invalid_opcode},
+    {"division-by-zero", division_by_zero},
+    {"jump-away", jump_away},
+    {"triple-fault", triple_fault},
+    {"loop", loop_forever},
+    {"halt", halt_forever},
+};
+
+}  // namespace
+
+auto guest_main() -> int {
+  if (!guest::has_monitor()) guest::fail("hostile needs a monitor");
+  const auto wanted = guest::argument(0).value_or("");
+  for (const auto& thing : kThings) {
+    if (wanted == "list") guest::print_line(thing.name);
+    if (wanted != thing.name) continue;
+    thing.run();
+    guest::print_line(all_is_well ? "survived" : "survived, but not as it should be");
+    return all_is_well ? 0 : 1;
+  }
+  if (wanted == "list") return 0;
+  guest::fail("usage: hostile list, or the name of something in it");
+}

@@ -1,0 +1,227 @@
+// Every CPU reports. Under a monitor all CPUs come in at the entry point; on bare aarch64 and riscv64 machines the boot
+// CPU starts the others through the firmware; on a bare x86_64 machine it is alone.
+#include <atomic>
+
+#include "guests/runtime/guest.hpp"
+#include "guests/runtime/machine.hpp"
+#include "hermitage/kernel/entry.hpp"
+
+namespace {
+
+constexpr std::size_t kMaxCpus = 64;
+constexpr std::size_t kStackSize = 4096;
+
+}  // namespace
+
+extern "C" {
+
+// Of the CPUs that have none. In C, so that the assembly below finds it.
+alignas(kStackSize) std::byte cpu_stacks[kMaxCpus][kStackSize];
+
+#if defined(__aarch64__)
+// MAIR_EL1, TCR_EL1, TTBR0_EL1 and SCTLR_EL1 of the boot CPU, by which others turn their MMU on. In a cache line of its own.
+alignas(256) std::uint64_t boot_cpu_registers[4];
+#endif
+
+[[noreturn]] void guest_start(const hermitage::kernel::RawBootInfo& boot_info);
+[[noreturn]] void start_other_cpu(std::uint64_t cpu);
+
+}  // extern "C"
+
+// `_start` in the place of the one in runtime/start.cpp: the boot CPU goes the same way, others get a stack by their
+// number. Firmware starts others at `firmware_start` with the number in the first argument (the hart, on riscv64, in the
+// second: that of the boot hart may be any).
+#if defined(__x86_64__)
+asm(R"(
+  .pushsection .text._start, "ax", @progbits
+  .globl _start
+_start:
+  test %esi, %esi
+  jnz 1f
+  add $0x7ff0, %rsp
+  call guest_start
+1:
+  cmp $64, %esi
+  jae 2f
+  mov %esi, %edi
+  lea 1(%rdi), %rax
+  shl $12, %rax
+  lea cpu_stacks(%rip), %rsp
+  add %rax, %rsp
+  call start_other_cpu
+2:
+  hlt
+  jmp 2b
+  .popsection
+)");
+#elif defined(__aarch64__)
+#if defined(__AARCH64EB__)
+asm(".macro BIG_ENDIAN_DATA\n mrs x9, sctlr_el1\n orr x9, x9, #1 << 25\n msr sctlr_el1, x9\n isb\n .endm");
+#else
+asm(".macro BIG_ENDIAN_DATA\n .endm");
+#endif
+asm(R"(
+  .pushsection .text._start, "ax", @progbits
+  .globl _start
+_start:
+  cbnz w1, 1f
+  mov x9, #0x7ff0
+  add sp, sp, x9
+  bl guest_start
+1:
+  mov w0, w1
+3:
+  cmp x0, #64
+  b.hs 2f
+  add x9, x0, #1
+  adrp x10, cpu_stacks
+  add x10, x10, :lo12:cpu_stacks
+  add x10, x10, x9, lsl #12
+  mov sp, x10
+  bl start_other_cpu
+2:
+  wfi
+  b 2b
+  .globl firmware_start
+  .hidden firmware_start
+firmware_start:
+  BIG_ENDIAN_DATA
+  adrp x9, boot_cpu_registers
+  add x9, x9, :lo12:boot_cpu_registers
+  ldp x10, x11, [x9]
+  msr mair_el1, x10
+  msr tcr_el1, x11
+  ldp x10, x11, [x9, #16]
+  msr ttbr0_el1, x10
+  dsb sy
+  isb
+  msr sctlr_el1, x11
+  isb
+  b 3b
+  .popsection
+)");
+#else
+asm(R"(
+  .pushsection .text._start, "ax", @progbits
+  .globl _start
+_start:
+  mv a0, a1
+  call guest_start
+  .globl firmware_start
+  .hidden firmware_start
+firmware_start:
+  mv a0, a1
+  li t0, 64
+  bgeu a0, t0, 2f
+  addi t1, a0, 1
+  slli t1, t1, 12
+  lla sp, cpu_stacks
+  add sp, sp, t1
+  call start_other_cpu
+2:
+  wfi
+  j 2b
+  .popsection
+)");
+#endif
+
+namespace {
+
+// Zero until the boot CPU is ready, and the number of CPUs from then on: all wait for it.
+std::atomic<std::uint64_t> cpu_count = 0;
+std::atomic<std::uint64_t> next_to_report = 0;
+
+// One after another, in the order of their numbers, so that lines do not mix and the output is always the same.
+void report(std::uint64_t cpu) {
+  while (next_to_report.load(std::memory_order_acquire) != cpu) {
+  }
+  guest::Line line;
+  line.append("CPU ").append_decimal(cpu).append(" of ").append_decimal(cpu_count.load(std::memory_order_relaxed));
+  guest::print_line(line);
+  next_to_report.store(cpu + 1, std::memory_order_release);
+}
+
+#if defined(__x86_64__)
+
+// Starting others takes interrupts and memory below 1 MiB, which is no guest's business.
+auto start_all() -> std::uint64_t { return 1; }
+
+#else
+
+extern "C" void firmware_start();
+
+struct FirmwareCall {
+  std::uint64_t function;
+  std::uint64_t cpu;
+  std::uint64_t address;
+  std::uint64_t argument;
+};
+
+#if defined(__aarch64__)
+// PSCI: CPU_ON, by HVC as on QEMU's `virt`.
+auto call_firmware(FirmwareCall call) -> std::int64_t {
+  register std::uint64_t x0 asm("x0") = call.function;
+  register std::uint64_t x1 asm("x1") = call.cpu;
+  register std::uint64_t x2 asm("x2") = call.address;
+  register std::uint64_t x3 asm("x3") = call.argument;
+  asm volatile("hvc #0" : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3) : : "memory");
+  return static_cast<std::int64_t>(x0);
+}
+constexpr std::uint64_t kStartCpu = 0xc4000003;
+
+// Into memory itself: those who read it have no cache yet.
+void publish_registers() {
+  asm volatile("mrs %0, mair_el1" : "=r"(boot_cpu_registers[0]));
+  asm volatile("mrs %0, tcr_el1" : "=r"(boot_cpu_registers[1]));
+  asm volatile("mrs %0, ttbr0_el1" : "=r"(boot_cpu_registers[2]));
+  asm volatile("mrs %0, sctlr_el1" : "=r"(boot_cpu_registers[3]));
+  asm volatile("dc civac, %0; dsb sy" : : "r"(boot_cpu_registers) : "memory");
+}
+#else
+// SBI: hart_start of the extension HSM.
+auto call_firmware(FirmwareCall call) -> std::int64_t {
+  register std::uint64_t a0 asm("a0") = call.cpu;
+  register std::uint64_t a1 asm("a1") = call.address;
+  register std::uint64_t a2 asm("a2") = call.argument;
+  register std::uint64_t a6 asm("a6") = call.function;
+  register std::uint64_t a7 asm("a7") = 0x48534d;
+  asm volatile("ecall" : "+r"(a0), "+r"(a1) : "r"(a2), "r"(a6), "r"(a7) : "memory");
+  return static_cast<std::int64_t>(a0);
+}
+constexpr std::uint64_t kStartCpu = 0;
+
+void publish_registers() {}
+#endif
+
+// Tries all numbers there can be: the firmware refuses those that do not exist, and the one that runs already. Others
+// get their number among those that run, from 1.
+auto start_all() -> std::uint64_t {
+  publish_registers();
+  std::uint64_t count = 1;
+  for (std::uint64_t id = 0; id < kMaxCpus && count < kMaxCpus; ++id) {
+    const auto address = reinterpret_cast<std::uintptr_t>(&firmware_start);
+    if (call_firmware({.function = kStartCpu, .cpu = id, .address = address, .argument = count}) == 0) ++count;
+  }
+  return count;
+}
+
+#endif
+
+}  // namespace
+
+void start_other_cpu(std::uint64_t cpu) {
+  while (cpu_count.load(std::memory_order_acquire) == 0) {
+  }
+  report(cpu);
+  guest::machine::halt();
+}
+
+auto guest_main() -> int {
+  const auto count = guest::has_monitor() ? guest::boot_info().uhyve.num_cpus : start_all();
+  if (count > kMaxCpus) guest::fail("more CPUs than this guest has stacks for");
+  cpu_count.store(count, std::memory_order_release);
+  report(0);
+  while (next_to_report.load(std::memory_order_acquire) != count) {
+  }
+  return 0;
+}
