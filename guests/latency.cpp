@@ -47,7 +47,7 @@ auto count_in_argument(std::size_t index, std::int64_t most) -> std::uint64_t {
 }  // namespace
 
 auto guest_main() -> int {
-  const auto hypercalls = count_in_argument(0, INT64_MAX);
+  [[maybe_unused]] const auto hypercalls = count_in_argument(0, INT64_MAX);
   const auto page_count = count_in_argument(1, kMaxPages);
 
 #if GUEST_CAN_HAVE_MONITOR

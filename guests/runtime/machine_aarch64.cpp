@@ -14,15 +14,14 @@ auto uart(std::uint64_t offset) -> volatile std::uint32_t* {
   return reinterpret_cast<volatile std::uint32_t*>(boot_info().serial_port_base + offset);
 }
 
-// Devices are little endian whatever the kernel is.
-auto get(std::uint64_t offset) -> std::uint32_t {
-  const std::uint32_t value = *uart(offset);
+// To and from little endian, in which devices are whatever the kernel is.
+template <class T>
+auto little(T value) -> T {
   return entry::kNativeEndian == entry::Endian::big ? entry::swap_bytes(value) : value;
 }
 
-void set(std::uint64_t offset, std::uint32_t value) {
-  *uart(offset) = entry::kNativeEndian == entry::Endian::big ? entry::swap_bytes(value) : value;
-}
+auto get(std::uint64_t offset) -> std::uint32_t { return little(*uart(offset)); }
+void set(std::uint64_t offset, std::uint32_t value) { *uart(offset) = little(value); }
 
 }  // namespace
 
@@ -64,9 +63,9 @@ auto serial_read() -> std::optional<std::byte> {
   return static_cast<std::byte>(get(kData));
 }
 
-// SYS_EXIT_EXTENDED with ADP_Stopped_ApplicationExit.
+// SYS_EXIT_EXTENDED with ADP_Stopped_ApplicationExit. QEMU reads the block in little endian, too.
 void power_off(int code) {
-  const std::uint64_t block[] = {0x20026, static_cast<std::uint32_t>(code)};
+  const std::uint64_t block[] = {little<std::uint64_t>(0x20026), little<std::uint64_t>(static_cast<std::uint32_t>(code))};
   semihosting_exit(block);
 }
 
