@@ -52,8 +52,8 @@ conformance:
 	@cmake/packages build bench
 	testing/get-images
 	$(call CONFIGURE,bench)
-	$(call BUILD,bench) --target conformance
-	build/bench/bin/conformance
+	$(call BUILD,bench) --target conformance guests
+	build/bench/bin/conformance --list build/bench/guests/index.txt
 
 fuzz:
 	@cmake/packages build fuzz

@@ -1,10 +1,11 @@
 # What `cmake --install` leaves behind: program, libraries, headers, CMake package, pkg-config file, manuals.
 include(CMakePackageConfigHelpers)
 
-install(TARGETS hermitage_entry hermitage_capi EXPORT hermitageTargets)
+install(TARGETS hermitage_entry hermitage_capi hermitage_kernel EXPORT hermitageTargets)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/hermitage/entry ${PROJECT_SOURCE_DIR}/hermitage/capi
+                  ${PROJECT_SOURCE_DIR}/hermitage/kernel
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/hermitage
-        FILES_MATCHING PATTERN "*.hpp" PATTERN "*.h" PATTERN "*_test*" EXCLUDE)
+        FILES_MATCHING PATTERN "*.hpp" PATTERN "*.h" PATTERN "*.ld" PATTERN "*_test*" EXCLUDE)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/hermitage)
 install(EXPORT hermitageTargets NAMESPACE hermitage:: DESTINATION ${package_dir} FILE hermitageConfig.cmake)

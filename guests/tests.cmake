@@ -92,3 +92,7 @@ foreach(arch ${guest_archs})
 endforeach()
 
 add_custom_target(guest_trampolines ALL DEPENDS ${trampolines})
+
+if(HERMITAGE_BUILD_TOOLS)
+  add_test(NAME guests_inspect COMMAND ${guest_room}/inspect_test.sh $<TARGET_FILE:hermitage_cli> ${guest_folder}/index.txt)
+endif()
