@@ -49,6 +49,8 @@ constexpr KnownDifference kDifferencesOfNotes[] = {
 };
 
 constexpr KnownDifference kDifferencesOfMemory[] = {
+    {"DT_RELR is applied here only",
+     [](const KernelObject& kernel) { return kernel.is_relocatable() && !kernel.relr().empty(); }},
     {"entries behind DT_NULL count there only",
      [](const KernelObject& kernel) {
        const auto segment = kernel.file().find_segment(elf::kSegmentDynamic);
