@@ -22,7 +22,9 @@ void report(std::string_view what, std::int64_t result, bool holds) {
   if (!holds) all_is_well = false;
 }
 
-void expect(std::string_view what, std::int64_t result, std::int64_t wanted) { report(what, result, result == wanted); }
+void expect(std::string_view what, std::int64_t result, std::int64_t wanted) {
+  report(what, result, result == wanted);
+}
 void expect(std::string_view what, std::int64_t result, Errno wanted) {
   expect(what, result, -static_cast<std::int64_t>(wanted));
 }
@@ -40,7 +42,9 @@ auto path_of(std::string_view name) -> const char* {
   return path.data();
 }
 
-auto bytes_of(std::string_view text) -> std::span<const std::byte> { return std::as_bytes(std::span{text}); }
+auto bytes_of(std::string_view text) -> std::span<const std::byte> {
+  return std::as_bytes(std::span{text});
+}
 
 auto text_of(std::span<const std::byte> bytes) -> std::string_view {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
@@ -48,14 +52,16 @@ auto text_of(std::span<const std::byte> bytes) -> std::string_view {
 
 constexpr std::string_view kAlphabet = "abcdefghijklmnopqrstuvwxyz";
 
-auto open_file(int flags) -> int { return monitor::open(path_of("file"), flags); }
+auto open_file(int flags) -> int {
+  return monitor::open(path_of("file"), flags);
+}
 
 // Reads up to 100 bytes, which must be `wanted`.
 void expect_content(std::string_view what, int fd, std::string_view wanted) {
   std::array<std::byte, 100> buffer{};
   const auto size = monitor::read(fd, buffer);
-  const bool holds = size == static_cast<std::int64_t>(wanted.size()) &&
-                     text_of(std::span{buffer}.first(wanted.size())) == wanted;
+  const bool holds =
+      size == static_cast<std::int64_t>(wanted.size()) && text_of(std::span{buffer}.first(wanted.size())) == wanted;
   report(what, size, holds);
 }
 
@@ -82,8 +88,8 @@ void check_reading_and_writing() {
 }
 
 void check_flags() {
-  expect("open, created once more",
-         open_file(uhyve::kOpenReadWrite | uhyve::kOpenCreate | uhyve::kOpenExclusive), Errno::exist);
+  expect("open, created once more", open_file(uhyve::kOpenReadWrite | uhyve::kOpenCreate | uhyve::kOpenExclusive),
+         Errno::exist);
   expect("open to create a directory", open_file(uhyve::kOpenCreate | uhyve::kOpenDirectory), Errno::inval);
 
   int fd = open_file(uhyve::kOpenWriteOnly | uhyve::kOpenAppend);

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What `hermitage inspect` says of every guest is what the guest was built to be.
+# What `hermitage inspect` says of every guest is what the guest was built to be, and those for x86_64 use no SSE.
 # usage: inspect_test.sh HERMITAGE INDEX      INDEX: the file with the guests' paths, .../ARCH/VARIANT/NAME
 set -euo pipefail
 hermitage=$1 index=$2
@@ -30,6 +30,10 @@ while read -r guest; do
   # Under interface 3 fixed guests of bare machines are below, too, where their memory is.
   [[ $arch != x86_64 && $name == *-fixed ]] && wanted=$warnings
   [[ $warnings == "$wanted" ]] || { echo "$arch/$variant/$name: warnings: '$warnings' instead of '$wanted'" >&2; failures=1; }
+  if [[ $arch == x86_64 ]] && objdump -d "$guest" | grep -qE '%([xyz]mm|mm|st)'; then
+    echo "$arch/$variant/$name: uses other registers than general ones" >&2
+    failures=1
+  fi
   count=$((count + 1))
 done <"$index"
 echo "$count guests"

@@ -1,6 +1,6 @@
-// For benchmarks: `latency HYPERCALLS PAGES` makes so many hypercalls (writes of nothing to the serial port), then writes
-// to so many pages (at most 4096) that nobody has touched before, and prints what each took on average, in ticks of the
-// machine's counter. Without a monitor there are no hypercalls.
+// For benchmarks: `latency HYPERCALLS PAGES` makes so many hypercalls (writes of nothing to the serial port), then
+// writes to so many pages (at most 4096) that nobody has touched before, and prints what each took on average, in ticks
+// of the machine's counter. Without a monitor there are no hypercalls.
 #include "guests/runtime/guest.hpp"
 #include "guests/runtime/monitor.hpp"
 

@@ -19,7 +19,8 @@ extern "C" {
 alignas(kStackSize) std::byte cpu_stacks[kMaxCpus][kStackSize];
 
 #if defined(__aarch64__)
-// MAIR_EL1, TCR_EL1, TTBR0_EL1 and SCTLR_EL1 of the boot CPU, by which others turn their MMU on. In a cache line of its own.
+// MAIR_EL1, TCR_EL1, TTBR0_EL1 and SCTLR_EL1 of the boot CPU, by which others turn their MMU on. In a cache line of its
+// own.
 alignas(256) std::uint64_t boot_cpu_registers[4];
 #endif
 
@@ -29,8 +30,8 @@ alignas(256) std::uint64_t boot_cpu_registers[4];
 }  // extern "C"
 
 // `_start` in the place of the one in runtime/start.cpp: the boot CPU goes the same way, others get a stack by their
-// number. Firmware starts others at `firmware_start` with the number in the first argument (the hart, on riscv64, in the
-// second: that of the boot hart may be any).
+// number. Firmware starts others at `firmware_start` with the number in the first argument (the hart, on riscv64, in
+// the second: that of the boot hart may be any).
 #if defined(__x86_64__)
 asm(R"(
   .pushsection .text._start, "ax", @progbits
@@ -144,7 +145,9 @@ void report(std::uint64_t cpu) {
 #if defined(__x86_64__)
 
 // Starting others takes interrupts and memory below 1 MiB, which is no guest's business.
-auto start_all() -> std::uint64_t { return 1; }
+auto start_all() -> std::uint64_t {
+  return 1;
+}
 
 #else
 

@@ -14,7 +14,7 @@ macro(guest_trampoline arch machine)
   set(trampoline ${guest_folder}/${arch}/trampoline)
   add_custom_command(
     OUTPUT ${trampoline}
-    COMMAND ${compiler} -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-Ttext=${image_address_${machine}}
+    COMMAND ${compiler} -nostdlib -static -Wl,--build-id=none -Wl,-Ttext=${image_address_${machine}}
             ${object} -o ${trampoline}.elf
     COMMAND ${objcopy} -O binary -j .text ${trampoline}.elf ${trampoline}
     DEPENDS ${object}
@@ -94,5 +94,6 @@ endforeach()
 add_custom_target(guest_trampolines ALL DEPENDS ${trampolines})
 
 if(HERMITAGE_BUILD_TOOLS)
-  add_test(NAME guests_inspect COMMAND ${guest_room}/inspect_test.sh $<TARGET_FILE:hermitage_cli> ${guest_folder}/index.txt)
+  add_test(NAME guests_inspect COMMAND ${guest_room}/inspect_test.sh $<TARGET_FILE:hermitage_cli>
+                                       ${guest_folder}/index.txt)
 endif()

@@ -201,15 +201,15 @@ auto command_line() -> const CommandLine& {
 }
 
 auto argument(std::size_t index) -> std::optional<std::string_view> {
-  auto arguments = command_line().words;
-  for (std::size_t i = 0; i < arguments.size(); ++i) {
-    if (arguments[i] == "--") {
-      arguments = arguments.subspan(i + 1);
+  auto given = command_line().words;
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    if (given[i] == "--") {
+      given = given.subspan(i + 1);
       break;
     }
   }
-  if (index >= arguments.size()) return std::nullopt;
-  return arguments[index];
+  if (index >= given.size()) return std::nullopt;
+  return given[index];
 }
 
 auto number(std::string_view text) -> std::optional<std::int64_t> {

@@ -20,7 +20,9 @@ auto text_at(ByteView bytes, std::size_t offset) -> std::string_view {
   return rest.substr(0, entry::index_of(rest, '\0'));
 }
 
-constexpr auto align_up(std::size_t size) -> std::size_t { return (size + 3) / 4 * 4; }
+constexpr auto align_up(std::size_t size) -> std::size_t {
+  return (size + 3) / 4 * 4;
+}
 
 }  // namespace
 

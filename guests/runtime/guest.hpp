@@ -44,8 +44,8 @@ void print_line(std::string_view text);
 
 // The command line: by hypercall for interface 1, else from the device tree. Made at the first call, in no order.
 struct CommandLine {
-  std::string_view path;                    // interface 1: argv[0]; else empty
-  std::span<const std::string_view> words;  // the application's
+  std::string_view path;                          // interface 1: argv[0]; else empty
+  std::span<const std::string_view> words;        // the application's
   std::span<const std::string_view> environment;  // each KEY=VALUE
 };
 [[nodiscard]] auto command_line() -> const CommandLine&;

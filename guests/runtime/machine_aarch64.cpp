@@ -20,8 +20,12 @@ auto little(T value) -> T {
   return entry::kNativeEndian == entry::Endian::big ? entry::swap_bytes(value) : value;
 }
 
-auto get(std::uint64_t offset) -> std::uint32_t { return little(*uart(offset)); }
-void set(std::uint64_t offset, std::uint32_t value) { *uart(offset) = little(value); }
+auto get(std::uint64_t offset) -> std::uint32_t {
+  return little(*uart(offset));
+}
+void set(std::uint64_t offset, std::uint32_t value) {
+  *uart(offset) = little(value);
+}
 
 }  // namespace
 
@@ -65,7 +69,8 @@ auto serial_read() -> std::optional<std::byte> {
 
 // SYS_EXIT_EXTENDED with ADP_Stopped_ApplicationExit. QEMU reads the block in little endian, too.
 void power_off(int code) {
-  const std::uint64_t block[] = {little<std::uint64_t>(0x20026), little<std::uint64_t>(static_cast<std::uint32_t>(code))};
+  const std::uint64_t block[] = {little<std::uint64_t>(0x20026),
+                                 little<std::uint64_t>(static_cast<std::uint32_t>(code))};
   semihosting_exit(block);
 }
 

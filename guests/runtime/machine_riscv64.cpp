@@ -11,10 +11,14 @@ struct Registers {
   [[nodiscard]] auto get(unsigned index) const -> std::uint8_t {
     return *reinterpret_cast<const volatile std::uint8_t*>(base + index);
   }
-  void set(unsigned index, std::uint8_t value) const { *reinterpret_cast<volatile std::uint8_t*>(base + index) = value; }
+  void set(unsigned index, std::uint8_t value) const {
+    *reinterpret_cast<volatile std::uint8_t*>(base + index) = value;
+  }
 };
 
-auto uart() -> Uart16550<Registers> { return {Registers{boot_info().serial_port_base}}; }
+auto uart() -> Uart16550<Registers> {
+  return {Registers{boot_info().serial_port_base}};
+}
 
 // The console of SBI 0.1, which every OpenSBI has.
 constexpr std::uint64_t kConsolePutchar = 1;

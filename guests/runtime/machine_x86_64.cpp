@@ -5,7 +5,9 @@
 namespace guest::machine {
 namespace {
 
-void out(std::uint16_t port, std::uint8_t value) { asm volatile("outb %0, %1" : : "a"(value), "Nd"(port)); }
+void out(std::uint16_t port, std::uint8_t value) {
+  asm volatile("outb %0, %1" : : "a"(value), "Nd"(port));
+}
 
 auto in(std::uint16_t port) -> std::uint8_t {
   std::uint8_t value;
@@ -20,7 +22,9 @@ struct IoPort {
   void set(unsigned index, std::uint8_t value) const { out(static_cast<std::uint16_t>(base + index), value); }
 };
 
-auto uart() -> Uart16550<IoPort> { return {IoPort{boot_info().serial_port_base}}; }
+auto uart() -> Uart16550<IoPort> {
+  return {IoPort{boot_info().serial_port_base}};
+}
 
 constexpr std::uint16_t kDebugExitPort = 0xf4;
 

@@ -27,14 +27,30 @@ namespace v1 = kernel::v1;
 #define GUEST_CALL(name, ...) v2::name(__VA_ARGS__)
 #endif
 
-inline void exit(int code) { GUEST_CALL(exit, code); }
-inline void serial_write(std::span<const std::byte> bytes) { GUEST_CALL(serial_write, bytes); }
-inline void serial_write_byte(std::byte byte) { GUEST_CALL(serial_write_byte, byte); }
-inline auto open(const char* name, int flags, int mode = 0644) { return GUEST_CALL(open, name, flags, mode); }
-inline auto close(int fd) { return GUEST_CALL(close, fd); }
-inline auto read(int fd, std::span<std::byte> buffer) { return GUEST_CALL(read, fd, buffer); }
-inline auto lseek(int fd, std::int64_t offset, int whence) { return GUEST_CALL(lseek, fd, offset, whence); }
-inline auto unlink(const char* name) { return GUEST_CALL(unlink, name); }
+inline void exit(int code) {
+  GUEST_CALL(exit, code);
+}
+inline void serial_write(std::span<const std::byte> bytes) {
+  GUEST_CALL(serial_write, bytes);
+}
+inline void serial_write_byte(std::byte byte) {
+  GUEST_CALL(serial_write_byte, byte);
+}
+inline auto open(const char* name, int flags, int mode = 0644) {
+  return GUEST_CALL(open, name, flags, mode);
+}
+inline auto close(int fd) {
+  return GUEST_CALL(close, fd);
+}
+inline auto read(int fd, std::span<std::byte> buffer) {
+  return GUEST_CALL(read, fd, buffer);
+}
+inline auto lseek(int fd, std::int64_t offset, int whence) {
+  return GUEST_CALL(lseek, fd, offset, whence);
+}
+inline auto unlink(const char* name) {
+  return GUEST_CALL(unlink, name);
+}
 
 // By interface 1, which does not tell, all of it.
 inline auto write(int fd, std::span<const std::byte> bytes) -> std::int64_t {

@@ -12,7 +12,9 @@ constinit const kernel::RawBootInfo* the_boot_info = nullptr;
 
 }  // namespace
 
-auto boot_info() -> const kernel::RawBootInfo& { return *the_boot_info; }
+auto boot_info() -> const kernel::RawBootInfo& {
+  return *the_boot_info;
+}
 
 auto has_monitor() -> bool {
   return GUEST_CAN_HAVE_MONITOR != 0 && boot_info().platform == kernel::PlatformTag::uhyve;

@@ -5,8 +5,8 @@
 // the guest's, need not be aligned, and can change at any time.
 //
 // By interface 1 a kernel writes the 32-bit address of the parameters to an I/O port (x86_64). By interfaces 2 and 3 it
-// writes to an I/O port with the 64-bit address, or the value itself, in rdi (x86_64), or stores that to a guest-physical
-// address (aarch64). `Gpa` is a guest-physical address, `Gva` a virtual one; texts end with a NUL.
+// writes to an I/O port with the 64-bit address, or the value itself, in rdi (x86_64), or stores that to a
+// guest-physical address (aarch64). `Gpa` is a guest-physical address, `Gva` a virtual one; texts end with a NUL.
 #pragma once
 
 #include <cstddef>
@@ -52,8 +52,8 @@ inline constexpr std::int32_t kOpenExclusive = 0200;
 inline constexpr std::int32_t kOpenTruncate = 01000;
 inline constexpr std::int32_t kOpenAppend = 02000;
 inline constexpr std::int32_t kOpenDirectory = 0200000;  // not together with kOpenCreate
-inline constexpr std::int32_t kOpenFlags = kOpenWriteOnly | kOpenReadWrite | kOpenCreate | kOpenExclusive |
-                                           kOpenTruncate | kOpenAppend | kOpenDirectory;
+inline constexpr std::int32_t kOpenFlags =
+    kOpenWriteOnly | kOpenReadWrite | kOpenCreate | kOpenExclusive | kOpenTruncate | kOpenAppend | kOpenDirectory;
 
 // `whence` of `lseek`.
 inline constexpr std::int32_t kSeekSet = 0;

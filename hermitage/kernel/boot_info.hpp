@@ -83,8 +83,8 @@ static_assert(offsetof(RawBootInfo, serial_port_base) == 16 && offsetof(RawBootI
               offsetof(RawUhyvePlatform, boot_time) == (kArch == entry::Arch::x86_64 ? 24 : 20) &&
               offsetof(RawCommandLinePlatform, info) == 16);
 
-// The same with types: entry::BootInfo::decode, which the kernel must be linked with. (hermitage/entry/boot_info.cpp can
-// be compiled as every part of a kernel is: it is freestanding.)
+// The same with types: entry::BootInfo::decode, which the kernel must be linked with. (hermitage/entry/boot_info.cpp
+// can be compiled as every part of a kernel is: it is freestanding.)
 [[nodiscard]] inline auto decode(const RawBootInfo& raw) noexcept
     -> std::expected<entry::BootInfo, entry::BootInfoError> {
   return entry::BootInfo::decode(std::as_bytes(std::span<const RawBootInfo, 1>{&raw, 1}), kArch, entry::kNativeEndian);

@@ -67,8 +67,8 @@ TEST(KernelBootInfo, FieldsOfUhyveAreWhereALoaderPutsThem) {
 
 TEST(KernelBootInfo, FieldsOfACommandLineAreWhereALoaderPutsThem) {
   auto info = sample();
-  info.platform = entry::LinuxBootParamsPlatform{
-      .command_line = entry::CommandLine{.address = {0x8000}, .size = 12}, .boot_params = {0x9000}};
+  info.platform = entry::LinuxBootParamsPlatform{.command_line = entry::CommandLine{.address = {0x8000}, .size = 12},
+                                                 .boot_params = {0x9000}};
   const auto raw = hand_over(info);
   EXPECT_EQ(raw.platform, PlatformTag::linux_boot_params);
   EXPECT_EQ(raw.command_line.command_line, 0x8000);

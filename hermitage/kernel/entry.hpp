@@ -30,39 +30,42 @@ inline constexpr std::uint64_t kBootStackSize = 0x8000;
 // All CPUs but the first wait forever. Nothing else is set up: interrupts are off, and so are SSE (x86_64) and the
 // floating-point unit; on riscv64 gp is not set (link with --no-relax).
 #if defined(__x86_64__)
-#define HERMITAGE_DEFINE_ENTRY(function)                                                                      \
-  asm(".pushsection .text._start,\"ax\",@progbits\n"                                                          \
-      ".globl _start\n.type _start,@function\n_start:\n"                                                      \
-      "  test %esi, %esi\n"                                                                                   \
-      "  jnz 1f\n"                                                                                            \
-      "  add $0x7ff0, %rsp\n"                                                                                 \
-      "  xor %ebp, %ebp\n"                                                                                    \
-      "  call " #function "\n"                                                                                \
-      "1: cli\n"                                                                                              \
-      "  hlt\n"                                                                                               \
-      "  jmp 1b\n"                                                                                            \
+#define HERMITAGE_DEFINE_ENTRY(function)                 \
+  asm(".pushsection .text._start,\"ax\",@progbits\n"     \
+      ".globl _start\n.type _start,@function\n_start:\n" \
+      "  test %esi, %esi\n"                              \
+      "  jnz 1f\n"                                       \
+      "  add $0x7ff0, %rsp\n"                            \
+      "  xor %ebp, %ebp\n"                               \
+      "  call " #function                                \
+      "\n"                                               \
+      "1: cli\n"                                         \
+      "  hlt\n"                                          \
+      "  jmp 1b\n"                                       \
       ".size _start, . - _start\n.popsection")
 #elif defined(__aarch64__)
-#define HERMITAGE_DEFINE_ENTRY(function)                                                                      \
-  asm(".pushsection .text._start,\"ax\",@progbits\n"                                                          \
-      ".globl _start\n.type _start,@function\n_start:\n"                                                      \
-      "  cbnz w1, 1f\n"                                                                                       \
-      "  mov x9, #0x7ff0\n"                                                                                   \
-      "  add sp, sp, x9\n"                                                                                    \
-      "  mov x29, xzr\n"                                                                                      \
-      "  bl " #function "\n"                                                                                  \
-      "1: wfi\n"                                                                                              \
-      "  b 1b\n"                                                                                              \
+#define HERMITAGE_DEFINE_ENTRY(function)                 \
+  asm(".pushsection .text._start,\"ax\",@progbits\n"     \
+      ".globl _start\n.type _start,@function\n_start:\n" \
+      "  cbnz w1, 1f\n"                                  \
+      "  mov x9, #0x7ff0\n"                              \
+      "  add sp, sp, x9\n"                               \
+      "  mov x29, xzr\n"                                 \
+      "  bl " #function                                  \
+      "\n"                                               \
+      "1: wfi\n"                                         \
+      "  b 1b\n"                                         \
       ".size _start, . - _start\n.popsection")
 #elif defined(__riscv)
 // The hart that OpenSBI starts is any one, so it is not told from others by its number; no loader starts the others.
-#define HERMITAGE_DEFINE_ENTRY(function)                                                                      \
-  asm(".pushsection .text._start,\"ax\",@progbits\n"                                                          \
-      ".globl _start\n.type _start,@function\n_start:\n"                                                      \
-      "  mv a0, a1\n"                                                                                         \
-      "  mv s0, zero\n"                                                                                       \
-      "  call " #function "\n"                                                                                \
-      "1: wfi\n"                                                                                              \
-      "  j 1b\n"                                                                                              \
+#define HERMITAGE_DEFINE_ENTRY(function)                 \
+  asm(".pushsection .text._start,\"ax\",@progbits\n"     \
+      ".globl _start\n.type _start,@function\n_start:\n" \
+      "  mv a0, a1\n"                                    \
+      "  mv s0, zero\n"                                  \
+      "  call " #function                                \
+      "\n"                                               \
+      "1: wfi\n"                                         \
+      "  j 1b\n"                                         \
       ".size _start, . - _start\n.popsection")
 #endif

@@ -1,7 +1,8 @@
-// Hypercalls to Uhyve and to Hermitage's own monitor, as thin as they can be: interface 1 in v1, interfaces 2 and 3 in v2.
+// Hypercalls to Uhyve and to Hermitage's own monitor, as thin as they can be: interface 1 in v1, interfaces 2 and 3 in
+// v2.
 //
-// Every pointer becomes a guest-physical address as it is, so what it points to must be identity-mapped, as all memory is
-// at entry. For v1 that address must be below 4 GiB. Results are what the monitor says: negative values are errors
+// Every pointer becomes a guest-physical address as it is, so what it points to must be identity-mapped, as all memory
+// is at entry. For v1 that address must be below 4 GiB. Results are what the monitor says: negative values are errors
 // (entry::uhyve::Errno).
 #pragma once
 
@@ -39,7 +40,9 @@ inline void exit(std::int32_t code) noexcept {
   hypercall(Hypercall::exit, params);
 }
 
-inline void serial_write_byte(std::byte byte) noexcept { hypercall(Hypercall::uart, std::to_integer<std::uint32_t>(byte)); }
+inline void serial_write_byte(std::byte byte) noexcept {
+  hypercall(Hypercall::uart, std::to_integer<std::uint32_t>(byte));
+}
 
 inline void serial_write(std::span<const std::byte> bytes) noexcept {
   uhyve::v1::SerialWriteBufferParams params{.buf = gpa_of(bytes.data()), .len = bytes.size()};
@@ -116,7 +119,9 @@ inline void hypercall(Hypercall call, Params& params) noexcept {
 }
 
 // Ends the machine; returns only when the monitor does not know the call.
-inline void exit(std::int32_t code) noexcept { hypercall(Hypercall::exit, static_cast<std::uint32_t>(code)); }
+inline void exit(std::int32_t code) noexcept {
+  hypercall(Hypercall::exit, static_cast<std::uint32_t>(code));
+}
 
 inline void serial_write_byte(std::byte byte) noexcept {
   hypercall(Hypercall::serial_write_byte, std::to_integer<std::uint64_t>(byte));

@@ -82,8 +82,8 @@ check_languages native gcc g++
 check_languages "native, LTO" gcc g++ -flto
 if [[ $(uname -m) == x86_64 ]]; then
   # Some distributions' compilers do this unless told not to. Without a script, two PT_NOTE come of it.
-  check "x86_64, property note, linker script" g++ -std=c++23 -fcf-protection=full "$work/notes.cpp" -T "$work/kernel.ld" \
-    "-L$room/../.." -Wl,-z,norelro -Wl,-z,separate-code
+  check "x86_64, property note, linker script" g++ -std=c++23 -fcf-protection=full "$work/notes.cpp" \
+    -T "$work/kernel.ld" "-L$room/../.." -Wl,-z,norelro -Wl,-z,separate-code
 fi
 for arch in x86_64 aarch64 riscv64; do
   [[ $arch == "$(uname -m)" ]] && continue

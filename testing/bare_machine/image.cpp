@@ -2,7 +2,8 @@
 //
 //     bare_machine_image TRAMPOLINE KERNEL IMAGE [BOOTARGS]
 //
-// It does at build time what a boot loader does at run time: with the core, it loads the kernel and encodes its boot info.
+// It does at build time what a boot loader does at run time: with the core, it loads the kernel and encodes its boot
+// info.
 //
 //     0x0000  trampoline: the first instructions, which bring the machine into the state that kernels expect
 //     0x0800  for it, little endian: the entry point; then 1 when data is big endian, else 0
@@ -102,7 +103,7 @@ void write_x86_64_tables(std::span<std::byte> tables, std::uint64_t address) {
 
 // Four GiB in blocks of one, in the byte order of the kernel's data.
 void write_aarch64_table(std::span<std::byte> table, Endian endian) {
-  constexpr std::uint64_t kBlock = 1 | 1 << 10;  // valid, accessed
+  constexpr std::uint64_t kBlock = 1 | 1 << 10;                                // valid, accessed
   constexpr std::uint64_t kDevice = kBlock | 1 << 2 | std::uint64_t{3} << 53;  // attribute 1, never executed
   constexpr std::uint64_t kInnerShareable = 3 << 8;
   for (std::uint64_t i = 0; i < 4; ++i) {
@@ -112,10 +113,9 @@ void write_aarch64_table(std::span<std::byte> table, Endian endian) {
 
 auto platform_of(Arch arch, std::uint64_t image, const std::string& bootargs) -> PlatformInfo {
   if (arch != Arch::x86_64) return LinuxBootPlatform{};
-  return MultibootPlatform{
-      .command_line = CommandLine{.address = {image + kCommandLineAt}, .size = bootargs.size()},
-      // That there is one is all that a guest can see.
-      .multiboot_info = {image + kCommandLineAt}};
+  return MultibootPlatform{.command_line = CommandLine{.address = {image + kCommandLineAt}, .size = bootargs.size()},
+                           // That there is one is all that a guest can see.
+                           .multiboot_info = {image + kCommandLineAt}};
 }
 
 auto make_image(std::span<const std::byte> trampoline, std::span<const std::byte> elf, const std::string& bootargs)
@@ -136,10 +136,10 @@ auto make_image(std::span<const std::byte> trampoline, std::span<const std::byte
   const auto loaded = kernel->load(std::span{image}.subspan(kernel_at), start);
   if (!loaded) throw std::runtime_error{loaded.error().message().c_str()};
 
-  const BootInfo info{.hardware = {.serial_port_base = machine.serial_port,
-                                   .device_tree = GuestAddress{machine.image + kDeviceTreeAt}},
-                      .load = {.kernel_image = loaded->image, .tls = loaded->tls},
-                      .platform = platform_of(kernel->arch(), machine.image, bootargs)};
+  const BootInfo info{
+      .hardware = {.serial_port_base = machine.serial_port, .device_tree = GuestAddress{machine.image + kDeviceTreeAt}},
+      .load = {.kernel_image = loaded->image, .tls = loaded->tls},
+      .platform = platform_of(kernel->arch(), machine.image, bootargs)};
   const auto raw_info = info.encode(kernel->arch(), kernel->endian());
   if (!raw_info) throw std::runtime_error{raw_info.error().message().c_str()};
 

@@ -1,4 +1,5 @@
-// Multiboot, 32 bits, to 64-bit mode with memory identity-mapped; then into the kernel. See image.cpp for what lies where.
+// From Multiboot, in 32 bits, to 64-bit mode with memory identity-mapped, and into the kernel. See image.cpp for what lies
+// where.
 #define IMAGE 0x100000
 #define ENTRY (IMAGE + 0x800)
 #define BOOT_INFO (IMAGE + 0x1000)

@@ -39,6 +39,18 @@ check "cxx by pkg-config" "$work/cxx-pc"
 gcc -std=c11 "$here/c/main.c" "${flags[@]}" -o "$work/c-pc"
 check "c by pkg-config" "$work/c-pc"
 
+# The kernel in guests/README.md, as it stands there, against the installed headers.
+if [[ $(uname -m) == x86_64 ]]; then
+  sed -n '/^```cpp/,/^```$/p' "$here/../../guests/README.md" | sed '/^```/d' >"$work/hello.cpp"
+  g++ -std=c++23 -O2 -ffreestanding -fno-exceptions -fno-rtti -fno-stack-protector -fcf-protection=none \
+    -mgeneral-regs-only -mno-red-zone -fPIE -static-pie -nostdlib -I "$work/prefix/include" \
+    "$work/hello.cpp" -o "$work/hello"
+  "$work/prefix/bin/hermitage" inspect "$work/hello" >"$work/report"
+  grep -qx 'Loadable: yes' "$work/report" || { echo "kernel: not loadable" >&2; exit 1; }
+  echo "kernel: ok"
+fi
+[[ -s $work/prefix/include/hermitage/kernel/notes.ld ]] || { echo "no notes.ld" >&2; exit 1; }
+
 for manual in hermitage hermitage-inspect hermitage-load; do
   [[ -s $work/prefix/share/man/man1/$manual.1 ]] || { echo "no manual page $manual(1)" >&2; exit 1; }
 done
