@@ -199,7 +199,10 @@ def shell(kernel, files, directory):
         where.write_text(directory)
         initramfs(kernel_directory, {**files, "lab/directory": where}, initrd)
         print("A shell in the lab; exit, or Ctrl-A X, ends it.", file=sys.stderr)
-        return subprocess.run(qemu(kernel_directory, initrd, "-serial", "mon:stdio")).returncode
+        ended = subprocess.run(qemu(kernel_directory, initrd, "-serial", "mon:stdio"), stderr=subprocess.PIPE, text=True)
+        if ended.returncode:
+            print(ended.stderr, file=sys.stderr)
+        return ended.returncode
 
 
 class Progress:
@@ -238,15 +241,21 @@ def watch(process, log, limits, say):
         if progress.waited() > limits.get(progress.current, 0) + PATIENCE_SECONDS:
             process.kill()
             process.wait()
-            raise Hang(f"the machine hangs {place_of(progress.current, limits)}; see {log}")
+            raise Hang(f"the machine hangs {place_of(progress.current, limits)}{last_words(log)}")
     if progress.current != "end":
-        raise Hang(f"the machine stopped {place_of(progress.current, limits)}; see {log}")
+        raise Hang(f"the machine stopped {place_of(progress.current, limits)}{last_words(log)}")
 
 
 def place_of(current, limits):
     if current is None:
         return "before the first case"
     return f"in case {current}" if current in limits else "after the last case"
+
+
+def last_words(log):
+    lines = [line for file in (log.with_name("qemu.log"), log) if file.exists()
+             for line in file.read_text(errors="replace").splitlines()[-20:]]
+    return "".join(f"\n  {line}" for line in lines)
 
 
 def boot(kernel, files, limits, results, say=lambda case: None):
@@ -265,10 +274,11 @@ def boot(kernel, files, limits, results, say=lambda case: None):
         initramfs(kernel_directory, files, initrd)
         with open(disk, "wb") as stream:
             stream.truncate(DISK_SIZE)
-        process = subprocess.Popen(
-            qemu(kernel_directory, initrd, "-serial", f"file:{log}", "-drive",
-                 f"file={disk},format=raw,if=none,id=results,cache=unsafe", "-device", "nvme,drive=results,serial=lab"),
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=open(results / "qemu.log", "wb"))
+        with open(results / "qemu.log", "wb") as said:
+            process = subprocess.Popen(
+                qemu(kernel_directory, initrd, "-serial", f"file:{log}", "-drive",
+                     f"file={disk},format=raw,if=none,id=results,cache=unsafe", "-device", "nvme,drive=results,serial=lab"),
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said)
         try:
             watch(process, log, limits, say)
         except Hang:
