@@ -91,6 +91,21 @@ def read_all(files):
     return cases
 
 
+def write_work(cases, directory, where=None):
+    """Writes cases as run-cases reads them. where: the directory to run them in, if not one of their own."""
+    for case in cases:
+        place = directory / case.name
+        place.mkdir(parents=True)
+        (place / "run").write_text(case.run + "\n")
+        (place / "plan").write_text(f"{case.limit} {case.exit} {case.attempts}\n")
+        if case.stdin is not None:
+            (place / "stdin").write_text(case.stdin)
+        if where:
+            (place / "directory").write_text(where)
+    (directory / "order").write_text("".join(f"{case.name}\n" for case in cases))
+    return directory
+
+
 @dataclass
 class Result:
     """What run-cases wrote about a case."""

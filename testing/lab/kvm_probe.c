@@ -1,5 +1,5 @@
-/* Says what kind of KVM a machine has, by the only test that matters to a Hermit kernel: it runs an SSE instruction in ring 0
- * of long mode.
+/* Says what kind of KVM a machine has, by the only test that matters to a Hermit kernel: it runs an SSE instruction in
+ * ring 0 of long mode.
  *
  * usage: kvm_probe
  *
@@ -36,12 +36,12 @@ enum {
 };
 
 static const uint8_t guest_code[] = {
-    0xb8, ANSWER, 0, 0, 0,  /* mov eax, ANSWER */
-    0x66, 0x0f, 0x6e, 0xc0, /* movd xmm0, eax */
-    0x31, 0xc0,             /* xor eax, eax */
-    0x66, 0x0f, 0x7e, 0xc0, /* movd eax, xmm0 */
-    0xe6, PORT,             /* out PORT, al */
-    0xf4,                   /* hlt */
+    0xb8, ANSWER, 0,    0,    0, /* mov eax, ANSWER */
+    0x66, 0x0f,   0x6e, 0xc0,    /* movd xmm0, eax */
+    0x31, 0xc0,                  /* xor eax, eax */
+    0x66, 0x0f,   0x7e, 0xc0,    /* movd eax, xmm0 */
+    0xe6, PORT,                  /* out PORT, al */
+    0xf4,                        /* hlt */
 };
 
 static int end(int verdict, const char* why) {
@@ -58,7 +58,9 @@ static int fail(const char* step) {
 }
 
 /* The guest does not come back: a signal with nothing to do makes KVM_RUN return. */
-static void on_alarm(int signal_number) { (void)signal_number; }
+static void on_alarm(int signal_number) {
+  (void)signal_number;
+}
 
 static void identity_map(uint8_t* memory) {
   *(uint64_t*)(memory + PML4) = PDPT | PRESENT_WRITABLE;
@@ -72,9 +74,9 @@ static void enter_long_mode(struct kvm_sregs* registers) {
   registers->cs = code;
   registers->ds = registers->es = registers->fs = registers->gs = registers->ss = data;
   registers->cr3 = PML4;
-  registers->cr4 = 1 << 5 | 1 << 9;           /* PAE, OSFXSR */
-  registers->cr0 = 0x80000000u | 1 | 1 << 1;  /* PG, PE, MP */
-  registers->efer = 1 << 8 | 1 << 10;         /* LME, LMA */
+  registers->cr4 = 1 << 5 | 1 << 9;          /* PAE, OSFXSR */
+  registers->cr0 = 0x80000000u | 1 | 1 << 1; /* PG, PE, MP */
+  registers->efer = 1 << 8 | 1 << 10;        /* LME, LMA */
 }
 
 int main(void) {

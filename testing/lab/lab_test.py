@@ -106,13 +106,8 @@ class Machine(unittest.TestCase):
     """What a case can do to run-cases, here on the host, and to a whole machine."""
 
     def work(self, directory, scripts, limit=20):
-        for name, script in scripts.items():
-            place = Path(directory, "work", name)
-            place.mkdir(parents=True)
-            (place / "run").write_text(script)
-            (place / "plan").write_text(f"{limit} 0 1\n")
-        Path(directory, "work/order").write_text("".join(f"{name}\n" for name in scripts))
-        return {"lab/work": Path(directory, "work")}
+        made = [cases.Case(name, script, limit=limit) for name, script in scripts.items()]
+        return {"lab/work": cases.write_work(made, Path(directory, "work"))}
 
     def run_here(self, script, limit=20):
         with tempfile.TemporaryDirectory() as scratch:
