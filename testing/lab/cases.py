@@ -4,7 +4,7 @@ import itertools
 import json
 import re
 import tomllib
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 KEYS = {"run", "each", "needs", "stdin", "exit", "limit", "expect", "attempts"}
@@ -195,12 +195,3 @@ def judge(case, directory):
         text = file.read_text(errors="replace")
         for verb, expected in verbs.items():
             yield from (f"{subject} {what}" for what in unmet_of(text, verb, expected))
-
-
-def save(case, directory):
-    directory.mkdir(parents=True, exist_ok=True)
-    (directory / "case.json").write_text(json.dumps(asdict(case), indent=1))
-
-
-def load(directory):
-    return Case(**json.loads((directory / "case.json").read_text()))
