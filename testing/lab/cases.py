@@ -22,7 +22,8 @@ class Case:
     run: str
     needs: list = field(default_factory=list)
     stdin: str | None = None
-    exit: int = 0
+    # A status, or a list of those that will do.
+    exit: int | list = 0
     limit: int = LIMIT_SECONDS
     # How often to try until the exit status is right: emulated time is not that of the world outside.
     attempts: int = 1
@@ -91,13 +92,17 @@ def read_all(files):
     return cases
 
 
+def listed(value):
+    return value if isinstance(value, list) else [value]
+
+
 def write_work(cases, directory, where=None):
     """Writes cases as run-cases reads them. where: the directory to run them in, if not one of their own."""
     for case in cases:
         place = directory / case.name
         place.mkdir(parents=True)
         (place / "run").write_text(case.run + "\n")
-        (place / "plan").write_text(f"{case.limit} {case.exit} {case.attempts}\n")
+        (place / "plan").write_text(f"{case.limit} {','.join(map(str, listed(case.exit)))} {case.attempts}\n")
         if case.stdin is not None:
             (place / "stdin").write_text(case.stdin)
         if where:
@@ -136,10 +141,6 @@ class Result:
         return result
 
 
-def texts(value):
-    return value if isinstance(value, list) else [value]
-
-
 def json_at(document, path):
     for key in path.split("."):
         document = document[int(key)] if isinstance(document, list) else document[key]
@@ -169,11 +170,11 @@ def unmet_of(text, verb, expected):
             if text != expected:
                 yield f"is not {expected!r}"
         case "contains":
-            yield from (f"does not contain {part!r}" for part in texts(expected) if part not in text)
+            yield from (f"does not contain {part!r}" for part in listed(expected) if part not in text)
         case "lacks":
-            yield from (f"contains {part!r}" for part in texts(expected) if part in text)
+            yield from (f"contains {part!r}" for part in listed(expected) if part in text)
         case "matches":
-            yield from (f"does not match {part!r}" for part in texts(expected)
+            yield from (f"does not match {part!r}" for part in listed(expected)
                         if not re.search(part, text, re.MULTILINE))
         case "json":
             yield from unmet_json(text, expected)
@@ -184,8 +185,8 @@ def judge(case, directory):
     result = Result.read(directory)
     if result.timed_out:
         yield f"did not end within {case.limit} s"
-    elif result.status != case.exit:
-        yield f"exit status {result.status}, not {case.exit}"
+    elif result.status not in listed(case.exit):
+        yield f"exit status {result.status}, not {' or '.join(map(str, listed(case.exit)))}"
     yield from (f"left behind: {what}" for what in result.left)
     for subject, verbs in case.expect.items():
         file = directory / subject if subject in ("stdout", "stderr") else directory / "files" / subject
