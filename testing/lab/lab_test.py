@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """Tests of the lab: how cases are read and judged, and what is said of a machine that hangs."""
 
+import importlib.machinery
 import sys
 import tempfile
+import types
 import unittest
 import unittest.mock
 from pathlib import Path
@@ -10,6 +12,10 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 import cases
 import machine
+
+loader = importlib.machinery.SourceFileLoader("lab", str(Path(__file__).with_name("lab")))
+lab = types.ModuleType(loader.name)
+loader.exec_module(lab)
 
 
 def read(text):
@@ -100,6 +106,24 @@ class Judging(unittest.TestCase):
         expect = {"left": {"is": "text"}}
         self.assertEqual(self.judge(expect, files=[("left", "text")]), [])
         self.assertEqual(self.judge(expect), ["left no file left"])
+
+
+class Reporting(unittest.TestCase):
+    def test_nothing_steers_the_terminal(self):
+        self.assertEqual(lab.shown("a\tb\n\x1b[2J\0é\n"), "a\tb\n\\x1b[2J\\x00é")
+
+    def test_not_all_of_a_long_text(self):
+        self.assertEqual(lab.shown("a" * 10 + "b" * 10, most=4), "aa\n… 16 characters …\nbb")
+
+    def test_obstacles(self):
+        case = cases.Case("case", "true", needs=["sse", "images/there"])
+        files = {"lab/images": Path(__file__).parent, "lab/bin/there": Path(__file__)}
+        self.assertIn("paravirtual", lab.obstacle(case, files, lab.Kvm("paravirtual"), emulated=False))
+        self.assertEqual(lab.obstacle(case, files, lab.Kvm("none"), emulated=False), "there is no KVM")
+        self.assertEqual(lab.obstacle(case, files, lab.Kvm("real"), emulated=True), "there is no images/there")
+        for needs in (["images/lab", "bin/there"], ["kvm", "sse", "lab"], []):
+            self.assertIsNone(lab.obstacle(cases.Case("case", "true", needs), files, lab.Kvm("real"), emulated=True))
+        self.assertIn("emulated", lab.obstacle(cases.Case("case", "true", ["lab"]), files, lab.Kvm("real"), emulated=False))
 
 
 class Machine(unittest.TestCase):
