@@ -104,7 +104,7 @@ def write_work(cases, directory, where=None):
         (place / "run").write_text(case.run + "\n")
         (place / "plan").write_text(f"{case.limit} {','.join(map(str, listed(case.exit)))} {case.attempts}\n")
         if case.stdin is not None:
-            (place / "stdin").write_text(case.stdin)
+            (place / "stdin").write_text(case.stdin, errors="surrogateescape")
         if where:
             (place / "directory").write_text(where)
     (directory / "order").write_text("".join(f"{case.name}\n" for case in cases))
