@@ -12,12 +12,13 @@ CONFIGURE = cmake --preset $(1) -DHERMITAGE_WARNINGS_AS_ERRORS=$(WERROR) --log-l
 BUILD = cmake --build --preset $(1) -j $(JOBS)
 
 .NOTPARALLEL:
-.PHONY: help demo build test bench conformance fuzz lint format install clean
+.PHONY: help demo build test bench bench-vmm conformance fuzz lint format install clean
 help:
 	@echo 'make demo         install what is missing, build, and show the main job on a real kernel'
 	@echo 'make test         install what is missing, build, and pass all tests (optimized, and with sanitizers)'
 	@echo 'make build        build the program: $(PROGRAM)'
 	@echo 'make bench        measure beside hermit-entry and memcpy (needs cargo 1.85)'
+	@echo 'make bench-vmm    measure hermitage run beside Uhyve (where cargo is there) and the bare KVM calls'
 	@echo 'make conformance  compare with hermit-entry, kernel by kernel (needs cargo 1.85)'
 	@echo 'make fuzz         run every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS) (needs clang-19)'
 	@echo 'make lint         check formatting and run clang-tidy (needs clang-19)'
@@ -33,7 +34,7 @@ build:
 	$(call BUILD,release)
 
 test:
-	@cmake/packages build test
+	@cmake/packages build test lab
 	$(call CONFIGURE,release) -DHERMITAGE_BUILD_TESTS=ON
 	$(call BUILD,release)
 	$(call CONFIGURE,debug)
@@ -47,6 +48,13 @@ bench:
 	$(call CONFIGURE,bench)
 	$(call BUILD,bench)
 	build/bench/bin/entry_bench --benchmark_out=build/bench/entry.json --benchmark_out_format=json
+
+# Of the program that is installed, so of the preset release.
+bench-vmm:
+	@cmake/packages build lab
+	$(call CONFIGURE,release) -DHERMITAGE_BUILD_TESTS=OFF -DHERMITAGE_BUILD_VMM_BENCHMARK=ON
+	$(call BUILD,release)
+	bench/vmm/vmm_bench --programs build/release/bin --guests build/release/guests/x86_64/if3 --output build/bench/vmm.json
 
 conformance:
 	@cmake/packages build bench

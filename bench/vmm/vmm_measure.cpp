@@ -1,0 +1,260 @@
+// Runs programs in turn and says what each run took. It brings nothing with it, so that it runs in the lab as on the
+// host.
+//
+// usage: vmm_measure ROUNDS LIMIT_SECONDS <SUBJECTS
+//
+// SUBJECTS has a line for each program: a name, and the words of the command, with a tab before each. In every round
+// each is run once as it is, and once more while the kernel is traced, where it can be (as root, with the events of
+// KVM). What programs print is thrown away. For each round and subject there is a line of JSON:
+//   subject         its name
+//   status          the exit status, or 128 and the signal
+//   wall_us         from before the fork to the end
+//   cpu_us          user and system time
+//   peak_kib        the most memory that was resident; never less than this program's own
+//   first_run_us    from exec to the first KVM_RUN; null where it was not seen
+//   first_entry_us  from exec to the first entry of the guest; null where it was not seen (some KVMs do not tell)
+// Exit status: 0; 1 when something could not be measured; 2 wrong usage.
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+struct Subject {
+  std::string name;
+  std::vector<std::string> command;
+};
+
+struct Run {
+  int status = 0;
+  std::int64_t wall_us = 0;
+  std::int64_t cpu_us = 0;
+  long peak_kib = 0;
+};
+
+struct FirstEvents {
+  std::optional<std::int64_t> run_us;
+  std::optional<std::int64_t> entry_us;
+};
+
+[[noreturn]] void die(const std::string& what) {
+  std::fprintf(stderr, "vmm_measure: %s: %s\n", what.c_str(), std::strerror(errno));
+  std::exit(1);
+}
+
+auto write_to(const std::string& file, std::string_view text, int flags = 0) -> bool {
+  const auto fd = open(file.c_str(), O_WRONLY | O_CLOEXEC | flags);
+  if (fd < 0) return false;
+  const auto written = write(fd, text.data(), text.size());
+  close(fd);
+  return written == static_cast<ssize_t>(text.size());
+}
+
+auto read_all(int fd) -> std::string {
+  std::string text;
+  char part[65536];
+  for (ssize_t size = 0; (size = read(fd, part, sizeof part)) > 0;) text.append(part, static_cast<std::size_t>(size));
+  return text;
+}
+
+// A trace of our own (tracefs, instances/) of what our children do; nobody else's is touched.
+class Trace {
+ public:
+  // Nothing, with a word to standard error, where the kernel cannot be traced.
+  static auto open_if_possible() -> std::optional<Trace> {
+    if (access("/sys/kernel/tracing/events", F_OK) != 0) {
+      // Only for us: the mount goes when we do.
+      const auto mounted = unshare(CLONE_NEWNS) == 0 && mount("", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+                           mount("tracefs", "/sys/kernel/tracing", "tracefs", 0, nullptr) == 0;
+      if (!mounted) return refuse("tracefs cannot be mounted");
+    }
+    if (mkdir(kInstance, 0700) != 0 && errno != EEXIST) return refuse(kInstance);
+    const std::string instance = kInstance;
+    const auto ready = write_to(instance + "/options/event-fork", "1") &&
+                       write_to(instance + "/options/overwrite", "0") &&  // what matters comes first
+                       write_to(instance + "/set_event_pid", std::to_string(getpid())) &&
+                       write_to(instance + "/events/kvm/kvm_fpu/filter", "load == 1") &&
+                       write_to(instance + "/events/kvm/kvm_fpu/enable", "1") &&
+                       write_to(instance + "/events/kvm/kvm_entry/enable", "1") &&
+                       write_to(instance + "/events/sched/sched_process_exec/enable", "1");
+    if (!ready) {
+      rmdir(kInstance);
+      return refuse("KVM cannot be traced");
+    }
+    return Trace();
+  }
+
+  void clear() const {
+    if (!write_to(std::string(kInstance) + "/trace", "", O_TRUNC)) die("trace");
+  }
+
+  [[nodiscard]] auto first_events() const -> FirstEvents {
+    const auto fd = open((std::string(kInstance) + "/trace").c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0) die("trace");
+    const auto text = read_all(fd);
+    close(fd);
+    const auto exec = time_of_first(text, ": sched_process_exec: ");
+    if (!exec) return {};
+    const auto since_exec = [&](std::string_view event) -> std::optional<std::int64_t> {
+      const auto time = time_of_first(text, event);
+      return time ? std::optional(*time - *exec) : std::nullopt;
+    };
+    return {.run_us = since_exec(": kvm_fpu: "), .entry_us = since_exec(": kvm_entry: ")};
+  }
+
+  static void remove() { rmdir(kInstance); }
+
+ private:
+  static constexpr auto kInstance = "/sys/kernel/tracing/instances/hermitage_bench";
+
+  Trace() = default;
+
+  static auto refuse(const std::string& what) -> std::optional<Trace> {
+    std::fprintf(stderr, "vmm_measure: the time to the first entry is not measured: %s: %s\n", what.c_str(),
+                 std::strerror(errno));
+    return std::nullopt;
+  }
+
+  // In microseconds. A line is `COMM-PID [CPU] FLAGS SECONDS.MICROSECONDS: EVENT: …`.
+  static auto time_of_first(const std::string& text, std::string_view event) -> std::optional<std::int64_t> {
+    const auto end = text.find(event);
+    if (end == std::string::npos) return std::nullopt;
+    const auto begin = text.rfind(' ', end) + 1;
+    const auto point = text.find('.', begin);
+    return std::stoll(text.substr(begin, point - begin)) * 1'000'000 +
+           std::stoll(text.substr(point + 1, end - point - 1));
+  }
+};
+
+[[noreturn]] void execute(const std::vector<std::string>& command) {
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
+  const auto null = open("/dev/null", O_RDWR);
+  if (null < 0) _exit(127);
+  for (const auto fd : {0, 1, 2}) dup2(null, fd);
+  close(null);
+  std::vector<char*> arguments;
+  for (const auto& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
+  arguments.push_back(nullptr);
+  execv(arguments[0], arguments.data());
+  _exit(127);
+}
+
+auto microseconds(const timeval& time) -> std::int64_t {
+  return time.tv_sec * 1'000'000 + time.tv_usec;
+}
+
+// SIGCHLD is blocked: its arrival ends the wait.
+auto run(const Subject& subject, int limit_seconds) -> Run {
+  sigset_t child_ended;
+  sigemptyset(&child_ended);
+  sigaddset(&child_ended, SIGCHLD);
+
+  const auto begin = Clock::now();
+  const auto child = fork();
+  if (child < 0) die("fork");
+  if (child == 0) execute(subject.command);
+  const timespec limit{.tv_sec = limit_seconds, .tv_nsec = 0};
+  if (sigtimedwait(&child_ended, nullptr, &limit) < 0) kill(child, SIGKILL);
+  int status = 0;
+  rusage usage{};
+  if (wait4(child, &status, 0, &usage) != child) die("wait4");
+  const auto end = Clock::now();
+  const timespec now{};
+  sigtimedwait(&child_ended, nullptr, &now);  // of a child that was killed
+  return {.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
+          .wall_us = std::chrono::duration_cast<std::chrono::microseconds>(end - begin).count(),
+          .cpu_us = microseconds(usage.ru_utime) + microseconds(usage.ru_stime),
+          .peak_kib = usage.ru_maxrss};
+}
+
+auto json(std::optional<std::int64_t> number) -> std::string {
+  return number ? std::to_string(*number) : "null";
+}
+
+void print(const Subject& subject, const Run& run, const FirstEvents& first) {
+  std::printf(
+      "{\"subject\": \"%s\", \"status\": %d, \"wall_us\": %lld, \"cpu_us\": %lld, \"peak_kib\": %ld, "
+      "\"first_run_us\": %s, \"first_entry_us\": %s}\n",
+      subject.name.c_str(), run.status, static_cast<long long>(run.wall_us), static_cast<long long>(run.cpu_us),
+      run.peak_kib, json(first.run_us).c_str(), json(first.entry_us).c_str());
+  std::fflush(stdout);
+}
+
+auto words(std::string_view line) -> std::vector<std::string> {
+  std::vector<std::string> result;
+  while (true) {
+    const auto end = line.find('\t');
+    result.emplace_back(line.substr(0, end));
+    if (end == std::string_view::npos) return result;
+    line.remove_prefix(end + 1);
+  }
+}
+
+auto read_subjects() -> std::vector<Subject> {
+  std::vector<Subject> subjects;
+  const auto text = read_all(STDIN_FILENO);
+  for (std::size_t begin = 0; begin < text.size();) {
+    const auto end = std::min(text.find('\n', begin), text.size());
+    auto command = words(std::string_view(text).substr(begin, end - begin));
+    begin = end + 1;
+    if (command.size() < 2) {
+      std::fputs("vmm_measure: a subject has no command\n", stderr);
+      std::exit(2);
+    }
+    auto name = std::move(command.front());
+    command.erase(command.begin());
+    subjects.push_back({.name = std::move(name), .command = std::move(command)});
+  }
+  return subjects;
+}
+
+}  // namespace
+
+auto main(int argc, char** argv) -> int {
+  const auto rounds = argc == 3 ? std::atoi(argv[1]) : 0;
+  const auto limit_seconds = argc == 3 ? std::atoi(argv[2]) : 0;
+  if (rounds < 1 || limit_seconds < 1) {
+    std::fputs("usage: vmm_measure ROUNDS LIMIT_SECONDS <SUBJECTS\n", stderr);
+    return 2;
+  }
+  sigset_t child_ended;
+  sigemptyset(&child_ended);
+  sigaddset(&child_ended, SIGCHLD);
+  sigprocmask(SIG_BLOCK, &child_ended, nullptr);
+
+  const auto subjects = read_subjects();
+  const auto trace = Trace::open_if_possible();
+  for (int round = 0; round < rounds; ++round) {
+    for (const auto& subject : subjects) {
+      FirstEvents first;
+      if (trace) {
+        trace->clear();
+        run(subject, limit_seconds);
+        first = trace->first_events();
+      }
+      print(subject, run(subject, limit_seconds), first);
+    }
+  }
+  if (trace) Trace::remove();
+}

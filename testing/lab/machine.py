@@ -1,0 +1,307 @@
+"""The machines that cases run on: an emulated one with real KVM for each kernel, and the host itself.
+
+A kernel is a Debian package that is downloaded and unpacked, not installed. Everything the machine needs is in its
+initramfs; what comes out of it is written to a disk, so that nothing has to share a console.
+"""
+
+import contextlib
+import lzma
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hermitage-lab"
+
+# What a kernel is called here, and the names of the packages that have it.
+KERNELS = {
+    "6.1": re.compile(r"linux-image-6\.1\.0-[0-9]+-cloud-amd64"),
+    "6.12": re.compile(r"linux-image-6\.12\.[0-9][^-]*-cloud-amd64"),
+}
+MODULES = ("irqbypass", "kvm", "kvm-amd", "tun")
+# A multiple of a page, more than all results of a run have ever had; a hole until it is written to.
+DISK_SIZE = 1 << 30
+# What the machine may take beyond a case's own time limit: to start, to switch off, to pack results.
+PATIENCE_SECONDS = 60
+
+
+class Unavailable(Exception):
+    """A machine that cannot be had here, and why. Nothing is wrong; what would run on it is skipped."""
+
+
+class Hang(Exception):
+    """A machine that stopped before its work was done, and where."""
+
+
+def program(name):
+    path = shutil.which(name)
+    if not path:
+        raise Unavailable(f"there is no {name} (make test installs it)")
+    return path
+
+
+def version_key(package):
+    return [int(part) if part.isdigit() else part for part in re.split(r"([0-9]+)", package)]
+
+
+def packages(kernel):
+    """The names of a kernel's packages that apt knows of, newest first."""
+    if not shutil.which("apt-cache"):
+        return []
+    listed = subprocess.run(["apt-cache", "pkgnames", f"linux-image-{kernel}"], capture_output=True, text=True).stdout
+    return sorted(filter(KERNELS[kernel].fullmatch, listed.split()), key=version_key, reverse=True)
+
+
+def unpack(package, deb, into):
+    """Leaves vmlinuz and the modules of a package in a directory, which appears only when it is complete."""
+    with tempfile.TemporaryDirectory(dir=into.parent) as scratch:
+        subprocess.run(["dpkg", "-x", deb, scratch], check=True)
+        parts = Path(scratch, "parts")
+        parts.mkdir()
+        shutil.copy(next(Path(scratch, "boot").glob("vmlinuz-*")), parts / "vmlinuz")
+        for module in MODULES:
+            file = next(Path(scratch).glob(f"lib/modules/*/kernel/**/{module}.ko*"), None)
+            if not file:
+                raise Unavailable(f"{package} has no module {module}")
+            content = file.read_bytes()
+            (parts / f"{module}.ko").write_bytes(lzma.decompress(content) if file.suffix == ".xz" else content)
+        parts.rename(into)
+
+
+def fetch_kernel(kernel):
+    """The directory that has vmlinuz and the modules of the newest package of a kernel; downloads it when it must."""
+    names = packages(kernel)
+    for name in names[:3]:
+        directory = CACHE / name
+        if directory.is_dir():
+            return directory
+        CACHE.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
+            command = ["apt-get", "download", "-q", "-o", "APT::Sandbox::User=root", name]
+            if subprocess.run(command, cwd=scratch, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode:
+                continue
+            try:
+                unpack(name, next(Path(scratch).glob("*.deb")), directory)
+            except OSError:
+                if not directory.is_dir():  # somebody else may have been quicker
+                    raise
+            return directory
+    have = [entry.name for entry in CACHE.glob("linux-image-*") if KERNELS[kernel].fullmatch(entry.name)]
+    if have:
+        return CACHE / max(have, key=version_key)
+    why = "cannot be downloaded" if names else "is in no package list (apt-get update?)"
+    raise Unavailable(f"the package of a Linux {kernel} cloud kernel {why}")
+
+
+def shared_libraries(file):
+    """The files that the dynamic linker would load for a program; none for one that needs none."""
+    with open(file, "rb") as stream:
+        if stream.read(4) != b"\x7fELF":
+            return []
+    listed = subprocess.run(["ldd", file], capture_output=True, text=True).stdout
+    return re.findall(r"(?:=> |^\s+)(/\S+)", listed, re.MULTILINE)
+
+
+def place(source, target):
+    """Copies a file, or a tree of files, to where it is to be."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, target, dirs_exist_ok=True)
+    else:
+        shutil.copy(source, target)
+
+
+def stage(root, files):
+    """Fills a directory with what cases need. files: where in it (a path without leading slash) → what."""
+    for where, what in files.items():
+        what = Path(what).resolve()
+        place(what, root / where)
+        if what.is_file():
+            for library in shared_libraries(what):
+                if not (root / library.lstrip("/")).exists():
+                    place(Path(library).resolve(), root / library.lstrip("/"))
+
+
+def initramfs(kernel_directory, files, output):
+    """Writes the file system that the machine starts with."""
+    busybox = program("busybox")
+    if shared_libraries(busybox):
+        raise Unavailable("busybox is not linked statically (the package busybox-static is)")
+    with tempfile.TemporaryDirectory() as scratch:
+        root = Path(scratch)
+        for directory in ("bin", "sbin", "usr", "dev", "proc", "sys", "tmp", "root", "etc", "lib/modules", "lab/bin"):
+            (root / directory).mkdir(parents=True, exist_ok=True)
+        for name in ("lib64", "usr/bin", "usr/sbin", "usr/lib"):
+            (root / name).symlink_to(f"{'../' if '/' in name else ''}{name.rpartition('/')[2].replace('lib64', 'lib')}")
+        shutil.copy(busybox, root / "bin/busybox")
+        for applet in subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True).stdout.split():
+            if applet != "busybox":
+                (root / "bin" / applet).symlink_to("busybox")
+        (root / "tmp").chmod(0o1777)
+        (root / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
+        (root / "etc/group").write_text("root:x:0:\n")
+        for module in MODULES:
+            shutil.copy(kernel_directory / f"{module}.ko", root / "lib/modules")
+        for script, where in (("init", "init"), ("run-cases", "lab/run-cases")):
+            shutil.copy(HERE / script, root / where)
+            (root / where).chmod(0o755)
+        stage(root, files)
+        names = sorted(str(path.relative_to(root)) for path in root.rglob("*"))
+        with open(output, "wb") as stream:
+            subprocess.run([program("cpio"), "--null", "--create", "--format=newc", "--quiet", "--owner=0:0"],
+                           input="\0".join(names).encode() + b"\0", cwd=root, stdout=stream, check=True)
+
+
+def host_kvm(probe=None):
+    """What /dev/kvm of the host is: real, paravirtual or none. probe: kvm_probe, where it has been built."""
+    with tempfile.TemporaryDirectory() as scratch:
+        if probe is None:
+            probe = Path(scratch, "kvm_probe")
+            subprocess.run([program("cc"), "-o", probe, HERE / "kvm_probe.c"], check=True)
+        return subprocess.run([probe], capture_output=True, text=True).stdout.strip()
+
+
+def run_here(files, results, say=lambda case: None):
+    """Runs cases on the host itself; otherwise as boot()."""
+    results.mkdir(parents=True, exist_ok=True)
+    busybox = program("busybox")
+    with tempfile.TemporaryDirectory() as scratch:
+        lab = Path(scratch, "lab")
+        for where, what in files.items():
+            (Path(scratch, where).parent).mkdir(parents=True, exist_ok=True)
+            Path(scratch, where).symlink_to(Path(what).resolve())
+        environment = {**os.environ, "LAB": str(lab), "PATH": f"{lab / 'bin'}:{os.environ['PATH']}"}
+        with subprocess.Popen([busybox, "sh", HERE / "run-cases", lab / "work", results], env=environment,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:
+            for line in process.stdout:
+                say(line.removeprefix("lab: ").strip())
+
+
+def qemu(kernel_directory, initrd, *more):
+    # One processor: with two the emulated host locks up in a KVM thread now and then.
+    return [program("qemu-system-x86_64"), "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
+            "-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "EPYC,+svm,+npt", "-smp", "1", "-m", "2G",
+            "-kernel", str(kernel_directory / "vmlinuz"), "-initrd", str(initrd),
+            "-append", "console=ttyS0 quiet panic=-1 mitigations=off random.trust_cpu=on", *more]
+
+
+def shell(kernel, files, directory):
+    """A shell in the machine, on this terminal."""
+    kernel_directory = fetch_kernel(kernel)
+    with tempfile.TemporaryDirectory() as scratch:
+        initrd, where = Path(scratch, "initrd"), Path(scratch, "directory")
+        where.write_text(directory)
+        initramfs(kernel_directory, {**files, "lab/directory": where}, initrd)
+        print("A shell in the lab; exit, or Ctrl-A X, ends it.", file=sys.stderr)
+        ended = subprocess.run(qemu(kernel_directory, initrd, "-serial", "mon:stdio"), stderr=subprocess.PIPE, text=True)
+        if ended.returncode:
+            print(ended.stderr, file=sys.stderr)
+        return ended.returncode
+
+
+class Progress:
+    """What a machine says about where it is: the lines that begin with "lab: "."""
+
+    def __init__(self, log):
+        self.log = log
+        self.current = None
+        self.changed = time.monotonic()
+
+    def look(self):
+        text = self.log.read_text(errors="replace") if self.log.exists() else ""
+        lines = re.findall(r"^lab: (\S+)\s*$", text, re.MULTILINE)
+        current = lines[-1] if lines else None
+        if current == self.current:
+            return False
+        self.current, self.changed = current, time.monotonic()
+        return True
+
+    def waited(self):
+        return time.monotonic() - self.changed
+
+
+def watch(process, log, limits, say):
+    """Waits for the end of a machine, or for its last sign of life to be too long ago."""
+    progress = Progress(log)
+    while True:
+        try:
+            process.wait(0.1)
+        except subprocess.TimeoutExpired:
+            pass
+        if progress.look() and progress.current in limits:
+            say(progress.current)
+        if process.poll() is not None:
+            break
+        if progress.waited() > limits.get(progress.current, 0) + PATIENCE_SECONDS:
+            process.kill()
+            process.wait()
+            raise Hang(f"the machine hangs {place_of(progress.current, limits)}{last_words(log)}")
+    if progress.current != "end":
+        raise Hang(f"the machine stopped {place_of(progress.current, limits)}{last_words(log)}")
+
+
+def place_of(current, limits):
+    if current is None:
+        return "before the first case"
+    return f"in case {current}" if current in limits else "after the last case"
+
+
+def last_words(log):
+    lines = [line for file in (log.with_name("qemu.log"), log) if file.exists()
+             for line in file.read_text(errors="replace").splitlines()[-20:]]
+    return "".join(f"\n  {line}" for line in lines)
+
+
+def boot(kernel, files, limits, results, say=lambda case: None):
+    """Runs cases in one boot of an emulated machine.
+
+    files: where in the initramfs → what; with lab/work as run-cases wants it. limits: the names of the cases and their
+    time limits in seconds. results: a directory that gets what run-cases writes, and console.log.
+    Results of cases that came to their end are there even if the machine did not.
+    """
+    kernel_directory = fetch_kernel(kernel)
+    results.mkdir(parents=True, exist_ok=True)
+    log = results / "console.log"
+    log.unlink(missing_ok=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        initrd, disk = Path(scratch, "initrd"), Path(scratch, "disk")
+        initramfs(kernel_directory, files, initrd)
+        with open(disk, "wb") as stream:
+            stream.truncate(DISK_SIZE)
+        with open(results / "qemu.log", "wb") as said:
+            process = subprocess.Popen(
+                qemu(kernel_directory, initrd, "-serial", f"file:{log}", "-drive",
+                     f"file={disk},format=raw,if=none,id=results,cache=unsafe", "-device", "nvme,drive=results,serial=lab"),
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said)
+        try:
+            watch(process, log, limits, say)
+        except Hang:
+            with contextlib.suppress(tarfile.TarError):  # what it was writing may be half there
+                collect(disk, results)
+            raise
+        finally:
+            process.kill()
+            process.wait()
+        collect(disk, results)
+
+
+def collect(disk, results):
+    """Unpacks the archives that lie one behind the other at the beginning of a disk."""
+    with open(disk, "r+b") as stream:
+        end = 0
+        try:
+            while True:
+                end = os.lseek(stream.fileno(), os.lseek(stream.fileno(), end, os.SEEK_DATA), os.SEEK_HOLE)
+        except OSError:  # no data behind the last hole
+            stream.truncate(end)
+        if end == 0:
+            return
+        stream.seek(0)
+        with tarfile.open(fileobj=stream, mode="r:", ignore_zeros=True) as archives:
+            archives.extractall(results, filter="tar")
