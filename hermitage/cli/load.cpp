@@ -11,8 +11,8 @@
 #include "hermitage/cli/command.hpp"
 #include "hermitage/cli/input.hpp"
 #include "hermitage/cli/output.hpp"
-#include "hermitage/cli/quantity.hpp"
 #include "hermitage/entry/kernel_object.hpp"
+#include "hermitage/entry/quantity.hpp"
 #include "hermitage/inspect/json.hpp"
 #include "hermitage/inspect/quantities.hpp"
 #include "hermitage/inspect/report.hpp"
@@ -119,7 +119,7 @@ auto load_and_show(const LoadOptions& options, const entry::KernelObject& kernel
 }
 
 auto run_load(const LoadOptions& options) -> ExitCode {
-  const auto start = options.start_addr ? parse_quantity(*options.start_addr) : std::nullopt;
+  const auto start = options.start_addr ? entry::parse_quantity(*options.start_addr) : std::nullopt;
   if (options.start_addr && !start) {
     complain({}, fmt::format("--start-addr '{}': not an address such as 0x40000, 262144 or 256K", *options.start_addr));
     return ExitCode::usage;
