@@ -12,6 +12,7 @@
 
 #include "hermitage/entry/quantity.hpp"
 #include "hermitage/image/config_source.hpp"
+#include "hermitage/image/path.hpp"
 
 namespace hermitage::image {
 namespace {
@@ -299,6 +300,20 @@ auto read_config_source(std::string_view toml, std::vector<Problem>& warnings, s
     return std::unexpected{syntax_problem(file, place_of(error.source()), error.description())};
   }
   return Reader{file, warnings}.read(parsed.table());
+}
+
+auto kernel_problem(const ConfigSource& source, bool is_directory, std::string_view file) -> Problem {
+  const auto& path = source.config.kernel;
+  const auto normalized = normalize_path(path);
+  is_directory = is_directory || (normalized && normalized->empty());
+  const auto* what = !normalized    ? "' is outside of the image"
+                     : is_directory ? "' is a directory"
+                                    : "' is not in the image";
+  return {.code = is_directory ? ProblemCode::kernel_kind : ProblemCode::no_kernel,
+          .file = std::string{file},
+          .line = source.kernel_line,
+          .column = source.kernel_column,
+          .text = "the kernel '" + path + what};
 }
 
 auto parse_config(std::string_view toml, std::vector<Problem>& warnings, std::string_view file)

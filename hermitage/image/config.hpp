@@ -21,7 +21,7 @@ inline constexpr std::size_t kMaxConfigSize = 256 << 10;
 
 // Version 1, the only one there is. No text in it has a NUL.
 struct Config {
-  std::string kernel;                                  // path of the kernel in the image, as it is written
+  std::string kernel = {};                             // path of the kernel in the image, as it is written
   std::vector<std::string> kernel_args = {};           // for when the user gives no arguments
   std::vector<std::string> app_args = {};              // likewise
   std::vector<std::string> env_vars = {};              // "KEY=value"; those of the user come before them

@@ -22,4 +22,7 @@ struct ConfigSource {
 // The problem of a configuration of more than kMaxConfigSize bytes.
 [[nodiscard]] auto config_too_large(std::string_view file) -> Problem;
 
+// The problem of a configuration that names a kernel where there is none: nothing, or a directory.
+[[nodiscard]] auto kernel_problem(const ConfigSource& source, bool is_directory, std::string_view file) -> Problem;
+
 }  // namespace hermitage::image

@@ -60,22 +60,9 @@ class Opener {
   }
 
   auto find_kernel(const ConfigSource& source) -> std::expected<const File*, Problem> {
-    const auto fail = [&source](ProblemCode code, const std::string& text) {
-      return std::unexpected{Problem{.code = code,
-                                     .file = std::string{kConfigPath},
-                                     .line = source.kernel_line,
-                                     .column = source.kernel_column,
-                                     .text = text}};
-    };
-    const auto& path = source.config.kernel;
-    auto* node = tree_.resolve(path);
-    if (node == nullptr) {
-      const bool is_root = normalize_path(path) == "";
-      if (is_root) return fail(ProblemCode::kernel_kind, "the kernel '" + path + "' is a directory");
-      return fail(ProblemCode::no_kernel, "the kernel '" + path + "' is not in the image");
-    }
-    if (node->file.kind != FileKind::regular) {
-      return fail(ProblemCode::kernel_kind, "the kernel '" + path + "' is a directory");
+    auto* node = tree_.resolve(source.config.kernel);
+    if (node == nullptr || node->file.kind != FileKind::regular) {
+      return std::unexpected{kernel_problem(source, node != nullptr, kConfigPath)};
     }
     if (auto fetched = fetch(*node); !fetched) return std::unexpected{std::move(fetched.error())};
     return &node->file;
