@@ -52,7 +52,9 @@ auto text_or_empty(const char* text) -> std::string {
 }
 
 auto is_zero(std::span<const std::byte> bytes) -> bool {
-  return std::ranges::all_of(bytes, [](std::byte byte) { return byte == std::byte{}; });
+  // Each byte is that before it, and the first is zero.
+  return bytes.empty() ||
+         (bytes[0] == std::byte{} && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
 }
 
 }  // namespace
