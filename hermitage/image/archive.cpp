@@ -97,8 +97,10 @@ struct ArchiveReader::State {
   std::expected<std::span<const std::byte>, Problem> piece;  // what libarchive has last been given
   ::archive* archive;
   bool is_open = false;
-  std::string name;  // of the entry
-  // The block of the entry's bytes that is next, and where in the entry it belongs.
+  // The entry, the block of its bytes that is next, and where in the entry that belongs.
+  std::string name;
+  std::uint64_t size = 0;
+  bool has_bytes_left = false;
   std::span<const std::byte> block;
   std::uint64_t block_offset = 0;
 };
@@ -110,11 +112,51 @@ ArchiveReader::ArchiveReader(Source& source, const Limits& limits, Progress prog
 
 ArchiveReader::~ArchiveReader() = default;
 
-auto ArchiveReader::next() -> std::expected<std::optional<Entry>, Problem> {
+// Makes `block` the next one; whether there is one.
+auto ArchiveReader::next_block() -> std::expected<bool, Problem> {
   const PlainLocale locale;
   auto& state = *state_;
-  state.block = {};
-  state.block_offset = 0;
+  const void* data = nullptr;
+  std::size_t size = 0;
+  la_int64_t offset = 0;
+  const int result = ::archive_read_data_block(state.archive, &data, &size, &offset);
+  if (result == ARCHIVE_EOF) return false;
+  if (result != ARCHIVE_OK && result != ARCHIVE_WARN) return state.problem("is not whole");
+  state.block = {static_cast<const std::byte*>(data), size};
+  state.block_offset = static_cast<std::uint64_t>(offset);
+  return true;
+}
+
+// Hands on the blocks that are left of the entry, in order, none behind its size.
+template <class Use>
+auto ArchiveReader::read_blocks(Use use) -> std::expected<void, Problem> {
+  auto& state = *state_;
+  std::uint64_t filled = 0;
+  while (state.has_bytes_left) {
+    if (state.block.empty()) {
+      const auto block = next_block();
+      if (!block) return std::unexpected{block.error()};
+      state.has_bytes_left = *block;
+      continue;
+    }
+    const auto block = std::exchange(state.block, {});
+    const auto offset = state.block_offset;
+    if (offset < filled || offset > state.size || block.size() > state.size - offset) {
+      return state.problem("has more bytes than it should");
+    }
+    use(offset, block);
+    filled = offset + block.size();
+  }
+  return {};
+}
+
+auto ArchiveReader::next() -> std::expected<std::optional<Entry>, Problem> {
+  // Bytes that nobody wants are looked at all the same: an archive is right or wrong whoever reads it.
+  if (auto passed = read_blocks([](std::uint64_t, std::span<const std::byte>) {}); !passed) {
+    return std::unexpected{std::move(passed.error())};
+  }
+  const PlainLocale locale;
+  auto& state = *state_;
   state.name.clear();
   if (!std::exchange(state.is_open, true)) {
     if (::archive_read_open(state.archive, &state, nullptr, State::read_callback, nullptr) != ARCHIVE_OK) {
@@ -137,25 +179,12 @@ auto ArchiveReader::next() -> std::expected<std::optional<Entry>, Problem> {
     const auto size = ::archive_entry_size(entry);
     if (size < 0) return state.problem("has a size below zero");
     found.size = static_cast<std::uint64_t>(size);
+    state.size = found.size;
+    state.has_bytes_left = true;
   }
   if (found.kind == EntryKind::hard_link) found.link_target = text_or_empty(::archive_entry_hardlink(entry));
   if (found.kind == EntryKind::symbolic_link) found.link_target = text_or_empty(::archive_entry_symlink(entry));
   return found;
-}
-
-// Makes `block` the next one; whether there is one.
-auto ArchiveReader::next_block() -> std::expected<bool, Problem> {
-  const PlainLocale locale;
-  auto& state = *state_;
-  const void* data = nullptr;
-  std::size_t size = 0;
-  la_int64_t offset = 0;
-  const int result = ::archive_read_data_block(state.archive, &data, &size, &offset);
-  if (result == ARCHIVE_EOF) return false;
-  if (result != ARCHIVE_OK && result != ARCHIVE_WARN) return state.problem("is not whole");
-  state.block = {static_cast<const std::byte*>(data), size};
-  state.block_offset = static_cast<std::uint64_t>(offset);
-  return true;
 }
 
 auto ArchiveReader::peek() -> std::expected<std::span<const std::byte>, Problem> {
@@ -166,27 +195,19 @@ auto ArchiveReader::peek() -> std::expected<std::span<const std::byte>, Problem>
 }
 
 auto ArchiveReader::read(std::span<std::byte> contents) -> std::expected<void, Problem> {
-  auto& state = *state_;
   // Where the blocks of a sparse file leave something out, there are zeros.
-  std::uint64_t filled = 0;
-  for (;;) {
-    if (state.block.empty()) {
-      const auto block = next_block();
-      if (!block) return std::unexpected{block.error()};
-      if (!*block) break;
-      if (state.block.empty()) continue;
-    }
-    const auto block = std::exchange(state.block, {});
-    const auto offset = state.block_offset;
-    if (offset < filled || offset > contents.size() || block.size() > contents.size() - offset) {
-      return state.problem("has more bytes than it should");
-    }
-    std::ranges::fill(contents.subspan(filled, offset - filled), std::byte{});
+  std::size_t filled = 0;
+  const auto zeros_to = [&](std::size_t end) {
+    std::ranges::fill(contents.subspan(filled, end - filled), std::byte{});
+    filled = end;
+  };
+  auto read = read_blocks([&](std::uint64_t offset, std::span<const std::byte> block) {
+    zeros_to(offset);
     std::memcpy(contents.data() + offset, block.data(), block.size());
-    filled = offset + block.size();
-  }
-  std::ranges::fill(contents.subspan(filled), std::byte{});
-  return {};
+    filled += block.size();
+  });
+  if (read) zeros_to(contents.size());
+  return read;
 }
 
 // Behind the last entry there are zeros only, and the gzip data is whole.

@@ -40,7 +40,7 @@ class ArchiveReader {
   // Some bytes at the beginning of the entry that next() gave: all, or at least 512. Until the next call.
   [[nodiscard]] auto peek() -> std::expected<std::span<const std::byte>, Problem>;
 
-  // The entry's bytes, as many as it has. Once for each entry.
+  // The bytes of a regular file, as many as it has. Once for each entry.
   [[nodiscard]] auto read(std::span<std::byte> contents) -> std::expected<void, Problem>;
 
   // How many bytes of the archive, without gzip, have been read.
@@ -49,6 +49,8 @@ class ArchiveReader {
  private:
   struct State;
   [[nodiscard]] auto next_block() -> std::expected<bool, Problem>;
+  template <class Use>
+  [[nodiscard]] auto read_blocks(Use use) -> std::expected<void, Problem>;
   [[nodiscard]] auto read_to_end() -> std::expected<void, Problem>;
 
   std::unique_ptr<State> state_;

@@ -231,6 +231,13 @@ TEST(ParseConfig, DeepNestsDoNotReachTheStacksEnd) {
   }
 }
 
+TEST(ParseConfig, LettersOutsideOfAsciiMayStandWhereSpaceMay) {
+  const auto [config, warnings] = parse(with("env_vars = [\"\"\"A=\\\n \u00fc\"\"\"]\n"));
+  ASSERT_TRUE(config) << config.error().message();
+  EXPECT_EQ(config->env_vars, std::vector<std::string>{"A=\u00fc"});
+  EXPECT_FALSE(parse(with("\u03cf = 1\n")).config);
+}
+
 TEST(ParseConfig, DotsInTextsAndCommentsAreNoKeys) {
   const std::string dots(1000, '.');
   const auto toml =
