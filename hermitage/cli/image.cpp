@@ -415,12 +415,16 @@ auto add_image(CLI::App& program) -> Command {
   auto* image = program.add_subcommand("image", "Pack, list, unpack and check Hermit images");
   image->require_subcommand(1);
   image->footer("See hermitage-image(1), and hermitage image COMMAND --help for each command.");
-  const std::vector<std::pair<std::string, Command>> commands{{"create", add_create(*image)},
-                                                              {"list", add_list(*image)},
-                                                              {"extract", add_extract(*image)},
-                                                              {"check", add_check(*image)}};
+  // Only when the command is given: other commands should not start slower for the sake of these options.
+  const auto commands = std::make_shared<std::vector<std::pair<std::string, Command>>>();
+  image->preparse_callback([image, commands](std::size_t) {
+    commands->emplace_back("create", add_create(*image));
+    commands->emplace_back("list", add_list(*image));
+    commands->emplace_back("extract", add_extract(*image));
+    commands->emplace_back("check", add_check(*image));
+  });
   return [image, commands] {
-    for (const auto& [name, command] : commands) {
+    for (const auto& [name, command] : *commands) {
       if (image->got_subcommand(name)) return command();
     }
     return ExitCode::usage;
