@@ -111,7 +111,8 @@ constexpr Case kCases[] = {
 auto name_of(Kind kind) -> std::string_view {
   switch (kind) {
     case Kind::same: return "the same";
-    case Kind::sizes: return "it reads 64 MB as 64,000,000 and 64mib as bits, and has fractions, but no hexadecimal numbers";
+    case Kind::sizes:
+      return "it reads 64 MB as 64,000,000 and 64mib as bits, and has fractions, but no hexadecimal numbers";
     case Kind::variables: return "it leaves variables of another form than KEY=value to the monitor";
     case Kind::nul: return "it lets a NUL pass";
     case Kind::toml: return "it reads TOML 1.1";

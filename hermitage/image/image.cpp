@@ -140,12 +140,9 @@ class Opener {
   std::uint64_t unpacked_size_ = 0;
 };
 
-struct ByPath {
-  auto operator()(const File& file, std::string_view path) const -> bool { return file.path < path; }
-};
-
 auto find_file(std::span<const File> files, std::string_view path) -> const File* {
-  const auto found = std::lower_bound(files.begin(), files.end(), path, ByPath{});
+  const auto found =
+      std::ranges::lower_bound(files, path, {}, [](const File& file) { return std::string_view{file.path}; });
   return found != files.end() && found->path == path ? &*found : nullptr;
 }
 

@@ -42,7 +42,9 @@ template <class Find>
       continue;
     }
     if (file != nullptr && file->kind == FileKind::regular) return nullptr;
-    const auto next = place.empty() ? name : place + "/" + name;
+    auto next = place;
+    if (!next.empty()) next += '/';
+    next += name;
     file = find(next);
     if (file == nullptr) return nullptr;
     if (file->kind != FileKind::symbolic_link) {
@@ -50,7 +52,9 @@ template <class Find>
       continue;
     }
     if (++links > kMaxLinks) return nullptr;
-    rest = file->link_target + "/" + rest;
+    auto target = file->link_target;
+    target += '/';
+    rest = target += rest;
     file = nullptr;
   }
   return place.empty() ? nullptr : find(place);

@@ -298,6 +298,7 @@ auto make_report(std::string file, const std::expected<image::Image, image::Prob
 
 auto shown_problems(const Report& report) -> std::vector<ShownProblem> {
   std::vector<ShownProblem> shown;
+  shown.reserve(report.image_problems.size() + report.problems.size());
   for (const auto& problem : report.image_problems) {
     shown.push_back({.severity = problem.severity(), .code = problem.name(), .message = problem.message()});
   }
