@@ -2,19 +2,12 @@
 include(CMakePackageConfigHelpers)
 
 install(TARGETS hermitage_entry hermitage_capi EXPORT hermitageTargets)
-install(TARGETS hermitage_image EXPORT hermitageImageTargets)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/hermitage/entry ${PROJECT_SOURCE_DIR}/hermitage/capi
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/hermitage
         FILES_MATCHING PATTERN "*.hpp" PATTERN "*.h" PATTERN "*_test*" EXCLUDE)
-# The headers that this room is used by; the others are its own affair.
-foreach(header config extract image pack problem tar_writer)
-  install(FILES ${PROJECT_SOURCE_DIR}/hermitage/image/${header}.hpp
-          DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/hermitage/image)
-endforeach()
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/hermitage)
 install(EXPORT hermitageTargets NAMESPACE hermitage:: DESTINATION ${package_dir})
-install(EXPORT hermitageImageTargets NAMESPACE hermitage:: DESTINATION ${package_dir})
 install(FILES ${CMAKE_CURRENT_LIST_DIR}/hermitageConfig.cmake DESTINATION ${package_dir})
 write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/hermitageConfigVersion.cmake
                                  COMPATIBILITY SameMinorVersion)
@@ -22,10 +15,22 @@ install(FILES ${CMAKE_CURRENT_BINARY_DIR}/hermitageConfigVersion.cmake DESTINATI
 
 # Relative, so that it holds wherever `cmake --install --prefix` or DESTDIR put it.
 file(RELATIVE_PATH prefix_from_pkgconfig /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
-foreach(package hermitage hermitage-image)
+function(install_pkgconfig package)
   configure_file(${CMAKE_CURRENT_LIST_DIR}/${package}.pc.in ${CMAKE_CURRENT_BINARY_DIR}/${package}.pc @ONLY)
   install(FILES ${CMAKE_CURRENT_BINARY_DIR}/${package}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
-endforeach()
+endfunction()
+install_pkgconfig(hermitage)
+
+if(TARGET hermitage_image)
+  install(TARGETS hermitage_image EXPORT hermitageImageTargets)
+  install(EXPORT hermitageImageTargets NAMESPACE hermitage:: DESTINATION ${package_dir})
+  install_pkgconfig(hermitage-image)
+  # The headers that this room is used by; the others are its own affair.
+  foreach(header config extract image pack problem tar_writer)
+    install(FILES ${PROJECT_SOURCE_DIR}/hermitage/image/${header}.hpp
+            DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/hermitage/image)
+  endforeach()
+endif()
 
 install(FILES LICENSE-APACHE LICENSE-MIT README.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
