@@ -54,6 +54,7 @@ auto Gunzip::fill() -> std::expected<std::size_t, Problem> {
     if (!has_input) return std::unexpected{has_input.error()};
     if (!*has_input) {
       if (!state_->is_within_member && !state_->is_first_member) break;
+      if (!state_->is_within_member) return fail(ProblemCode::not_gzip, "is empty");
       return fail(ProblemCode::truncated_gzip, "ends in the middle of its gzip data");
     }
     constexpr Bytef kFirstMagicByte = 0x1f;
