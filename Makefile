@@ -17,9 +17,9 @@ help:
 	@echo 'make demo         install what is missing, build, and show the main job on a real kernel'
 	@echo 'make test         install what is missing, build, and pass all tests (optimized, and with sanitizers)'
 	@echo 'make build        build the program: $(PROGRAM)'
-	@echo 'make bench        measure beside hermit-entry and memcpy (needs cargo 1.85)'
+	@echo 'make bench        measure beside hermit-entry, memcpy and tar (needs cargo 1.85)'
 	@echo 'make bench-vmm    measure hermitage run beside Uhyve (where cargo is there) and the bare KVM calls'
-	@echo 'make conformance  compare with hermit-entry, kernel by kernel (needs cargo 1.85)'
+	@echo 'make conformance  compare with hermit-entry, kernel by kernel and image by image (needs cargo 1.85)'
 	@echo 'make fuzz         run every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS) (needs clang-19)'
 	@echo 'make lint         check formatting and run clang-tidy (needs clang-19)'
 	@echo 'make format       format the sources'
@@ -48,6 +48,7 @@ bench:
 	$(call CONFIGURE,bench)
 	$(call BUILD,bench)
 	build/bench/bin/entry_bench --benchmark_out=build/bench/entry.json --benchmark_out_format=json
+	build/bench/bin/image_bench
 
 # Of the program that is installed, so of the preset release.
 bench-vmm:

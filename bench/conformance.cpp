@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "bench/comparison.hpp"
+#include "bench/config_comparison.hpp"
 #include "bench/mutation.hpp"
 #include "hermitage/entry/kernel_object.hpp"
 #include "testing/images.hpp"
@@ -36,7 +37,8 @@ constexpr std::string_view kUsage =
     "       conformance FILE...\n"
     "\n"
     "Loads kernels with this library and with hermit-entry and compares what comes of it: real x86_64 images,\n"
-    "random kernels, and damaged copies of both; or the files that are named.\n"
+    "random kernels, and damaged copies of both; or the files that are named. Then compares how both read the\n"
+    "configurations of images.\n"
     "\n"
     "  --seed N   what the random kernels grow from; a different number each time unless given\n"
     "  --count N  how many random kernels there are; 400 unless given\n"
@@ -233,7 +235,10 @@ auto run(const Options& options) -> int {
     const auto elf = testing::random_kernel(seed, entry::Arch::x86_64, entry::Endian::little);
     conformance.check(fmt::format("random-{}", seed), elf, seed);
   }
-  return conformance.finish();
+  // Both, so that one does not hide what the other finds.
+  const auto kernels = conformance.finish();
+  const auto configs = compare_configs();
+  return kernels != 0 ? kernels : configs;
 }
 
 }  // namespace

@@ -8,15 +8,30 @@ install(DIRECTORY ${PROJECT_SOURCE_DIR}/hermitage/entry ${PROJECT_SOURCE_DIR}/he
         FILES_MATCHING PATTERN "*.hpp" PATTERN "*.h" PATTERN "*.ld" PATTERN "*_test*" EXCLUDE)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/hermitage)
-install(EXPORT hermitageTargets NAMESPACE hermitage:: DESTINATION ${package_dir} FILE hermitageConfig.cmake)
+install(EXPORT hermitageTargets NAMESPACE hermitage:: DESTINATION ${package_dir})
+install(FILES ${CMAKE_CURRENT_LIST_DIR}/hermitageConfig.cmake DESTINATION ${package_dir})
 write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/hermitageConfigVersion.cmake
                                  COMPATIBILITY SameMinorVersion)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/hermitageConfigVersion.cmake DESTINATION ${package_dir})
 
 # Relative, so that it holds wherever `cmake --install --prefix` or DESTDIR put it.
 file(RELATIVE_PATH prefix_from_pkgconfig /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
-configure_file(${CMAKE_CURRENT_LIST_DIR}/hermitage.pc.in ${CMAKE_CURRENT_BINARY_DIR}/hermitage.pc @ONLY)
-install(FILES ${CMAKE_CURRENT_BINARY_DIR}/hermitage.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+function(install_pkgconfig package)
+  configure_file(${CMAKE_CURRENT_LIST_DIR}/${package}.pc.in ${CMAKE_CURRENT_BINARY_DIR}/${package}.pc @ONLY)
+  install(FILES ${CMAKE_CURRENT_BINARY_DIR}/${package}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+endfunction()
+install_pkgconfig(hermitage)
+
+if(TARGET hermitage_image)
+  install(TARGETS hermitage_image EXPORT hermitageImageTargets)
+  install(EXPORT hermitageImageTargets NAMESPACE hermitage:: DESTINATION ${package_dir})
+  install_pkgconfig(hermitage-image)
+  # The headers that this room is used by; the others are its own affair.
+  foreach(header config extract image pack problem tar_writer)
+    install(FILES ${PROJECT_SOURCE_DIR}/hermitage/image/${header}.hpp
+            DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/hermitage/image)
+  endforeach()
+endif()
 
 install(FILES LICENSE-APACHE LICENSE-MIT README.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 

@@ -9,8 +9,8 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 missing=0
 
 # What a section of --help lists: the words with a dash, or the one word without, that its entries begin with.
-listed() { # SECTION [COMMAND]
-  "$program" ${2:+"$2"} --help | awk -v section="$1:" '
+listed() { # SECTION [COMMAND [SUBCOMMAND]]
+  "$program" "${@:2}" --help | awk -v section="$1:" '
     /^[^ ]/ { inside = tolower($0) == section }
     inside && /^  [^ ]/ {
       gsub(",", " ")
@@ -45,7 +45,7 @@ zsh_completion=$root/hermitage/cli/completion.zsh
 
 # What completion.zsh has for one command, and for all.
 offered_by_zsh() { # COMMAND
-  sed -n -e "/^ *$1)/,/;;/p" -e '/help=/p' "$zsh_completion"
+  sed -n -e "/^ *$1)/,/;;/p" -e '/help=/p' -e '/limit=/p' "$zsh_completion"
 }
 
 commands=$(listed subcommands)
@@ -56,18 +56,25 @@ for word in $commands $(listed options); do
   expect "hermitage(1)" "$word" < <(manual hermitage)
 done
 
+# The options of a command, and its commands, if it has some.
+check() { # COMMAND [SUBCOMMAND]
+  local word options
+  options=$(listed options "$@")
+  [[ $options == *--help* ]] || { echo "hermitage $* --help lists no options"; missing=1; }
+  for word in $options $(listed subcommands "$@"); do
+    expect "the bash completion of hermitage $*" "$word" < <(offered_by_bash hermitage "$@" "$word")
+    expect "the zsh completion of hermitage $*" "$word" < <(offered_by_zsh "${@: -1}")
+    expect "hermitage-$1(1)" "$word" < <(manual "hermitage-$1")
+  done
+}
+
 for command in $commands; do
   if [[ ! -f $root/docs/man/hermitage-$command.1 ]]; then
     echo "there is no manual page hermitage-$command(1)"
     missing=1
     continue
   fi
-  options=$(listed options "$command")
-  [[ $options == *--help* ]] || { echo "hermitage $command --help lists no options"; missing=1; }
-  for option in $options; do
-    expect "the bash completion of hermitage $command" "$option" < <(offered_by_bash hermitage "$command" "$option")
-    expect "the zsh completion of hermitage $command" "$option" < <(offered_by_zsh "$command")
-    expect "hermitage-$command(1)" "$option" < <(manual "hermitage-$command")
-  done
+  check "$command"
+  for subcommand in $(listed subcommands "$command"); do check "$command" "$subcommand"; done
 done
 exit "$missing"

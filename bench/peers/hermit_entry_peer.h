@@ -107,6 +107,19 @@ enum hermit_entry_peer_status hermit_entry_peer_parse_only(const void* elf, size
 enum hermit_entry_peer_status hermit_entry_peer_load(const void* elf, size_t size, uint64_t start_addr, void* memory,
                                                      size_t memory_size, struct hermit_entry_peer_loaded* loaded);
 
+/**
+ * Finds configuration and kernel in an archive that is not gzipped, and says what is in them, a line for each:
+ * `kernel PATH`, then `kernel_arg`, `app_arg` and `env_var` with a value each, `memory BYTES` if it is stated,
+ * `cpus N`, and `size BYTES` of the kernel's file.
+ *
+ * @param tar The archive, of `size` bytes. It may be null if `size` is 0.
+ * @param text Where the text goes, without a NUL; what has no room is cut off. It must not overlap the archive.
+ * @param text_capacity How many bytes there is room for, at most PTRDIFF_MAX.
+ * @param text_size How many bytes the whole text has.
+ */
+enum hermit_entry_peer_status hermit_entry_peer_image(const void* tar, size_t size, void* text, size_t text_capacity,
+                                                      size_t* text_size);
+
 #ifdef __cplusplus
 }
 #endif

@@ -24,6 +24,7 @@
 #include <nlohmann/json.hpp>
 
 #include "hermitage/entry/kernel_object.hpp"
+#include "testing/archives.hpp"
 #include "testing/images.hpp"
 #include "testing/kernels.hpp"
 
@@ -243,7 +244,6 @@ auto message_of(const entry::Problem& problem) -> std::string {
 }
 
 constexpr std::string_view kGarbage = "garbage, and more of it";
-constexpr std::string_view kGzip = "\x1f\x8b\x08\x08 packed";
 
 // ---- The program
 
@@ -251,7 +251,7 @@ TEST_F(CliTest, PrintsHelp) {
   for (const Arguments& arguments : {Arguments{"--help"}, Arguments{"-h"}}) {
     const auto outcome = run(arguments);
     expect_good(outcome);
-    for (const auto* word : {"hermitage", "inspect", "load", "--version", "Exit status"}) {
+    for (const auto* word : {"hermitage", "image", "inspect", "load", "--version", "Exit status"}) {
       EXPECT_TRUE(outcome.out.contains(word)) << word;
     }
     EXPECT_TRUE(outcome.out.ends_with('\n'));
@@ -313,6 +313,21 @@ TEST_F(CliTest, WrongUsageIsOneLine) {
       {{"load", kernel, "-o"}, "--output"},
       {{"load", kernel, "-o", path("a"), "-o", path("b")}, "--output"},
       {{"load", kernel, "--start-addr", "1M", "--start-addr", "2M"}, "--start-addr"},
+      {{"image"}, "see hermitage image --help"},
+      {{"image", "frobnicate"}, "see hermitage image --help"},
+      {{"image", "list"}, "see hermitage image list --help"},
+      {{"image", "list", kernel, kernel}, kernel},
+      {{"image", "extract", kernel}, "DIR"},
+      {{"image", "check"}, "IMAGE"},
+      {{"image", "check", kernel, "--max-size", "much"}, "--max-size 'much': not a size"},
+      {{"image", "create", "--kernel", kernel}, "--output"},
+      {{"image", "create", "-o", path("a")}, "nothing to pack"},
+      {{"image", "create", "-o", path("a"), "--kernel", kernel, "--config", kernel}, "--config"},
+      {{"image", "create", "-o", path("a"), "--app-arg", "x", path(".")}, "need --kernel"},
+      {{"image", "create", "-o", path("a"), "--kernel", kernel, "--memory", "much"}, "--memory 'much': not a size"},
+      {{"image", "create", "-o", path("a"), "--kernel", kernel, "--env", "X"}, "--env 'X': not of the form KEY=VALUE"},
+      {{"image", "create", "-o", path("a"), "--kernel", kernel, "--cpus", "-1"}, "--cpus"},
+      {{"image", "create", "-o", path("a"), "--kernel", kernel, "--app-arg"}, "--app-arg"},
   };
   for (const auto& [arguments, message] : cases) {
     const auto outcome = run(arguments);
@@ -383,7 +398,6 @@ TEST_F(CliTest, FilesThatAreNoKernelsAreOneLineEach) {
   const Case cases[] = {
       {file("empty", ""), {.code = ProblemCode::not_elf}},
       {file("garbage", kGarbage), {.code = ProblemCode::not_elf}},
-      {file("packed", kGzip), {.code = ProblemCode::packed_image}},
       {file("cut", std::span{whole}.first(63)), {.code = ProblemCode::truncated_header, .expected = 64, .found = 63}},
       {file("no_hermit", no_hermit), {.code = ProblemCode::no_hermit_note}},
       {file("old", old_version), {.code = ProblemCode::entry_version, .expected = 4, .found = 3}},
@@ -611,11 +625,27 @@ void expect_all_keys(const Json& array, const Keys& keys) {
 }
 
 auto inspect_keys(bool with_all, bool with_plan) -> Keys {
-  Keys keys{{"file", "s"},         {"format", "s"},          {"arch", "s?"},          {"endian", "s?"},
-            {"relocatable", "b?"}, {"hermit_version", "s?"}, {"entry_version", "i?"}, {"uhyve_interface_version", "i?"},
-            {"mem_size", "i?"},    {"start_addr", "i?"},     {"entry_point", "i?"},   {"entry_symbol", "s?"},
-            {"tls", "o?"},         {"boot_protocols", "a"},  {"segments", "a"},       {"notes", "a"},
-            {"relocations", "o"},  {"symbols", "o"},         {"loadable", "b"},       {"problems", "a"}};
+  Keys keys{{"file", "s"},
+            {"format", "s"},
+            {"config", "o?"},
+            {"arch", "s?"},
+            {"endian", "s?"},
+            {"relocatable", "b?"},
+            {"hermit_version", "s?"},
+            {"entry_version", "i?"},
+            {"uhyve_interface_version", "i?"},
+            {"mem_size", "i?"},
+            {"start_addr", "i?"},
+            {"entry_point", "i?"},
+            {"entry_symbol", "s?"},
+            {"tls", "o?"},
+            {"boot_protocols", "a"},
+            {"segments", "a"},
+            {"notes", "a"},
+            {"relocations", "o"},
+            {"symbols", "o"},
+            {"loadable", "b"},
+            {"problems", "a"}};
   if (with_all) keys.insert(keys.end(), {{"sections", "a"}, {"dynamic", "a"}});
   if (with_plan) keys.push_back({"load_plan", "o"});
   return keys;
@@ -1092,6 +1122,226 @@ TEST_F(CliTest, InspectsAndLoadsRealImages) {
   expect_documented(Json::parse(inspected.out), true);
   expect_good(run({"load", name, "-o", path("memory")}));
   EXPECT_EQ(std::filesystem::file_size(path("memory")), Json::parse(inspected.out)["mem_size"]);
+}
+
+// ---- image
+
+using testing::TarEntry;
+
+auto text_of(std::span<const std::byte> bytes) -> std::string {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+auto sample_image(std::vector<TarEntry> entries = {}) -> Bytes {
+  return testing::image_with(entries, text_of(write(x86_64_kernel())));
+}
+
+TEST_F(CliTest, ImageCommandsHaveHelp) {
+  const auto outcome = run({"image", "--help"});
+  expect_good(outcome);
+  for (const auto* word : {"create", "list", "extract", "check"}) EXPECT_TRUE(outcome.out.contains(word)) << word;
+  for (const auto* command : {"create", "list", "extract", "check"}) {
+    const auto help = run({"image", command, "--help"});
+    expect_good(help);
+    for (const auto* word : {"--max-size", "--help", "Exit status"}) EXPECT_TRUE(help.out.contains(word)) << word;
+  }
+}
+
+TEST_F(CliTest, InspectsAndLoadsTheKernelOfAnImage) {
+  const auto kernel = file("kernel", x86_64_kernel());
+  const auto image = file("image.tar.gz", sample_image());
+  const auto of_kernel = run({"inspect", kernel});
+  const auto of_image = run({"inspect", image});
+  expect_good(of_image);
+  EXPECT_TRUE(of_image.out.contains("\nKernel             /kernel\n")) << of_image.out;
+  const auto behind = [](const std::string& text) { return text.substr(text.find("\nArchitecture")); };
+  EXPECT_EQ(behind(of_image.out), behind(of_kernel.out));
+  EXPECT_EQ(run({"inspect", "-"}, {.in = image}).out, of_image.out);
+
+  const auto json = Json::parse(run({"inspect", "--json", "--all", image}).out);
+  EXPECT_EQ(json["format"], "image");
+  EXPECT_EQ(json["config"]["kernel"], "/kernel");
+
+  const auto loaded = run({"load", image, "-o", path("a")});
+  expect_good(loaded);
+  EXPECT_EQ(loaded.out, run({"load", kernel, "-o", path("b")}).out);
+  EXPECT_EQ(read_text(path("a")), read_text(path("b")));
+  EXPECT_EQ(run({"load", "-"}, {.in = image}).out, loaded.out);
+}
+
+TEST_F(CliTest, GzipDataThatAreNoImageAreOneLine) {
+  const auto whole = sample_image();
+  struct Case {
+    std::string name;
+    std::string_view message;
+  };
+  const Case cases[] = {
+      {file("damaged", "\x1f\x8b\x08\xff packed"), "has damaged gzip data"},
+      {file("cut", std::span{whole}.first(whole.size() - 1)), "ends in the middle of its gzip data"},
+      {file("other", testing::packed(std::vector<TarEntry>{{.name = "a"}})), "has no file hermit.toml at its root"},
+      {file("config", testing::packed(std::vector<TarEntry>{{.name = "hermit.toml", .contents = "version = 2\n"}})),
+       "hermit.toml:1:11: version is not a text in quotation marks"},
+      {file("link", sample_image({{.name = "link", .type = '2', .target = "/etc/passwd"}})),
+       "link: is a symbolic link to '/etc/passwd'"},
+  };
+  for (const auto& [name, message] : cases) {
+    for (const auto* command : {"inspect", "load"}) {
+      const auto outcome = run({command, name});
+      expect_complaint(outcome, kSomeNot, message);
+      EXPECT_TRUE(outcome.err.starts_with("hermitage: " + name + ": cannot be loaded: ")) << outcome.err;
+    }
+    for (const Arguments& arguments :
+         {Arguments{"image", "list", name}, Arguments{"image", "list", "--json", name},
+          Arguments{"image", "check", name}, Arguments{"image", "extract", name, path("x")}}) {
+      const auto outcome = run(arguments);
+      expect_complaint(outcome, kSomeNot, message);
+      EXPECT_EQ(outcome.out, "");
+    }
+    EXPECT_FALSE(std::filesystem::exists(path("x"))) << "nothing is written";
+    EXPECT_EQ(Json::parse(run({"inspect", "--json", name}).out)["format"], "gzip");
+  }
+  expect_complaint(run({"image", "list", path("missing")}), kUsage, path("missing") + ": No such file or directory");
+  expect_complaint(run({"image", "check", file("elf", x86_64_kernel())}), kSomeNot, "is not gzip data");
+}
+
+TEST_F(CliTest, CreatesListsChecksAndExtracts) {
+  const auto kernel = file("kernel", x86_64_kernel());
+  std::filesystem::create_directories(path("tree/etc"));
+  static_cast<void>(file("tree/etc/motd", "hello\n"));
+  std::filesystem::create_symlink("etc/motd", path("tree/link"));
+  const auto image = path("image.tar.gz");
+  const auto created = run({"image",
+                            "create",
+                            "-o",
+                            image,
+                            "--kernel",
+                            kernel,
+                            "--kernel-arg",
+                            "-v",
+                            "--kernel-arg=[a,b]",
+                            "--app-arg",
+                            "[x]",
+                            "--app-arg",
+                            "--help",
+                            "--env",
+                            "A=1",
+                            "--memory",
+                            "64 MB",
+                            "--cpus",
+                            "2",
+                            path("tree")});
+  expect_good(created);
+  EXPECT_EQ(created.out, "");
+
+  const auto listed = run({"image", "list", image});
+  expect_good(listed);
+  const auto kernel_size = std::to_string(std::filesystem::file_size(kernel));
+  const auto lines = lines_of(listed.out);
+  ASSERT_EQ(lines.size(), 5U) << listed.out;
+  EXPECT_EQ(lines[0], "drwxr-xr-x            0  etc/");
+  EXPECT_EQ(lines[1], "-rw-r--r--            6  etc/motd");
+  EXPECT_TRUE(lines[2].ends_with("  hermit.toml"));
+  EXPECT_TRUE(lines[3].ends_with(" " + kernel_size + "  kernel"));
+  EXPECT_EQ(lines[4], "lrwxrwxrwx            0  link -> etc/motd");
+
+  const auto json = Json::parse(run({"image", "list", "--json", image}).out);
+  EXPECT_EQ(json["config"], (Json{{"kernel", "/kernel"},
+                                  {"kernel_args", {"-v", "[a,b]"}},
+                                  {"app_args", {"[x]", "--help"}},
+                                  {"env_vars", {"A=1"}},
+                                  {"memory", 64 << 20},
+                                  {"cpus", 2}}));
+  ASSERT_EQ(json["files"].size(), 5U);
+  EXPECT_EQ(json["files"][3]["kernel"], true);
+  EXPECT_EQ(json["files"][4]["kind"], "link");
+  EXPECT_EQ(json["files"][4]["target"], "etc/motd");
+  EXPECT_EQ(json["warnings"], Json::array());
+
+  const auto checked = run({"image", "check", image});
+  expect_good(checked);
+  EXPECT_EQ(checked.out, image + ": a Hermit image of 5 entries, kernel /kernel for x86_64, Hermit 0.11.0\n");
+
+  expect_good(run({"image", "extract", image, path("out")}));
+  EXPECT_EQ(read_text(path("out/kernel")), read_text(kernel));
+  EXPECT_EQ(read_text(path("out/etc/motd")), "hello\n");
+  EXPECT_EQ(std::filesystem::read_symlink(path("out/link")), "etc/motd");
+
+  // What was extracted makes the same image again, and so does what comes from and goes to a pipe.
+  expect_good(run({"image", "create", "-o", path("again.tar.gz"), path("out")}));
+  EXPECT_EQ(read_text(path("again.tar.gz")), read_text(image));
+  const auto piped = run({"image", "create", "-o", "-", path("out")}, {.out = path("piped.tar.gz")});
+  EXPECT_EQ(piped.err, "");
+  EXPECT_EQ(read_text(path("piped.tar.gz")), read_text(image));
+  EXPECT_EQ(run({"image", "list", "-"}, {.in = image}).out, listed.out);
+}
+
+TEST_F(CliTest, CreatesFromAConfiguration) {
+  std::filesystem::create_directory(path("tree"));
+  static_cast<void>(file("tree/kernel", x86_64_kernel()));
+  const auto config = file("my.toml", testing::kMinimalConfig);
+  expect_good(run({"image", "create", "-o", path("a.tar.gz"), "--config", config, path("tree")}));
+  expect_good(run({"image", "check", path("a.tar.gz")}));
+  const auto wrong = file("wrong.toml", "version = \"1\"\nkernel = 7\n");
+  expect_complaint(run({"image", "create", "-o", path("b.tar.gz"), "--config", wrong, path("tree")}), kSomeNot,
+                   wrong + ":2:10: kernel is not a text in quotation marks");
+  expect_complaint(run({"image", "create", "-o", path("b.tar.gz"), "--config", path("missing"), path("tree")}), kUsage,
+                   path("missing") + ": No such file or directory");
+  EXPECT_FALSE(std::filesystem::exists(path("b.tar.gz")));
+}
+
+TEST_F(CliTest, AFailedCreateLeavesWhatWasThere) {
+  const auto kernel = file("kernel", x86_64_kernel());
+  const auto image = file("image.tar.gz", "what was there");
+  expect_complaint(run({"image", "create", "-o", image, "--kernel", kernel, "--max-size", "1K"}), kSomeNot,
+                   "past the limit of 1024 bytes");
+  EXPECT_EQ(read_text(image), "what was there");
+  expect_complaint(run({"image", "create", "-o", path("no/image"), "--kernel", kernel}), kUsage,
+                   path("no/image") + ": No such file or directory");
+  expect_complaint(run({"image", "create", "-o", "-", "--kernel", kernel}, {.out = "/dev/full"}), kUsage,
+                   "standard output: No space left on device");
+  for (const auto& entry : std::filesystem::directory_iterator{path(".")}) {
+    EXPECT_NE(entry.path().extension(), ".part") << entry.path();
+  }
+}
+
+TEST_F(CliTest, AKernelThatCannotBeLoadedIsPackedWithAWarning) {
+  const auto garbage = file("garbage", kGarbage);
+  const auto image = path("image.tar.gz");
+  const auto created = run({"image", "create", "-o", image, "--kernel", garbage});
+  expect_complaint(created, kGood, "warning: the kernel " + garbage + " cannot be loaded: ");
+  expect_complaint(run({"image", "check", image}), kSomeNot, image + ": the kernel '/garbage' cannot be loaded: ");
+  expect_good(run({"image", "list", image}));
+}
+
+TEST_F(CliTest, WarningsOfAnImageAreOnStandardError) {
+  const auto image = file("image.tar.gz", sample_image({{.name = "a"}, {.name = "a"}}));
+  const auto listed = run({"image", "list", image});
+  expect_complaint(listed, kGood, image + ": warning: a: is there more than once: the last counts");
+  EXPECT_EQ(Json::parse(run({"image", "list", "--json", image}).out)["warnings"][0]["code"], "duplicate_entry");
+  EXPECT_TRUE(run({"inspect", image}).out.contains("  warning  duplicate_entry: a: is there more than once"));
+}
+
+TEST_F(CliTest, ImagesHaveALimit) {
+  const auto image = file("image.tar.gz", sample_image({{.name = "a", .contents = std::string(2 << 20, 'a')}}));
+  expect_good(run({"image", "check", image}));
+  expect_complaint(run({"image", "check", "--max-size", "1M", image}), kSomeNot, "a: takes the files past the limit");
+  expect_good(run({"image", "check", "--max-size", "4 MiB", image}));
+}
+
+TEST_F(CliTest, ExtractWantsAnEmptyDirectory) {
+  const auto image = file("image.tar.gz", sample_image());
+  std::filesystem::create_directory(path("full"));
+  static_cast<void>(file("full/kernel", "mine"));
+  expect_complaint(run({"image", "extract", image, path("full")}), kUsage, path("full") + ": is not empty");
+  EXPECT_EQ(read_text(path("full/kernel")), "mine");
+}
+
+TEST_F(CliTest, NamesInImagesCannotSteerTheTerminal) {
+  const auto image = file("image.tar.gz", sample_image({{.name = "a\x1b[2J"}, {.name = "a\x1b[2J"}}));
+  const auto listed = run({"image", "list", image});
+  expect_no_control_characters(listed.out);
+  expect_no_control_characters(listed.err);
+  EXPECT_TRUE(listed.out.contains("a\\x1b[2J"));
 }
 
 }  // namespace

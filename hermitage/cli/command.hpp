@@ -22,6 +22,7 @@ enum class ExitCode : int {
 using Command = std::function<ExitCode()>;
 
 // Each adds a subcommand to `program`. The command that comes back is to be run when the subcommand was given.
+[[nodiscard]] auto add_image(CLI::App& program) -> Command;
 [[nodiscard]] auto add_inspect(CLI::App& program) -> Command;
 [[nodiscard]] auto add_load(CLI::App& program) -> Command;
 

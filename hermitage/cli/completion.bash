@@ -11,14 +11,35 @@ _hermitage() {
 
   local command='' index offers
   for ((index = 1; index < COMP_CWORD; ++index)); do
-    [[ ${COMP_WORDS[index]} == -* ]] || { command=${COMP_WORDS[index]} && break; }
+    [[ ${COMP_WORDS[index]} == -* ]] && continue
+    command+=${command:+ }${COMP_WORDS[index]}
+    [[ $command == image ]] || break
   done
 
   COMPREPLY=()
   case $command in
     '')
       _hermitage_without_files
-      offers='inspect load --version --help -h'
+      offers='image inspect load --version --help -h'
+      ;;
+    image)
+      _hermitage_without_files
+      offers='create list extract check --help -h'
+      ;;
+    'image create')
+      case $before in
+        --output | -o | --config | --kernel) return ;;
+        --kernel-arg | --app-arg | --env | --memory | --cpus | --max-size) _hermitage_without_files && return ;;
+      esac
+      offers='--output -o --config --kernel --kernel-arg --app-arg --env --memory --cpus --max-size --help -h'
+      ;;
+    'image list')
+      [[ $before == --max-size ]] && _hermitage_without_files && return
+      offers='--json --max-size --help -h'
+      ;;
+    'image extract' | 'image check')
+      [[ $before == --max-size ]] && _hermitage_without_files && return
+      offers='--max-size --help -h'
       ;;
     inspect)
       case $before in --svg | --kernel-path | -i) return ;; esac
@@ -33,7 +54,7 @@ _hermitage() {
       ;;
     *) return ;;
   esac
-  [[ -n $command && $word != -* ]] || mapfile -t COMPREPLY < <(compgen -W "$offers" -- "$word")
+  [[ -n $command && $command != image && $word != -* ]] || mapfile -t COMPREPLY < <(compgen -W "$offers" -- "$word")
 }
 
 complete -o default -F _hermitage hermitage

@@ -1,6 +1,28 @@
 #compdef hermitage
 # Completion of hermitage(1) for zsh.
 
+_hermitage_image() {
+  local -a help=('(- *)'{-h,--help}'[print help and exit]')
+  local limit='--max-size=[refuse an image that unpacks to more]:size (such as 4G):'
+  case $1 in
+    create)
+      _arguments $help $limit \
+        '(-o --output)'{-o,--output=}'[write the image to a file]:image:_files' \
+        '(--kernel)--config=[the configuration]:configuration:_files -g "*.toml"' \
+        '(--config)--kernel=[the kernel]:kernel:_files' \
+        '*--kernel-arg=[an argument of the kernel]:argument:' \
+        '*--app-arg=[an argument of the application]:argument:' \
+        '*--env=[a variable of the environment]:KEY=VALUE:' \
+        '--memory=[the least memory]:size (such as 64M):' \
+        '--cpus=[the least number of processors]:number:' \
+        '*:directory:_files -/'
+      ;;
+    list) _arguments $help $limit '--json[print JSON]' '1:image:_files' ;;
+    extract) _arguments $help $limit '1:image:_files' '2:directory:_files -/' ;;
+    check) _arguments $help $limit '1:image:_files' ;;
+  esac
+}
+
 _hermitage() {
   local curcontext=$curcontext state line ret=1
   local -A opt_args
@@ -8,11 +30,18 @@ _hermitage() {
 
   _arguments -C $help \
     '(- *)--version[print the version and exit]' \
-    '1: :((inspect\:"show what is in a Hermit kernel" load\:"load a Hermit kernel and look at the result"))' \
+    '1: :((image\:"pack, list, unpack and check images" inspect\:"show what is in a Hermit kernel" load\:"load a Hermit kernel and look at the result"))' \
     '*:: :->arguments' && ret=0
 
   [[ $state == arguments ]] || return ret
   case $line[1] in
+    image)
+      _arguments -C $help \
+        '1: :((create\:"pack an image" list\:"list what is in an image" extract\:"unpack an image" check\:"check an image"))' \
+        '*:: :->image' && ret=0
+      [[ $state == image ]] || return ret
+      _hermitage_image "$line[1]" && ret=0
+      ;;
     inspect)
       _arguments $help \
         '*'{-i,--kernel-path=}'[another way to name a kernel]:kernel:_files' \

@@ -1,13 +1,19 @@
 #include "hermitage/cli/input.hpp"
 
+#include <array>
 #include <cerrno>
 #include <cstring>
+#include <functional>
+#include <span>
+#include <utility>
 
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "hermitage/cli/progress.hpp"
+#include "hermitage/entry/format.hpp"
 #include "hermitage/inspect/quantities.hpp"
 
 namespace hermitage::cli {
@@ -39,6 +45,17 @@ auto too_large() -> std::unexpected<std::string> {
   return std::unexpected{fmt::format("larger than {}, the limit", inspect::human_size(kMaxFileSize))};
 }
 
+// Whether a file begins as gzip data do. A pipe cannot be asked: what is read is gone.
+auto is_gzip_file(const std::string& path) -> bool {
+  const Descriptor file{path};
+  struct stat status{};
+  if (path == "-" || file.get() < 0 || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return false;
+  std::array<std::byte, 4> beginning{};
+  const auto count = ::read(file.get(), beginning.data(), beginning.size());
+  return count > 0 &&
+         entry::detect_format(std::span{beginning}.first(static_cast<std::size_t>(count))) == entry::Format::gzip;
+}
+
 }  // namespace
 
 auto read_file(const std::string& path) -> std::expected<std::vector<std::byte>, std::string> {
@@ -65,6 +82,24 @@ auto read_file(const std::string& path) -> std::expected<std::vector<std::byte>,
   }
   bytes.resize(count);
   return bytes;
+}
+
+auto read_kernel(const std::string& path) -> std::expected<KernelInput, std::string> {
+  ProgressBar progress{path};
+  const image::OpenOptions options{.contents = image::Contents::kernel, .progress = std::ref(progress)};
+  if (is_gzip_file(path)) return KernelInput{.bytes = {}, .image = image::Image::open(path, options)};
+  auto bytes = read_file(path);
+  if (!bytes) return std::unexpected{std::move(bytes.error())};
+  if (entry::detect_format(*bytes) != entry::Format::gzip) return KernelInput{.bytes = *std::move(bytes), .image = {}};
+  return KernelInput{.bytes = {}, .image = image::Image::open(*bytes, options)};
+}
+
+auto open_image(const std::string& path, const image::OpenOptions& options)
+    -> std::expected<image::Image, image::Problem> {
+  if (path != "-") return image::Image::open(path, options);
+  const auto bytes = read_file(path);
+  if (bytes) return image::Image::open(*bytes, options);
+  return std::unexpected{image::Problem{.code = image::ProblemCode::unreadable, .text = bytes.error()}};
 }
 
 }  // namespace hermitage::cli

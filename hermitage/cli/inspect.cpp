@@ -66,13 +66,14 @@ auto texts_of(const std::vector<Report>& reports, const InspectOptions& options,
 auto read_reports(const InspectOptions& options, std::vector<Report>& reports) -> ExitCode {
   auto exit_code = ExitCode::good;
   for (const auto& file : options.files) {
-    const auto bytes = read_file(file);
-    if (!bytes) {
-      complain(file, bytes.error());
+    const auto input = read_kernel(file);
+    if (!input) {
+      complain(file, input.error());
       exit_code = ExitCode::usage;
       continue;
     }
-    reports.push_back(inspect::make_report(file, *bytes, options.details()));
+    reports.push_back(input->image ? inspect::make_report(file, *input->image, options.details())
+                                   : inspect::make_report(file, input->bytes, options.details()));
   }
   return exit_code;
 }
@@ -116,7 +117,7 @@ auto run_inspect(InspectOptions options) -> ExitCode {
   exit_code = worse(exit_code, write_results(reports, options));
   for (const auto& report : reports) {
     if (report.loadable) continue;
-    complain_of(report.file, report.problems.front());
+    complain_of(report.file, inspect::shown_problems(report).front().message);
     exit_code = worse(exit_code, ExitCode::some_not);
   }
   return exit_code;
@@ -126,8 +127,8 @@ auto run_inspect(InspectOptions options) -> ExitCode {
 
 auto add_inspect(CLI::App& program) -> Command {
   const auto options = std::make_shared<InspectOptions>();
-  auto* command = program.add_subcommand("inspect", "Show what is in a Hermit kernel");
-  command->add_option("FILE", options->files, "Kernels to look at; - is standard input")->type_name("");
+  auto* command = program.add_subcommand("inspect", "Show what is in a Hermit kernel or image");
+  command->add_option("FILE", options->files, "Kernels or images to look at; - is standard input")->type_name("");
   command->add_option("-i,--kernel-path", options->kernel_paths, "Another way to name a FILE")
       ->type_name("KERNEL")
       ->allow_extra_args(false);

@@ -11,8 +11,8 @@
 #include "hermitage/cli/command.hpp"
 #include "hermitage/cli/input.hpp"
 #include "hermitage/cli/output.hpp"
-#include "hermitage/cli/quantity.hpp"
 #include "hermitage/entry/kernel_object.hpp"
+#include "hermitage/entry/quantity.hpp"
 #include "hermitage/inspect/json.hpp"
 #include "hermitage/inspect/quantities.hpp"
 #include "hermitage/inspect/report.hpp"
@@ -106,7 +106,7 @@ auto load_and_show(const LoadOptions& options, const entry::KernelObject& kernel
   }
   const auto loaded = kernel.load(memory.bytes(), start, {.zeroed_memory = true});
   if (!loaded) {
-    complain_of(options.file, loaded.error());
+    complain_of(options.file, loaded.error().message().view());
     return ExitCode::some_not;
   }
   if (!options.output.empty()) {
@@ -119,23 +119,24 @@ auto load_and_show(const LoadOptions& options, const entry::KernelObject& kernel
 }
 
 auto run_load(const LoadOptions& options) -> ExitCode {
-  const auto start = options.start_addr ? parse_quantity(*options.start_addr) : std::nullopt;
+  const auto start = options.start_addr ? entry::parse_quantity(*options.start_addr) : std::nullopt;
   if (options.start_addr && !start) {
     complain({}, fmt::format("--start-addr '{}': not an address such as 0x40000, 262144 or 256K", *options.start_addr));
     return ExitCode::usage;
   }
-  const auto bytes = read_file(options.file);
-  if (!bytes) {
-    complain(options.file, bytes.error());
+  const auto input = read_kernel(options.file);
+  if (!input) {
+    complain(options.file, input.error());
     return ExitCode::usage;
   }
-  if (entry::detect_format(*bytes) == entry::Format::gzip) {
-    complain_of(options.file, {.code = entry::ProblemCode::packed_image});
+  const auto& image = input->image;
+  if (image && !*image) {
+    complain_of(options.file, image->error().message());
     return ExitCode::some_not;
   }
-  const auto kernel = entry::KernelObject::parse(*bytes);
+  const auto kernel = entry::KernelObject::parse(image ? (*image)->kernel() : input->bytes);
   if (!kernel) {
-    complain_of(options.file, kernel.error());
+    complain_of(options.file, kernel.error().message().view());
     return ExitCode::some_not;
   }
   const auto default_start = kernel->start_addr().value_or(entry::GuestAddress{inspect::kDefaultStart});
@@ -146,8 +147,9 @@ auto run_load(const LoadOptions& options) -> ExitCode {
 
 auto add_load(CLI::App& program) -> Command {
   const auto options = std::make_shared<LoadOptions>();
-  auto* command = program.add_subcommand("load", "Load a Hermit kernel as a loader would, and look at the result");
-  command->add_option("FILE", options->file, "The kernel; - is standard input")->required()->type_name("");
+  auto* command =
+      program.add_subcommand("load", "Load the kernel of a file or an image as a loader would, and look at the result");
+  command->add_option("FILE", options->file, "The kernel or image; - is standard input")->required()->type_name("");
   command
       ->add_option("--start-addr", options->start_addr,
                    "Where the guest finds it: 0x…, decimal, or with K, M, G, T (powers of 1024); by default the fixed "

@@ -1,7 +1,9 @@
 // hermitage: the command line.
 #include <algorithm>
 #include <exception>
+#include <iterator>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -22,6 +24,27 @@ auto one_line(std::string text) -> std::string {
   return text;
 }
 
+// The command line as CLI11 reads it right.
+auto words_of(const std::vector<std::string>& given) -> std::vector<std::string> {
+  // What follows these is meant for others, even where it begins as an option of ours does.
+  constexpr std::string_view kTakeAnything[] = {"--kernel-arg", "--app-arg", "--env"};
+  std::vector<std::string> words;
+  bool is_joined = false;
+  bool has_options = true;
+  for (const auto& word : given) {
+    has_options = has_options && word != "--";
+    if (is_joined) {
+      words.back() += "=" + word;
+    } else if (word.starts_with('[') && word.ends_with(']')) {
+      words.push_back("./" + word);  // "[a,b]" would be a list of two; here it is a file of that name
+    } else {
+      words.push_back(word);
+    }
+    is_joined = !is_joined && has_options && std::ranges::find(kTakeAnything, word) != std::end(kTakeAnything);
+  }
+  return words;
+}
+
 auto print_or_complain(std::string_view text) -> ExitCode {
   const auto printed = print(text);
   if (printed) return ExitCode::good;
@@ -30,9 +53,11 @@ auto print_or_complain(std::string_view text) -> ExitCode {
 }
 
 auto complain_of_usage(const CLI::App& program, std::string message) -> ExitCode {
-  const auto given = program.get_subcommands();
-  complain({}, fmt::format("{}; see hermitage {}--help", one_line(std::move(message)),
-                           given.empty() ? "" : given.front()->get_name() + " "));
+  std::string commands;
+  for (auto given = program.get_subcommands(); !given.empty(); given = given.front()->get_subcommands()) {
+    commands += given.front()->get_name() + " ";
+  }
+  complain({}, fmt::format("{}; see hermitage {}--help", one_line(std::move(message)), commands));
   return ExitCode::usage;
 }
 
@@ -44,13 +69,9 @@ auto run(int argc, char** argv) -> ExitCode {
       "See hermitage(1), and hermitage COMMAND --help for each command.\n"
       "Exit status: 0 all good; 1 a file is not what it should be; 2 wrong usage or a file that cannot be "
       "read.");
-  const std::vector<std::pair<std::string, Command>> commands{{"inspect", add_inspect(program)},
-                                                              {"load", add_load(program)}};
-  // CLI11 takes "[a,b]" for a list of two; here it is a file of that name.
-  std::vector<std::string> words{argv + std::min(argc, 1), argv + argc};
-  for (auto& word : words) {
-    if (word.starts_with('[') && word.ends_with(']')) word.insert(0, "./");
-  }
+  const std::vector<std::pair<std::string, Command>> commands{
+      {"image", add_image(program)}, {"inspect", add_inspect(program)}, {"load", add_load(program)}};
+  auto words = words_of({argv + std::min(argc, 1), argv + argc});
   std::ranges::reverse(words);  // as CLI11 wants them
   try {
     program.parse(std::move(words));

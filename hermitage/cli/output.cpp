@@ -66,8 +66,8 @@ void complain(std::string_view subject, std::string_view message) {
                               : fmt::format("hermitage: {}: {}\n", inspect::printable(subject), text));
 }
 
-void complain_of(std::string_view file, const entry::Problem& problem) {
-  complain(file, fmt::format("cannot be loaded: {}", problem.message().view()));
+void complain_of(std::string_view file, std::string_view problem) {
+  complain(file, fmt::format("cannot be loaded: {}", problem));
 }
 
 auto colour_of_output() -> inspect::Colour {

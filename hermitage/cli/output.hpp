@@ -7,7 +7,6 @@
 #include <string>
 #include <string_view>
 
-#include "hermitage/entry/problem.hpp"
 #include "hermitage/inspect/report_text.hpp"
 
 namespace hermitage::cli {
@@ -27,7 +26,7 @@ void print_error(std::string_view text);
 void complain(std::string_view subject, std::string_view message);
 
 // The line for a file that cannot be loaded, and why.
-void complain_of(std::string_view file, const entry::Problem& problem);
+void complain_of(std::string_view file, std::string_view problem);
 
 // Colour on a terminal, unless the user does not want it (NO_COLOR, TERM=dumb).
 [[nodiscard]] auto colour_of_output() -> inspect::Colour;

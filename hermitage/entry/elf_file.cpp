@@ -69,7 +69,9 @@ auto count_by_gnu_hash(ByteView hash) noexcept -> std::optional<std::uint64_t> {
 }  // namespace
 
 auto ElfFile::open(std::span<const std::byte> bytes) noexcept -> std::expected<ElfFile, ParseError> {
-  if (detect_format(bytes) != Format::elf) return std::unexpected{Problem{.code = ProblemCode::not_elf}};
+  const auto format = detect_format(bytes);
+  if (format == Format::gzip) return std::unexpected{Problem{.code = ProblemCode::packed_image}};
+  if (format != Format::elf) return std::unexpected{Problem{.code = ProblemCode::not_elf}};
   if (bytes.size() < elf::FileHeader::kSize) {
     return std::unexpected{Problem{.code = ProblemCode::truncated_header,
                                    .offset = bytes.size(),

@@ -18,7 +18,7 @@ constexpr auto describe(ProblemCode code) noexcept -> Description {
     case not_elf: return {error, "not_elf", "not an ELF file"};
     case packed_image:
       return {error, "packed_image",
-              "gzip data, as a packed Hermit image is: unpack it (tar -xzf) and look at the kernel in it"};
+              "gzip data, as a packed Hermit image is: open it as an image, and load the kernel in it"};
     case truncated_header:
       return {error, "truncated_header", "the file ends after {found} bytes, within the ELF header of {expected}"};
     case not_64_bit: return {error, "not_64_bit", "not a 64-bit ELF file (EI_CLASS is {found}, not {expected})"};

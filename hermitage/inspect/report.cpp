@@ -252,25 +252,64 @@ void report_elf(const ElfFile& file, std::span<const std::byte> bytes, Report& r
   if (report.details.load_plan && report.loadable) make_load_plan(bytes, report);
 }
 
-}  // namespace
-
-auto make_report(std::string file, std::span<const std::byte> bytes, Details details) -> Report {
-  Report report;
-  report.file = std::move(file);
-  report.details = details;
-  report.format = entry::detect_format(bytes);
-  if (report.format == entry::Format::gzip) {
-    report.problems.push_back({.code = ProblemCode::packed_image, .offset = 0});
-    return report;
-  }
+void report_kernel(std::span<const std::byte> bytes, Report& report) {
   const auto elf = ElfFile::open(bytes);
   if (!elf) {
     report.problems.push_back(elf.error());
-    return report;
+    return;
   }
   report_elf(*elf, bytes, report);
   std::ranges::stable_sort(report.problems, std::ranges::greater{}, &Problem::severity);
+}
+
+auto empty_report(std::string file, entry::Format format, Details details) -> Report {
+  Report report;
+  report.file = std::move(file);
+  report.format = format;
+  report.details = details;
   return report;
+}
+
+}  // namespace
+
+auto make_report(std::string file, std::span<const std::byte> bytes, Details details) -> Report {
+  const auto format = entry::detect_format(bytes);
+  if (format == entry::Format::gzip) {
+    return make_report(std::move(file), image::Image::open(bytes, {.contents = image::Contents::kernel}), details);
+  }
+  auto report = empty_report(std::move(file), format, details);
+  report_kernel(bytes, report);
+  return report;
+}
+
+auto make_report(std::string file, const std::expected<image::Image, image::Problem>& image, Details details)
+    -> Report {
+  auto report = empty_report(std::move(file), entry::Format::gzip, details);
+  if (!image) {
+    report.image_problems.push_back(image.error());
+    return report;
+  }
+  const auto warnings = image->warnings();
+  report.image_problems.assign(warnings.begin(), warnings.end());
+  report.image = {.config = image->config(), .entries = image->files().size(), .unpacked_size = image->unpacked_size()};
+  report_kernel(image->kernel(), report);
+  return report;
+}
+
+auto shown_problems(const Report& report) -> std::vector<ShownProblem> {
+  std::vector<ShownProblem> shown;
+  shown.reserve(report.image_problems.size() + report.problems.size());
+  for (const auto& problem : report.image_problems) {
+    shown.push_back({.severity = problem.severity(), .code = problem.name(), .message = problem.message()});
+  }
+  for (const auto& problem : report.problems) {
+    shown.push_back({.severity = problem.severity(),
+                     .code = problem.name(),
+                     .message = std::string{problem.message().view()},
+                     .offset = problem.offset == Problem::kNowhere ? std::nullopt : std::optional{problem.offset}});
+  }
+  std::ranges::stable_sort(shown, std::ranges::greater{}, &ShownProblem::severity);
+  return shown;
 }
 
 }  // namespace hermitage::inspect

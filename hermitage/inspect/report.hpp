@@ -3,9 +3,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <expected>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -13,6 +15,7 @@
 #include "hermitage/entry/format.hpp"
 #include "hermitage/entry/kernel_object.hpp"
 #include "hermitage/entry/load_plan.hpp"
+#include "hermitage/image/image.hpp"
 
 namespace hermitage::inspect {
 
@@ -70,11 +73,20 @@ struct SectionReport {
   entry::elf::Section section;
 };
 
-// As far as the file can be read; what is not there, or cannot be read, is empty.
+// Of a readable Hermit image.
+struct ImageReport {
+  image::Config config;
+  std::uint64_t entries = 0;        // files, directories and links
+  std::uint64_t unpacked_size = 0;  // bytes of the archive without gzip
+};
+
+// As far as the file can be read; what is not there, or cannot be read, is empty. Of a Hermit image, everything but the
+// first three is of its kernel.
 struct Report {
   std::string file;
   Details details;
-  entry::Format format = entry::Format::unknown;
+  entry::Format format = entry::Format::unknown;  // of the file
+  std::optional<ImageReport> image;
   std::optional<entry::Arch> arch;
   std::optional<entry::Endian> endian;
   std::optional<bool> is_relocatable;
@@ -98,8 +110,20 @@ struct Report {
   std::optional<std::uint64_t> load_plan_start;   // the address that load_plan is made for
   std::vector<entry::LoadStep> load_plan;         // with Details::load_plan, when loadable
   bool loadable = false;
-  std::vector<entry::Problem> problems;  // the worst first, otherwise as found
+  std::vector<entry::Problem> problems;        // the worst first, otherwise as found
+  std::vector<image::Problem> image_problems;  // with the image itself
 };
+
+// A problem of either kind, as it is shown.
+struct ShownProblem {
+  entry::Severity severity = entry::Severity::error;
+  std::string_view code = {};
+  std::string message = {};
+  std::optional<std::uint64_t> offset = std::nullopt;  // in the kernel's file
+};
+
+// All of them, the worst first, otherwise those with the image before those with the kernel.
+[[nodiscard]] auto shown_problems(const Report& report) -> std::vector<ShownProblem>;
 
 // The page size that load plans are shown for, and where relocatable kernels are loaded when nobody says where.
 inline constexpr std::uint64_t kPageSize = 4096;
@@ -107,5 +131,9 @@ inline constexpr std::uint64_t kDefaultStart = 0x40000;
 
 // Takes any bytes. `file` is only a name.
 [[nodiscard]] auto make_report(std::string file, std::span<const std::byte> bytes, Details details = {}) -> Report;
+
+// The same of gzip data that has been opened, or could not be.
+[[nodiscard]] auto make_report(std::string file, const std::expected<image::Image, image::Problem>& image,
+                               Details details = {}) -> Report;
 
 }  // namespace hermitage::inspect

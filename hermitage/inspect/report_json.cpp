@@ -10,8 +10,9 @@
 namespace hermitage::inspect {
 namespace {
 
-auto format_name(entry::Format format) -> std::string_view {
-  switch (format) {
+auto format_name(const Report& report) -> std::string_view {
+  if (report.image) return "image";
+  switch (report.format) {
     case entry::Format::elf: return "elf";
     case entry::Format::gzip: return "gzip";
     case entry::Format::unknown: break;
@@ -104,11 +105,11 @@ auto symbols_json(const Report& report) -> Json {
 
 auto problems_json(const Report& report) -> Json {
   auto array = Json::array();
-  for (const auto& problem : report.problems) {
-    array.push_back({{"severity", entry::name(problem.severity())},
-                     {"code", problem.name()},
-                     {"message", problem.message().view()},
-                     {"offset", problem.offset == entry::Problem::kNowhere ? Json(nullptr) : Json(problem.offset)}});
+  for (const auto& problem : shown_problems(report)) {
+    array.push_back({{"severity", entry::name(problem.severity)},
+                     {"code", problem.code},
+                     {"message", problem.message},
+                     {"offset", or_null(problem.offset)}});
   }
   return array;
 }
@@ -156,7 +157,8 @@ auto report_json(const Report& report) -> Json {
 
   Json object;
   object["file"] = report.file;
-  object["format"] = format_name(report.format);
+  object["format"] = format_name(report);
+  object["config"] = report.image ? config_json(report.image->config) : Json(nullptr);
   object["arch"] = report.arch ? Json(entry::name(*report.arch)) : Json(nullptr);
   object["endian"] = report.endian ? Json(entry::name(*report.endian)) : Json(nullptr);
   object["relocatable"] = or_null(report.is_relocatable);
@@ -193,6 +195,11 @@ auto to_json(std::span<const Report> reports) -> std::string {
   auto array = Json::array();
   for (const auto& report : reports) array.push_back(report_json(report));
   return dump(array);
+}
+
+auto config_json(const image::Config& config) -> Json {
+  return {{"kernel", config.kernel},     {"kernel_args", config.kernel_args}, {"app_args", config.app_args},
+          {"env_vars", config.env_vars}, {"memory", or_null(config.memory)},  {"cpus", config.cpus}};
 }
 
 }  // namespace hermitage::inspect

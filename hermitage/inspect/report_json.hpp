@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 
+#include "hermitage/inspect/json.hpp"
 #include "hermitage/inspect/report.hpp"
 
 namespace hermitage::inspect {
@@ -13,5 +14,8 @@ namespace hermitage::inspect {
 
 // One JSON array of such objects.
 [[nodiscard]] auto to_json(std::span<const Report> reports) -> std::string;
+
+// The configuration of an image, as it stands in such an object.
+[[nodiscard]] auto config_json(const image::Config& config) -> Json;
 
 }  // namespace hermitage::inspect

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "testing/archives.hpp"
 #include "testing/kernels.hpp"
 
 namespace hermitage::inspect {
@@ -40,7 +41,8 @@ auto keys_of(const Json& object) -> std::string {
 }
 
 constexpr std::string_view kKeysBefore =
-    "file format arch endian relocatable hermit_version entry_version uhyve_interface_version mem_size start_addr "
+    "file format config arch endian relocatable hermit_version entry_version uhyve_interface_version mem_size "
+    "start_addr "
     "entry_point entry_symbol tls boot_protocols segments notes relocations symbols";
 constexpr std::string_view kKeysBehind = "loadable problems";
 
@@ -91,13 +93,33 @@ TEST(ReportJson, TellsTheFactsOfAFixedKernel) {
   EXPECT_EQ(json["relocations"], (Json{{"total", 0}, {"by_type", Json::object()}}));
 }
 
+TEST(ReportJson, HasTheConfigurationOfAnImage) {
+  const auto bytes = write(minimal_kernel(Arch::x86_64, Endian::little, true));
+  const auto image = testing::packed(std::vector<testing::TarEntry>{
+      {.name = "hermit.toml",
+       .contents = "version = \"1\"\nkernel = \"/k\"\n[input]\nkernel_args = [\"-v\"]\napp_args = []\n"
+                   "env_vars = [\"A=1\"]\n[requirements]\nmemory = \"64 MiB\"\n"},
+      {.name = "k", .contents = {reinterpret_cast<const char*>(bytes.data()), bytes.size()}}});
+  const auto json = json_of(make_report("image", image));
+  EXPECT_EQ(json["format"], "image");
+  EXPECT_EQ(json["config"], (Json{{"kernel", "/k"},
+                                  {"kernel_args", {"-v"}},
+                                  {"app_args", Json::array()},
+                                  {"env_vars", {"A=1"}},
+                                  {"memory", 64 << 20},
+                                  {"cpus", 0}}));
+  EXPECT_EQ(json["arch"], "x86_64");
+  EXPECT_EQ(json["loadable"], true);
+  EXPECT_TRUE(json_of(minimal_kernel(Arch::x86_64, Endian::little, true))["config"].is_null());
+}
+
 TEST(ReportJson, WhatIsUnknownIsNull) {
   for (const std::string_view text : {"", "not a kernel", "\x1f\x8b\x08 packed"}) {
     const auto json = json_of(make_report("file", std::as_bytes(std::span{text})));
     EXPECT_EQ(json["format"], text.starts_with('\x1f') ? "gzip" : "unknown");
     for (const auto* key :
-         {"arch", "endian", "relocatable", "hermit_version", "entry_version", "uhyve_interface_version", "mem_size",
-          "start_addr", "entry_point", "entry_symbol", "tls"}) {
+         {"config", "arch", "endian", "relocatable", "hermit_version", "entry_version", "uhyve_interface_version",
+          "mem_size", "start_addr", "entry_point", "entry_symbol", "tls"}) {
       EXPECT_TRUE(json[key].is_null()) << key;
     }
     for (const auto* key : {"boot_protocols", "segments", "notes"}) EXPECT_EQ(json[key], Json::array()) << key;

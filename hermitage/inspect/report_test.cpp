@@ -10,6 +10,7 @@
 
 #include <gtest/gtest.h>
 
+#include "testing/archives.hpp"
 #include "testing/images.hpp"
 #include "testing/kernels.hpp"
 
@@ -123,8 +124,10 @@ TEST(Report, WhatIsNoElfFileHasAProblemOnly) {
   constexpr unsigned char kGzip[] = {0x1f, 0x8b, 0x08, 0x00};
   const auto packed = make_report("packed", std::as_bytes(std::span{kGzip}), kEverything);
   EXPECT_EQ(packed.format, entry::Format::gzip);
-  ASSERT_EQ(packed.problems.size(), 1U);
-  EXPECT_EQ(packed.problems[0].code, ProblemCode::packed_image);
+  EXPECT_FALSE(packed.image);
+  EXPECT_TRUE(packed.problems.empty());
+  ASSERT_EQ(packed.image_problems.size(), 1U);
+  EXPECT_EQ(packed.image_problems[0].code, image::ProblemCode::truncated_gzip);
   EXPECT_FALSE(packed.loadable);
   EXPECT_FALSE(packed.arch);
 
@@ -138,6 +141,57 @@ TEST(Report, WhatIsNoElfFileHasAProblemOnly) {
     EXPECT_FALSE(report.mem_size);
     EXPECT_TRUE(report.segments.empty());
   }
+}
+
+auto image_of(std::span<const std::byte> kernel) -> std::vector<std::byte> {
+  return testing::image_with(std::vector<testing::TarEntry>{{.name = "etc/motd", .contents = "hello"}},
+                             {reinterpret_cast<const char*>(kernel.data()), kernel.size()});
+}
+
+TEST(Report, OfAnImageIsThatOfItsKernel) {
+  for (const auto& sample : testing::sample_kernels()) {
+    const auto of_kernel = make_report(sample.name, sample.bytes, kEverything);
+    const auto of_image = make_report(sample.name, image_of(sample.bytes), kEverything);
+    EXPECT_EQ(of_image.format, entry::Format::gzip);
+    ASSERT_TRUE(of_image.image) << sample.name;
+    EXPECT_EQ(of_image.image->config.kernel, "/kernel");
+    EXPECT_EQ(of_image.image->entries, 4U);
+    EXPECT_EQ(of_image.loadable, of_kernel.loadable);
+    EXPECT_EQ(of_image.problems, of_kernel.problems) << sample.name;
+    EXPECT_TRUE(of_image.image_problems.empty());
+    EXPECT_EQ(of_image.entry_point, of_kernel.entry_point);
+    EXPECT_EQ(of_image.segments.size(), of_kernel.segments.size());
+    EXPECT_EQ(of_image.load_plan.size(), of_kernel.load_plan.size());
+  }
+}
+
+TEST(Report, AnOpenedImageMakesTheSameReport) {
+  const auto bytes = image_of(write(x86_64_kernel()));
+  const auto report = make_report("image", image::Image::open(bytes));
+  EXPECT_TRUE(report.loadable);
+  EXPECT_EQ(report.image->unpacked_size, make_report("image", bytes).image->unpacked_size);
+}
+
+TEST(Report, ProblemsOfImageAndKernelAreShownTogether) {
+  auto kernel = x86_64_kernel();
+  kernel.os_abi = 0;
+  kernel.notes = {testing::hermit_note(3)};
+  const auto bytes = write(kernel);
+  const auto packed = testing::packed(std::vector<testing::TarEntry>{
+      {.name = "hermit.toml", .contents = "color = 1\n" + std::string{testing::kMinimalConfig}},
+      {.name = "kernel", .contents = {reinterpret_cast<const char*>(bytes.data()), bytes.size()}}});
+  const auto report = make_report("image", packed);
+  const auto shown = shown_problems(report);
+  ASSERT_EQ(shown.size(), 4U);
+  EXPECT_EQ(shown[0].code, "entry_version");
+  EXPECT_EQ(shown[0].severity, Severity::error);
+  EXPECT_TRUE(shown[0].offset);
+  EXPECT_EQ(shown[1].code, "unknown_key");
+  EXPECT_EQ(shown[1].severity, Severity::warning);
+  EXPECT_EQ(shown[1].message, "hermit.toml:1:1: unknown key 'color', which is ignored");
+  EXPECT_FALSE(shown[1].offset);
+  EXPECT_EQ(shown[2].code, "os_abi");
+  EXPECT_EQ(shown[3].severity, Severity::info);
 }
 
 TEST(Report, AgreesWithTheLibraryOnEverySample) {

@@ -113,8 +113,12 @@ auto start_addr_text(const Report& report) -> std::string {
   return report.is_relocatable.value_or(false) ? "any" : "unknown";
 }
 
-auto format_text(entry::Format format) -> std::string_view {
-  switch (format) {
+auto format_text(const Report& report) -> std::string {
+  if (const auto& image = report.image) {
+    return fmt::format("Hermit image, {} {}, {} unpacked", grouped(image->entries),
+                       image->entries == 1 ? "entry" : "entries", human_size(image->unpacked_size));
+  }
+  switch (report.format) {
     case entry::Format::elf: return "ELF";
     case entry::Format::gzip: return "gzip";
     case entry::Format::unknown: break;
@@ -146,11 +150,28 @@ auto boot_protocols_text(const Report& report) -> std::string {
   return text.empty() ? "none" : text;
 }
 
+void print_texts(Page& page, std::string_view label, const std::vector<std::string>& texts) {
+  for (const auto& text : texts) {
+    page.field(label, printable(text));
+    label = "";
+  }
+}
+
+void print_config(Page& page, const image::Config& config) {
+  page.field("Kernel", printable(config.kernel));
+  print_texts(page, "Kernel arguments", config.kernel_args);
+  print_texts(page, "App arguments", config.app_args);
+  print_texts(page, "Environment", config.env_vars);
+  if (config.memory) page.field("Least memory", human_size(*config.memory));
+  if (config.cpus != 0) page.field("Least processors", fmt::format("{}", config.cpus));
+}
+
 void print_identity(Page& page, const Report& report) {
   page.print("Version: {}\n", version_text(report));
   page.print("Memory Size: {}\n", mem_size_text(report));
   page.print("Start Address: {}\n\n", start_addr_text(report));
-  page.field("Format", format_text(report.format));
+  page.field("Format", format_text(report));
+  if (report.image) print_config(page, report.image->config);
   if (!report.endian) return;
   page.field("Architecture", fmt::format("{}, {} endian", report.arch ? entry::name(*report.arch) : "not a Hermit one",
                                          entry::name(*report.endian)));
@@ -204,13 +225,10 @@ void print_counts(Page& page, const Report& report) {
 void print_problems(Page& page, const Report& report) {
   page.print("\n{} {}\n", page.styled(Style::heading, "Loadable:"),
              report.loadable ? page.styled(Style::good, "yes") : page.styled(Style::bad, "no"));
-  for (const auto& problem : report.problems) {
-    page.print("  {}  {}: {}",
-               page.styled(style_of(problem.severity()), fmt::format("{:<7}", name(problem.severity()))),
-               problem.name(), problem.message().view());
-    if (problem.offset != entry::Problem::kNowhere) {
-      page.print(" {}", page.styled(Style::faint, fmt::format("[at {}]", hex(problem.offset))));
-    }
+  for (const auto& problem : shown_problems(report)) {
+    page.print("  {}  {}: {}", page.styled(style_of(problem.severity), fmt::format("{:<7}", name(problem.severity))),
+               problem.code, printable(problem.message));
+    if (problem.offset) page.print(" {}", page.styled(Style::faint, fmt::format("[at {}]", hex(*problem.offset))));
     page.print("\n");
   }
 }

@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "hermitage/inspect/quantities.hpp"
+#include "testing/archives.hpp"
 #include "testing/kernels.hpp"
 
 namespace hermitage::inspect {
@@ -160,8 +161,32 @@ TEST(ReportText, SummaryOfWhatIsNoElfFileIsShort) {
             "Version: none\nMemory Size: unknown\nStart Address: unknown\n\n"
             "Format             gzip\n\n"
             "Loadable: no\n"
-            "  error    packed_image: gzip data, as a packed Hermit image is: unpack it (tar -xzf) and look at the "
-            "kernel in it [at 0x0]\n");
+            "  error    truncated_gzip: ends in the middle of its gzip data\n");
+}
+
+TEST(ReportText, SummaryOfAnImageShowsItsConfiguration) {
+  const auto bytes = write(x86_64_kernel());
+  const auto image = testing::packed(std::vector<testing::TarEntry>{
+      {.name = "hermit.toml",
+       .contents = "version = \"1\"\nkernel = \"/boot/k\"\n[input]\nkernel_args = [\"-v\", \"\\u001b[2J\"]\n"
+                   "app_args = [\"a b\"]\nenv_vars = [\"A=1\"]\n[requirements]\nmemory = \"64M\"\ncpus = 2\nx = 1\n"},
+      {.name = "boot/k", .contents = {reinterpret_cast<const char*>(bytes.data()), bytes.size()}}});
+  const auto text = summary_text(make_report("image", image), Colour::off);
+  EXPECT_TRUE(line_with(text, "Format").starts_with("Format Hermit image, 3 entries, ")) << text;
+  EXPECT_TRUE(
+      text.contains("\nKernel             /boot/k\n"
+                    "Kernel arguments   -v\n"
+                    "                   \\x1b[2J\n"
+                    "App arguments      a b\n"
+                    "Environment        A=1\n"
+                    "Least memory       64 MiB\n"
+                    "Least processors   2\n"
+                    "Architecture       x86_64, little endian\n"))
+      << text;
+  EXPECT_TRUE(
+      text.contains("\nLoadable: yes\n  warning  unknown_key: hermit.toml:10:1: unknown key "
+                    "'requirements.x', which is ignored\n"))
+      << text;
 }
 
 TEST(ReportText, ProblemsTellWhereTheyAre) {

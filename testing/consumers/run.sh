@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs a build into an empty folder, and builds programs against what is there: in C++ and in C, by CMake's
-# package and by pkg-config. What they print must be what the program says of the same kernel.
+# Installs a build into an empty folder, and builds programs against what is there: in C++ and in C, for kernels and for
+# images, by CMake's package and by pkg-config. What they print must be what the program says of the same kernel.
 # usage: run.sh BUILD_DIR WRITE_KERNELS
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -16,28 +16,35 @@ trap 'rm -rf "$work"' EXIT
 cmake --install "$build" --prefix "$work/prefix" >/dev/null
 "$write_kernels" "$work" x86_64-relocatable >/dev/null
 kernel=$work/x86_64-relocatable.elf
+image=$work/image.tar.gz
+"$work/prefix/bin/hermitage" image create -o "$image" --kernel "$kernel"
 expected="entry point $("$work/prefix/bin/hermitage" load "$kernel" | sed -n 's/^Entry Point: //p')"
 
-check() {  # check WHAT PROGRAM
+check() {  # check WHAT PROGRAM FILE
   local printed
-  printed=$("$2" "$kernel")
+  printed=$("$2" "$3")
   [[ $printed == "$expected" ]] || { echo "$1: printed '$printed' instead of '$expected'" >&2; exit 1; }
   echo "$1: ok"
 }
 
-for language in cxx c; do
-  cmake -S "$here/$language" -B "$work/$language" -DCMAKE_PREFIX_PATH="$work/prefix" >/dev/null
-  cmake --build "$work/$language" >/dev/null
-  check "$language by CMake" "$work/$language/consumer"
+for consumer in cxx c image; do
+  cmake -S "$here/$consumer" -B "$work/$consumer" -DCMAKE_PREFIX_PATH="$work/prefix" >/dev/null
+  cmake --build "$work/$consumer" >/dev/null
+  file=$kernel
+  [[ $consumer == image ]] && file=$image
+  check "$consumer by CMake" "$work/$consumer/consumer" "$file"
 done
 
 export PKG_CONFIG_PATH
 PKG_CONFIG_PATH=$(dirname "$(find "$work/prefix" -name hermitage.pc)")
 read -ra flags <<<"$(pkg-config --cflags --libs hermitage)"
 g++ -std=c++23 "$here/cxx/main.cpp" "${flags[@]}" -o "$work/cxx-pc"
-check "cxx by pkg-config" "$work/cxx-pc"
+check "cxx by pkg-config" "$work/cxx-pc" "$kernel"
 gcc -std=c11 "$here/c/main.c" "${flags[@]}" -o "$work/c-pc"
-check "c by pkg-config" "$work/c-pc"
+check "c by pkg-config" "$work/c-pc" "$kernel"
+read -ra flags <<<"$(pkg-config --cflags --libs hermitage-image)"
+g++ -std=c++23 "$here/image/main.cpp" "${flags[@]}" -o "$work/image-pc"
+check "image by pkg-config" "$work/image-pc" "$image"
 
 # The kernel in guests/README.md, as it stands there, against the installed headers.
 if [[ $(uname -m) == x86_64 ]]; then
@@ -51,6 +58,6 @@ if [[ $(uname -m) == x86_64 ]]; then
 fi
 [[ -s $work/prefix/include/hermitage/kernel/notes.ld ]] || { echo "no notes.ld" >&2; exit 1; }
 
-for manual in hermitage hermitage-inspect hermitage-load; do
+for manual in hermitage hermitage-{image,inspect,load}; do
   [[ -s $work/prefix/share/man/man1/$manual.1 ]] || { echo "no manual page $manual(1)" >&2; exit 1; }
 done

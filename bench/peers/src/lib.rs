@@ -11,6 +11,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::slice;
 use std::sync::Once;
 
+use hermit_entry::config;
 use hermit_entry::elf::{KernelObject, LoadedKernel, ParseKernelError};
 
 /// How a call ended.
@@ -104,7 +105,7 @@ pub unsafe extern "C" fn hermit_entry_peer_parse(
         let parsed = Kernel::from(KernelObject::parse(elf)?);
         // SAFETY: The caller vouches for `kernel`.
         unsafe { kernel.write(parsed) };
-        Ok(())
+        Ok::<_, ParseKernelError>(())
     })
 }
 
@@ -145,12 +146,64 @@ pub unsafe extern "C" fn hermit_entry_peer_load(
         let kernel = Loaded::from(object.load_kernel(memory, start_addr));
         // SAFETY: The caller vouches for `loaded`.
         unsafe { loaded.write(kernel) };
-        Ok(())
+        Ok::<_, ParseKernelError>(())
     })
 }
 
+/// Finds configuration and kernel in an archive, and writes what was found as lines of text.
+///
+/// # Safety
+///
+/// `tar` must be null or valid for reading `size` bytes, `text` must be null or valid for writing
+/// `text_capacity` bytes, both must not overlap. `text_size` must be valid for writing.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hermit_entry_peer_image(
+    tar: *const c_void,
+    size: usize,
+    text: *mut c_void,
+    text_capacity: usize,
+    text_size: *mut usize,
+) -> Status {
+    // SAFETY: The caller vouches for `tar` and `size`.
+    let tar = unsafe { bytes(tar, size) };
+    // SAFETY: The caller vouches for `text` and `text_capacity`.
+    let text = unsafe { bytes_mut(text, text_capacity) };
+    catch_panic(|| {
+        let found = describe(&config::parse_tar(tar)?);
+        for (to, from) in text.iter_mut().zip(found.as_bytes()) {
+            to.write(*from);
+        }
+        // SAFETY: The caller vouches for `text_size`.
+        unsafe { text_size.write(found.len()) };
+        Ok::<_, config::ParseTarError>(())
+    })
+}
+
+/// Writes everything that `hermit-entry` says of an image, in a fixed order.
+fn describe(handle: &config::ConfigHandle<'_>) -> String {
+    let config::Config::V1 {
+        input,
+        requirements,
+        kernel,
+    } = &handle.config;
+    let mut text = format!("kernel {kernel}\n");
+    for (name, values) in [
+        ("kernel_arg", &input.kernel_args),
+        ("app_arg", &input.app_args),
+        ("env_var", &input.env_vars),
+    ] {
+        for value in values {
+            text += &format!("{name} {value}\n");
+        }
+    }
+    if let Some(memory) = requirements.memory {
+        text += &format!("memory {}\n", memory.as_u64());
+    }
+    text + &format!("cpus {}\nsize {}\n", requirements.cpus, handle.raw_kernel.len())
+}
+
 /// Runs `call` and keeps its panics from reaching the C caller and the terminal.
-fn catch_panic(call: impl FnOnce() -> Result<(), ParseKernelError>) -> Status {
+fn catch_panic<E>(call: impl FnOnce() -> Result<(), E>) -> Status {
     static SILENCE: Once = Once::new();
     SILENCE.call_once(|| panic::set_hook(Box::new(|_| ())));
 

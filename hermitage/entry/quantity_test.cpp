@@ -1,4 +1,4 @@
-#include "hermitage/cli/quantity.hpp"
+#include "hermitage/entry/quantity.hpp"
 
 #include <cstdint>
 #include <string>
@@ -6,7 +6,7 @@
 
 #include <gtest/gtest.h>
 
-namespace hermitage::cli {
+namespace hermitage::entry {
 namespace {
 
 constexpr std::uint64_t kKiB = std::uint64_t{1} << 10;
@@ -89,4 +89,4 @@ TEST(ParseQuantity, StopsWhereTheTextEnds) {
 }
 
 }  // namespace
-}  // namespace hermitage::cli
+}  // namespace hermitage::entry

@@ -1,0 +1,434 @@
+// hermitage image: pack, list, unpack and check images.
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "hermitage/cli/command.hpp"
+#include "hermitage/cli/input.hpp"
+#include "hermitage/cli/output.hpp"
+#include "hermitage/cli/progress.hpp"
+#include "hermitage/entry/kernel_object.hpp"
+#include "hermitage/entry/quantity.hpp"
+#include "hermitage/image/extract.hpp"
+#include "hermitage/image/image.hpp"
+#include "hermitage/image/pack.hpp"
+#include "hermitage/inspect/json.hpp"
+#include "hermitage/inspect/quantities.hpp"
+#include "hermitage/inspect/report_json.hpp"
+
+namespace hermitage::cli {
+namespace {
+
+using image::File;
+using image::FileKind;
+using image::Image;
+using inspect::Json;
+
+// ---- What the commands share
+
+void add_max_size(CLI::App& command, std::string& max_size) {
+  command
+      .add_option("--max-size", max_size,
+                  "Refuse an image that unpacks to more than this, such as 4G (powers of 1024); by default 1G")
+      ->type_name("SIZE");
+}
+
+auto read_limits(const std::string& max_size) -> std::optional<image::Limits> {
+  image::Limits limits;
+  if (max_size.empty()) return limits;
+  const auto size = entry::parse_quantity(max_size);
+  if (!size) {
+    complain({}, fmt::format("--max-size '{}': not a size such as 4G or 512 MiB", max_size));
+    return std::nullopt;
+  }
+  limits.unpacked_size = *size;
+  return limits;
+}
+
+auto complain_of_image(const std::string& file, const image::Problem& problem) -> ExitCode {
+  complain(file, problem.message());
+  return problem.code == image::ProblemCode::unreadable ? ExitCode::usage : ExitCode::some_not;
+}
+
+void warn(const std::string& file, std::string_view message) {
+  complain(file, fmt::format("warning: {}", message));
+}
+
+void warn_of(const std::string& file, std::span<const image::Problem> warnings) {
+  for (const auto& warning : warnings) warn(file, warning.message());
+}
+
+auto print_or_complain(std::string_view text) -> ExitCode {
+  const auto printed = print(text);
+  if (printed) return ExitCode::good;
+  complain("standard output", printed.error());
+  return ExitCode::usage;
+}
+
+struct ImageOptions {
+  std::string file;
+  std::string directory;  // of extract
+  std::string max_size;
+  bool json = false;  // of list
+};
+
+// Opens the image with a progress bar, says what is odd about it, and goes on with it.
+auto with_image(const ImageOptions& options, image::Contents contents, const std::function<ExitCode(const Image&)>& use)
+    -> ExitCode {
+  const auto limits = read_limits(options.max_size);
+  if (!limits) return ExitCode::usage;
+  const auto opened = [&] {
+    ProgressBar progress{options.file};
+    return open_image(options.file, {.limits = *limits, .contents = contents, .progress = std::ref(progress)});
+  }();
+  if (!opened) return complain_of_image(options.file, opened.error());
+  warn_of(options.file, opened->warnings());
+  return use(*opened);
+}
+
+// ---- create
+
+struct CreateOptions {
+  std::string output;
+  std::string config;
+  std::string kernel;
+  std::vector<std::string> kernel_args;
+  std::vector<std::string> app_args;
+  std::vector<std::string> env_vars;
+  std::string memory;
+  std::optional<std::uint32_t> cpus;
+  std::vector<std::string> directories;
+  std::string max_size;
+
+  // Whether there is something that belongs into a configuration of our making.
+  [[nodiscard]] auto has_parts() const -> bool {
+    return !kernel_args.empty() || !app_args.empty() || !env_vars.empty() || !memory.empty() || cpus;
+  }
+};
+
+// The image while it is written: a file of another name, which takes its place when it is whole.
+class Output {
+ public:
+  explicit Output(std::string path) : path_{std::move(path)} {}
+  Output(const Output&) = delete;
+  auto operator=(const Output&) -> Output& = delete;
+  ~Output() {
+    std::error_code ignored;
+    if (stream_ != nullptr) std::fclose(stream_);
+    if (!part_.empty()) std::filesystem::remove(part_, ignored);
+  }
+
+  auto write(std::span<const std::byte> bytes) -> bool {
+    if (stream_ == nullptr && !open()) return fail();
+    return std::fwrite(bytes.data(), 1, bytes.size(), stream_) == bytes.size() || fail();
+  }
+
+  // Whether the file is in its place.
+  auto finish() -> bool {
+    auto* stream = std::exchange(stream_, nullptr);
+    if (path_ == "-") return std::fflush(stream) == 0 || fail();
+    if (std::fclose(stream) != 0 || std::rename(part_.c_str(), path_.c_str()) != 0) return fail();
+    part_.clear();
+    return true;
+  }
+
+  // Why something did not work.
+  [[nodiscard]] auto error() const -> const std::string& { return error_; }
+
+ private:
+  auto open() -> bool {
+    if (path_ == "-") {
+      stream_ = stdout;
+      return true;
+    }
+    const auto part = path_ + ".part";
+    stream_ = std::fopen(part.c_str(), "wxe");
+    if (stream_ != nullptr) part_ = part;
+    return stream_ != nullptr;
+  }
+
+  auto fail() -> bool {
+    if (error_.empty()) error_ = std::strerror(errno);
+    return false;
+  }
+
+  std::string path_;
+  std::string part_;
+  std::FILE* stream_ = nullptr;
+  std::string error_;
+};
+
+auto complain_of_option(std::string_view message) -> std::nullopt_t {
+  complain({}, fmt::format("{}; see hermitage image create --help", message));
+  return std::nullopt;
+}
+
+// The configuration that the options describe.
+auto make_config(const CreateOptions& options) -> std::optional<image::Config> {
+  image::Config config{.kernel = "/" + std::filesystem::path{options.kernel}.filename().string(),
+                       .kernel_args = options.kernel_args,
+                       .app_args = options.app_args,
+                       .env_vars = options.env_vars,
+                       .cpus = options.cpus.value_or(0)};
+  for (const auto& variable : config.env_vars) {
+    const auto equals = variable.find('=');
+    if (equals != std::string::npos && equals != 0) continue;
+    return complain_of_option(fmt::format("--env '{}': not of the form KEY=VALUE", variable));
+  }
+  if (options.memory.empty()) return config;
+  config.memory = entry::parse_quantity(options.memory);
+  if (config.memory) return config;
+  return complain_of_option(fmt::format("--memory '{}': not a size such as 64M or 1 GiB", options.memory));
+}
+
+auto make_request(const CreateOptions& options) -> std::optional<image::PackRequest> {
+  const auto limits = read_limits(options.max_size);
+  if (!limits) return std::nullopt;
+  image::PackRequest request{.directories = {options.directories.begin(), options.directories.end()},
+                             .kernel = options.kernel,
+                             .limits = *limits};
+  if (!options.kernel.empty()) {
+    const auto config = make_config(options);
+    if (!config) return std::nullopt;
+    request.config = image::to_toml(*config);
+    return request;
+  }
+  if (options.has_parts()) {
+    return complain_of_option(
+        "arguments, variables, memory and processors need --kernel: with a configuration of its "
+        "own, an image has them there");
+  }
+  if (options.config.empty()) {
+    if (!options.directories.empty()) return request;
+    return complain_of_option("nothing to pack: give --kernel, --config or a DIR");
+  }
+  auto text = read_file(options.config);
+  if (!text) {
+    complain(options.config, text.error());
+    return std::nullopt;
+  }
+  request.config = std::string{reinterpret_cast<const char*>(text->data()), text->size()};
+  request.config_file = options.config;
+  return request;
+}
+
+// An image is packed whatever its kernel is, but not without a word.
+void warn_of_kernel(const CreateOptions& options, const image::Packed& packed) {
+  const auto bytes = read_file(packed.kernel.string());
+  if (!bytes) return;
+  const auto kernel = entry::KernelObject::parse(*bytes);
+  if (kernel) return;
+  warn(options.output,
+       fmt::format("the kernel {} cannot be loaded: {}", packed.kernel.string(), kernel.error().message().view()));
+}
+
+auto run_create(const CreateOptions& options) -> ExitCode {
+  auto request = make_request(options);
+  if (!request) return ExitCode::usage;
+  Output output{options.output};
+  const auto packed = [&] {
+    ProgressBar progress{options.output};
+    request->progress = std::ref(progress);
+    return image::pack(*request, [&output](std::span<const std::byte> bytes) { return output.write(bytes); });
+  }();
+  const auto& name = options.output == "-" ? "standard output" : options.output;
+  if (!output.error().empty() || (packed && !output.finish())) {
+    complain(name, output.error());
+    return ExitCode::usage;
+  }
+  if (!packed) {
+    complain({}, packed.error().message());
+    return packed.error().code == image::ProblemCode::cannot_pack ? ExitCode::usage : ExitCode::some_not;
+  }
+  warn_of(name, packed->warnings);
+  warn_of_kernel(options, *packed);
+  return ExitCode::good;
+}
+
+auto add_create(CLI::App& image) -> Command {
+  const auto options = std::make_shared<CreateOptions>();
+  auto* command = image.add_subcommand("create", "Pack a kernel, its configuration and its files into an image");
+  command->add_option("DIR", options->directories, "Directories whose contents are the root of the image")
+      ->type_name("");
+  command->add_option("-o,--output", options->output, "Write the image there; - is standard output")
+      ->required()
+      ->type_name("OUT.tar.gz");
+  auto* config = command->add_option("--config", options->config, "The configuration, instead of DIR/hermit.toml")
+                     ->type_name("hermit.toml");
+  command->add_option("--kernel", options->kernel, "The kernel, for a configuration made of the options below")
+      ->type_name("KERNEL")
+      ->excludes(config);
+  command->add_option("--kernel-arg", options->kernel_args, "An argument of the kernel, when the user gives none")
+      ->type_name("ARG")
+      ->allow_extra_args(false);
+  command->add_option("--app-arg", options->app_args, "An argument of the application, when the user gives none")
+      ->type_name("ARG")
+      ->allow_extra_args(false);
+  command->add_option("--env", options->env_vars, "A variable of the environment, unless the user gives it")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
+  command->add_option("--memory", options->memory, "The least memory, such as 64M (powers of 1024)")->type_name("SIZE");
+  command->add_option("--cpus", options->cpus, "The least number of processors")->type_name("N");
+  add_max_size(*command, options->max_size);
+  command->footer(
+      "The same files make the same image, byte for byte.\n"
+      "Exit status: 0 packed; 1 what is to be packed makes no right image; 2 wrong usage, or a file that cannot be "
+      "read or written.");
+  return [options] { return run_create(*options); };
+}
+
+// ---- list
+
+auto kind_name(FileKind kind) -> std::string_view {
+  switch (kind) {
+    case FileKind::directory: return "directory";
+    case FileKind::symbolic_link: return "link";
+    case FileKind::regular: break;
+  }
+  return "file";
+}
+
+// As ls -l has it: "-rwxr-xr-x".
+auto mode_text(const File& file) -> std::string {
+  std::string text(1, file.kind == FileKind::directory ? 'd' : file.kind == FileKind::symbolic_link ? 'l' : '-');
+  constexpr std::string_view kLetters = "rwxrwxrwx";
+  for (std::size_t bit = 0; bit < kLetters.size(); ++bit) {
+    text += (file.mode >> (kLetters.size() - 1 - bit) & 1) != 0 ? kLetters[bit] : '-';
+  }
+  return text;
+}
+
+auto list_text(const Image& image) -> std::string {
+  std::string text;
+  for (const auto& file : image.files()) {
+    text += fmt::format("{} {:>12}  {}{}\n", mode_text(file), file.size, inspect::printable(file.path),
+                        file.kind == FileKind::directory ? "/" : "");
+    if (file.kind != FileKind::symbolic_link) continue;
+    text.pop_back();
+    text += fmt::format(" -> {}\n", inspect::printable(file.link_target));
+  }
+  return text;
+}
+
+auto list_json(const std::string& name, const Image& image) -> std::string {
+  Json object{{"file", name},
+              {"config", inspect::config_json(image.config())},
+              {"unpacked_size", image.unpacked_size()},
+              {"files", Json::array()},
+              {"warnings", Json::array()}};
+  for (const auto& file : image.files()) {
+    object["files"].push_back(
+        {{"path", file.path},
+         {"kind", kind_name(file.kind)},
+         {"mode", file.mode},
+         {"size", file.size},
+         {"target", file.kind == FileKind::symbolic_link ? Json(file.link_target) : Json(nullptr)},
+         {"kernel", &file == &image.kernel_file()}});
+  }
+  for (const auto& warning : image.warnings()) {
+    object["warnings"].push_back({{"code", warning.name()}, {"message", warning.message()}});
+  }
+  return inspect::dump(object) + "\n";
+}
+
+auto run_list(const ImageOptions& options) -> ExitCode {
+  return with_image(options, image::Contents::kernel, [&options](const Image& image) {
+    return print_or_complain(options.json ? list_json(options.file, image) : list_text(image));
+  });
+}
+
+auto add_list(CLI::App& image) -> Command {
+  const auto options = std::make_shared<ImageOptions>();
+  auto* command = image.add_subcommand("list", "List what is in an image");
+  command->add_option("IMAGE", options->file, "The image; - is standard input")->required()->type_name("");
+  command->add_flag("--json", options->json, "Print a JSON object");
+  add_max_size(*command, options->max_size);
+  command->footer("Exit status: 0 listed; 1 no right image; 2 wrong usage, or a file that cannot be read.");
+  return [options] { return run_list(*options); };
+}
+
+// ---- extract
+
+auto run_extract(const ImageOptions& options) -> ExitCode {
+  return with_image(options, image::Contents::all, [&options](const Image& image) {
+    const auto extracted = image::extract(image, options.directory);
+    if (extracted) return ExitCode::good;
+    complain(options.file, fmt::format("cannot be extracted: {}", extracted.error().message()));
+    return ExitCode::usage;
+  });
+}
+
+auto add_extract(CLI::App& image) -> Command {
+  const auto options = std::make_shared<ImageOptions>();
+  auto* command = image.add_subcommand("extract", "Unpack an image into a directory");
+  command->add_option("IMAGE", options->file, "The image; - is standard input")->required()->type_name("");
+  command->add_option("DIR", options->directory, "The directory, which is made, or must be empty")
+      ->required()
+      ->type_name("");
+  add_max_size(*command, options->max_size);
+  command->footer(
+      "Nothing is written unless the whole image is right, and nothing outside of DIR.\n"
+      "Exit status: 0 extracted; 1 no right image; 2 wrong usage, or a file that cannot be read or written.");
+  return [options] { return run_extract(*options); };
+}
+
+// ---- check
+
+auto run_check(const ImageOptions& options) -> ExitCode {
+  return with_image(options, image::Contents::kernel, [&options](const Image& image) {
+    const auto& path = image.config().kernel;
+    const auto kernel = entry::KernelObject::parse(image.kernel());
+    if (!kernel) {
+      complain(options.file,
+               fmt::format("the kernel '{}' cannot be loaded: {}", path, kernel.error().message().view()));
+      return ExitCode::some_not;
+    }
+    const auto version = kernel->hermit_version();
+    return print_or_complain(fmt::format(
+        "{}: a Hermit image of {} {}, kernel {} for {}{}\n", inspect::printable(options.file), image.files().size(),
+        image.files().size() == 1 ? "entry" : "entries", inspect::printable(path), entry::name(kernel->arch()),
+        version ? fmt::format(", Hermit {}", version->text().view()) : std::string{}));
+  });
+}
+
+auto add_check(CLI::App& image) -> Command {
+  const auto options = std::make_shared<ImageOptions>();
+  auto* command = image.add_subcommand("check", "Check an image, its configuration and its kernel");
+  command->add_option("IMAGE", options->file, "The image; - is standard input")->required()->type_name("");
+  add_max_size(*command, options->max_size);
+  command->footer(
+      "Exit status: 0 all is right; 1 the image is not, or its kernel cannot be loaded; 2 wrong usage, or a file that "
+      "cannot be read.");
+  return [options] { return run_check(*options); };
+}
+
+}  // namespace
+
+auto add_image(CLI::App& program) -> Command {
+  auto* image = program.add_subcommand("image", "Pack, list, unpack and check Hermit images");
+  image->require_subcommand(1);
+  image->footer("See hermitage-image(1), and hermitage image COMMAND --help for each command.");
+  // Only when the command is given: other commands should not start slower for the sake of these options.
+  const auto commands = std::make_shared<std::vector<std::pair<std::string, Command>>>();
+  image->preparse_callback([image, commands](std::size_t) {
+    commands->emplace_back("create", add_create(*image));
+    commands->emplace_back("list", add_list(*image));
+    commands->emplace_back("extract", add_extract(*image));
+    commands->emplace_back("check", add_check(*image));
+  });
+  return [image, commands] {
+    for (const auto& [name, command] : *commands) {
+      if (image->got_subcommand(name)) return command();
+    }
+    return ExitCode::usage;
+  };
+}
+
+}  // namespace hermitage::cli

@@ -1,0 +1,236 @@
+#include "hermitage/image/archive.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <new>
+#include <utility>
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <locale.h>  // NOLINT(modernize-deprecated-headers): uselocale
+#include <sys/stat.h>
+#include <clocale>
+
+#include "hermitage/image/gunzip.hpp"
+
+namespace hermitage::image {
+namespace {
+
+// libarchive converts names between the archive's character set and that of the locale. In the locale "C" it leaves
+// those alone that are not ASCII, whatever the program has set.
+class PlainLocale {
+ public:
+  PlainLocale() : plain_{::newlocale(LC_ALL_MASK, "C", nullptr)}, previous_{::uselocale(plain_)} {}
+  PlainLocale(const PlainLocale&) = delete;
+  auto operator=(const PlainLocale&) -> PlainLocale& = delete;
+  ~PlainLocale() {
+    ::uselocale(previous_);
+    ::freelocale(plain_);
+  }
+
+ private:
+  locale_t plain_;
+  locale_t previous_;
+};
+
+auto kind_of(::archive_entry* entry) -> EntryKind {
+  if (::archive_entry_hardlink(entry) != nullptr) return EntryKind::hard_link;
+  switch (::archive_entry_filetype(entry)) {
+    case AE_IFREG: return EntryKind::regular;
+    case AE_IFDIR: return EntryKind::directory;
+    case AE_IFLNK: return EntryKind::symbolic_link;
+    case AE_IFIFO: return EntryKind::fifo;
+    case AE_IFCHR:
+    case AE_IFBLK: return EntryKind::device;
+    default: return EntryKind::other;
+  }
+}
+
+auto text_or_empty(const char* text) -> std::string {
+  return text == nullptr ? std::string{} : std::string{text};
+}
+
+auto is_zero(std::span<const std::byte> bytes) -> bool {
+  // Each byte is that before it, and the first is zero.
+  return bytes.empty() ||
+         (bytes[0] == std::byte{} && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
+}
+
+}  // namespace
+
+struct ArchiveReader::State {
+  State(Source& source_to_read, const Limits& limits, Progress progress_to_tell)
+      : source{source_to_read},
+        progress{std::move(progress_to_tell)},
+        gunzip{source_to_read, limits.unpacked_size},
+        archive{::archive_read_new()} {
+    if (archive == nullptr) throw std::bad_alloc{};
+  }
+  State(const State&) = delete;
+  auto operator=(const State&) -> State& = delete;
+  ~State() { ::archive_read_free(archive); }
+
+  // What libarchive calls for more. An exception must not pass through it, and an error of ours is not its own.
+  static auto read_callback(::archive* archive, void* data, const void** buffer) noexcept -> la_ssize_t {
+    auto& state = *static_cast<State*>(data);
+    state.piece = state.gunzip.next();
+    if (state.progress) state.progress(state.source.done(), state.source.total());
+    if (!state.piece) {
+      ::archive_set_error(archive, EIO, "no more");
+      return -1;
+    }
+    *buffer = state.piece->data();
+    return static_cast<la_ssize_t>(state.piece->size());
+  }
+
+  // What went wrong: with the source, or else with the archive.
+  [[nodiscard]] auto problem(std::string text) const -> std::unexpected<Problem> {
+    if (!piece) return std::unexpected{piece.error()};
+    if (const auto* why = ::archive_error_string(archive)) text += ": " + std::string{why};
+    return std::unexpected{Problem{.code = ProblemCode::damaged_archive, .file = name, .text = std::move(text)}};
+  }
+
+  Source& source;
+  Progress progress;
+  Gunzip gunzip;
+  std::expected<std::span<const std::byte>, Problem> piece;  // what libarchive has last been given
+  ::archive* archive;
+  bool is_open = false;
+  // The entry, the block of its bytes that is next, and where in the entry that belongs.
+  std::string name;
+  std::uint64_t size = 0;
+  bool has_bytes_left = false;
+  std::span<const std::byte> block;
+  std::uint64_t block_offset = 0;
+};
+
+ArchiveReader::ArchiveReader(Source& source, const Limits& limits, Progress progress)
+    : state_{std::make_unique<State>(source, limits, std::move(progress))} {
+  ::archive_read_support_format_tar(state_->archive);
+}
+
+ArchiveReader::~ArchiveReader() = default;
+
+// Makes `block` the next one; whether there is one.
+auto ArchiveReader::next_block() -> std::expected<bool, Problem> {
+  const PlainLocale locale;
+  auto& state = *state_;
+  const void* data = nullptr;
+  std::size_t size = 0;
+  la_int64_t offset = 0;
+  const int result = ::archive_read_data_block(state.archive, &data, &size, &offset);
+  if (result == ARCHIVE_EOF) return false;
+  if (result != ARCHIVE_OK && result != ARCHIVE_WARN) return state.problem("is not whole");
+  state.block = {static_cast<const std::byte*>(data), size};
+  state.block_offset = static_cast<std::uint64_t>(offset);
+  return true;
+}
+
+// Hands on the blocks that are left of the entry, in order, none behind its size.
+template <class Use>
+auto ArchiveReader::read_blocks(Use use) -> std::expected<void, Problem> {
+  auto& state = *state_;
+  std::uint64_t filled = 0;
+  while (state.has_bytes_left) {
+    if (state.block.empty()) {
+      const auto block = next_block();
+      if (!block) return std::unexpected{block.error()};
+      state.has_bytes_left = *block;
+      continue;
+    }
+    const auto block = std::exchange(state.block, {});
+    const auto offset = state.block_offset;
+    if (offset < filled || offset > state.size || block.size() > state.size - offset) {
+      return state.problem("has more bytes than it should");
+    }
+    use(offset, block);
+    filled = offset + block.size();
+  }
+  return {};
+}
+
+auto ArchiveReader::next() -> std::expected<std::optional<Entry>, Problem> {
+  // Bytes that nobody wants are looked at all the same: an archive is right or wrong whoever reads it.
+  if (auto passed = read_blocks([](std::uint64_t, std::span<const std::byte>) {}); !passed) {
+    return std::unexpected{std::move(passed.error())};
+  }
+  const PlainLocale locale;
+  auto& state = *state_;
+  state.name.clear();
+  if (!std::exchange(state.is_open, true)) {
+    if (::archive_read_open(state.archive, &state, nullptr, State::read_callback, nullptr) != ARCHIVE_OK) {
+      return state.problem("is not a tar archive");
+    }
+  }
+  ::archive_entry* entry = nullptr;
+  const int result = ::archive_read_next_header(state.archive, &entry);
+  if (result == ARCHIVE_EOF) {
+    if (auto ended = read_to_end(); !ended) return std::unexpected{std::move(ended.error())};
+    return std::nullopt;
+  }
+  // A warning is of something that does not matter here, such as a name that is not of the locale.
+  if (result != ARCHIVE_OK && result != ARCHIVE_WARN) return state.problem("is not a whole tar archive");
+  state.name = text_or_empty(::archive_entry_pathname(entry));
+
+  Entry found{.name = state.name, .kind = kind_of(entry), .link_target = {}};
+  found.mode = ::archive_entry_perm(entry) & (S_IRWXU | S_IRWXG | S_IRWXO);
+  if (found.kind == EntryKind::regular) {
+    const auto size = ::archive_entry_size(entry);
+    if (size < 0) return state.problem("has a size below zero");
+    found.size = static_cast<std::uint64_t>(size);
+    state.size = found.size;
+    state.has_bytes_left = true;
+  }
+  if (found.kind == EntryKind::hard_link) found.link_target = text_or_empty(::archive_entry_hardlink(entry));
+  if (found.kind == EntryKind::symbolic_link) found.link_target = text_or_empty(::archive_entry_symlink(entry));
+  return found;
+}
+
+auto ArchiveReader::peek() -> std::expected<std::span<const std::byte>, Problem> {
+  if (state_->block.empty()) {
+    if (auto block = next_block(); !block) return std::unexpected{std::move(block.error())};
+  }
+  return state_->block_offset == 0 ? state_->block : std::span<const std::byte>{};
+}
+
+auto ArchiveReader::read(std::span<std::byte> contents) -> std::expected<void, Problem> {
+  // Where the blocks of a sparse file leave something out, there are zeros.
+  std::size_t filled = 0;
+  const auto zeros_to = [&](std::size_t end) {
+    std::ranges::fill(contents.subspan(filled, end - filled), std::byte{});
+    filled = end;
+  };
+  auto read = read_blocks([&](std::uint64_t offset, std::span<const std::byte> block) {
+    zeros_to(offset);
+    std::memcpy(contents.data() + offset, block.data(), block.size());
+    filled += block.size();
+  });
+  if (read) zeros_to(contents.size());
+  return read;
+}
+
+// Behind the last entry there are zeros only, and the gzip data is whole.
+auto ArchiveReader::read_to_end() -> std::expected<void, Problem> {
+  auto& state = *state_;
+  if (!state.piece) return std::unexpected{state.piece.error()};
+  const auto consumed = static_cast<std::uint64_t>(::archive_filter_bytes(state.archive, 0));
+  const auto left = std::min<std::uint64_t>(state.gunzip.done() - consumed, state.piece->size());
+  auto rest = state.piece->last(left);
+  for (;;) {
+    if (!is_zero(rest)) {
+      return std::unexpected{
+          Problem{.code = ProblemCode::trailing_data, .file = {}, .text = "has something else behind its tar archive"}};
+    }
+    auto piece = state.gunzip.next();
+    if (!piece) return std::unexpected{std::move(piece.error())};
+    if (piece->empty()) return {};
+    rest = *piece;
+  }
+}
+
+auto ArchiveReader::unpacked_size() const -> std::uint64_t {
+  return state_->gunzip.done();
+}
+
+}  // namespace hermitage::image

@@ -1,0 +1,44 @@
+// Takes the gzip off an image, piece by piece. RFC 1952, by zlib.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <span>
+
+#include "hermitage/image/problem.hpp"
+#include "hermitage/image/source.hpp"
+
+namespace hermitage::image {
+
+// Every check sum and every length is checked, several members may follow one another, and nothing else may.
+class Gunzip {
+ public:
+  // Gives at most `limit` bytes before it fails. The source must stay.
+  Gunzip(Source& source, std::uint64_t limit);
+  Gunzip(const Gunzip&) = delete;
+  auto operator=(const Gunzip&) -> Gunzip& = delete;
+  ~Gunzip();
+
+  // The next bytes, until the next call; none at the end. Pieces other than the last have kPieceSize bytes.
+  [[nodiscard]] auto next() -> std::expected<std::span<const std::byte>, Problem>;
+
+  // How many bytes it has given.
+  [[nodiscard]] auto done() const -> std::uint64_t { return done_; }
+
+  // A multiple of a tar archive's 512 bytes.
+  static constexpr std::size_t kPieceSize = 256 << 10;
+
+ private:
+  struct State;
+  [[nodiscard]] auto fill() -> std::expected<std::size_t, Problem>;
+  [[nodiscard]] auto refill_input() -> std::expected<bool, Problem>;
+
+  Source& source_;
+  std::uint64_t limit_;
+  std::uint64_t done_ = 0;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace hermitage::image

@@ -1,0 +1,67 @@
+#include "hermitage/image/source.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <string>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace hermitage::image {
+namespace {
+
+// Small enough for the second level cache, together with what is made of it.
+constexpr std::size_t kPieceSize = 128 << 10;
+
+auto unreadable(std::string why) -> std::unexpected<Problem> {
+  return std::unexpected{Problem{.code = ProblemCode::unreadable, .file = {}, .text = std::move(why)}};
+}
+
+}  // namespace
+
+auto MemorySource::next() -> std::expected<std::span<const std::byte>, Problem> {
+  const auto piece = bytes_.subspan(done_, std::min(kPieceSize, bytes_.size() - done_));
+  done_ += piece.size();
+  return piece;
+}
+
+auto MemorySource::rewind() -> std::expected<void, Problem> {
+  done_ = 0;
+  return {};
+}
+
+FileSource::FileSource(int descriptor, std::uint64_t total)
+    : descriptor_{descriptor}, total_{total}, buffer_(kPieceSize) {}
+
+FileSource::~FileSource() {
+  ::close(descriptor_);
+}
+
+auto FileSource::open(const std::filesystem::path& path) -> std::expected<std::unique_ptr<FileSource>, Problem> {
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return unreadable(std::strerror(errno));
+  struct stat status{};
+  const bool has_status = ::fstat(descriptor, &status) == 0;
+  const auto total = has_status && S_ISREG(status.st_mode) ? static_cast<std::uint64_t>(status.st_size) : 0;
+  return std::unique_ptr<FileSource>{new FileSource{descriptor, total}};
+}
+
+auto FileSource::next() -> std::expected<std::span<const std::byte>, Problem> {
+  for (;;) {
+    const auto count = ::read(descriptor_, buffer_.data(), buffer_.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return unreadable(std::strerror(errno));
+    done_ += static_cast<std::uint64_t>(count);
+    return std::span{buffer_}.first(static_cast<std::size_t>(count));
+  }
+}
+
+auto FileSource::rewind() -> std::expected<void, Problem> {
+  if (::lseek(descriptor_, 0, SEEK_SET) != 0) return unreadable("must be read twice, and is not a file that can be");
+  done_ = 0;
+  return {};
+}
+
+}  // namespace hermitage::image

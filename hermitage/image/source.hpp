@@ -1,0 +1,67 @@
+// Where the bytes of an image come from, piece by piece.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "hermitage/image/problem.hpp"
+
+namespace hermitage::image {
+
+class Source {
+ public:
+  Source() = default;
+  Source(const Source&) = delete;
+  auto operator=(const Source&) -> Source& = delete;
+  virtual ~Source() = default;
+
+  // The next bytes, until the next call; none at the end.
+  [[nodiscard]] virtual auto next() -> std::expected<std::span<const std::byte>, Problem> = 0;
+  // Goes back to the beginning.
+  [[nodiscard]] virtual auto rewind() -> std::expected<void, Problem> = 0;
+
+  [[nodiscard]] virtual auto done() const -> std::uint64_t = 0;   // bytes that next() has given
+  [[nodiscard]] virtual auto total() const -> std::uint64_t = 0;  // all that there are; 0: not known
+};
+
+// Bytes in memory, which must stay.
+class MemorySource final : public Source {
+ public:
+  explicit MemorySource(std::span<const std::byte> bytes) : bytes_{bytes} {}
+
+  [[nodiscard]] auto next() -> std::expected<std::span<const std::byte>, Problem> override;
+  [[nodiscard]] auto rewind() -> std::expected<void, Problem> override;
+  [[nodiscard]] auto done() const -> std::uint64_t override { return done_; }
+  [[nodiscard]] auto total() const -> std::uint64_t override { return bytes_.size(); }
+
+ private:
+  std::span<const std::byte> bytes_;
+  std::size_t done_ = 0;
+};
+
+class FileSource final : public Source {
+ public:
+  [[nodiscard]] static auto open(const std::filesystem::path& path)
+      -> std::expected<std::unique_ptr<FileSource>, Problem>;
+  ~FileSource() override;
+
+  [[nodiscard]] auto next() -> std::expected<std::span<const std::byte>, Problem> override;
+  [[nodiscard]] auto rewind() -> std::expected<void, Problem> override;
+  [[nodiscard]] auto done() const -> std::uint64_t override { return done_; }
+  [[nodiscard]] auto total() const -> std::uint64_t override { return total_; }
+
+ private:
+  FileSource(int descriptor, std::uint64_t total);
+
+  int descriptor_;
+  std::uint64_t total_;
+  std::uint64_t done_ = 0;
+  std::vector<std::byte> buffer_;
+};
+
+}  // namespace hermitage::image

@@ -1,0 +1,140 @@
+#include "hermitage/image/tree.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "hermitage/image/path.hpp"
+
+namespace hermitage::image {
+namespace {
+
+// An archive can have one oddity a million times; some tell enough.
+constexpr std::size_t kMaxWarnings = 64;
+
+auto fail(ProblemCode code, const Entry& entry, std::string text) -> std::unexpected<Problem> {
+  return std::unexpected{Problem{.code = code, .file = entry.name, .text = std::move(text)}};
+}
+
+auto is_too_long(std::string_view path) -> bool {
+  std::size_t name_size = 0;
+  return path.size() > kMaxPath || std::ranges::any_of(path, [&name_size](char c) {
+           name_size = c == '/' ? 0 : name_size + 1;
+           return name_size > kMaxName;
+         });
+}
+
+}  // namespace
+
+auto Tree::find(std::string_view path) -> Node* {
+  const auto found = nodes_.find(path);
+  return found == nodes_.end() ? nullptr : &found->second;
+}
+
+auto Tree::resolve(std::string_view path) -> Node* {
+  const auto* file = follow_path(path, [this](std::string_view at) -> const File* {
+    const auto* node = find(at);
+    return node == nullptr ? nullptr : &node->file;
+  });
+  return file == nullptr ? nullptr : find(file->path);
+}
+
+auto Tree::count(const Entry& entry) -> std::expected<void, Problem> {
+  if (++entries_ + parents_ > limits_.entries) {
+    return fail(ProblemCode::too_many_entries, entry,
+                "is one entry more than the limit of " + std::to_string(limits_.entries));
+  }
+  if (entry.size > limits_.unpacked_size - size_) {
+    return fail(ProblemCode::too_large, entry,
+                "takes the files past the limit of " + std::to_string(limits_.unpacked_size) + " bytes");
+  }
+  size_ += entry.size;
+  return {};
+}
+
+auto Tree::make_parents(const std::string& path, const Entry& entry) -> std::expected<void, Problem> {
+  for (auto slash = path.find('/'); slash != std::string::npos; slash = path.find('/', slash + 1)) {
+    auto parent = path.substr(0, slash);
+    if (const auto* node = find(parent)) {
+      if (node->file.kind == FileKind::directory) continue;
+      return fail(ProblemCode::entry_conflict, entry, "is in '" + parent + "', which is no directory");
+    }
+    if (entries_ + ++parents_ > limits_.entries) {
+      return fail(ProblemCode::too_many_entries, entry,
+                  "makes more directories than the limit of " + std::to_string(limits_.entries) + " entries");
+    }
+    constexpr std::uint32_t kMode = 0755;
+    nodes_.emplace(parent, Node{.file = {.path = parent, .kind = FileKind::directory, .mode = kMode}});
+  }
+  return {};
+}
+
+auto Tree::make_node(const std::string& path, const Entry& entry) -> std::expected<Node, Problem> {
+  Node node{.file = {.path = path, .mode = entry.mode}};
+  switch (entry.kind) {
+    case EntryKind::regular:
+      node.file.size = entry.size;
+      node.entry = entries_;
+      return node;
+    case EntryKind::directory: node.file.kind = FileKind::directory; return node;
+    case EntryKind::symbolic_link:
+      if (entry.link_target.empty()) return fail(ProblemCode::link_target, entry, "is a symbolic link to nothing");
+      if (!stays_inside(path, entry.link_target)) {
+        return fail(ProblemCode::link_outside, entry,
+                    "is a symbolic link to '" + entry.link_target +
+                        "', which may be outside of the image: its target must be relative, and go up only at its "
+                        "beginning");
+      }
+      node.file.kind = FileKind::symbolic_link;
+      node.file.link_target = entry.link_target;
+      return node;
+    case EntryKind::hard_link: {
+      const auto target = normalize_path(entry.link_target);
+      if (!target) {
+        return fail(ProblemCode::link_outside, entry,
+                    "is a hard link to '" + entry.link_target + "', which may be outside of the image");
+      }
+      const auto* linked = find(*target);
+      if (linked == nullptr || linked->file.kind == FileKind::directory) {
+        return fail(ProblemCode::link_target, entry,
+                    "is a hard link to '" + entry.link_target + "', and there is no such file before it");
+      }
+      node = *linked;
+      node.file.path = path;
+      return node;
+    }
+    case EntryKind::fifo: return fail(ProblemCode::entry_kind, entry, "is a FIFO, which an image cannot hold");
+    case EntryKind::device: return fail(ProblemCode::entry_kind, entry, "is a device, which an image cannot hold");
+    case EntryKind::other: break;
+  }
+  return fail(ProblemCode::entry_kind, entry, "is neither a file, nor a directory, nor a link");
+}
+
+auto Tree::add(const Entry& entry, std::vector<Problem>& warnings) -> std::expected<Node*, Problem> {
+  if (auto counted = count(entry); !counted) return std::unexpected{std::move(counted.error())};
+  const auto path = normalize_path(entry.name);
+  if (!path) return fail(ProblemCode::entry_outside, entry, "has '..' in its name, which may lead out of the image");
+  if (is_too_long(*path)) return fail(ProblemCode::entry_name, entry, "has too long a name");
+  if (path->empty()) {
+    if (entry.kind == EntryKind::directory) return nullptr;
+    return fail(ProblemCode::entry_name, entry, "has no name");
+  }
+  auto made = make_node(*path, entry);
+  if (!made) return std::unexpected{std::move(made.error())};
+  if (auto parents = make_parents(*path, entry); !parents) return std::unexpected{std::move(parents.error())};
+
+  auto* existing = find(*path);
+  if (existing == nullptr) return &nodes_.emplace(*path, *std::move(made)).first->second;
+  const bool was_directory = existing->file.kind == FileKind::directory;
+  if (was_directory != (made->file.kind == FileKind::directory)) {
+    return fail(ProblemCode::entry_conflict, entry, "is both a directory and something else");
+  }
+  if (!was_directory && warnings.size() < kMaxWarnings) {
+    warnings.push_back(
+        {.code = ProblemCode::duplicate_entry, .file = entry.name, .text = "is there more than once: the last counts"});
+  }
+  *existing = *std::move(made);
+  return existing;
+}
+
+}  // namespace hermitage::image

@@ -1,0 +1,53 @@
+// The rules by which entries, one after another, make a tree of files.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hermitage/image/archive.hpp"
+#include "hermitage/image/image.hpp"
+
+namespace hermitage::image {
+
+struct Node {
+  File file = {};
+  std::uint64_t entry = 0;  // the number of the entry, counted from 1, that has the file's bytes; 0: none
+};
+
+class Tree {
+ public:
+  using Nodes = std::map<std::string, Node, std::less<>>;
+
+  explicit Tree(const Limits& limits) : limits_{limits} {}
+
+  // Adds an entry, and gives what it makes; null for the root. Of several entries with one name the last counts, with
+  // a warning. Directories that no entry names come by themselves.
+  [[nodiscard]] auto add(const Entry& entry, std::vector<Problem>& warnings) -> std::expected<Node*, Problem>;
+
+  // By a normalized path.
+  [[nodiscard]] auto find(std::string_view path) -> Node*;
+
+  // Follows links.
+  [[nodiscard]] auto resolve(std::string_view path) -> Node*;
+
+  [[nodiscard]] auto nodes() -> Nodes& { return nodes_; }
+
+ private:
+  [[nodiscard]] auto count(const Entry& entry) -> std::expected<void, Problem>;
+  [[nodiscard]] auto make_parents(const std::string& path, const Entry& entry) -> std::expected<void, Problem>;
+  [[nodiscard]] auto make_node(const std::string& path, const Entry& entry) -> std::expected<Node, Problem>;
+
+  Limits limits_;
+  Nodes nodes_;
+  std::uint64_t entries_ = 0;
+  std::uint64_t parents_ = 0;
+  std::uint64_t size_ = 0;  // of all regular files
+};
+
+}  // namespace hermitage::image
