@@ -33,6 +33,13 @@ if(TARGET hermitage_image)
   endforeach()
 endif()
 
+if(TARGET hermitage_vmm)
+  install(TARGETS hermitage_vmm EXPORT hermitageVmmTargets)
+  install(EXPORT hermitageVmmTargets NAMESPACE hermitage:: DESTINATION ${package_dir})
+  install(DIRECTORY ${PROJECT_SOURCE_DIR}/hermitage/vmm DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/hermitage
+          FILES_MATCHING PATTERN "*.hpp" PATTERN kvm EXCLUDE)
+endif()
+
 install(FILES LICENSE-APACHE LICENSE-MIT README.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
 if(HERMITAGE_BUILD_TOOLS)

@@ -5,6 +5,10 @@ if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
   # libstdc++ 12 implements std::stable_sort with something that it deprecates itself.
   list(APPEND HERMITAGE_WARNINGS -Wno-deprecated-declarations)
 endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  # It takes "text" + std::string for a copy onto itself (GCC bug 105651).
+  list(APPEND HERMITAGE_WARNINGS -Wno-restrict)
+endif()
 if(HERMITAGE_WARNINGS_AS_ERRORS)
   list(APPEND HERMITAGE_WARNINGS -Werror)
 endif()

@@ -7,3 +7,8 @@ if("image" IN_LIST hermitage_FIND_COMPONENTS)
   find_dependency(ZLIB)
   include("${CMAKE_CURRENT_LIST_DIR}/hermitageImageTargets.cmake")
 endif()
+# hermitage::vmm likewise, find_package(hermitage COMPONENTS vmm), where it was built: on Linux on x86_64.
+if("vmm" IN_LIST hermitage_FIND_COMPONENTS)
+  find_dependency(fmt)
+  include("${CMAKE_CURRENT_LIST_DIR}/hermitageVmmTargets.cmake")
+endif()

@@ -87,4 +87,16 @@ auto Gunzip::next() -> std::expected<std::span<const std::byte>, Problem> {
   return std::span{state_->output}.first(*count);
 }
 
+auto gunzip(std::span<const std::byte> bytes, std::uint64_t limit) -> std::expected<std::vector<std::byte>, Problem> {
+  MemorySource source{bytes};
+  Gunzip pieces{source, limit};
+  std::vector<std::byte> result;
+  for (;;) {
+    const auto piece = pieces.next();
+    if (!piece) return std::unexpected{piece.error()};
+    if (piece->empty()) return result;
+    result.insert(result.end(), piece->begin(), piece->end());
+  }
+}
+
 }  // namespace hermitage::image

@@ -6,6 +6,7 @@
 #include <expected>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "hermitage/image/problem.hpp"
 #include "hermitage/image/source.hpp"
@@ -40,5 +41,9 @@ class Gunzip {
   std::uint64_t done_ = 0;
   std::unique_ptr<State> state_;
 };
+
+// All of it at once: the tar archive in an image, at most `limit` bytes.
+[[nodiscard]] auto gunzip(std::span<const std::byte> bytes, std::uint64_t limit)
+    -> std::expected<std::vector<std::byte>, Problem>;
 
 }  // namespace hermitage::image

@@ -35,6 +35,21 @@ for consumer in cxx c image; do
   check "$consumer by CMake" "$work/$consumer/consumer" "$file"
 done
 
+# A monitor, where there is one, and KVM for it.
+guest=$build/guests/x86_64/if3/hello
+if [[ -d $work/prefix/include/hermitage/vmm && -f $guest ]]; then
+  cmake -S "$here/vmm" -B "$work/vmm" -DCMAKE_PREFIX_PATH="$work/prefix" >/dev/null
+  cmake --build "$work/vmm" >/dev/null
+  status=0
+  printed=$("$work/vmm/consumer" "$guest") || status=$?
+  if [[ ! -w /dev/kvm && $status == 125 ]]; then
+    echo "vmm by CMake: built, and not run: $printed"
+  else
+    [[ $status == 0 && $printed == Hello* ]] || { echo "vmm: printed '$printed', exit $status" >&2; exit 1; }
+    echo "vmm by CMake: ok"
+  fi
+fi
+
 export PKG_CONFIG_PATH
 PKG_CONFIG_PATH=$(dirname "$(find "$work/prefix" -name hermitage.pc)")
 read -ra flags <<<"$(pkg-config --cflags --libs hermitage)"
@@ -58,6 +73,6 @@ if [[ $(uname -m) == x86_64 ]]; then
 fi
 [[ -s $work/prefix/include/hermitage/kernel/notes.ld ]] || { echo "no notes.ld" >&2; exit 1; }
 
-for manual in hermitage hermitage-{image,inspect,load}; do
+for manual in hermitage hermitage-{doctor,image,inspect,load,run}; do
   [[ -s $work/prefix/share/man/man1/$manual.1 ]] || { echo "no manual page $manual(1)" >&2; exit 1; }
 done

@@ -1,0 +1,144 @@
+#include "hermitage/vmm/device_tree.hpp"
+
+#include <algorithm>
+#include <array>
+#include <span>
+#include <string_view>
+
+#include <fmt/format.h>
+extern "C" {
+#include <libfdt.h>
+}
+
+namespace hermitage::vmm {
+namespace {
+
+constexpr std::uint64_t kPageSize = 4096;
+
+// libfdt's sequential writer, which remembers the first thing that went wrong: only want of room can. After that it is
+// not asked any more, since it looks for its state in the buffer, and there may be none.
+class Writer {
+ public:
+  explicit Writer(std::span<std::byte> buffer) : buffer_{buffer} { call(fdt_create, static_cast<int>(buffer_.size())); }
+
+  void reserve(GuestRange range) {
+    call(fdt_add_reservemap_entry, range.start.value, range.end.value - range.start.value);
+  }
+  void end_reservations() { call(fdt_finish_reservemap); }
+  void begin_node(const std::string& name) { call(fdt_begin_node, name.c_str()); }
+  void end_node() { call(fdt_end_node); }
+  void property(const char* name, std::uint32_t value) { call(fdt_property_u32, name, value); }
+  void property(const char* name, std::uint64_t value) { call(fdt_property_u64, name, value); }
+  void property(const char* name, std::string_view text) {
+    const std::string terminated{text};
+    call(fdt_property, name, terminated.c_str(), static_cast<int>(terminated.size() + 1));
+  }
+  void property(const char* name, GuestRange range) {
+    const std::array<fdt64_t, 2> cells{cpu_to_fdt64(range.start.value),
+                                       cpu_to_fdt64(range.end.value - range.start.value)};
+    call(fdt_property, name, cells.data(), static_cast<int>(sizeof cells));
+  }
+
+  // The size of the finished tree, or nothing when something went wrong.
+  [[nodiscard]] auto finish() -> std::optional<std::size_t> {
+    call(fdt_finish);
+    if (error_ != 0) return std::nullopt;
+    return fdt_totalsize(buffer_.data());
+  }
+
+ private:
+  template <class Function, class... Arguments>
+  void call(Function function, Arguments... arguments) {
+    if (error_ == 0) error_ = function(buffer_.data(), arguments...);
+  }
+
+  std::span<std::byte> buffer_;
+  int error_ = 0;
+};
+
+void write_memory(Writer& writer, GuestRange memory) {
+  writer.begin_node(fmt::format("memory@{:x}", memory.start.value));
+  writer.property("device_type", std::string_view{"memory"});
+  writer.property("reg", memory);
+  writer.end_node();
+}
+
+void write_chosen(Writer& writer, const DeviceTree& tree) {
+  writer.begin_node("chosen");
+  writer.property("bootargs", std::string_view{tree.boot_arguments});
+  if (tree.image) {
+    writer.property("linux,initrd-start", tree.image->start.value);
+    writer.property("linux,initrd-end", tree.image->end.value);
+  }
+  writer.end_node();
+}
+
+void write_cpus(Writer& writer, std::uint32_t count) {
+  writer.begin_node("cpus");
+  writer.property("#address-cells", std::uint32_t{1});
+  writer.property("#size-cells", std::uint32_t{0});
+  for (std::uint32_t cpu = 0; cpu < count; ++cpu) {
+    writer.begin_node(fmt::format("cpu@{:x}", cpu));
+    writer.property("device_type", std::string_view{"cpu"});
+    writer.property("reg", cpu);
+    writer.end_node();
+  }
+  writer.end_node();
+}
+
+void write_mounts(Writer& writer, const std::vector<std::string>& mounts) {
+  writer.begin_node("uhyve,mounts");
+  std::string list;
+  for (const auto& mount : mounts) list.append(mount).push_back('\0');
+  list.pop_back();  // property() ends the last with a NUL
+  writer.property("mounts", std::string_view{list});
+  writer.end_node();
+}
+
+// More than a tree takes: its frame, a node for each processor, and its texts.
+auto largest_size(const DeviceTree& tree) -> std::size_t {
+  constexpr std::size_t kFrame = 1024;
+  constexpr std::size_t kProcessor = 64;
+  auto size = kFrame + std::size_t{tree.cpu_count} * kProcessor + tree.boot_arguments.size();
+  for (const auto& mount : tree.mounts) size += mount.size() + 1;
+  return size;
+}
+
+}  // namespace
+
+auto flatten(const DeviceTree& tree, std::size_t size_limit) -> Result<std::vector<std::byte>> {
+  // libfdt clears all of its buffer first, so that it should not be larger than need be.
+  std::vector<std::byte> buffer(std::min(size_limit, largest_size(tree)));
+  Writer writer{buffer};
+  if (tree.image) {
+    // The kernel counts whole pages.
+    const auto end = (tree.image->end.value + kPageSize - 1) & ~(kPageSize - 1);
+    writer.reserve({tree.image->start, {end}});
+  }
+  writer.end_reservations();
+  writer.begin_node("");
+  writer.property("compatible", std::string_view{"hermit,uhyve"});
+  writer.property("#address-cells", std::uint32_t{2});
+  writer.property("#size-cells", std::uint32_t{2});
+  write_memory(writer, tree.memory);
+  if (tree.tsc_khz) {
+    writer.begin_node("hermit,tsc");
+    writer.property("khz", *tree.tsc_khz);
+    writer.end_node();
+  }
+  if (!tree.mounts.empty()) write_mounts(writer, tree.mounts);
+  write_cpus(writer, tree.cpu_count);
+  write_chosen(writer, tree);
+  writer.end_node();
+
+  const auto size = writer.finish();
+  if (!size) {
+    return fail(ErrorCode::configuration, fmt::format("too many processors, or too long arguments, variables or "
+                                                      "mounts: the guest has {} bytes to be told of them",
+                                                      size_limit));
+  }
+  buffer.resize(*size);
+  return buffer;
+}
+
+}  // namespace hermitage::vmm

@@ -1,0 +1,81 @@
+// The files that a guest can see, and those it has open.
+#pragma once
+
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hermitage/entry/uhyve_interface.hpp"
+#include "hermitage/vmm/descriptor.hpp"
+#include "hermitage/vmm/error.hpp"
+
+namespace hermitage::vmm {
+
+using entry::uhyve::Errno;
+
+template <class T>
+using FileResult = std::expected<T, Errno>;
+
+// The host's error number as the guest's, which are the same; EIO for what Hermit does not know.
+[[nodiscard]] auto guest_errno(int host_errno) noexcept -> Errno;
+
+// A tree of directories of the guest's own. Files are in it that a packed image brought along, which can only be read,
+// and those that the guest has made, which live in a private directory (mode 0700) on the host until this object goes
+// away. Paths are the guest's: relative ones begin at /, `.`, `..` and symbolic links are resolved within the tree,
+// and nothing of the host is reached by any of them.
+//
+// Descriptors 0, 1 and 2 are the guest's standard streams and not here: see Hypercalls. Every function may be called
+// from any thread, except those that build the tree, which come before the guest runs.
+class GuestFiles {
+ public:
+  static constexpr int kFirstDescriptor = 3;
+  static constexpr std::size_t kMaxOpenFiles = 1024;
+  static constexpr std::size_t kMaxPath = 4096;           // bytes, with the NUL
+  static constexpr std::size_t kMaxGuestNodes = 1 << 16;  // files and directories that the guest makes
+
+  // `temporary_parent` is where the private directory is made, once it is needed.
+  explicit GuestFiles(std::string temporary_parent);
+  GuestFiles(GuestFiles&&) noexcept;
+  auto operator=(GuestFiles&&) -> GuestFiles& = delete;
+  ~GuestFiles();
+
+  // Build the tree; directories above are made. A path that is there already is replaced.
+  void add_directory(std::string_view path);
+  void add_file(std::string_view path, std::shared_ptr<const std::byte[]> content, std::size_t size,
+                std::uint32_t mode);
+  void add_link(std::string_view path, std::string_view target);
+
+  // The names of the directories at the top of the tree: "/etc". A kernel mounts each of them.
+  [[nodiscard]] auto top_directories() const -> std::vector<std::string>;
+
+  // As the system calls of these names. `flags` are those of entry::uhyve, others are dropped; creating a file in a
+  // directory that is not there makes the directory, as Uhyve does.
+  [[nodiscard]] auto open(std::string_view path, std::int32_t flags, std::int32_t mode) -> FileResult<std::int32_t>;
+  [[nodiscard]] auto close(std::int32_t descriptor) -> FileResult<void>;
+  [[nodiscard]] auto read(std::int32_t descriptor, std::span<const iovec> buffers) -> FileResult<std::uint64_t>;
+  [[nodiscard]] auto write(std::int32_t descriptor, std::span<const iovec> buffers) -> FileResult<std::uint64_t>;
+  [[nodiscard]] auto lseek(std::int32_t descriptor, std::int64_t offset, std::int32_t whence)
+      -> FileResult<std::int64_t>;
+  [[nodiscard]] auto unlink(std::string_view path) -> FileResult<void>;
+  [[nodiscard]] auto mkdir(std::string_view path) -> FileResult<void>;
+  [[nodiscard]] auto stat(std::string_view path, bool follow_link) -> FileResult<entry::uhyve::v2::FileAttr>;
+  [[nodiscard]] auto fstat(std::int32_t descriptor) -> FileResult<entry::uhyve::v2::FileAttr>;
+  // Fills the buffer with whole records of entry::uhyve::v2::Dirent, each padded to 8 bytes; 0 at the directory's end.
+  [[nodiscard]] auto getdents(std::int32_t descriptor, std::span<std::byte> buffer) -> FileResult<std::uint64_t>;
+
+ private:
+  class Tree;
+
+  std::unique_ptr<Tree> tree_;
+};
+
+}  // namespace hermitage::vmm

@@ -1,0 +1,102 @@
+// The guest's physical memory, and the one gate to it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <expected>
+#include <optional>
+#include <span>
+#include <string>
+#include <type_traits>
+
+#include "hermitage/entry/address.hpp"
+#include "hermitage/vmm/error.hpp"
+
+namespace hermitage::vmm {
+
+using entry::GuestAddress;
+using entry::GuestRange;
+
+// A range of guest-physical addresses that is not all memory.
+struct OutsideMemory {
+  GuestAddress address;
+  std::uint64_t size = 0;  // bytes
+
+  friend auto operator==(const OutsideMemory&, const OutsideMemory&) -> bool = default;
+};
+
+// One contiguous run of guest-physical memory. Every address that a guest names comes through span(), read(), write()
+// or read_text(), which take any values.
+//
+// The guest's processors write to this memory while the monitor looks at it. So what is to be believed is copied out
+// once, and the copy is checked and used: read() does that. Bytes that only pass through, as in a write to a file, may
+// be handed on as a span.
+class GuestMemory {
+ public:
+  struct Options {
+    bool huge_pages = false;  // MADV_HUGEPAGE
+    bool mergeable = false;   // MADV_MERGEABLE: kernel samepage merging
+  };
+
+  // Fresh memory, all zeros, of which the host provides what is touched. `size` is in bytes, a multiple of 4096.
+  // Fails with host_failed.
+  [[nodiscard]] static auto allocate(GuestAddress base, std::uint64_t size, Options options) -> Result<GuestMemory>;
+
+  GuestMemory(GuestMemory&& other) noexcept;
+  auto operator=(GuestMemory&& other) noexcept -> GuestMemory&;
+  ~GuestMemory();
+
+  [[nodiscard]] auto base() const noexcept -> GuestAddress { return base_; }
+  [[nodiscard]] auto size() const noexcept -> std::uint64_t { return bytes_.size(); }
+  [[nodiscard]] auto range() const noexcept -> GuestRange { return {base_, base_ + size()}; }
+  [[nodiscard]] auto bytes() const noexcept -> std::span<std::byte> { return bytes_; }
+
+  // The gate.
+  [[nodiscard]] auto span(GuestAddress address, std::uint64_t size) const noexcept
+      -> std::expected<std::span<std::byte>, OutsideMemory> {
+    const std::uint64_t offset = address.value - base_.value;  // wraps to something large below the base
+    if (offset > bytes_.size() || size > bytes_.size() - offset) return std::unexpected{OutsideMemory{address, size}};
+    return bytes_.subspan(offset, size);
+  }
+
+  // A copy of the T at any alignment, in the guest's byte order, which is the host's.
+  template <class T>
+  [[nodiscard]] auto read(GuestAddress address) const noexcept -> std::expected<T, OutsideMemory> {
+    static_assert(std::is_trivially_copyable_v<T>);
+    const auto source = span(address, sizeof(T));
+    if (!source) return std::unexpected{source.error()};
+    T value;
+    std::memcpy(&value, source->data(), sizeof value);
+    return value;
+  }
+
+  template <class T>
+  [[nodiscard]] auto write(GuestAddress address, const T& value) const noexcept -> std::expected<void, OutsideMemory> {
+    static_assert(std::is_trivially_copyable_v<T>);
+    const auto target = span(address, sizeof(T));
+    if (!target) return std::unexpected{target.error()};
+    std::memcpy(target->data(), &value, sizeof value);
+    return {};
+  }
+
+  // A copy of the text that ends with a NUL within `limit` bytes; nothing when there is none, or it leaves the memory.
+  [[nodiscard]] auto read_text(GuestAddress address, std::size_t limit) const -> std::optional<std::string>;
+
+  // Puts file bytes, from a multiple of the page size on, over whole pages of the memory, privately: the guest's writes
+  // do not reach the file. Precondition: span(address, size) exists, and all three are multiples of 4096.
+  [[nodiscard]] auto map_file(GuestAddress address, std::uint64_t size, int descriptor,
+                              std::uint64_t file_offset) const noexcept -> bool;
+
+  // Has the host provide the pages of a range now, which takes less time than one page fault for each. Only advice.
+  void populate(GuestRange range) const noexcept;
+
+ private:
+  GuestMemory(GuestAddress base, std::span<std::byte> bytes, std::span<std::byte> mapping) noexcept;
+
+  GuestAddress base_;
+  std::span<std::byte> bytes_;
+  std::span<std::byte> mapping_;  // what is to be unmapped: bytes_, and what its alignment took
+};
+
+}  // namespace hermitage::vmm

@@ -1,0 +1,142 @@
+#include "hermitage/vmm/host.hpp"
+
+#include <array>
+#include <charconv>
+#include <filesystem>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "hermitage/vmm/kvm/kvm.hpp"
+#include "hermitage/vmm/kvm/probe.hpp"
+#include "hermitage/vmm/machine.hpp"
+
+namespace hermitage::vmm {
+namespace {
+
+using Outcome = HostCheck::Outcome;
+
+// The first `size` bytes of a small file of the kernel's.
+auto read_start(const char* path, std::size_t size) -> std::string {
+  const Descriptor file{::open(path, O_RDONLY | O_CLOEXEC)};
+  std::string text(size, '\0');
+  const auto got = file.is_open() ? ::read(file.get(), text.data(), text.size()) : 0;
+  text.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+  return text;
+}
+
+auto check_system() -> HostCheck {
+  utsname system{};
+  ::uname(&system);
+  const bool fits = std::string_view{system.sysname} == "Linux" && std::string_view{system.machine} == "x86_64";
+  return {.subject = "system",
+          .outcome = fits ? Outcome::good : Outcome::missing,
+          .finding = fmt::format("{} {} on {}{}", system.sysname, system.release, system.machine,
+                                 fits ? "" : "; guests run on Linux on x86_64")};
+}
+
+auto check_capabilities(const kvm::Kvm& kvm) -> HostCheck {
+  constexpr std::array<std::pair<unsigned long, std::string_view>, 5> kNeeded{
+      {{KVM_CAP_IRQCHIP, "interrupt controllers"},
+       {KVM_CAP_USER_MEMORY, "memory of the monitor's"},
+       {KVM_CAP_READONLY_MEM, "memory that is only read"},
+       {KVM_CAP_X2APIC_API, "x2APIC"},
+       {KVM_CAP_IMMEDIATE_EXIT, "immediate exit"}}};
+  constexpr std::array<std::pair<unsigned long, std::string_view>, 3> kUseful{
+      {{KVM_CAP_COALESCED_PIO, "coalesced port writes"},
+       {KVM_CAP_SYNC_REGS, "registers in shared memory"},
+       {KVM_CAP_GET_TSC_KHZ, "the time stamp counter's frequency"}}};
+  for (const auto& [capability, name] : kNeeded) {
+    if (kvm.extension(capability) == 0) {
+      return {.subject = "KVM features", .outcome = Outcome::missing, .finding = fmt::format("{}: not there", name)};
+    }
+  }
+  for (const auto& [capability, name] : kUseful) {
+    if (kvm.extension(capability) == 0) {
+      return {.subject = "KVM features", .outcome = Outcome::weak, .finding = fmt::format("{}: not there", name)};
+    }
+  }
+  return {.subject = "KVM features", .finding = fmt::format("all; up to {} processors for a guest", kvm.max_vcpus())};
+}
+
+auto check_execution(const kvm::Kvm& kvm) -> HostCheck {
+  const auto execution = kvm::probe_execution(kvm);
+  if (!execution) {
+    return {.subject = "execution", .outcome = Outcome::missing, .finding = execution.error().message};
+  }
+  if (*execution == kvm::Execution::interpreted) {
+    return {.subject = "execution",
+            .outcome = Outcome::missing,
+            .finding =
+                "KVM interprets guests' kernels, and knows no SSE instructions, which every Hermit kernel uses; "
+                "switch on nested virtualization, or use another machine"};
+  }
+  return {.subject = "execution", .finding = "the processor runs guests' kernels itself"};
+}
+
+void check_kvm(std::vector<HostCheck>& checks) {
+  const auto kvm = kvm::Kvm::open();
+  if (!kvm) {
+    checks.push_back({.subject = "KVM", .outcome = Outcome::missing, .finding = kvm.error().message});
+    return;
+  }
+  checks.push_back({.subject = "KVM", .finding = "/dev/kvm can be used"});
+  checks.push_back(check_capabilities(*kvm));
+  checks.push_back(check_execution(*kvm));
+}
+
+auto available_memory() -> std::optional<std::uint64_t> {
+  const auto text = read_start("/proc/meminfo", 4096);
+  constexpr std::string_view kKey = "MemAvailable:";
+  const auto key = text.find(kKey);
+  if (key == std::string::npos) return std::nullopt;
+  const auto digits = text.find_first_of("0123456789", key);
+  std::uint64_t kibibytes = 0;
+  if (digits == std::string::npos) return std::nullopt;
+  std::from_chars(text.data() + digits, text.data() + text.size(), kibibytes);
+  return kibibytes << 10;
+}
+
+auto check_memory() -> HostCheck {
+  const auto available = available_memory();
+  if (!available) return {.subject = "memory", .outcome = Outcome::weak, .finding = "how much is left is not known"};
+  return {.subject = "memory",
+          .outcome = *available < kDefaultMemory ? Outcome::weak : Outcome::good,
+          .finding = fmt::format("{} MiB are left", *available >> 20)};
+}
+
+auto check_huge_pages() -> HostCheck {
+  const auto mode = read_start("/sys/kernel/mm/transparent_hugepage/enabled", 64);
+  const bool can = mode.find("[always]") != std::string::npos || mode.find("[madvise]") != std::string::npos;
+  return {.subject = "huge pages",
+          .outcome = can ? Outcome::good : Outcome::weak,
+          .finding = can ? "transparent ones can be had (--thp)" : "no transparent ones; --thp has no effect"};
+}
+
+auto check_temporary_directory() -> HostCheck {
+  std::error_code error;
+  const auto path = std::filesystem::temp_directory_path(error).string();
+  const bool can = !error && ::access(path.c_str(), W_OK | X_OK) == 0;
+  return {.subject = "temporary files",
+          .outcome = can ? Outcome::good : Outcome::weak,
+          .finding = can ? fmt::format("go to {}", path)
+                         : fmt::format("cannot be made in {}; name another place with --tempdir", path)};
+}
+
+}  // namespace
+
+auto check_host() -> std::vector<HostCheck> {
+  std::vector<HostCheck> checks{check_system()};
+  check_kvm(checks);
+  checks.push_back(check_memory());
+  checks.push_back(check_huge_pages());
+  checks.push_back(check_temporary_directory());
+  return checks;
+}
+
+}  // namespace hermitage::vmm

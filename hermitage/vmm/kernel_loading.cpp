@@ -1,0 +1,133 @@
+#include "hermitage/vmm/kernel_loading.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <memory>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "hermitage/entry/load_plan.hpp"
+
+namespace hermitage::vmm {
+namespace {
+
+constexpr std::uint64_t kPageSize = 4096;
+
+// Copying a page costs about as much as a page fault, so mapping pays where most of a range is never touched. Small
+// kernels touch most of themselves. (Measured: docs/performance.md.)
+constexpr std::uint64_t kLeastMappedSize = std::uint64_t{1} << 20;
+constexpr std::uint64_t kMostRelocatedShare = 4;  // one page in four
+
+constexpr entry::HermitVersion kFirstWithInterfaceNote{.major = 0, .minor = 12, .patch = 0};
+
+auto unloadable(const entry::Problem& problem) -> std::unexpected<Error> {
+  return fail(ErrorCode::image, std::string{problem.message().view()});
+}
+
+auto is_worth_mapping(const entry::LoadStep& step) -> bool {
+  return step.action == entry::LoadStep::Action::map && step.size >= kLeastMappedSize &&
+         step.relocated_pages * kMostRelocatedShare <= step.size / kPageSize;
+}
+
+// Puts bytes of the file where they belong in the memory.
+class Placement {
+ public:
+  Placement(const entry::KernelObject& kernel, const GuestMemory& memory, GuestAddress start, int descriptor)
+      : kernel_{kernel}, memory_{memory}, start_{start}, descriptor_{descriptor} {}
+
+  // What a kernel of a few pages wants: all of its segments, whole.
+  [[nodiscard]] auto copy_all() const -> Result<void> {
+    for (const auto segment : kernel_.segments()) {
+      if (segment.type != entry::elf::kSegmentLoad) continue;
+      auto copied = copy(kernel_.memory_offset(segment), {segment.offset}, segment.filesz);
+      if (!copied) return copied;
+    }
+    return {};
+  }
+
+  // What a large one wants: to be mapped where most of it is never touched.
+  [[nodiscard]] auto map_and_copy() const -> Result<void> {
+    const auto page_count = entry::LoadPlan::page_count(kernel_, start_, kPageSize);
+    const auto page_flags = std::make_unique<bool[]>(page_count);
+    const auto plan = entry::LoadPlan::make(kernel_, start_, kPageSize, {page_flags.get(), page_count});
+    if (!plan) return unloadable(plan.error());
+    for (const auto& step : *plan) {
+      if (step.action == entry::LoadStep::Action::zero) continue;  // as fresh memory is
+      const auto address = start_ + step.memory_offset;
+      const bool is_mapped =
+          is_worth_mapping(step) && memory_.map_file(address, step.size, descriptor_, step.file_offset.value);
+      if (is_mapped) continue;
+      if (auto copied = copy(step.memory_offset, step.file_offset, step.size); !copied) return copied;
+    }
+    return {};
+  }
+
+ private:
+  // From the file, where it is open: then its pages need not be mapped first.
+  [[nodiscard]] auto copy(std::uint64_t memory_offset, entry::FileOffset file_offset, std::uint64_t size) const
+      -> Result<void> {
+    const auto address = start_ + memory_offset;
+    auto target = memory_.span(address, size);
+    if (!target) return fail(ErrorCode::image, "it does not fit into the memory");
+    memory_.populate({address, address + size});
+    if (descriptor_ < 0) {
+      std::memcpy(target->data(), kernel_.file().bytes().bytes().data() + file_offset.value, size);
+      return {};
+    }
+    for (auto offset = static_cast<off_t>(file_offset.value); !target->empty();) {
+      const auto got = ::pread(descriptor_, target->data(), target->size(), offset);
+      if (got < 0 && errno == EINTR) continue;
+      if (got <= 0) return fail(ErrorCode::image, "it cannot be read to its end");
+      target = target->subspan(static_cast<std::size_t>(got));
+      offset += got;
+    }
+    return {};
+  }
+
+  const entry::KernelObject& kernel_;
+  const GuestMemory& memory_;
+  GuestAddress start_;
+  int descriptor_;
+};
+
+}  // namespace
+
+auto parse_kernel(std::span<const std::byte> elf) -> Result<entry::KernelObject> {
+  const auto kernel = entry::KernelObject::parse(elf);
+  if (!kernel) return unloadable(kernel.error());
+  if (kernel->arch() != entry::Arch::x86_64) {
+    return fail(ErrorCode::image, fmt::format("it is a kernel for {}, and this monitor runs kernels for x86_64",
+                                              entry::name(kernel->arch())));
+  }
+  if (kernel->uhyve_interface_version() > entry::kNewestUhyveInterface ||
+      kernel->uhyve_interface_version().value == 0) {
+    return fail(ErrorCode::image,
+                fmt::format("it speaks Uhyve interface {}, of which this monitor knows 1 to {}; a newer one may run it",
+                            kernel->uhyve_interface_version().value, entry::kNewestUhyveInterface.value));
+  }
+  if (!kernel->has_uhyve_interface_note() &&
+      kernel->hermit_version().value_or(entry::HermitVersion{}) >= kFirstWithInterfaceNote) {
+    return fail(
+        ErrorCode::image,
+        fmt::format("it is a Hermit {} that was built without the kernel's feature `uhyve`, and cannot talk to a "
+                    "monitor; build it with that feature, or boot it with the Hermit loader",
+                    kernel->hermit_version()->text().view()));
+  }
+  return *kernel;
+}
+
+auto load_kernel(const entry::KernelObject& kernel, const GuestMemory& memory, GuestAddress start, int descriptor)
+    -> Result<entry::LoadedKernel> {
+  const auto image = memory.span(start, kernel.mem_size());
+  if (!image) return fail(ErrorCode::configuration, "the kernel does not fit into the memory");
+  const Placement placement{kernel, memory, start, descriptor};
+  const bool is_large = kernel.mem_size() >= kLeastMappedSize;
+  const auto placed = descriptor >= 0 && is_large ? placement.map_and_copy() : placement.copy_all();
+  if (!placed) return std::unexpected{placed.error()};
+  const auto loaded = kernel.relocate(*image, start);
+  if (!loaded) return unloadable(loaded.error());
+  return *loaded;
+}
+
+}  // namespace hermitage::vmm

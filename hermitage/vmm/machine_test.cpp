@@ -1,0 +1,438 @@
+// Makes machines, and runs guests in them where there is a KVM that works.
+#include "hermitage/vmm/machine.hpp"
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include "hermitage/vmm/mapped_file.hpp"
+#include "testing/images.hpp"
+#include "testing/kernels.hpp"
+#include "testing/temporary_directory.hpp"
+
+namespace hermitage::vmm {
+namespace {
+
+using namespace std::chrono_literals;
+using entry::Arch;
+using entry::Endian;
+using Bytes = std::vector<std::byte>;
+
+constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
+
+// What create() says of options that it does not take, before it asks for KVM.
+auto error_with(MachineOptions options,
+                const Bytes& elf = write(testing::minimal_kernel(Arch::x86_64, Endian::little, true))) -> Error {
+  const auto machine = Machine::create({.elf = elf}, std::move(options), GuestFiles{"/tmp"});
+  return machine ? Error{ErrorCode::kvm_failed, "there is none"} : machine.error();
+}
+
+TEST(Machine, ChecksItsMemory) {
+  struct Case {
+    std::uint64_t size;
+    const char* words;
+  };
+  for (const auto& [size, words] :
+       {Case{0, "at least 16 MiB"}, Case{14 * kMiB, "at least 16 MiB"}, Case{16 * kMiB - 1, "at least 16 MiB"},
+        Case{17 * kMiB, "the next one is 18 MiB"}, Case{64'000'000, "the next one is 62 MiB"},
+        Case{62 * 1024 * kMiB, "at most 60 GiB"}, Case{UINT64_MAX, "no multiple of 2 MiB"},
+        Case{UINT64_MAX - 2 * kMiB + 1, "at most 60 GiB"}}) {
+    const auto error = error_with({.memory_size = size});
+    EXPECT_EQ(error.code, ErrorCode::configuration) << size;
+    EXPECT_NE(error.message.find(words), std::string::npos) << error.message;
+  }
+}
+
+TEST(Machine, ChecksItsProcessors) {
+  EXPECT_EQ(error_with({.cpu_count = 0}).code, ErrorCode::configuration);
+  const auto too_few = error_with({.cpu_count = 2, .affinity = {0}});
+  EXPECT_EQ(too_few.code, ErrorCode::configuration);
+  EXPECT_NE(too_few.message.find("2 processors cannot be bound to a list of 1"), std::string::npos) << too_few.message;
+  for (const unsigned none : {100'000U, 1023U, UINT32_MAX}) {
+    const auto missing = error_with({.affinity = {none}});
+    EXPECT_EQ(missing.code, ErrorCode::configuration);
+    EXPECT_NE(missing.message.find("there is no processor " + std::to_string(none)), std::string::npos);
+  }
+}
+
+TEST(Machine, ChecksItsKernel) {
+  EXPECT_EQ(error_with({}, Bytes{}).code, ErrorCode::image);
+  EXPECT_EQ(error_with({}, write(testing::minimal_kernel(Arch::riscv64, Endian::little, true))).code, ErrorCode::image);
+  EXPECT_NE(error_with({.memory_size = 16 * kMiB}, testing::large_kernel(32 * kMiB)).message.find("34 MiB"),
+            std::string::npos);
+}
+
+TEST(Machine, ChecksItsArguments) {
+  EXPECT_EQ(error_with({.output = OutputFile{"/nowhere/file"}}).code, ErrorCode::host_failed);
+  auto old = testing::minimal_kernel(Arch::x86_64, Endian::little, true);
+  old.notes = {testing::hermit_note()};
+  const auto error = error_with({.arguments = {.program = "p",
+                                               .kernel = {},
+                                               .application = std::vector<std::string>(128, "w"),
+                                               .environment = {}}},
+                                write(old));
+  EXPECT_EQ(error.code, ErrorCode::configuration);
+}
+
+// The rest needs a processor.
+
+auto guest_path(const std::string& name) -> std::string {
+  return std::string{HERMITAGE_GUESTS} + "/x86_64/" + name;
+}
+
+// Why guests cannot be run here, or "".
+auto missing() -> std::string {
+  const auto hello = guest_path("if3/hello");
+  if (!std::filesystem::exists(hello)) return "no " + hello;
+  const auto elf = testing::read_bytes(hello);
+  const auto machine = Machine::create({.elf = elf}, {.output = NoOutput{}}, GuestFiles{"/tmp"});
+  return machine ? "" : machine.error().message;
+}
+
+class MachineTest : public ::testing::TestWithParam<std::string> {
+ protected:
+  void SetUp() override {
+    static const auto why = missing();
+    if (!why.empty()) GTEST_SKIP() << why;
+  }
+
+  auto create(const std::string& name, MachineOptions options) -> Machine {
+    elf_ = testing::read_bytes(guest_path(GetParam() + "/" + name));
+    auto machine = Machine::create({.elf = elf_}, std::move(options), GuestFiles{directory.path()});
+    if (!machine) throw std::runtime_error{machine.error().message};
+    return std::move(*machine);
+  }
+
+  auto run(const std::string& name, MachineOptions options = {}) -> RunResult {
+    if (std::holds_alternative<StandardOutput>(options.output)) options.output = OutputBuffer{};
+    if (!options.timeout) options.timeout = 60s;
+    auto result = create(name, std::move(options)).run();
+    if (!result) throw std::runtime_error{result.error().message};
+    return std::move(*result);
+  }
+
+  testing::TemporaryDirectory directory;
+
+ private:
+  Bytes elf_;
+};
+
+auto exit_code(const RunResult& result) -> std::int64_t {
+  const auto* const exit = std::get_if<GuestExit>(&result.ending);
+  if (exit != nullptr) return exit->code;
+  const auto* const death = std::get_if<GuestDeath>(&result.ending);
+  return death == nullptr ? INT64_MIN : (ADD_FAILURE() << death->reason, INT64_MAX);
+}
+
+constexpr std::string_view kHello = "Hello from a Hermit kernel in C++\n";
+
+TEST_P(MachineTest, SaysHello) {
+  for (const auto* const name : {"hello", "hello-fixed"}) {
+    const auto result = run(name);
+    EXPECT_EQ(exit_code(result), 0);
+    EXPECT_EQ(result.output, kHello);
+  }
+}
+
+TEST_P(MachineTest, SaysHelloFromAnywhere) {
+  const testing::TemporaryDirectory files;
+  const auto path = guest_path(GetParam() + "/hello");
+  for (int i = 0; i < 5; ++i) {
+    const auto file = MappedFile::open(path).value();
+    auto machine = Machine::create({.elf = file.bytes(), .descriptor = file.descriptor()},
+                                   {.output = OutputBuffer{}, .timeout = 60s}, GuestFiles{files.path()});
+    ASSERT_TRUE(machine) << machine.error().message;
+    const auto result = machine->run();
+    ASSERT_TRUE(result);
+    EXPECT_EQ(exit_code(*result), 0) << std::hex << machine->layout().memory.start.value;
+    EXPECT_EQ(result->output, kHello);
+  }
+}
+
+TEST_P(MachineTest, IsWhereItAlwaysIsWithoutRandomness) {
+  const auto machine = create("hello", {.randomizes_addresses = false, .output = NoOutput{}});
+  EXPECT_EQ(machine.layout().memory.start.value, GetParam() == "if1" ? 0 : std::uint64_t{4} << 30);
+  EXPECT_EQ(machine.layout().memory.end.value - machine.layout().memory.start.value, kDefaultMemory);
+}
+
+TEST_P(MachineTest, WritesToFiles) {
+  const auto path = directory.file("output");
+  const auto result = run("hello", {.output = OutputFile{path}});
+  EXPECT_EQ(exit_code(result), 0);
+  EXPECT_EQ(result.output, "");
+  std::ifstream file{path};
+  EXPECT_EQ(std::string(std::istreambuf_iterator<char>{file}, {}), kHello);
+  EXPECT_EQ(exit_code(run("hello", {.output = NoOutput{}})), 0);
+}
+
+TEST_P(MachineTest, SaysWhenOutputFails) {
+  for (const OutputTarget& target : {OutputTarget{OutputFile{"/dev/full"}}, OutputTarget{OutputBuffer{.limit = 5}}}) {
+    const auto result = run("hello", {.output = target});
+    const auto* const failed = std::get_if<OutputFailed>(&result.ending);
+    ASSERT_NE(failed, nullptr);
+    EXPECT_EQ(failed->error_number, std::holds_alternative<OutputFile>(target) ? ENOSPC : EFBIG);
+  }
+}
+
+TEST_P(MachineTest, RunsWithEveryOption) {
+  const auto result = run("hello", {.memory_size = 16 * kMiB,
+                                    .cpu_count = 1,
+                                    .affinity = {static_cast<unsigned>(::sched_getcpu())},
+                                    .mounts = {"/etc", "/root"}});
+  EXPECT_EQ(exit_code(result), 0);
+  EXPECT_EQ(result.output, kHello);
+}
+
+TEST_P(MachineTest, CountsWhatTheGuestDid) {
+  const auto result = run("hello");
+  const auto& statistics = result.statistics;
+  const auto exits = statistics.exits.find("hypercall exit");
+  ASSERT_NE(exits, statistics.exits.end());
+  EXPECT_EQ(exits->second, (std::vector<std::uint64_t>{1}));
+  EXPECT_GT(statistics.preparation, 0ns);
+  EXPECT_GT(statistics.run_time, 0ns);
+  EXPECT_LT(statistics.run_time, 60s);
+  EXPECT_GT(statistics.peak_memory, kMiB);
+}
+
+TEST_P(MachineTest, TracesHypercalls) {
+  std::vector<std::string> lines;
+  run("hello", {.trace = [&](std::string_view line) { lines.emplace_back(line); }});
+  ASSERT_FALSE(lines.empty());
+  EXPECT_EQ(lines.back(), "exit(0)");
+}
+
+// Guests that there are for interfaces 1 and 3.
+class ApplicationTest : public MachineTest {};
+
+TEST_P(ApplicationTest, ExitsWithAnyCode) {
+  for (const std::int32_t code : {0, 1, 42, 255, 256, -1, INT32_MIN, INT32_MAX}) {
+    const auto result =
+        run("exit_code",
+            {.arguments = {
+                 .program = "exit_code", .kernel = {}, .application = {std::to_string(code)}, .environment = {}}});
+    EXPECT_EQ(exit_code(result), code);
+  }
+}
+
+TEST_P(ApplicationTest, FindsItsArguments) {
+  const auto result = run("args_env", {.arguments = {.program = "the/image",
+                                                     .kernel = {},
+                                                     .application = {"one", "two words", "", "it's", "grüße"},
+                                                     .environment = {"A=1", "B=x y"}}});
+  EXPECT_EQ(exit_code(result), 0);
+  for (const auto* const line : {"argument 0: one\n", "argument 1: two words\n", "argument 2: \n", "argument 3: it's\n",
+                                 "argument 4: grüße\n", "variable 0: A=1\n", "variable 1: B=x y\n"}) {
+    EXPECT_NE(result.output.find(line), std::string::npos) << line << result.output;
+  }
+}
+
+TEST_P(ApplicationTest, HasAsManyProcessorsAsAreWanted) {
+  for (const std::uint32_t count : {1U, 2U, 5U}) {
+    const auto result = run("smp", {.cpu_count = count});
+    EXPECT_EQ(exit_code(result), 0);
+    std::string expected;
+    for (std::uint32_t cpu = 0; cpu < count; ++cpu) {
+      expected += "CPU " + std::to_string(cpu) + " of " + std::to_string(count) + "\n";
+    }
+    EXPECT_EQ(result.output, expected);
+    EXPECT_EQ(result.statistics.exits.at("hypercall exit").size(), count);
+  }
+}
+
+TEST_P(ApplicationTest, KeepsFiles) {
+  const auto result = run("files");
+  EXPECT_EQ(exit_code(result), 0) << result.output;
+  EXPECT_TRUE(directory.is_empty()) << "and leaves none behind";
+}
+
+// The guest `hostile` does one evil thing.
+class HostileTest : public ApplicationTest {
+ protected:
+  auto options_for(const std::string& thing) -> MachineOptions {
+    return {.arguments = {.program = "hostile", .kernel = {}, .application = {thing}, .environment = {}}};
+  }
+  auto run_thing(const std::string& thing) -> RunResult { return run("hostile", options_for(thing)); }
+};
+
+TEST_P(HostileTest, IsTold) {
+  for (const auto* const thing :
+       {"buffer-outside", "name-outside", "name-long", "name-empty", "name-escape", "results-outside",
+        "bad-descriptors", "close-standard", "bad-lseek", "bad-open-flags", "open-many", "page-tables-loop",
+        "page-tables-outside", "ports", "unknown-hypercalls"}) {
+    const auto result = run_thing(thing);
+    EXPECT_EQ(exit_code(result), 0) << thing << "\n" << result.output;
+    EXPECT_NE(result.output.find("survived\n"), std::string::npos) << thing << "\n" << result.output;
+    EXPECT_TRUE(directory.is_empty()) << thing;
+  }
+}
+
+TEST_P(HostileTest, Dies) {
+  for (const auto* const thing : {"params-outside", "params-behind-end", "params-across-end", "params-wrap",
+                                  "params-before-start", "serial-outside", "serial-huge"}) {
+    const auto result = run_thing(thing);
+    const auto* const death = std::get_if<GuestDeath>(&result.ending);
+    ASSERT_NE(death, nullptr) << thing << "\n" << result.output;
+    EXPECT_NE(death->reason.find("a hypercall "), std::string::npos) << death->reason;
+    EXPECT_NE(death->reason.find("where it has no memory"), std::string::npos) << death->reason;
+    EXPECT_EQ(death->cpu, 0U);
+    EXPECT_NE(death->registers.rip, 0U);
+  }
+}
+
+TEST_P(HostileTest, DiesOfItself) {
+  for (const auto* const thing : {"mmio-read", "mmio-write", "no-page-tables", "page-fault", "invalid-opcode",
+                                  "division-by-zero", "jump-away", "triple-fault"}) {
+    const auto result = run_thing(thing);
+    const auto* const death = std::get_if<GuestDeath>(&result.ending);
+    ASSERT_NE(death, nullptr) << thing << "\n" << result.output;
+    EXPECT_FALSE(death->reason.empty());
+  }
+}
+
+TEST_P(HostileTest, WritesAsMuchAsItWants) {
+  auto options = options_for("write-huge");
+  options.output = NoOutput{};
+  EXPECT_EQ(exit_code(run("hostile", std::move(options))), 0);
+  options = options_for("write-huge");
+  options.output = OutputBuffer{.limit = kMiB};
+  const auto result = run("hostile", std::move(options));
+  EXPECT_TRUE(std::holds_alternative<OutputFailed>(result.ending));
+  EXPECT_EQ(result.output, std::string(kMiB, '.'));
+}
+
+// Those that never end by themselves: one runs, one sleeps.
+constexpr std::array kEndless{"loop", "halt"};
+
+TEST_P(HostileTest, EndsWhenItsTimeIsOver) {
+  for (const auto* const thing : kEndless) {
+    auto options = options_for(thing);
+    options.timeout = 100ms;
+    const auto begin = std::chrono::steady_clock::now();
+    const auto result = run("hostile", std::move(options));
+    EXPECT_TRUE(std::holds_alternative<TimedOut>(result.ending)) << thing;
+    EXPECT_GE(std::chrono::steady_clock::now() - begin, 100ms);
+    EXPECT_GE(result.statistics.run_time, 90ms);
+  }
+}
+
+TEST_P(HostileTest, EndsWhenStoppedByAnotherThread) {
+  for (const auto* const thing : kEndless) {
+    auto options = options_for(thing);
+    options.cpu_count = 2;
+    options.output = OutputBuffer{};
+    auto machine = create("hostile", std::move(options));
+    std::thread stopper{[&] {
+      std::this_thread::sleep_for(50ms);
+      machine.stop(15);
+      machine.stop(2);
+    }};
+    const auto result = machine.run();
+    stopper.join();
+    ASSERT_TRUE(result);
+    ASSERT_TRUE(std::holds_alternative<Stopped>(result->ending)) << thing;
+    EXPECT_EQ(std::get<Stopped>(result->ending).reason, 15) << "the first counts";
+  }
+}
+
+TEST_P(HostileTest, EndsBeforeItBegins) {
+  for (const auto* const thing : kEndless) {
+    auto options = options_for(thing);
+    options.output = OutputBuffer{};
+    auto machine = create("hostile", std::move(options));
+    machine.stop(7);
+    const auto result = machine.run();
+    ASSERT_TRUE(result);
+    ASSERT_TRUE(std::holds_alternative<Stopped>(result->ending));
+    EXPECT_EQ(std::get<Stopped>(result->ending).reason, 7);
+    EXPECT_EQ(result->output, "");
+  }
+}
+
+std::atomic<Machine*> machine_to_stop = nullptr;
+
+TEST_P(HostileTest, EndsWhenStoppedByASignal) {
+  struct sigaction action{};
+  struct sigaction before{};
+  action.sa_handler = [](int signal) { machine_to_stop.load()->stop(signal); };
+  ASSERT_EQ(::sigaction(SIGALRM, &action, &before), 0);
+  for (const auto* const thing : kEndless) {
+    auto options = options_for(thing);
+    options.output = OutputBuffer{};
+    auto machine = create("hostile", std::move(options));
+    machine_to_stop = &machine;
+    ::ualarm(50'000, 0);
+    const auto result = machine.run();
+    ASSERT_TRUE(result);
+    ASSERT_TRUE(std::holds_alternative<Stopped>(result->ending));
+    EXPECT_EQ(std::get<Stopped>(result->ending).reason, SIGALRM);
+  }
+  ::sigaction(SIGALRM, &before, nullptr);
+}
+
+// As servers have it, whose threads leave all signals to one.
+TEST_P(HostileTest, EndsInAThreadThatBlocksSignals) {
+  for (const auto* const thing : kEndless) {
+    std::optional<RunResult> result;
+    std::thread blocked{[&] {
+      sigset_t all;
+      ::sigfillset(&all);
+      ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
+      auto options = options_for(thing);
+      options.timeout = 50ms;
+      result = run("hostile", std::move(options));
+    }};
+    blocked.join();
+    EXPECT_TRUE(std::holds_alternative<TimedOut>(result->ending));
+  }
+}
+
+TEST_P(ApplicationTest, TakesAnyTimeLimit) {
+  for (const auto limit : {std::chrono::nanoseconds::max(), std::chrono::nanoseconds{1h} * 24 * 365}) {
+    EXPECT_EQ(exit_code(run("hello", {.timeout = limit})), 0);
+  }
+  EXPECT_TRUE(std::holds_alternative<TimedOut>(
+      run("hostile",
+          {.arguments = {.program = "p", .kernel = {}, .application = {"loop"}, .environment = {}}, .timeout = 0ns})
+          .ending));
+}
+
+TEST_P(ApplicationTest, LeavesTheCallersThreadAsItWas) {
+  cpu_set_t before{};
+  cpu_set_t after{};
+  ASSERT_EQ(::sched_getaffinity(0, sizeof before, &before), 0);
+  EXPECT_EQ(exit_code(run("hello", {.affinity = {static_cast<unsigned>(::sched_getcpu())}})), 0);
+  ASSERT_EQ(::sched_getaffinity(0, sizeof after, &after), 0);
+  EXPECT_TRUE(CPU_EQUAL(&before, &after));
+}
+
+TEST_P(ApplicationTest, CannotBeFixedBelowItsMemory) {
+  if (GetParam() != "if3") GTEST_SKIP() << "by interface 1, there is nothing below it";
+  const auto elf = testing::read_bytes(guest_path("if3-low/hello-fixed"));
+  const auto error = error_with({}, elf);
+  EXPECT_EQ(error.code, ErrorCode::image);
+  EXPECT_NE(error.message.find("4 GiB"), std::string::npos) << error.message;
+}
+
+const auto kName = [](const auto& info) { return info.param; };
+
+INSTANTIATE_TEST_SUITE_P(Interface, MachineTest, ::testing::Values("if1", "if2", "if3"), kName);
+INSTANTIATE_TEST_SUITE_P(Interface, ApplicationTest, ::testing::Values("if1", "if3"), kName);
+INSTANTIATE_TEST_SUITE_P(Interface, HostileTest, ::testing::Values("if1", "if3"), kName);
+
+}  // namespace
+}  // namespace hermitage::vmm

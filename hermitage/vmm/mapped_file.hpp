@@ -1,0 +1,40 @@
+// A file that is looked at where the host's page cache has it.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "hermitage/vmm/descriptor.hpp"
+#include "hermitage/vmm/error.hpp"
+
+namespace hermitage::vmm {
+
+// Read only, and whole. Nobody may write to the file meanwhile: whoever shortens it ends this process (SIGBUS).
+class MappedFile {
+ public:
+  // Fails with host_failed when there is no such file, or it is none that can be mapped: a directory, or a pipe.
+  [[nodiscard]] static auto open(const std::string& path) -> Result<MappedFile>;
+
+  MappedFile(MappedFile&& other) noexcept
+      : descriptor_{std::move(other.descriptor_)}, bytes_{std::exchange(other.bytes_, {})} {}
+  auto operator=(MappedFile&& other) noexcept -> MappedFile& {
+    std::swap(descriptor_, other.descriptor_);
+    std::swap(bytes_, other.bytes_);
+    return *this;
+  }
+  ~MappedFile();
+
+  [[nodiscard]] auto bytes() const noexcept -> std::span<const std::byte> { return bytes_; }
+  [[nodiscard]] auto descriptor() const noexcept -> int { return descriptor_.get(); }
+
+ private:
+  MappedFile(Descriptor descriptor, std::span<std::byte> bytes) noexcept
+      : descriptor_{std::move(descriptor)}, bytes_{bytes} {}
+
+  Descriptor descriptor_;
+  std::span<std::byte> bytes_;
+};
+
+}  // namespace hermitage::vmm

@@ -1,0 +1,11 @@
+// Texts that both sides of the machine understand.
+#pragma once
+
+#include <string_view>
+
+namespace hermitage::vmm {
+
+// Whether a text is UTF-8 (RFC 3629): no overlong forms, no surrogates, nothing above U+10FFFF.
+[[nodiscard]] auto is_utf8(std::string_view text) -> bool;
+
+}  // namespace hermitage::vmm
