@@ -14,7 +14,7 @@ BUILD = cmake --build --preset $(1) -j $(JOBS)
 .NOTPARALLEL:
 .PHONY: help demo build test bench bench-vmm conformance fuzz lint format install clean
 help:
-	@echo 'make demo         install what is missing, build, and show the main job on a real kernel'
+	@echo 'make demo         install what is missing, build, and show the main job on a kernel built from source'
 	@echo 'make test         install what is missing, build, and pass all tests (optimized, and with sanitizers)'
 	@echo 'make build        build the program: $(PROGRAM)'
 	@echo 'make bench        measure beside hermit-entry, memcpy and tar (needs cargo 1.85)'
@@ -26,7 +26,7 @@ help:
 	@echo 'make install      install to PREFIX=$(PREFIX)'
 
 demo: build
-	@testing/demo $(PROGRAM) build/release/bin/write_kernels
+	@testing/demo $(PROGRAM) build/release/guests
 
 build:
 	@cmake/packages build

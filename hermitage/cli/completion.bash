@@ -20,7 +20,7 @@ _hermitage() {
   case $command in
     '')
       _hermitage_without_files
-      offers='image inspect load --version --help -h'
+      offers='doctor image inspect load run --version --help -h'
       ;;
     image)
       _hermitage_without_files
@@ -51,6 +51,18 @@ _hermitage() {
         --start-addr) _hermitage_without_files && return ;;
       esac
       offers='--start-addr --output -o --json --help -h'
+      ;;
+    doctor) offers='--json --help -h' ;;
+    run)
+      # Behind the image, words are the guest's.
+      ((index < COMP_CWORD)) && [[ ${COMP_WORDS[COMP_CWORD - 1]} != -* && $index -lt $((COMP_CWORD - 1)) && $word != -* ]] && return
+      case $before in
+        --output | -o | --config | --stats-file | --tempdir) return ;;
+        --hermit-image-mode) _hermitage_without_files && mapfile -t COMPREPLY < <(compgen -W 'external internal' -- "$word") && return ;;
+        --memory-size | -m | --cpu-count | -c | --affinity | -a | --env-vars | -e | --timeout) _hermitage_without_files && return ;;
+      esac
+      offers='--memory-size -m --cpu-count -c --affinity -a --env-vars -e --output -o --timeout --no-aslr --thp --ksm
+        --pit --cpu-pm --hermit-image-mode --tempdir --config --stats --stats-file --trace --verbose --help -h'
       ;;
     *) return ;;
   esac

@@ -30,7 +30,7 @@ _hermitage() {
 
   _arguments -C $help \
     '(- *)--version[print the version and exit]' \
-    '1: :((image\:"pack, list, unpack and check images" inspect\:"show what is in a Hermit kernel" load\:"load a Hermit kernel and look at the result"))' \
+    '1: :((doctor\:"say what works on this host" image\:"pack, list, unpack and check images" inspect\:"show what is in a Hermit kernel" load\:"load a Hermit kernel and look at the result" run\:"run a Hermit kernel or image"))' \
     '*:: :->arguments' && ret=0
 
   [[ $state == arguments ]] || return ret
@@ -60,6 +60,29 @@ _hermitage() {
         '(-o --output)'{-o,--output=}'[write the loaded memory to a file]:memory:_files' \
         '--json[print JSON]' \
         '1:kernel:_files' && ret=0
+      ;;
+    doctor) _arguments $help '--json[print JSON]' && ret=0 ;;
+    run)
+      _arguments -A '-*' $help \
+        '(-m --memory-size)'{-m,--memory-size=}'[the guest'"'"'s memory]:size (such as 64M):' \
+        '(-c --cpu-count)'{-c,--cpu-count=}'[the guest'"'"'s processors]:number:' \
+        '(-a --affinity)'{-a,--affinity=}'[the host'"'"'s processor for each]:list (such as 0-1,3):' \
+        '*'{-e,--env-vars=}'[an environment variable, or host]:KEY=VALUE:' \
+        '(-o --output)'{-o,--output=}'[where output goes]:file, or none:_files' \
+        '--timeout=[end the guest after so long]:seconds:' \
+        '--no-aslr[no random address]' \
+        '--thp[transparent huge pages]' \
+        '--ksm[let the host merge pages]' \
+        '--pit[an i8254 timer]' \
+        '--cpu-pm[wait without telling the host]' \
+        '--hermit-image-mode=[a packed image'"'"'s files]:mode:(external internal)' \
+        '--tempdir=[where the guest'"'"'s files are kept]:directory:_files -/' \
+        '--config=[options from a file]:configuration:_files -g "*.toml"' \
+        '--stats[say what it took]' \
+        '--stats-file=[write that as JSON]:file:_files' \
+        '--trace[show every hypercall]' \
+        '--verbose[show all registers of a guest that died]' \
+        '1:image:_files' && ret=0
       ;;
   esac
   return ret

@@ -62,15 +62,20 @@ auto complain_of_usage(const CLI::App& program, std::string message) -> ExitCode
 }
 
 auto run(int argc, char** argv) -> ExitCode {
-  CLI::App program{"Where Hermit kernels live: parse, load and show Hermit unikernel images", "hermitage"};
+  if (argc > 1 && std::string_view{argv[1]} == "run") return run_guest({argv + 2, argv + argc});
+
+  CLI::App program{"Where Hermit kernels live: parse, show, load, pack and run Hermit unikernel images", "hermitage"};
   program.set_version_flag("--version", "hermitage " HERMITAGE_VERSION);
   program.require_subcommand(1);
   program.footer(
       "See hermitage(1), and hermitage COMMAND --help for each command.\n"
       "Exit status: 0 all good; 1 a file is not what it should be; 2 wrong usage or a file that cannot be "
       "read.");
-  const std::vector<std::pair<std::string, Command>> commands{
-      {"image", add_image(program)}, {"inspect", add_inspect(program)}, {"load", add_load(program)}};
+  const std::vector<std::pair<std::string, Command>> commands{{"doctor", add_doctor(program)},
+                                                              {"image", add_image(program)},
+                                                              {"inspect", add_inspect(program)},
+                                                              {"load", add_load(program)}};
+  program.add_subcommand("run", kRunDescription);
   auto words = words_of({argv + std::min(argc, 1), argv + argc});
   std::ranges::reverse(words);  // as CLI11 wants them
   try {

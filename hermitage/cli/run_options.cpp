@@ -1,0 +1,414 @@
+#include "hermitage/cli/run_options.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdlib>
+#include <functional>
+#include <limits>
+#include <span>
+#include <utility>
+
+#include <getopt.h>
+
+#include <fmt/format.h>
+
+#include "hermitage/cli/input.hpp"
+#include "hermitage/image/toml.hpp"
+
+namespace hermitage::cli {
+namespace {
+
+using Outcome = std::expected<void, std::string>;
+
+// A host that has more processors than this is not known.
+constexpr unsigned kMaxProcessor = 1 << 16;
+
+auto at(const std::string& path, const toml::source_region& source, std::string_view message)
+    -> std::unexpected<std::string> {
+  return std::unexpected{fmt::format("{}:{}:{}: {}", path, source.begin.line, source.begin.column, message)};
+}
+
+// One section of the file. What it takes is marked; what is left at the end is unknown.
+class Section {
+ public:
+  Section(const std::string& path, const toml::table& table) : path_{path}, table_{table} {}
+
+  template <class Value>
+  auto take(std::string_view key, std::optional<Value>& option) -> Outcome {
+    const auto* const node = find(key);
+    if (node == nullptr) return {};
+    const auto value = node->value_exact<Value>();
+    if (!value) return at(path_, node->source(), fmt::format("'{}' is of the wrong type", key));
+    if (!option) option = *value;
+    return {};
+  }
+
+  auto take(std::string_view key, bool& option) -> Outcome {
+    std::optional<bool> value;
+    auto taken = take(key, value);
+    option = option || value.value_or(false);
+    return taken;
+  }
+
+  auto take(std::string_view key, std::optional<std::uint32_t>& option) -> Outcome {
+    std::optional<std::int64_t> value;
+    if (auto taken = take(key, value); !taken || !value) return taken;
+    if (*value < 0 || *value > std::numeric_limits<std::uint32_t>::max()) {
+      return at(path_, find(key)->source(), fmt::format("'{}' is out of range", key));
+    }
+    if (!option) option = static_cast<std::uint32_t>(*value);
+    return {};
+  }
+
+  // A list of texts or numbers, joined by commas; or one text.
+  auto take_list(std::string_view key, std::optional<std::string>& option) -> Outcome {
+    const auto* const node = find(key);
+    if (node == nullptr) return {};
+    const auto* const array = node->as_array();
+    if (array == nullptr) return take(key, option);
+    std::string list;
+    for (const auto& item : *array) {
+      const auto number = item.value_exact<std::int64_t>();
+      if (!number) return at(path_, item.source(), fmt::format("'{}' holds something that is no number", key));
+      list += fmt::format("{}{}", list.empty() ? "" : ",", *number);
+    }
+    if (!option) option = list;
+    return {};
+  }
+
+  auto take_texts(std::string_view key, std::vector<std::string>& texts) -> Outcome {
+    const auto* const node = find(key);
+    if (node == nullptr) return {};
+    const auto* const array = node->as_array();
+    if (array == nullptr) return at(path_, node->source(), fmt::format("'{}' is no list", key));
+    for (const auto& item : *array) {
+      const auto text = item.value_exact<std::string>();
+      if (!text) return at(path_, item.source(), fmt::format("'{}' holds something that is no text", key));
+      texts.push_back(*text);
+    }
+    return {};
+  }
+
+  auto refuse(std::string_view key) -> Outcome {
+    const auto* const node = find(key);
+    if (node == nullptr) return {};
+    return at(path_, node->source(), fmt::format("'{}': not yet", key));
+  }
+
+  void warn_of_rest(std::string_view section, std::vector<std::string>& warnings) const {
+    for (const auto& [key, node] : table_) {
+      if (std::ranges::find(known_, key.str()) != known_.end()) continue;
+      warnings.push_back(fmt::format("{}:{}:{}: unknown key '{}' in [{}]", path_, node.source().begin.line,
+                                     node.source().begin.column, key.str(), section));
+    }
+  }
+
+ private:
+  auto find(std::string_view key) -> const toml::node* {
+    known_.emplace_back(key);
+    return table_.get(key);
+  }
+
+  const std::string& path_;
+  const toml::table& table_;
+  std::vector<std::string> known_;
+};
+
+auto all_of(std::initializer_list<std::function<Outcome()>> steps) -> Outcome {
+  for (const auto& step : steps) {
+    if (auto outcome = step(); !outcome) return outcome;
+  }
+  return {};
+}
+
+auto take_uhyve(Section& section, RunOptions& options) -> Outcome {
+  return all_of({[&] { return section.take("output", options.output); },
+                 [&] { return section.take("stats", options.stats); },
+                 [&] { return section.take("tempdir", options.tempdir); },
+                 [&] { return section.take("hermit_image_mode", options.image_mode); },
+                 [&] { return section.refuse("file_isolation"); }, [&] { return section.refuse("io_mode"); },
+                 [&] { return section.refuse("gdb_port"); }});
+}
+
+auto take_memory(Section& section, RunOptions& options) -> Outcome {
+  return all_of({[&] { return section.take("memory_size", options.memory_size); },
+                 [&] { return section.take("no_aslr", options.no_aslr); },
+                 [&] { return section.take("thp", options.huge_pages); },
+                 [&] { return section.take("ksm", options.merges_pages); }});
+}
+
+auto take_cpu(Section& section, RunOptions& options) -> Outcome {
+  return all_of({[&] { return section.take("cpu_count", options.cpu_count); },
+                 [&] { return section.take("cpu_pm", options.manages_power); },
+                 [&] { return section.take_list("affinity", options.affinity); },
+                 [&] { return section.take("pit", options.timer); }});
+}
+
+auto take_guest(Section& section, RunOptions& options) -> Outcome {
+  std::vector<std::string> variables;
+  auto taken = section.take_texts("env_vars", variables);
+  options.env_vars.insert(options.env_vars.begin(), variables.begin(), variables.end());
+  return taken;
+}
+
+// The options of `run`, for getopt_long(3) and for --help. All other commands have theirs from CLI11; but that takes as
+// long as everything else this program does up to the guest's first instruction, and looks at words that are the
+// guest's.
+struct Option {
+  char letter;  // 0: none
+  const char* name;
+  const char* argument;  // what it takes, for people; null: nothing
+  const char* help;
+  std::expected<void, std::string> (*set)(RunOptions& options, const char* argument);
+};
+
+template <auto member>
+auto set(RunOptions& options, const char* argument) -> Outcome {
+  auto& value = options.*member;
+  using Value = std::remove_reference_t<decltype(value)>;
+  if constexpr (std::is_same_v<Value, bool>) {
+    value = true;
+  } else if constexpr (std::is_same_v<Value, std::vector<std::string>>) {
+    value.emplace_back(argument);
+  } else {
+    value = argument;
+  }
+  return {};
+}
+
+auto set_cpu_count(RunOptions& options, const char* argument) -> Outcome {
+  const std::string_view text{argument};
+  std::uint32_t count = 0;
+  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+  if (error != std::errc{} || rest != text.data() + text.size() || count == 0) {
+    return std::unexpected{fmt::format("--cpu-count '{}': not a number above 0", text)};
+  }
+  options.cpu_count = count;
+  return {};
+}
+
+auto set_timeout(RunOptions& options, const char* argument) -> Outcome {
+  constexpr double kMaxSeconds = 1e9;
+  char* end = nullptr;
+  const double seconds = std::strtod(argument, &end);
+  if (end == argument || *end != '\0' || !(seconds > 0) || seconds > kMaxSeconds) {
+    return std::unexpected{fmt::format("--timeout '{}': not a number of seconds above 0", argument)};
+  }
+  options.timeout_seconds = seconds;
+  return {};
+}
+
+auto not_yet(RunOptions& /*options*/, const char* /*argument*/) -> Outcome {
+  return std::unexpected{std::string{"not yet"}};
+}
+
+constexpr std::array kOptions{
+    Option{'m', "memory-size", "SIZE", "the guest's memory, a multiple of 2 MiB: 64M (the default), 512MiB, 2G",
+           set<&RunOptions::memory_size>},
+    Option{'c', "cpu-count", "N", "the guest's processors, each a thread; 1 by default", set_cpu_count},
+    Option{'a', "affinity", "LIST", "the host's processor for each of the guest's: 0-1,3", set<&RunOptions::affinity>},
+    Option{'e', "env-vars", "KEY=VALUE", "an environment variable for the guest, or `host` for all of this program's",
+           set<&RunOptions::env_vars>},
+    Option{'o', "output", "FILE", "where the guest's output goes: a file, or `none`", set<&RunOptions::output>},
+    Option{0, "timeout", "SECONDS", "end the guest after so long", set_timeout},
+    Option{0, "no-aslr", nullptr, "put the guest where it always is, not at a random address",
+           set<&RunOptions::no_aslr>},
+    Option{0, "thp", nullptr, "back the guest's memory with transparent huge pages", set<&RunOptions::huge_pages>},
+    Option{0, "ksm", nullptr, "let the host merge pages that are the same in several guests",
+           set<&RunOptions::merges_pages>},
+    Option{0, "pit", nullptr, "give the guest an i8254 timer", set<&RunOptions::timer>},
+    Option{0, "cpu-pm", nullptr, "let the guest's processors wait without telling the host",
+           set<&RunOptions::manages_power>},
+    Option{0, "hermit-image-mode", "MODE",
+           "a packed image's files: `external`, by hypercalls (the default), or `internal`, in the guest's memory",
+           set<&RunOptions::image_mode>},
+    Option{0, "tempdir", "DIR", "where the files that the guest makes are kept meanwhile", set<&RunOptions::tempdir>},
+    Option{0, "config", "FILE", "options from a TOML file, as Uhyve takes them", set<&RunOptions::config>},
+    Option{0, "stats", nullptr, "say at the end what the guest did and took, on standard error",
+           set<&RunOptions::stats>},
+    Option{0, "stats-file", "FILE", "write that as JSON", set<&RunOptions::stats_file>},
+    Option{0, "trace", nullptr, "show every hypercall on standard error", set<&RunOptions::trace>},
+    Option{0, "verbose", nullptr, "show all registers of a guest that died", set<&RunOptions::verbose>},
+    Option{'h', "help", nullptr, "print this", set<&RunOptions::wants_help>},
+};
+
+// Options of Uhyve's that have no meaning here so far.
+constexpr std::array kLaterOptions{
+    Option{'s', "gdb-port", nullptr, nullptr, not_yet}, Option{'n', "net", nullptr, nullptr, not_yet},
+    Option{0, "file-mapping", nullptr, nullptr, not_yet}, Option{0, "file-isolation", nullptr, nullptr, not_yet},
+    Option{0, "io-mode", nullptr, nullptr, not_yet}};
+
+// What getopt_long gives for an option: its index, above all letters.
+constexpr int kFirstOption = 256;
+
+auto option_at(std::size_t index) -> const Option& {
+  return index < kOptions.size() ? kOptions[index] : kLaterOptions[index - kOptions.size()];
+}
+
+constexpr std::size_t kOptionCount = kOptions.size() + kLaterOptions.size();
+
+auto option_of(int found) -> const Option* {
+  if (found >= kFirstOption) return &option_at(static_cast<std::size_t>(found - kFirstOption));
+  for (std::size_t i = 0; i < kOptionCount; ++i) {
+    if (option_at(i).letter == found) return &option_at(i);
+  }
+  return nullptr;
+}
+
+struct Tables {
+  std::string letters = "+:";  // stops at the first word that is none, and leaves it to us to complain
+  std::vector<option> names = {};
+
+  Tables() {
+    for (std::size_t i = 0; i < kOptionCount; ++i) {
+      const auto& one = option_at(i);
+      const int has_argument = one.set == not_yet        ? optional_argument
+                               : one.argument == nullptr ? no_argument
+                                                         : required_argument;
+      names.push_back({one.name, has_argument, nullptr, kFirstOption + static_cast<int>(i)});
+      if (one.letter == 0) continue;
+      letters += one.letter;
+      if (has_argument != no_argument) letters += has_argument == required_argument ? ":" : "::";
+    }
+    names.push_back({});
+  }
+};
+
+auto complain_of(int found, const char* word) -> std::unexpected<std::string> {
+  if (found != ':') return std::unexpected{fmt::format("there is no option '{}'", word)};
+  const auto* const known = option_of(optopt);
+  return std::unexpected{known == nullptr ? fmt::format("'{}' needs a value", word)
+                                          : fmt::format("--{} needs a {}", known->name, known->argument)};
+}
+
+auto parse_options(RunOptions& options, std::vector<std::string>& words) -> Outcome {
+  const Tables tables;
+  std::string program = "run";
+  std::vector<char*> arguments{program.data()};
+  for (auto& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  const int count = static_cast<int>(arguments.size()) - 1;
+
+  opterr = 0;
+  optind = 0;  // from the beginning
+  for (;;) {
+    const int at = std::max(optind, 1);
+    const int found = ::getopt_long(count, arguments.data(), tables.letters.c_str(), tables.names.data(), nullptr);
+    if (found == -1) break;
+    if (found == '?' || found == ':') return complain_of(found, arguments[static_cast<std::size_t>(at)]);
+    const auto& known = *option_of(found);
+    if (auto outcome = known.set(options, optarg); !outcome) {
+      return known.set == not_yet ? std::unexpected{fmt::format("--{}: not yet", known.name)} : outcome;
+    }
+  }
+  options.words.assign(arguments.begin() + optind, arguments.begin() + count);
+  return {};
+}
+
+// Those that Uhyve takes, too, and only where no option is given.
+auto add_environment(RunOptions& options) -> Outcome {
+  const auto given = [](const char* name) -> const char* {
+    const char* const value = std::getenv(name);
+    return value != nullptr && *value != '\0' ? value : nullptr;
+  };
+  if (const auto* const size = given("HERMIT_MEMORY_SIZE"); size != nullptr && !options.memory_size) {
+    options.memory_size = size;
+  }
+  if (const auto* const config = given("HERMIT_CONFIG"); config != nullptr && options.config.empty()) {
+    options.config = config;
+  }
+  const auto* const cpus = given("HERMIT_CPU_COUNT");
+  return cpus != nullptr && !options.cpu_count ? set_cpu_count(options, cpus) : Outcome{};
+}
+
+auto parse_number(std::string_view text) -> std::optional<unsigned> {
+  unsigned number = 0;
+  const auto* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, number);
+  if (error != std::errc{} || rest != end || number >= kMaxProcessor) return std::nullopt;
+  return number;
+}
+
+}  // namespace
+
+auto parse_run_options(std::vector<std::string> words) -> std::expected<RunOptions, std::string> {
+  RunOptions options;
+  if (auto parsed = parse_options(options, words); !parsed) return std::unexpected{parsed.error()};
+  if (options.wants_help) return options;
+  if (options.words.empty()) return std::unexpected{std::string{"an IMAGE is needed"}};
+  options.image = options.words.front();
+  options.words.erase(options.words.begin());
+  if (auto added = add_environment(options); !added) return std::unexpected{added.error()};
+  return options;
+}
+
+auto run_help() -> std::string {
+  std::string text =
+      "Run a Hermit kernel or image in a virtual machine (Linux KVM, x86_64)\n"
+      "Usage: hermitage run [OPTIONS] IMAGE [[KERNEL_WORD... --] WORD...]\n\nOptions:\n";
+  for (const auto& one : kOptions) {
+    const auto letter = one.letter == 0 ? std::string{"    "} : fmt::format("-{}, ", one.letter);
+    const auto name = fmt::format("{}--{}{}{}", letter, one.name, one.argument == nullptr ? "" : " ",
+                                  one.argument == nullptr ? "" : one.argument);
+    text += fmt::format("  {:<28} {}\n", name, one.help);
+  }
+  text +=
+      "\nIMAGE ends the options; what follows is the application's. With a -- among the words, those before it are "
+      "the\n"
+      "kernel's. HERMIT_MEMORY_SIZE, HERMIT_CPU_COUNT and HERMIT_CONFIG stand in for the options of these names.\n"
+      "Exit status: the guest's (modulo 256); 2 wrong usage; 124 --timeout passed; 125 the machine could not be "
+      "started;\n"
+      "126 the guest died; 128+n ended by signal n.\n";
+  return text;
+}
+
+auto add_config_file(RunOptions& options, const std::string& path, std::vector<std::string>& warnings)
+    -> std::expected<void, std::string> {
+  const auto bytes = read_file(path);
+  if (!bytes) return std::unexpected{fmt::format("{}: {}", path, bytes.error())};
+  const auto parsed = toml::parse(std::string_view{reinterpret_cast<const char*>(bytes->data()), bytes->size()});
+  if (!parsed) return at(path, parsed.error().source(), parsed.error().description());
+
+  using Taker = Outcome (*)(Section&, RunOptions&);
+  constexpr std::pair<std::string_view, Taker> kSections[] = {
+      {"uhyve", take_uhyve}, {"memory", take_memory}, {"cpu", take_cpu}, {"guest", take_guest}};
+  for (const auto& [key, node] : parsed.table()) {
+    const auto* const known = std::ranges::find(kSections, key.str(), &std::pair<std::string_view, Taker>::first);
+    if (known == std::end(kSections)) {
+      warnings.push_back(fmt::format("{}:{}:{}: unknown section [{}]", path, node.source().begin.line,
+                                     node.source().begin.column, key.str()));
+      continue;
+    }
+    const auto* const table = node.as_table();
+    if (table == nullptr) return at(path, node.source(), fmt::format("'{}' is no section", key.str()));
+    Section section{path, *table};
+    if (auto taken = known->second(section, options); !taken) return taken;
+    section.warn_of_rest(key.str(), warnings);
+  }
+  return {};
+}
+
+auto parse_affinity(std::string_view text) -> std::optional<std::vector<unsigned>> {
+  std::vector<unsigned> processors;
+  for (;;) {
+    const auto end = std::min(text.find_first_of(", "), text.size());
+    const auto item = text.substr(0, end);
+    const auto dash = item.find('-');
+    const auto first = parse_number(item.substr(0, dash));
+    const auto last = dash == std::string_view::npos ? first : parse_number(item.substr(dash + 1));
+    if (!first || !last || *first > *last) return std::nullopt;
+    for (auto processor = *first; processor <= *last; ++processor) processors.push_back(processor);
+    if (end == text.size()) return processors;
+    text.remove_prefix(end + 1);
+  }
+}
+
+auto split_words(std::vector<std::string> words) -> GuestWords {
+  if (!words.empty() && words.front() == "--") words.erase(words.begin());
+  const auto dashes = std::ranges::find(words, "--");
+  if (dashes == words.end()) return {.kernel = {}, .application = std::move(words)};
+  return {.kernel = {words.begin(), dashes}, .application = {dashes + 1, words.end()}};
+}
+
+}  // namespace hermitage::cli

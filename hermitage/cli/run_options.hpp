@@ -1,0 +1,64 @@
+// What `hermitage run` is told: options, the environment, a configuration file.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace hermitage::cli {
+
+// As it is written, until run_machine() makes a machine of it. What is not given is empty.
+struct RunOptions {
+  std::optional<std::string> output;
+  std::optional<std::string> memory_size;
+  std::optional<std::uint32_t> cpu_count;
+  std::optional<std::string> affinity;
+  std::optional<std::string> tempdir;
+  std::optional<std::string> image_mode;
+  std::vector<std::string> env_vars;  // of several with one name the last counts
+  bool no_aslr = false;
+  bool huge_pages = false;
+  bool merges_pages = false;
+  bool timer = false;
+  bool manages_power = false;
+  bool stats = false;
+
+  // Not in a configuration file.
+  std::string config;
+  std::string stats_file;
+  std::optional<double> timeout_seconds;
+  bool trace = false;
+  bool verbose = false;
+  bool wants_help = false;
+  std::string image;
+  std::vector<std::string> words;  // after the image
+};
+
+// Reads the words after `hermitage run`, and its environment variables. The image ends the options. The error is a
+// sentence about wrong usage; nothing but `wants_help` counts when that is set.
+[[nodiscard]] auto parse_run_options(std::vector<std::string> words) -> std::expected<RunOptions, std::string>;
+
+// What `hermitage run --help` says.
+[[nodiscard]] auto run_help() -> std::string;
+
+// Adds what Uhyve's configuration file (TOML) says to what is not given yet; its environment variables come first. The
+// error names place and cause.
+[[nodiscard]] auto add_config_file(RunOptions& options, const std::string& path, std::vector<std::string>& warnings)
+    -> std::expected<void, std::string>;
+
+// "0-1,3" or "0 1 3" as the host's processors 0, 1 and 3; nothing for anything else.
+[[nodiscard]] auto parse_affinity(std::string_view text) -> std::optional<std::vector<unsigned>>;
+
+struct GuestWords {
+  std::vector<std::string> kernel;
+  std::vector<std::string> application;
+};
+
+// The words after the image: all are the application's, unless a `--` stands among them, after those of the kernel. A
+// `--` at the very beginning is the shell's custom, and means nothing.
+[[nodiscard]] auto split_words(std::vector<std::string> words) -> GuestWords;
+
+}  // namespace hermitage::cli

@@ -1,0 +1,106 @@
+#include "hermitage/cli/run_report.hpp"
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "hermitage/entry/kernel_object.hpp"
+#include "testing/kernels.hpp"
+
+namespace hermitage::cli {
+namespace {
+
+using namespace std::chrono_literals;
+using entry::Arch;
+using entry::Endian;
+using testing::minimal_kernel;
+
+constexpr std::uint64_t kStart = 0x1'2345'0000;
+
+// A kernel that was loaded at kStart and died at this offset of it.
+auto text_of(const std::vector<std::byte>& elf, std::uint64_t offset, bool all = false) -> std::string {
+  vmm::x86_64::MemoryLayout layout{};
+  layout.kernel = {{kStart}, {kStart + 0x100000}};
+  const vmm::GuestDeath death{
+      .reason = "because",
+      .cpu = 3,
+      .registers = {.rax = 0xabc, .rsp = 0x77, .rip = kStart + offset, .rflags = 2, .cr0 = 0x8000'0011, .cr2 = 0xdead}};
+  return registers_text(death, elf, layout, all);
+}
+
+TEST(RegistersText, NamesTheFunction) {
+  const auto description = minimal_kernel(Arch::x86_64, Endian::little, true);
+  const auto elf = write(description);
+  const auto& function = description.symbols.front();
+  const auto text = text_of(elf, function.value + 0x12);
+  EXPECT_NE(text.find("hermit::hermit::boot_processor_main"), std::string::npos) << text;
+  EXPECT_NE(text.find("+0x12"), std::string::npos) << text;
+  EXPECT_NE(text.find("processor 3"), std::string::npos) << text;
+  EXPECT_NE(text.find("cr2 0xdead"), std::string::npos) << text;
+  EXPECT_EQ(text.find("rax"), std::string::npos) << text;
+  EXPECT_NE(text_of(elf, function.value, true).find("rax 0x0000000000000abc"), std::string::npos);
+}
+
+TEST(RegistersText, NamesThePlaceWithoutAFunction) {
+  auto description = minimal_kernel(Arch::x86_64, Endian::little, true);
+  description.symbols.clear();
+  const auto elf = write(description);
+  EXPECT_NE(text_of(elf, 0x1234).find("(the kernel's 0x1234)"), std::string::npos);
+  EXPECT_EQ(text_of(elf, 0x100000).find("the kernel's"), std::string::npos) << "behind the kernel";
+  EXPECT_EQ(text_of(elf, 0 - kStart).find("the kernel's"), std::string::npos) << "at 0";
+  EXPECT_EQ(text_of({}, 0x1234).find("the kernel's"), std::string::npos) << "of no kernel";
+}
+
+// Its names come from the file, and go to a terminal.
+TEST(RegistersText, SteersNoTerminal) {
+  auto description = minimal_kernel(Arch::x86_64, Endian::little, true);
+  description.symbols.front().name = "\x1b[2J\nevil";
+  const auto text = text_of(write(description), description.symbols.front().value);
+  EXPECT_EQ(text.find('\x1b'), std::string::npos);
+  EXPECT_NE(text.find("evil"), std::string::npos) << text;
+}
+
+TEST(RegistersText, SaysThatTheyAreLost) {
+  const vmm::GuestDeath death{.reason = "because", .cpu = 1, .registers = {.rip = 0xfff0}};
+  const auto text = registers_text(death, {}, {}, true);
+  EXPECT_NE(text.find("processor 1: its registers are lost"), std::string::npos) << text;
+}
+
+auto sample() -> vmm::Statistics {
+  return {.exits = {{"hypercall exit", {1, 0}}, {"port read", {20, 3}}},
+          .coalesced_writes = 7,
+          .preparation = 1234567ns,
+          .run_time = 2s,
+          .peak_memory = 5 << 20};
+}
+
+TEST(StatisticsText, SaysEverything) {
+  const auto text = statistics_text(sample());
+  for (const auto* const words :
+       {"Time to the first instruction  1.235 ms", "Run time                       2000.000 ms",
+        "Peak memory                    5 MiB", "Coalesced writes               7",
+        "port read                    23  (cpu0 20, cpu1 3)"}) {
+    EXPECT_NE(text.find(words), std::string::npos) << words << "\n" << text;
+  }
+  auto one = sample();
+  one.exits = {{"halt", {5}}};
+  EXPECT_NE(statistics_text(one).find("halt                         5\n"), std::string::npos) << "for one, no list";
+}
+
+TEST(StatisticsJson, SaysEverything) {
+  const auto json = nlohmann::json::parse(statistics_json(sample()));
+  EXPECT_EQ(json["time_to_first_instruction_ns"], 1234567);
+  EXPECT_EQ(json["run_time_ns"], 2'000'000'000);
+  EXPECT_EQ(json["peak_memory"], 5 << 20);
+  EXPECT_EQ(json["coalesced_writes"], 7);
+  EXPECT_EQ(json["exits"]["port read"]["total"], 23);
+  EXPECT_EQ(json["exits"]["port read"]["by_cpu"], (std::vector{20, 3}));
+  const auto empty = nlohmann::json::parse(statistics_json({}));
+  EXPECT_TRUE(empty["exits"].is_object());
+}
+
+}  // namespace
+}  // namespace hermitage::cli
