@@ -4,8 +4,8 @@
 #include <chrono>
 #include <cmath>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -240,6 +240,12 @@ auto wants_image_passed(const RunOptions& options) -> Outcome<bool> {
   return mode == "internal";
 }
 
+// Whether it is there, only a guest finds out that makes a file.
+auto default_tempdir() -> std::string {
+  const auto* const chosen = std::getenv("TMPDIR");
+  return chosen != nullptr && *chosen != '\0' ? chosen : "/tmp";
+}
+
 auto make_machine(const RunOptions& options) -> Outcome<Machine> {
   auto machine = machine_options(options);
   if (!machine) return std::unexpected{machine.error()};
@@ -253,7 +259,7 @@ auto make_machine(const RunOptions& options) -> Outcome<Machine> {
   if (auto checked = check_requirements(options, config, *machine); !checked) return std::unexpected{checked.error()};
   if (auto set = set_arguments(*machine, options, config); !set) return std::unexpected{set.error()};
 
-  vmm::GuestFiles files{options.tempdir.value_or(std::filesystem::temp_directory_path().string())};
+  vmm::GuestFiles files{options.tempdir.value_or(default_tempdir())};
   if (guest->image && !*passes_image) add_files(files, *guest->image);
   machine->image = guest->unpacked;
   machine->mounts = files.top_directories();
