@@ -14,9 +14,9 @@ namespace {
 
 constexpr std::uint64_t kPageSize = 4096;
 
-// Copying a page costs about as much as a page fault, so mapping pays where most of a range is never touched. Small
-// kernels touch most of themselves. (Measured: docs/performance.md.)
-constexpr std::uint64_t kLeastMappedSize = std::uint64_t{1} << 20;
+// Copying a page costs about as much as the fault that maps one, and a start waits for copies, but not for pages that a
+// guest never touches; a mapping itself costs as much as copying a few pages.
+constexpr std::uint64_t kLeastMappedSize = std::uint64_t{64} << 10;
 constexpr std::uint64_t kMostRelocatedShare = 4;  // one page in four
 
 constexpr entry::HermitVersion kFirstWithInterfaceNote{.major = 0, .minor = 12, .patch = 0};

@@ -7,7 +7,9 @@
 
 namespace vmm = hermitage::vmm;
 
-int complain(const std::string& message) { return std::puts(message.c_str()), 125; }
+int complain(const std::string& message) {
+  return std::puts(message.c_str()), 125;
+}
 
 int main(int, char** argv) {
   const auto file = vmm::MappedFile::open(argv[1]);
