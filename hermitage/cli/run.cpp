@@ -254,8 +254,8 @@ auto make_machine(const RunOptions& options) -> Outcome<Machine> {
   auto guest = read_guest(options.image, *passes_image);
   if (!guest) return std::unexpected{guest.error()};
 
-  static const image::Config kNoConfig;
-  const auto& config = guest->image ? guest->image->config() : kNoConfig;
+  const image::Config no_config;
+  const auto& config = guest->image ? guest->image->config() : no_config;
   if (auto checked = check_requirements(options, config, *machine); !checked) return std::unexpected{checked.error()};
   if (auto set = set_arguments(*machine, options, config); !set) return std::unexpected{set.error()};
 

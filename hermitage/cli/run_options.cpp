@@ -40,7 +40,7 @@ class Section {
     if (node == nullptr) return {};
     const auto value = node->value_exact<Value>();
     if (!value) return at(path_, node->source(), fmt::format("'{}' is of the wrong type", key));
-    if (!option) option = *value;
+    if (!option) option = value;
     return {};
   }
 
@@ -382,7 +382,7 @@ auto add_config_file(RunOptions& options, const std::string& path, std::vector<s
     }
     const auto* const table = node.as_table();
     if (table == nullptr) return at(path, node.source(), fmt::format("'{}' is no section", key.str()));
-    Section section{path, *table};
+    Section section{path, *table};  // NOLINT(misc-const-correctness): it learns what is taken from it
     if (auto taken = known->second(section, options); !taken) return taken;
     section.warn_of_rest(key.str(), warnings);
   }

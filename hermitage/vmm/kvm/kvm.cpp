@@ -243,7 +243,7 @@ auto Vm::set_memory(const GuestMemory& memory) -> Result<void> {
 }
 
 auto Vm::set_zeros(std::span<const GuestRange> ranges) -> Result<void> {
-  std::size_t size = 0;
+  std::size_t size = kPageSize;
   for (const auto& range : ranges) size = std::max(size, range.end.value - range.start.value);
   auto* const zeros = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (zeros == MAP_FAILED) return system_failure("no memory for zeros", errno);
