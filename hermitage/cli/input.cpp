@@ -46,20 +46,16 @@ auto too_large() -> std::unexpected<std::string> {
 }
 
 // Whether a file begins as gzip data do. A pipe cannot be asked: what is read is gone.
-auto is_gzip_file(const std::string& path) -> bool {
-  const Descriptor file{path};
+auto is_gzip_file(const Descriptor& file) -> bool {
   struct stat status{};
-  if (path == "-" || file.get() < 0 || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return false;
+  if (::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return false;
   std::array<std::byte, 4> beginning{};
-  const auto count = ::read(file.get(), beginning.data(), beginning.size());
+  const auto count = ::pread(file.get(), beginning.data(), beginning.size(), 0);
   return count > 0 &&
          entry::detect_format(std::span{beginning}.first(static_cast<std::size_t>(count))) == entry::Format::gzip;
 }
 
-}  // namespace
-
-auto read_file(const std::string& path) -> std::expected<std::vector<std::byte>, std::string> {
-  const Descriptor file{path};
+auto read_all(const Descriptor& file) -> std::expected<std::vector<std::byte>, std::string> {
   if (file.get() < 0) return system_error();
   struct stat status{};
   if (::fstat(file.get(), &status) != 0) return system_error();
@@ -84,11 +80,20 @@ auto read_file(const std::string& path) -> std::expected<std::vector<std::byte>,
   return bytes;
 }
 
+}  // namespace
+
+auto read_file(const std::string& path) -> std::expected<std::vector<std::byte>, std::string> {
+  return read_all(Descriptor{path});
+}
+
 auto read_kernel(const std::string& path) -> std::expected<KernelInput, std::string> {
   ProgressBar progress{path};
   const image::OpenOptions options{.contents = image::Contents::kernel, .progress = std::ref(progress)};
-  if (is_gzip_file(path)) return KernelInput{.bytes = {}, .image = image::Image::open(path, options)};
-  auto bytes = read_file(path);
+  // Opened once: who writes into a named pipe takes the end of its first reader for the end of all reading.
+  const Descriptor file{path};
+  if (file.get() < 0) return system_error();
+  if (path != "-" && is_gzip_file(file)) return KernelInput{.bytes = {}, .image = image::Image::open(path, options)};
+  auto bytes = read_all(file);
   if (!bytes) return std::unexpected{std::move(bytes.error())};
   if (entry::detect_format(*bytes) != entry::Format::gzip) return KernelInput{.bytes = *std::move(bytes), .image = {}};
   return KernelInput{.bytes = {}, .image = image::Image::open(*bytes, options)};
