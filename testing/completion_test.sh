@@ -48,7 +48,7 @@ offered_by_zsh() { # COMMAND
   sed -n -e "/^ *$1)/,/;;/p" -e '/help=/p' -e '/limit=/p' "$zsh_completion"
 }
 
-commands=$(listed subcommands)
+commands=$(listed commands)
 [[ -n $commands ]] || { echo "$program --help lists no commands"; exit 1; }
 for word in $commands $(listed options); do
   expect "the bash completion of hermitage" "$word" < <(offered_by_bash hermitage "$word")
@@ -61,7 +61,7 @@ check() { # COMMAND [SUBCOMMAND]
   local word options
   options=$(listed options "$@")
   [[ $options == *--help* ]] || { echo "hermitage $* --help lists no options"; missing=1; }
-  for word in $options $(listed subcommands "$@"); do
+  for word in $options $(listed commands "$@"); do
     expect "the bash completion of hermitage $*" "$word" < <(offered_by_bash hermitage "$@" "$word")
     expect "the zsh completion of hermitage $*" "$word" < <(offered_by_zsh "${@: -1}")
     expect "hermitage-$1(1)" "$word" < <(manual "hermitage-$1")
@@ -75,6 +75,6 @@ for command in $commands; do
     continue
   fi
   check "$command"
-  for subcommand in $(listed subcommands "$command"); do check "$command" "$subcommand"; done
+  for subcommand in $(listed commands "$command"); do check "$command" "$subcommand"; done
 done
 exit "$missing"

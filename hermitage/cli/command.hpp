@@ -1,11 +1,8 @@
-// What all subcommands share: how they are added to the program, and how they end.
+// The commands of the program, and how they end.
 #pragma once
 
-#include <functional>
 #include <string>
 #include <vector>
-
-#include <CLI/CLI.hpp>
 
 namespace hermitage::cli {
 
@@ -26,16 +23,13 @@ enum class ExitCode : int {
   return a < b ? b : a;
 }
 
-using Command = std::function<ExitCode()>;
+// One command, with the words after its name.
+using Words = std::vector<std::string>;
 
-// Each adds a subcommand to `program`. The command that comes back is to be run when the subcommand was given.
-[[nodiscard]] auto add_doctor(CLI::App& program) -> Command;
-[[nodiscard]] auto add_image(CLI::App& program) -> Command;
-[[nodiscard]] auto add_inspect(CLI::App& program) -> Command;
-[[nodiscard]] auto add_load(CLI::App& program) -> Command;
-
-// `hermitage run`, with the words after it. It has its options from elsewhere: see run_options.cpp.
-inline constexpr const char* kRunDescription = "Run a Hermit kernel or image in a virtual machine";
-[[nodiscard]] auto run_guest(const std::vector<std::string>& words) -> ExitCode;
+[[nodiscard]] auto run_doctor(const Words& words) -> ExitCode;
+[[nodiscard]] auto run_image(const Words& words) -> ExitCode;
+[[nodiscard]] auto run_inspect(const Words& words) -> ExitCode;
+[[nodiscard]] auto run_load(const Words& words) -> ExitCode;
+[[nodiscard]] auto run_guest(const Words& words) -> ExitCode;
 
 }  // namespace hermitage::cli

@@ -1,12 +1,13 @@
 // hermitage doctor: what works on this host.
 #include <algorithm>
-#include <memory>
+#include <array>
 #include <string>
 #include <vector>
 
 #include <fmt/format.h>
 
 #include "hermitage/cli/command.hpp"
+#include "hermitage/cli/options.hpp"
 #include "hermitage/cli/output.hpp"
 #include "hermitage/inspect/json.hpp"
 #include "hermitage/vmm/host.hpp"
@@ -47,23 +48,31 @@ auto to_json(const std::vector<HostCheck>& checks) -> std::string {
   return inspect::dump(object) + "\n";
 }
 
-auto run_doctor(bool json) -> ExitCode {
+auto check_and_show(bool json) -> ExitCode {
   const auto checks = vmm::check_host();
-  if (const auto printed = print(json ? to_json(checks) : to_text(checks)); !printed) {
-    complain("standard output", printed.error());
-    return ExitCode::usage;
-  }
+  const auto printed = print_or_complain(json ? to_json(checks) : to_text(checks));
+  if (printed != ExitCode::good) return printed;
   return can_run(checks) ? ExitCode::good : ExitCode::some_not;
 }
 
+struct DoctorOptions {
+  bool json = false;
+};
+
+using Option = OptionOf<DoctorOptions>;
+constexpr std::array kOptions{Option{0, "json", nullptr, "print a JSON object", set<&DoctorOptions::json>}};
+
+constexpr CommandText kText{.name = "doctor",
+                            .description = "Say what of this host works for running Hermit kernels",
+                            .operands = {},
+                            .epilogue = "Exit status: 0 Hermit kernels run here; 1 they do not; 2 wrong usage."};
+
 }  // namespace
 
-auto add_doctor(CLI::App& program) -> Command {
-  const auto json = std::make_shared<bool>(false);
-  auto* command = program.add_subcommand("doctor", "Say what of this host works for running Hermit kernels");
-  command->add_flag("--json", *json, "Print a JSON object");
-  command->footer("Exit status: 0 Hermit kernels run here; 1 they do not; 2 wrong usage.");
-  return [json] { return run_doctor(*json); };
+auto run_doctor(const Words& words) -> ExitCode {
+  DoctorOptions options;
+  const auto operands = parse_command(kText, kOptions, words, options);
+  return operands ? check_and_show(options.json) : operands.error();
 }
 
 }  // namespace hermitage::cli

@@ -1,17 +1,18 @@
 // hermitage image: pack, list, unpack and check images.
-#include <algorithm>
+#include <array>
 #include <cstdio>
 #include <filesystem>
 #include <functional>
-#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
 
 #include "hermitage/cli/command.hpp"
 #include "hermitage/cli/input.hpp"
+#include "hermitage/cli/options.hpp"
 #include "hermitage/cli/output.hpp"
 #include "hermitage/cli/progress.hpp"
 #include "hermitage/entry/kernel_object.hpp"
@@ -33,12 +34,12 @@ using inspect::Json;
 
 // ---- What the commands share
 
-void add_max_size(CLI::App& command, std::string& max_size) {
-  command
-      .add_option("--max-size", max_size,
-                  "Refuse an image that unpacks to more than this, such as 4G (powers of 1024); by default 1G")
-      ->type_name("SIZE");
-}
+template <class Options>
+constexpr OptionOf<Options> kMaxSize{
+    0, "max-size", "SIZE", "refuse an image that unpacks to more than this, such as 4G (powers of 1024); by default 1G",
+    set<&Options::max_size>};
+
+constexpr Operand kImage{"IMAGE", "the image; - is standard input"};
 
 auto read_limits(const std::string& max_size) -> std::optional<image::Limits> {
   image::Limits limits;
@@ -65,16 +66,8 @@ void warn_of(const std::string& file, std::span<const image::Problem> warnings) 
   for (const auto& warning : warnings) warn(file, warning.message());
 }
 
-auto print_or_complain(std::string_view text) -> ExitCode {
-  const auto printed = print(text);
-  if (printed) return ExitCode::good;
-  complain("standard output", printed.error());
-  return ExitCode::usage;
-}
-
 struct ImageOptions {
   std::string file;
-  std::string directory;  // of extract
   std::string max_size;
   bool json = false;  // of list
 };
@@ -166,7 +159,7 @@ class Output {
 };
 
 auto complain_of_option(std::string_view message) -> std::nullopt_t {
-  complain({}, fmt::format("{}; see hermitage image create --help", message));
+  static_cast<void>(complain_of_usage("image create", message));
   return std::nullopt;
 }
 
@@ -195,6 +188,7 @@ auto make_request(const CreateOptions& options) -> std::optional<image::PackRequ
                              .kernel = options.kernel,
                              .limits = *limits};
   if (!options.kernel.empty()) {
+    if (!options.config.empty()) return complain_of_option("--kernel makes a configuration, and --config is one");
     const auto config = make_config(options);
     if (!config) return std::nullopt;
     request.config = image::to_toml(*config);
@@ -229,7 +223,7 @@ void warn_of_kernel(const CreateOptions& options, const image::Packed& packed) {
        fmt::format("the kernel {} cannot be loaded: {}", packed.kernel.string(), kernel.error().message().view()));
 }
 
-auto run_create(const CreateOptions& options) -> ExitCode {
+auto create(const CreateOptions& options) -> ExitCode {
   auto request = make_request(options);
   if (!request) return ExitCode::usage;
   Output output{options.output};
@@ -252,36 +246,43 @@ auto run_create(const CreateOptions& options) -> ExitCode {
   return ExitCode::good;
 }
 
-auto add_create(CLI::App& image) -> Command {
-  const auto options = std::make_shared<CreateOptions>();
-  auto* command = image.add_subcommand("create", "Pack a kernel, its configuration and its files into an image");
-  command->add_option("DIR", options->directories, "Directories whose contents are the root of the image")
-      ->type_name("");
-  command->add_option("-o,--output", options->output, "Write the image there; - is standard output")
-      ->required()
-      ->type_name("OUT.tar.gz");
-  auto* config = command->add_option("--config", options->config, "The configuration, instead of DIR/hermit.toml")
-                     ->type_name("hermit.toml");
-  command->add_option("--kernel", options->kernel, "The kernel, for a configuration made of the options below")
-      ->type_name("KERNEL")
-      ->excludes(config);
-  command->add_option("--kernel-arg", options->kernel_args, "An argument of the kernel, when the user gives none")
-      ->type_name("ARG")
-      ->allow_extra_args(false);
-  command->add_option("--app-arg", options->app_args, "An argument of the application, when the user gives none")
-      ->type_name("ARG")
-      ->allow_extra_args(false);
-  command->add_option("--env", options->env_vars, "A variable of the environment, unless the user gives it")
-      ->type_name("KEY=VALUE")
-      ->allow_extra_args(false);
-  command->add_option("--memory", options->memory, "The least memory, such as 64M (powers of 1024)")->type_name("SIZE");
-  command->add_option("--cpus", options->cpus, "The least number of processors")->type_name("N");
-  add_max_size(*command, options->max_size);
-  command->footer(
-      "The same files make the same image, byte for byte.\n"
-      "Exit status: 0 packed; 1 what is to be packed makes no right image; 2 wrong usage, or a file that cannot be "
-      "read or written.");
-  return [options] { return run_create(*options); };
+constexpr std::array kCreateOptions{
+    OptionOf<CreateOptions>{'o', "output", "OUT.tar.gz", "write the image there; - is standard output",
+                            set<&CreateOptions::output>},
+    OptionOf<CreateOptions>{0, "config", "hermit.toml", "the configuration, instead of DIR/hermit.toml",
+                            set<&CreateOptions::config>},
+    OptionOf<CreateOptions>{0, "kernel", "KERNEL", "the kernel, for a configuration made of the options below",
+                            set<&CreateOptions::kernel>},
+    OptionOf<CreateOptions>{0, "kernel-arg", "ARG", "an argument of the kernel, when the user gives none",
+                            set<&CreateOptions::kernel_args>},
+    OptionOf<CreateOptions>{0, "app-arg", "ARG", "an argument of the application, when the user gives none",
+                            set<&CreateOptions::app_args>},
+    OptionOf<CreateOptions>{0, "env", "KEY=VALUE", "a variable of the environment, unless the user gives it",
+                            set<&CreateOptions::env_vars>},
+    OptionOf<CreateOptions>{0, "memory", "SIZE", "the least memory, such as 64M (powers of 1024)",
+                            set<&CreateOptions::memory>},
+    OptionOf<CreateOptions>{0, "cpus", "N", "the least number of processors", set_number<&CreateOptions::cpus>},
+    kMaxSize<CreateOptions>,
+};
+
+constexpr Operand kCreateOperands[] = {
+    {"DIR", "directories whose contents are the root of the image", Operand::Count::any}};
+constexpr CommandText kCreate{
+    .name = "image create",
+    .description = "Pack a kernel, its configuration and its files into an image",
+    .operands = kCreateOperands,
+    .epilogue =
+        "The same files make the same image, byte for byte. --output is needed.\n"
+        "Exit status: 0 packed; 1 what is to be packed makes no right image; 2 wrong usage, or a file that "
+        "cannot be read or written."};
+
+auto run_create(const Words& words) -> ExitCode {
+  CreateOptions options;
+  auto directories = parse_command(kCreate, kCreateOptions, words, options);
+  if (!directories) return directories.error();
+  if (options.output.empty()) return complain_of_usage(kCreate.name, "--output is needed");
+  options.directories = std::move(*directories);
+  return create(options);
 }
 
 // ---- list
@@ -338,50 +339,68 @@ auto list_json(const std::string& name, const Image& image) -> std::string {
   return inspect::dump(object) + "\n";
 }
 
-auto run_list(const ImageOptions& options) -> ExitCode {
+constexpr std::array kListOptions{
+    OptionOf<ImageOptions>{0, "json", nullptr, "print a JSON object", set<&ImageOptions::json>},
+    kMaxSize<ImageOptions>,
+};
+
+constexpr CommandText kList{
+    .name = "image list",
+    .description = "List what is in an image",
+    .operands = {&kImage, 1},
+    .epilogue = "Exit status: 0 listed; 1 no right image; 2 wrong usage, or a file that cannot be read."};
+
+auto run_list(const Words& words) -> ExitCode {
+  ImageOptions options;
+  const auto operands = parse_command(kList, kListOptions, words, options);
+  if (!operands) return operands.error();
+  options.file = operands->front();
   return with_image(options, image::Contents::kernel, [&options](const Image& image) {
     return print_or_complain(options.json ? list_json(options.file, image) : list_text(image));
   });
 }
 
-auto add_list(CLI::App& image) -> Command {
-  const auto options = std::make_shared<ImageOptions>();
-  auto* command = image.add_subcommand("list", "List what is in an image");
-  command->add_option("IMAGE", options->file, "The image; - is standard input")->required()->type_name("");
-  command->add_flag("--json", options->json, "Print a JSON object");
-  add_max_size(*command, options->max_size);
-  command->footer("Exit status: 0 listed; 1 no right image; 2 wrong usage, or a file that cannot be read.");
-  return [options] { return run_list(*options); };
-}
-
 // ---- extract
 
-auto run_extract(const ImageOptions& options) -> ExitCode {
-  return with_image(options, image::Contents::all, [&options](const Image& image) {
-    const auto extracted = image::extract(image, options.directory);
+constexpr std::array kLimitOptions{kMaxSize<ImageOptions>};
+
+constexpr Operand kExtractOperands[] = {kImage, {"DIR", "the directory, which is made, or must be empty"}};
+constexpr CommandText kExtract{
+    .name = "image extract",
+    .description = "Unpack an image into a directory",
+    .operands = kExtractOperands,
+    .epilogue =
+        "Nothing is written unless the whole image is right, and nothing outside of DIR.\n"
+        "Exit status: 0 extracted; 1 no right image; 2 wrong usage, or a file that cannot be read or written."};
+
+auto run_extract(const Words& words) -> ExitCode {
+  ImageOptions options;
+  const auto operands = parse_command(kExtract, kLimitOptions, words, options);
+  if (!operands) return operands.error();
+  options.file = operands->front();
+  return with_image(options, image::Contents::all, [&](const Image& image) {
+    const auto extracted = image::extract(image, operands->back());
     if (extracted) return ExitCode::good;
     complain(options.file, fmt::format("cannot be extracted: {}", extracted.error().message()));
     return ExitCode::usage;
   });
 }
 
-auto add_extract(CLI::App& image) -> Command {
-  const auto options = std::make_shared<ImageOptions>();
-  auto* command = image.add_subcommand("extract", "Unpack an image into a directory");
-  command->add_option("IMAGE", options->file, "The image; - is standard input")->required()->type_name("");
-  command->add_option("DIR", options->directory, "The directory, which is made, or must be empty")
-      ->required()
-      ->type_name("");
-  add_max_size(*command, options->max_size);
-  command->footer(
-      "Nothing is written unless the whole image is right, and nothing outside of DIR.\n"
-      "Exit status: 0 extracted; 1 no right image; 2 wrong usage, or a file that cannot be read or written.");
-  return [options] { return run_extract(*options); };
-}
-
 // ---- check
 
-auto run_check(const ImageOptions& options) -> ExitCode {
+constexpr CommandText kCheck{
+    .name = "image check",
+    .description = "Check an image, its configuration and its kernel",
+    .operands = {&kImage, 1},
+    .epilogue =
+        "Exit status: 0 all is right; 1 the image is not, or its kernel cannot be loaded; 2 wrong usage, or a "
+        "file that cannot be read."};
+
+auto run_check(const Words& words) -> ExitCode {
+  ImageOptions options;
+  const auto operands = parse_command(kCheck, kLimitOptions, words, options);
+  if (!operands) return operands.error();
+  options.file = operands->front();
   return with_image(options, image::Contents::kernel, [&options](const Image& image) {
     const auto& path = image.config().kernel;
     const auto kernel = entry::KernelObject::parse(image.kernel());
@@ -398,37 +417,21 @@ auto run_check(const ImageOptions& options) -> ExitCode {
   });
 }
 
-auto add_check(CLI::App& image) -> Command {
-  const auto options = std::make_shared<ImageOptions>();
-  auto* command = image.add_subcommand("check", "Check an image, its configuration and its kernel");
-  command->add_option("IMAGE", options->file, "The image; - is standard input")->required()->type_name("");
-  add_max_size(*command, options->max_size);
-  command->footer(
-      "Exit status: 0 all is right; 1 the image is not, or its kernel cannot be loaded; 2 wrong usage, or a file that "
-      "cannot be read.");
-  return [options] { return run_check(*options); };
-}
+constexpr NamedCommand kCommands[] = {{"create", kCreate.description, run_create},
+                                      {"list", kList.description, run_list},
+                                      {"extract", kExtract.description, run_extract},
+                                      {"check", kCheck.description, run_check}};
+
+constexpr CommandGroup kGroup{
+    .name = "image",
+    .description = "Pack, list, unpack and check Hermit images",
+    .commands = kCommands,
+    .epilogue = "See hermitage-image(1), and hermitage image COMMAND --help for each command."};
 
 }  // namespace
 
-auto add_image(CLI::App& program) -> Command {
-  auto* image = program.add_subcommand("image", "Pack, list, unpack and check Hermit images");
-  image->require_subcommand(1);
-  image->footer("See hermitage-image(1), and hermitage image COMMAND --help for each command.");
-  // Only when the command is given: other commands should not start slower for the sake of these options.
-  const auto commands = std::make_shared<std::vector<std::pair<std::string, Command>>>();
-  image->preparse_callback([image, commands](std::size_t) {
-    commands->emplace_back("create", add_create(*image));
-    commands->emplace_back("list", add_list(*image));
-    commands->emplace_back("extract", add_extract(*image));
-    commands->emplace_back("check", add_check(*image));
-  });
-  return [image, commands] {
-    for (const auto& [name, command] : *commands) {
-      if (image->got_subcommand(name)) return command();
-    }
-    return ExitCode::usage;
-  };
+auto run_image(const Words& words) -> ExitCode {
+  return run_one_of(kGroup, words);
 }
 
 }  // namespace hermitage::cli

@@ -1,12 +1,14 @@
 // hermitage inspect: show what is in an image.
-#include <memory>
+#include <array>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
 
 #include "hermitage/cli/command.hpp"
 #include "hermitage/cli/input.hpp"
+#include "hermitage/cli/options.hpp"
 #include "hermitage/cli/output.hpp"
 #include "hermitage/inspect/quantities.hpp"
 #include "hermitage/inspect/report.hpp"
@@ -102,11 +104,10 @@ auto write_results(const std::vector<Report>& reports, const InspectOptions& opt
   return ExitCode::good;
 }
 
-auto run_inspect(InspectOptions options) -> ExitCode {
+auto inspect_files(InspectOptions options) -> ExitCode {
   options.files.insert(options.files.begin(), options.kernel_paths.begin(), options.kernel_paths.end());
   if (options.files.empty()) {
-    complain({}, "inspect needs a FILE; see hermitage inspect --help");
-    return ExitCode::usage;
+    return complain_of_usage("inspect", "inspect needs a FILE");
   }
   if (!options.svg.empty() && options.files.size() > 1) {
     complain({}, "--svg draws one file, not several");
@@ -123,31 +124,39 @@ auto run_inspect(InspectOptions options) -> ExitCode {
   return exit_code;
 }
 
+using Option = OptionOf<InspectOptions>;
+constexpr std::array kOptions{
+    Option{'i', "kernel-path", "KERNEL", "another way to name a FILE", set<&InspectOptions::kernel_paths>},
+    Option{0, "json", nullptr, "print a JSON object for one FILE, an array for several", set<&InspectOptions::json>},
+    Option{0, "all", nullptr, "show everything, long lists, too", set<&InspectOptions::all>},
+    Option{0, "segments", nullptr, "show only the segments, and what else is asked for",
+           set<&InspectOptions::segments>},
+    Option{0, "notes", nullptr, "show only the notes, in full", set<&InspectOptions::notes>},
+    Option{0, "relocations", nullptr, "show only the relocations, each", set<&InspectOptions::relocations>},
+    Option{0, "symbols", nullptr, "show only the symbols, each", set<&InspectOptions::symbols>},
+    Option{0, "svg", "OUT.svg",
+           "draw the memory map of the loaded kernel as a picture, too; - is standard output, and the "
+           "rest goes to standard error",
+           set<&InspectOptions::svg>},
+};
+
+constexpr Operand kOperands[] = {{"FILE", "kernels or images to look at; - is standard input", Operand::Count::any}};
+constexpr CommandText kText{
+    .name = "inspect",
+    .description = "Show what is in a Hermit kernel or image",
+    .operands = kOperands,
+    .epilogue =
+        "Exit status: 0 every FILE can be loaded; 1 some cannot; 2 wrong usage, or a file that cannot be read or "
+        "written."};
+
 }  // namespace
 
-auto add_inspect(CLI::App& program) -> Command {
-  const auto options = std::make_shared<InspectOptions>();
-  auto* command = program.add_subcommand("inspect", "Show what is in a Hermit kernel or image");
-  command->add_option("FILE", options->files, "Kernels or images to look at; - is standard input")->type_name("");
-  command->add_option("-i,--kernel-path", options->kernel_paths, "Another way to name a FILE")
-      ->type_name("KERNEL")
-      ->allow_extra_args(false);
-  command->add_flag("--json", options->json, "Print a JSON object for one FILE, an array for several");
-  command->add_flag("--all", options->all, "Show everything, long lists, too");
-  command->add_flag("--segments", options->segments, "Show only the segments, and what else is asked for");
-  command->add_flag("--notes", options->notes, "Show only the notes, in full");
-  command->add_flag("--relocations", options->relocations, "Show only the relocations, each");
-  command->add_flag("--symbols", options->symbols, "Show only the symbols, each");
-  command
-      ->add_option(
-          "--svg", options->svg,
-          "Draw the memory map of the loaded kernel as a picture, too; - is standard output, and the rest goes to "
-          "standard error")
-      ->type_name("OUT.svg");
-  command->footer(
-      "Exit status: 0 every FILE can be loaded; 1 some cannot; 2 wrong usage, or a file that cannot be read or "
-      "written.");
-  return [options] { return run_inspect(*options); };
+auto run_inspect(const Words& words) -> ExitCode {
+  InspectOptions options;
+  auto files = parse_command(kText, kOptions, words, options);
+  if (!files) return files.error();
+  options.files = std::move(*files);
+  return inspect_files(std::move(options));
 }
 
 }  // namespace hermitage::cli

@@ -1,7 +1,7 @@
 // hermitage load: load a kernel and look at the result.
+#include <array>
 #include <cerrno>
 #include <cstring>
-#include <memory>
 #include <optional>
 #include <string>
 
@@ -10,6 +10,7 @@
 
 #include "hermitage/cli/command.hpp"
 #include "hermitage/cli/input.hpp"
+#include "hermitage/cli/options.hpp"
 #include "hermitage/cli/output.hpp"
 #include "hermitage/entry/kernel_object.hpp"
 #include "hermitage/entry/quantity.hpp"
@@ -118,7 +119,7 @@ auto load_and_show(const LoadOptions& options, const entry::KernelObject& kernel
   return show(options, *loaded);
 }
 
-auto run_load(const LoadOptions& options) -> ExitCode {
+auto load_file(const LoadOptions& options) -> ExitCode {
   const auto start = options.start_addr ? entry::parse_quantity(*options.start_addr) : std::nullopt;
   if (options.start_addr && !start) {
     complain({}, fmt::format("--start-addr '{}': not an address such as 0x40000, 262144 or 256K", *options.start_addr));
@@ -143,25 +144,34 @@ auto run_load(const LoadOptions& options) -> ExitCode {
   return load_and_show(options, *kernel, start ? entry::GuestAddress{*start} : default_start);
 }
 
+using Option = OptionOf<LoadOptions>;
+constexpr std::array kOptions{
+    Option{0, "start-addr", "ADDR",
+           "where the guest finds it: 0x…, decimal, or with K, M, G, T (powers of 1024); by default the "
+           "fixed address, or 0x40000",
+           set<&LoadOptions::start_addr>},
+    Option{'o', "output", "MEMORY.bin", "write the loaded memory there; - is standard output",
+           set<&LoadOptions::output>},
+    Option{0, "json", nullptr, "print a JSON object", set<&LoadOptions::json>},
+};
+
+constexpr Operand kOperands[] = {{"FILE", "the kernel or image; - is standard input"}};
+constexpr CommandText kText{
+    .name = "load",
+    .description = "Load the kernel of a file or an image as a loader would, and look at the result",
+    .operands = kOperands,
+    .epilogue =
+        "Exit status: 0 loaded; 1 cannot be loaded; 2 wrong usage, no memory, or a file that cannot be read or "
+        "written."};
+
 }  // namespace
 
-auto add_load(CLI::App& program) -> Command {
-  const auto options = std::make_shared<LoadOptions>();
-  auto* command =
-      program.add_subcommand("load", "Load the kernel of a file or an image as a loader would, and look at the result");
-  command->add_option("FILE", options->file, "The kernel or image; - is standard input")->required()->type_name("");
-  command
-      ->add_option("--start-addr", options->start_addr,
-                   "Where the guest finds it: 0x…, decimal, or with K, M, G, T (powers of 1024); by default the fixed "
-                   "address, or 0x40000")
-      ->type_name("ADDR");
-  command->add_option("-o,--output", options->output, "Write the loaded memory there; - is standard output")
-      ->type_name("MEMORY.bin");
-  command->add_flag("--json", options->json, "Print a JSON object");
-  command->footer(
-      "Exit status: 0 loaded; 1 cannot be loaded; 2 wrong usage, no memory, or a file that cannot be read "
-      "or written.");
-  return [options] { return run_load(*options); };
+auto run_load(const Words& words) -> ExitCode {
+  LoadOptions options;
+  const auto operands = parse_command(kText, kOptions, words, options);
+  if (!operands) return operands.error();
+  options.file = operands->front();
+  return load_file(options);
 }
 
 }  // namespace hermitage::cli

@@ -10,17 +10,14 @@ constexpr const char* kReason =
 
 }  // namespace
 
-auto run_guest(const std::vector<std::string>& /*words*/) -> ExitCode {
+auto run_guest(const Words& /*words*/) -> ExitCode {
   complain({}, kReason);
   return ExitCode::not_started;
 }
 
-auto add_doctor(CLI::App& program) -> Command {
-  program.add_subcommand("doctor", "Say what of this host works for running Hermit kernels");
-  return [] {
-    complain({}, kReason);
-    return ExitCode::some_not;
-  };
+auto run_doctor(const Words& /*words*/) -> ExitCode {
+  complain({}, kReason);
+  return ExitCode::some_not;
 }
 
 }  // namespace hermitage::cli

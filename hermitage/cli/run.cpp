@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "hermitage/cli/command.hpp"
+#include "hermitage/cli/options.hpp"
 #include "hermitage/cli/output.hpp"
 #include "hermitage/cli/run_options.hpp"
 #include "hermitage/cli/run_report.hpp"
@@ -333,17 +334,10 @@ auto run_machine(RunOptions options) -> ExitCode {
 
 }  // namespace
 
-auto run_guest(const std::vector<std::string>& words) -> ExitCode {
+auto run_guest(const Words& words) -> ExitCode {
   auto options = parse_run_options(words);
-  if (!options) {
-    complain({}, fmt::format("{}; see hermitage run --help", options.error()));
-    return ExitCode::usage;
-  }
-  if (!options->wants_help) return run_machine(std::move(*options));
-  const auto printed = print(run_help());
-  if (printed) return ExitCode::good;
-  complain("standard output", printed.error());
-  return ExitCode::usage;
+  if (!options) return complain_of_usage("run", options.error());
+  return options->wants_help ? print_or_complain(run_help()) : run_machine(std::move(*options));
 }
 
 }  // namespace hermitage::cli

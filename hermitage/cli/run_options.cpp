@@ -9,17 +9,14 @@
 #include <span>
 #include <utility>
 
-#include <getopt.h>
-
 #include <fmt/format.h>
 
 #include "hermitage/cli/input.hpp"
+#include "hermitage/cli/options.hpp"
 #include "hermitage/image/toml.hpp"
 
 namespace hermitage::cli {
 namespace {
-
-using Outcome = std::expected<void, std::string>;
 
 // A host that has more processors than this is not known.
 constexpr unsigned kMaxProcessor = 1 << 16;
@@ -152,37 +149,12 @@ auto take_guest(Section& section, RunOptions& options) -> Outcome {
   return taken;
 }
 
-// The options of `run`, for getopt_long(3) and for --help. All other commands have theirs from CLI11; but that takes as
-// long as everything else this program does up to the guest's first instruction, and looks at words that are the
-// guest's.
-struct Option {
-  char letter;  // 0: none
-  const char* name;
-  const char* argument;  // what it takes, for people; null: nothing
-  const char* help;
-  std::expected<void, std::string> (*set)(RunOptions& options, const char* argument);
-};
-
-template <auto member>
-auto set(RunOptions& options, const char* argument) -> Outcome {
-  auto& value = options.*member;
-  using Value = std::remove_reference_t<decltype(value)>;
-  if constexpr (std::is_same_v<Value, bool>) {
-    value = true;
-  } else if constexpr (std::is_same_v<Value, std::vector<std::string>>) {
-    value.emplace_back(argument);
-  } else {
-    value = argument;
-  }
-  return {};
-}
-
 auto set_cpu_count(RunOptions& options, const char* argument) -> Outcome {
   const std::string_view text{argument};
   std::uint32_t count = 0;
   const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), count);
   if (error != std::errc{} || rest != text.data() + text.size() || count == 0) {
-    return std::unexpected{fmt::format("--cpu-count '{}': not a number above 0", text)};
+    return std::unexpected{std::string{"not a number above 0"}};
   }
   options.cpu_count = count;
   return {};
@@ -193,7 +165,7 @@ auto set_timeout(RunOptions& options, const char* argument) -> Outcome {
   char* end = nullptr;
   const double seconds = std::strtod(argument, &end);
   if (end == argument || *end != '\0' || !(seconds > 0) || seconds > kMaxSeconds) {
-    return std::unexpected{fmt::format("--timeout '{}': not a number of seconds above 0", argument)};
+    return std::unexpected{std::string{"not a number of seconds above 0"}};
   }
   options.timeout_seconds = seconds;
   return {};
@@ -203,6 +175,7 @@ auto not_yet(RunOptions& /*options*/, const char* /*argument*/) -> Outcome {
   return std::unexpected{std::string{"not yet"}};
 }
 
+using Option = OptionOf<RunOptions>;
 constexpr std::array kOptions{
     Option{'m', "memory-size", "SIZE", "the guest's memory, a multiple of 2 MiB: 64M (the default), 512MiB, 2G",
            set<&RunOptions::memory_size>},
@@ -230,81 +203,13 @@ constexpr std::array kOptions{
     Option{0, "stats-file", "FILE", "write that as JSON", set<&RunOptions::stats_file>},
     Option{0, "trace", nullptr, "show every hypercall on standard error", set<&RunOptions::trace>},
     Option{0, "verbose", nullptr, "show all registers of a guest that died", set<&RunOptions::verbose>},
-    Option{'h', "help", nullptr, "print this", set<&RunOptions::wants_help>},
+    // Options of Uhyve's that have no meaning here so far.
+    Option{'s', "gdb-port", nullptr, nullptr, not_yet},
+    Option{'n', "net", nullptr, nullptr, not_yet},
+    Option{0, "file-mapping", nullptr, nullptr, not_yet},
+    Option{0, "file-isolation", nullptr, nullptr, not_yet},
+    Option{0, "io-mode", nullptr, nullptr, not_yet},
 };
-
-// Options of Uhyve's that have no meaning here so far.
-constexpr std::array kLaterOptions{
-    Option{'s', "gdb-port", nullptr, nullptr, not_yet}, Option{'n', "net", nullptr, nullptr, not_yet},
-    Option{0, "file-mapping", nullptr, nullptr, not_yet}, Option{0, "file-isolation", nullptr, nullptr, not_yet},
-    Option{0, "io-mode", nullptr, nullptr, not_yet}};
-
-// What getopt_long gives for an option: its index, above all letters.
-constexpr int kFirstOption = 256;
-
-auto option_at(std::size_t index) -> const Option& {
-  return index < kOptions.size() ? kOptions[index] : kLaterOptions[index - kOptions.size()];
-}
-
-constexpr std::size_t kOptionCount = kOptions.size() + kLaterOptions.size();
-
-auto option_of(int found) -> const Option* {
-  if (found >= kFirstOption) return &option_at(static_cast<std::size_t>(found - kFirstOption));
-  for (std::size_t i = 0; i < kOptionCount; ++i) {
-    if (option_at(i).letter == found) return &option_at(i);
-  }
-  return nullptr;
-}
-
-struct Tables {
-  std::string letters = "+:";  // stops at the first word that is none, and leaves it to us to complain
-  std::vector<option> names = {};
-
-  Tables() {
-    for (std::size_t i = 0; i < kOptionCount; ++i) {
-      const auto& one = option_at(i);
-      const int has_argument = one.set == not_yet        ? optional_argument
-                               : one.argument == nullptr ? no_argument
-                                                         : required_argument;
-      names.push_back({one.name, has_argument, nullptr, kFirstOption + static_cast<int>(i)});
-      if (one.letter == 0) continue;
-      letters += one.letter;
-      if (has_argument != no_argument) letters += has_argument == required_argument ? ":" : "::";
-    }
-    names.push_back({});
-  }
-};
-
-auto complain_of(int found, const char* word) -> std::unexpected<std::string> {
-  if (found != ':') return std::unexpected{fmt::format("there is no option '{}'", word)};
-  const auto* const known = option_of(optopt);
-  return std::unexpected{known == nullptr ? fmt::format("'{}' needs a value", word)
-                                          : fmt::format("--{} needs a {}", known->name, known->argument)};
-}
-
-auto parse_options(RunOptions& options, std::vector<std::string>& words) -> Outcome {
-  const Tables tables;
-  std::string program = "run";
-  std::vector<char*> arguments{program.data()};
-  for (auto& word : words) arguments.push_back(word.data());
-  arguments.push_back(nullptr);
-  const int count = static_cast<int>(arguments.size()) - 1;
-
-  opterr = 0;
-  optind = 0;  // from the beginning
-  for (;;) {
-    const int at = std::max(optind, 1);
-    const int found = ::getopt_long(count, arguments.data(), tables.letters.c_str(), tables.names.data(), nullptr);
-    if (found == -1) break;
-    if (found == '?' || found == ':') return complain_of(found, arguments[static_cast<std::size_t>(at)]);
-    const auto& known = *option_of(found);
-    if (auto outcome = known.set(options, optarg); !outcome) {
-      return known.set == not_yet ? std::unexpected{fmt::format("--{}: not yet", known.name)} : outcome;
-    }
-  }
-  options.words.assign(arguments.begin() + optind, arguments.begin() + count);
-  return {};
-}
 
 // Those that Uhyve takes, too, and only where no option is given.
 auto add_environment(RunOptions& options) -> Outcome {
@@ -319,7 +224,9 @@ auto add_environment(RunOptions& options) -> Outcome {
     options.config = config;
   }
   const auto* const cpus = given("HERMIT_CPU_COUNT");
-  return cpus != nullptr && !options.cpu_count ? set_cpu_count(options, cpus) : Outcome{};
+  if (cpus == nullptr || options.cpu_count) return {};
+  if (set_cpu_count(options, cpus)) return {};
+  return std::unexpected{fmt::format("HERMIT_CPU_COUNT '{}': not a number above 0", cpus)};
 }
 
 auto parse_number(std::string_view text) -> std::optional<unsigned> {
@@ -334,8 +241,11 @@ auto parse_number(std::string_view text) -> std::optional<unsigned> {
 
 auto parse_run_options(std::vector<std::string> words) -> std::expected<RunOptions, std::string> {
   RunOptions options;
-  if (auto parsed = parse_options(options, words); !parsed) return std::unexpected{parsed.error()};
+  auto parsed = parse_options(std::span<const Option>{kOptions}, words, Order::options_first, options);
+  if (!parsed) return std::unexpected{parsed.error()};
+  options.wants_help = parsed->wants_help;
   if (options.wants_help) return options;
+  options.words = std::move(parsed->operands);
   if (options.words.empty()) return std::unexpected{std::string{"an IMAGE is needed"}};
   options.image = options.words.front();
   options.words.erase(options.words.begin());
@@ -347,12 +257,7 @@ auto run_help() -> std::string {
   std::string text =
       "Run a Hermit kernel or image in a virtual machine (Linux KVM, x86_64)\n"
       "Usage: hermitage run [OPTIONS] IMAGE [[KERNEL_WORD... --] WORD...]\n\nOptions:\n";
-  for (const auto& one : kOptions) {
-    const auto letter = one.letter == 0 ? std::string{"    "} : fmt::format("-{}, ", one.letter);
-    const auto name = fmt::format("{}--{}{}{}", letter, one.name, one.argument == nullptr ? "" : " ",
-                                  one.argument == nullptr ? "" : one.argument);
-    text += fmt::format("  {:<28} {}\n", name, one.help);
-  }
+  text += options_help(texts_of(std::span<const Option>{kOptions}));
   text +=
       "\nIMAGE ends the options; what follows is the application's. With a -- among the words, those before it are "
       "the\n"

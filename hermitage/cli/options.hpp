@@ -1,0 +1,221 @@
+// The command line: what a command takes is told once, for getopt_long(3), for --help and for complaints.
+#pragma once
+
+#include <array>
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+#include <getopt.h>
+
+#include "hermitage/cli/command.hpp"
+
+namespace hermitage::cli {
+
+// Nothing, or what is wrong.
+using Outcome = std::expected<void, std::string>;
+
+// An option, which changes the `Values` of a command.
+template <class Values>
+struct OptionOf {
+  char letter;  // 0: none
+  const char* name;
+  const char* argument;  // what it takes, for people; null: nothing
+  const char* help;      // null: not in the help, and takes a value or none
+
+  // The error says what is wrong with the argument.
+  Outcome (*set)(Values& values, const char* argument);
+};
+
+struct Operand {
+  enum class Count : std::uint8_t { one, any };
+
+  const char* name;
+  const char* help;
+  Count count = Count::one;
+};
+
+// What of a command is not its options.
+struct CommandText {
+  const char* name;  // after the program's: "image create"
+  const char* description;
+  std::span<const Operand> operands;
+  const char* epilogue;  // at the end of its help
+};
+
+struct NamedCommand {
+  const char* name;
+  const char* description;
+  ExitCode (*run)(const Words& words);
+};
+
+// Commands of which one is to be given by its name.
+struct CommandGroup {
+  const char* name;  // "image"; "" for those of the program itself
+  const char* description;
+  std::span<const NamedCommand> commands;
+  const char* epilogue;
+  const char* version = nullptr;  // what --version prints; null: there is no such option
+};
+
+// What getopt_long(3) is to know of an option, and what the help says of it.
+struct OptionText {
+  char letter = 0;
+  const char* name = nullptr;
+  const char* argument = nullptr;
+  const char* help = nullptr;
+};
+
+// Whether options may stand after operands, or the first operand ends them.
+enum class Order : std::uint8_t { any, options_first };
+
+// Reads the options among words, one after the other.
+class OptionReader {
+ public:
+  struct Found {
+    std::size_t index;     // of the option
+    const char* argument;  // null where it has none
+  };
+
+  // The words must stay where they are, and are put in another order with Order::any. `--help` and `-h` are added to
+  // the options.
+  OptionReader(std::vector<OptionText> options, Words& words, Order order);
+
+  // The next option, or nothing after the last. The error is a sentence about wrong usage.
+  [[nodiscard]] auto next() -> std::expected<std::optional<Found>, std::string>;
+
+  [[nodiscard]] auto wants_help() const -> bool { return wants_help_; }
+
+  // Once there is no option any more: the words that are none.
+  [[nodiscard]] auto operands() const -> Words;
+
+ private:
+  [[nodiscard]] auto index_of(int found) const -> std::size_t;
+  [[nodiscard]] auto complaint(int found) const -> std::string;
+
+  std::vector<OptionText> options_;
+  std::string letters_;
+  std::vector<option> names_;
+  std::vector<char*> arguments_;
+  int next_ = 0;  // optind(3)
+  bool wants_help_ = false;
+};
+
+struct Parsed {
+  Words operands;
+  bool wants_help = false;  // then nothing else counts
+};
+
+template <class Values>
+auto texts_of(std::span<const OptionOf<Values>> options) -> std::vector<OptionText> {
+  std::vector<OptionText> texts;
+  texts.reserve(options.size() + 1);
+  for (const auto& [letter, name, argument, help, set] : options) texts.push_back({letter, name, argument, help});
+  return texts;
+}
+
+// "--NAME 'ARGUMENT': WHY".
+[[nodiscard]] auto complaint_of(const char* name, const char* argument, std::string_view why) -> std::string;
+
+template <class Values>
+auto parse_options(std::span<const OptionOf<Values>> options, Words& words, Order order, Values& values)
+    -> std::expected<Parsed, std::string> {
+  OptionReader reader{texts_of(options), words, order};
+  for (;;) {
+    const auto found = reader.next();
+    if (!found) return std::unexpected{found.error()};
+    if (!*found) break;
+    const auto& option = options[(*found)->index];
+    if (auto outcome = option.set(values, (*found)->argument); !outcome) {
+      return std::unexpected{complaint_of(option.name, (*found)->argument, outcome.error())};
+    }
+  }
+  return Parsed{.operands = reader.operands(), .wants_help = reader.wants_help()};
+}
+
+// The list of options in a help text.
+[[nodiscard]] auto options_help(std::vector<OptionText> options) -> std::string;
+
+// The whole help of a command.
+[[nodiscard]] auto help_of(const CommandText& text, std::vector<OptionText> options) -> std::string;
+
+// The operands, when their number is right; else a sentence about wrong usage.
+[[nodiscard]] auto check_operands(const CommandText& text, const Words& operands) -> Outcome;
+
+// Prints, and complains when that fails.
+[[nodiscard]] auto print_or_complain(std::string_view text) -> ExitCode;
+
+// One line of complaint, and where to look.
+[[nodiscard]] auto complain_of_usage(const char* command, std::string_view message) -> ExitCode;
+
+// Reads a whole command line: its options into `values`, and gives its operands. When there is nothing left to do but
+// to end, because of --help or wrong usage, it has said what there is to say, and gives how.
+template <class Values, std::size_t count>
+auto parse_command(const CommandText& text, const std::array<OptionOf<Values>, count>& table, Words words,
+                   Values& values) -> std::expected<Words, ExitCode> {
+  const std::span<const OptionOf<Values>> options{table};
+  auto parsed = parse_options(options, words, Order::any, values);
+  if (!parsed) return std::unexpected{complain_of_usage(text.name, parsed.error())};
+  if (parsed->wants_help) return std::unexpected{print_or_complain(help_of(text, texts_of(options)))};
+  if (const auto checked = check_operands(text, parsed->operands); !checked) {
+    return std::unexpected{complain_of_usage(text.name, checked.error())};
+  }
+  return std::move(parsed->operands);
+}
+
+// Does what the words say: runs the command that the first of them names, with the rest; or prints help.
+[[nodiscard]] auto run_one_of(const CommandGroup& group, Words words) -> ExitCode;
+
+// ---- What options do
+
+inline constexpr const char* kGivenBefore = "given once before";
+
+template <class>
+inline constexpr bool kIsOptional = false;
+template <class Value>
+inline constexpr bool kIsOptional<std::optional<Value>> = true;
+
+// Sets a member: a flag, or a text, which can be given once, or a list, which grows.
+template <auto member, class Values>
+auto set(Values& values, const char* argument) -> Outcome {
+  auto& value = values.*member;
+  using Value = std::remove_reference_t<decltype(value)>;
+  if constexpr (std::is_same_v<Value, bool>) {
+    value = true;
+  } else if constexpr (std::is_same_v<Value, std::vector<std::string>>) {
+    value.emplace_back(argument);
+  } else {
+    if (value != Value{}) return std::unexpected{std::string{kGivenBefore}};
+    value = argument;
+  }
+  return {};
+}
+
+// Sets a member to a decimal number.
+template <auto member, class Values>
+auto set_number(Values& values, const char* argument) -> Outcome {
+  auto& value = values.*member;
+  using Value = std::remove_reference_t<decltype(value)>;
+  static_assert(kIsOptional<Value>);
+  if (value) return std::unexpected{std::string{kGivenBefore}};
+  const std::string_view text{argument};
+  typename Value::value_type number{};
+  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{} || rest != text.data() + text.size()) {
+    return std::unexpected{std::string{"not a number, or too large"}};
+  }
+  value = number;
+  return {};
+}
+
+}  // namespace hermitage::cli
