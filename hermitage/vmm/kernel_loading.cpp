@@ -36,11 +36,15 @@ class Placement {
   Placement(const entry::KernelObject& kernel, const GuestMemory& memory, GuestAddress start, int descriptor)
       : kernel_{kernel}, memory_{memory}, start_{start}, descriptor_{descriptor} {}
 
-  // What a kernel of a few pages wants: all of its segments, whole.
+  // All of its segments, whole. The memory of a kernel of a few pages is wanted all at once.
   [[nodiscard]] auto copy_all() const -> Result<void> {
+    const bool is_small = kernel_.mem_size() < kLeastMappedSize;
+    if (is_small) memory_.populate({start_, start_ + kernel_.mem_size()});
     for (const auto segment : kernel_.segments()) {
       if (segment.type != entry::elf::kSegmentLoad) continue;
-      auto copied = copy(kernel_.memory_offset(segment), {segment.offset}, segment.filesz);
+      const auto address = start_ + kernel_.memory_offset(segment);
+      if (!is_small) memory_.populate({address, address + segment.filesz});
+      auto copied = copy(address, {segment.offset}, segment.filesz);
       if (!copied) return copied;
     }
     return {};
@@ -58,19 +62,18 @@ class Placement {
       const bool is_mapped =
           is_worth_mapping(step) && memory_.map_file(address, step.size, descriptor_, step.file_offset.value);
       if (is_mapped) continue;
-      if (auto copied = copy(step.memory_offset, step.file_offset, step.size); !copied) return copied;
+      memory_.populate({address, address + step.size});
+      if (auto copied = copy(address, step.file_offset, step.size); !copied) return copied;
     }
     return {};
   }
 
  private:
   // From the file, where it is open: then its pages need not be mapped first.
-  [[nodiscard]] auto copy(std::uint64_t memory_offset, entry::FileOffset file_offset, std::uint64_t size) const
+  [[nodiscard]] auto copy(GuestAddress address, entry::FileOffset file_offset, std::uint64_t size) const
       -> Result<void> {
-    const auto address = start_ + memory_offset;
     auto target = memory_.span(address, size);
     if (!target) return fail(ErrorCode::image, "it does not fit into the memory");
-    memory_.populate({address, address + size});
     if (descriptor_ < 0) {
       std::memcpy(target->data(), kernel_.file().bytes().bytes().data() + file_offset.value, size);
       return {};

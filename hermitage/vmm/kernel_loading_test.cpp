@@ -231,5 +231,20 @@ TEST(MappedFile, SaysWhyThereIsNone) {
   EXPECT_TRUE(empty->bytes().empty());
 }
 
+TEST(MappedFile, HasTheBytesOfSmallAndLargeOnes) {
+  const testing::TemporaryDirectory directory;
+  for (const std::size_t size : {1U, 4096U, 32768U, 32769U, 1U << 20}) {
+    std::string text(size, 'x');
+    text.front() = 'a';
+    text.back() = 'z';
+    auto file = MappedFile::open(directory.write("file", text)).value();
+    auto other = MappedFile::open(directory.write("other", "other")).value();
+    std::swap(file, other);  // as moves do, which must not lose them
+    const auto bytes = other.bytes();
+    EXPECT_EQ((std::string_view{reinterpret_cast<const char*>(bytes.data()), bytes.size()}), text);
+    EXPECT_EQ(file.bytes().size(), 5U);
+  }
+}
+
 }  // namespace
 }  // namespace hermitage::vmm

@@ -6,12 +6,27 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 namespace hermitage::vmm {
 namespace {
 
+constexpr std::size_t kMostRead = std::size_t{32} << 10;
+
 auto unreadable(int error_number) -> std::unexpected<Error> {
   return fail(ErrorCode::host_failed, std::strerror(error_number));
+}
+
+auto read_all(int descriptor, std::size_t size) -> Result<std::vector<std::byte>> {
+  std::vector<std::byte> bytes(size);
+  for (std::size_t count = 0; count < size;) {
+    const auto got = ::read(descriptor, bytes.data() + count, size - count);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return unreadable(errno);
+    if (got == 0) return fail(ErrorCode::host_failed, "is being written to");
+    count += static_cast<std::size_t>(got);
+  }
+  return bytes;
 }
 
 }  // namespace
@@ -25,14 +40,18 @@ auto MappedFile::open(const std::string& path) -> Result<MappedFile> {
   if (S_ISDIR(status.st_mode)) return unreadable(EISDIR);
   if (!S_ISREG(status.st_mode)) return fail(ErrorCode::host_failed, "is not a regular file");
   const auto size = static_cast<std::size_t>(status.st_size);
-  if (size == 0) return MappedFile{std::move(descriptor), {}};
+  if (size <= kMostRead) {
+    auto bytes = read_all(descriptor.get(), size);
+    if (!bytes) return std::unexpected{bytes.error()};
+    return MappedFile{std::move(*bytes)};
+  }
   auto* const bytes = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor.get(), 0);
   if (bytes == MAP_FAILED) return unreadable(errno);
   return MappedFile{std::move(descriptor), {static_cast<std::byte*>(bytes), size}};
 }
 
 MappedFile::~MappedFile() {
-  if (!bytes_.empty()) ::munmap(bytes_.data(), bytes_.size());
+  if (descriptor_.is_open()) ::munmap(bytes_.data(), bytes_.size());
 }
 
 }  // namespace hermitage::vmm

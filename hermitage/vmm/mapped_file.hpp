@@ -1,40 +1,49 @@
-// A file that is looked at where the host's page cache has it.
+// A file that is looked at where the host's page cache has it. One of a few pages is read instead, which takes less
+// time than mapping it.
 #pragma once
 
 #include <cstddef>
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "hermitage/vmm/descriptor.hpp"
 #include "hermitage/vmm/error.hpp"
 
 namespace hermitage::vmm {
 
-// Read only, and whole. Nobody may write to the file meanwhile: whoever shortens it ends this process (SIGBUS).
+// Read only, and whole. Nobody may write to a mapped file meanwhile: whoever shortens it ends this process (SIGBUS).
 class MappedFile {
  public:
   // Fails with host_failed when there is no such file, or it is none that can be mapped: a directory, or a pipe.
   [[nodiscard]] static auto open(const std::string& path) -> Result<MappedFile>;
 
   MappedFile(MappedFile&& other) noexcept
-      : descriptor_{std::move(other.descriptor_)}, bytes_{std::exchange(other.bytes_, {})} {}
+      : descriptor_{std::move(other.descriptor_)},
+        bytes_{std::exchange(other.bytes_, {})},
+        copy_{std::move(other.copy_)} {}
   auto operator=(MappedFile&& other) noexcept -> MappedFile& {
     std::swap(descriptor_, other.descriptor_);
     std::swap(bytes_, other.bytes_);
+    std::swap(copy_, other.copy_);
     return *this;
   }
   ~MappedFile();
 
   [[nodiscard]] auto bytes() const noexcept -> std::span<const std::byte> { return bytes_; }
+
+  // -1 when the file was read: there is nothing to be gained from mapping it again.
   [[nodiscard]] auto descriptor() const noexcept -> int { return descriptor_.get(); }
 
  private:
-  MappedFile(Descriptor descriptor, std::span<std::byte> bytes) noexcept
-      : descriptor_{std::move(descriptor)}, bytes_{bytes} {}
+  MappedFile(Descriptor descriptor, std::span<std::byte> mapping) noexcept
+      : descriptor_{std::move(descriptor)}, bytes_{mapping} {}
+  explicit MappedFile(std::vector<std::byte> copy) noexcept : bytes_{copy}, copy_{std::move(copy)} {}
 
   Descriptor descriptor_;
   std::span<std::byte> bytes_;
+  std::vector<std::byte> copy_;
 };
 
 }  // namespace hermitage::vmm
