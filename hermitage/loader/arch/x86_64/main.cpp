@@ -145,23 +145,33 @@ auto write_device_tree(Arena& arena, std::string_view root, std::string_view com
   return address_of(tree.data());
 }
 
-auto platform_info(std::uint32_t protocol, GuestAddress info, std::string_view command_line, Arena& arena)
-    -> hermitage::entry::PlatformInfo {
+// Kernels before 0.11 find their page tables by an entry of the tables that points to themselves, take for
+// their heap what addresses lie behind them, map the firmware's tables in the first MiB themselves, and find none of these
+// mapped already.
+auto is_of_old(const hermitage::entry::KernelObject& kernel) -> bool {
+  const auto version = kernel.hermit_version();
+  return !version || (version->major == 0 && version->minor < 11);
+}
+
+auto platform_info(std::uint32_t protocol, GuestAddress info, std::string_view command_line,
+                   const hermitage::entry::KernelObject& kernel, Arena& arena) -> hermitage::entry::PlatformInfo {
   const CommandLine line{address_of(command_line.data()), command_line.size()};
   if (protocol == PROTOCOL_LINUX) {
     return hermitage::entry::LinuxBootParamsPlatform{.command_line = line, .boot_params = info};
   }
-  if (protocol == PROTOCOL_PVH) {
+  if (protocol == PROTOCOL_PVH || is_of_old(kernel)) {
     info = allocate_or_fail(write_multiboot(arena, handover.memory, command_line),
                             "there is no room for the Multiboot information");
   }
   return hermitage::entry::MultibootPlatform{.command_line = line, .multiboot_info = info};
 }
 
-// Whether a kernel keeps its page tables in a part of the address space where the loader must show them to it.
-auto wants_recursive_tables(const hermitage::entry::KernelObject& kernel) -> bool {
-  const auto version = kernel.hermit_version();
-  return !version || (version->major == 0 && version->minor < 11);
+void map_as_of_old(x86_64::PageTables& tables, const LoadedImage& image, GuestAddress end) {
+  const auto kernel_end = hermitage::entry::checked_align_up(image.kernel.image.end.value, 2 * kMib);
+  if (!kernel_end || !tables.unmap(kFirstMib) || !tables.unmap({{*kernel_end}, end})) {
+    fail("there is no room for page tables");
+  }
+  tables.map_recursively();
 }
 
 // Kernels of today make no difference between how memory is mapped, as long as it is. They start other processors in the
@@ -207,7 +217,7 @@ void loader_main(std::uint32_t protocol_number, std::uint64_t info, std::uint32_
   const auto device_tree = write_device_tree(arena, protocol.root, command_line);
   const BootInfo boot_info{.hardware = {.serial_port_base = x86_64::kSerialPort, .device_tree = device_tree},
                            .load = {.kernel_image = image.kernel.image, .tls = image.kernel.tls},
-                           .platform = platform_info(protocol_number, {info}, command_line, arena)};
+                           .platform = platform_info(protocol_number, {info}, command_line, image.object, arena)};
   const auto raw_boot_info = boot_info.encode(image.object.arch(), image.object.endian());
   if (!raw_boot_info) fail(raw_boot_info.error().message());
   const auto boot_info_room = arena.allocate(raw_boot_info->size(), hermitage::entry::kRawBootInfoAlignment);
@@ -215,8 +225,8 @@ void loader_main(std::uint32_t protocol_number, std::uint64_t info, std::uint32_
   if (boot_info_room.empty() || stack.empty()) fail("there is no room for the boot information and the stack");
   std::memcpy(boot_info_room.data(), raw_boot_info->data(), raw_boot_info->size());
 
-  if (wants_recursive_tables(image.object)) {
-    tables.map_recursively();
+  if (is_of_old(image.object)) {
+    map_as_of_old(tables, image, end);
   } else {
     protect(tables, image, end);
   }

@@ -3,6 +3,7 @@
 namespace hermitage::loader::x86_64 {
 namespace {
 
+constexpr std::uint64_t kAbsent = 0;
 constexpr std::uint64_t kPresent = 1 << 0;
 constexpr std::uint64_t kWritable = 1 << 1;
 constexpr std::uint64_t kLarge = 1 << 7;
@@ -23,6 +24,8 @@ constexpr auto flags(Access access) noexcept -> std::uint64_t {
   return kPresent | (access.write ? kWritable : 0) | (access.execute ? 0 : kNoExecute);
 }
 
+constexpr std::uint64_t kEnd = entry_size(kRootLevel) * 512;
+
 auto address_of(const PageTable& table) noexcept -> std::uint64_t {
   return reinterpret_cast<std::uintptr_t>(&table);
 }
@@ -30,34 +33,37 @@ auto address_of(const PageTable& table) noexcept -> std::uint64_t {
 }  // namespace
 
 auto PageTables::map(GuestRange range, Access access) noexcept -> bool {
-  constexpr std::uint64_t kPage = entry_size(kLowestLevel);
-  constexpr std::uint64_t kEnd = entry_size(kRootLevel) * 512;
-  const auto end = entry::checked_align_up(range.end.value, kPage);
-  if (!end || *end > kEnd) return false;
-  return map_in(*root_, kRootLevel, {{range.start.value & ~(kPage - 1)}, {*end}}, access);
+  return set(*root_, kRootLevel, range, flags(access));
+}
+
+auto PageTables::unmap(GuestRange range) noexcept -> bool {
+  return set(*root_, kRootLevel, range, kAbsent);
 }
 
 void PageTables::map_recursively() noexcept {
   root_->back() = address_of(*root_) | kPresent | kWritable;
 }
 
-// Of `range`, addresses count modulo what the table covers: its entries take them from the left.
-auto PageTables::map_in(PageTable& table, int level, GuestRange range, Access access) noexcept -> bool {
+auto PageTables::set(PageTable& table, int level, GuestRange range, std::uint64_t flags) noexcept -> bool {
+  if (kEnd < range.end.value) return false;
   const auto size = entry_size(level);
-  auto start = range.start.value;
+  auto start = range.start.value & ~(entry_size(kLowestLevel) - 1);
   while (start < range.end.value) {
     auto& entry = table[start / size % table.size()];
     const auto entry_end = (start & ~(size - 1)) + size;
     const auto end = range.end.value < entry_end ? range.end.value : entry_end;
+    const bool is_whole = end - start == size || level == kLowestLevel;
     const bool can_be_large = level == kLevel2Mib || (level == kLevel1Gib && has_pages_of_1_gib_);
     const bool is_table = (entry & kPresent) != 0 && (entry & kLarge) == 0;
-    if (level == kLowestLevel) {
-      entry = start | flags(access);
-    } else if (can_be_large && !is_table && end - start == size) {
-      entry = start | kLarge | flags(access);
+    if (is_whole && flags == kAbsent) {
+      entry = kAbsent;
+    } else if (level == kLowestLevel) {
+      entry = start | flags;
+    } else if (is_whole && can_be_large && !is_table) {
+      entry = start | kLarge | flags;
     } else {
       auto* const below = table_below(entry, level);
-      if (below == nullptr || !map_in(*below, level - 1, {{start}, {end}}, access)) return false;
+      if (below == nullptr || !set(*below, level - 1, {{start}, {end}}, flags)) return false;
     }
     start = end;
   }

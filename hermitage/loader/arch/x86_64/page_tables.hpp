@@ -25,11 +25,14 @@ class PageTables {
   // splitting larger ones. False when the arena has no room for a table, or the range is beyond 256 TiB.
   [[nodiscard]] auto map(GuestRange range, Access access) noexcept -> bool;
 
+  // Maps nothing there any more. False when the arena has no room for a table.
+  [[nodiscard]] auto unmap(GuestRange range) noexcept -> bool;
+
   // Has the last entry of the PML4 point to the PML4, as kernels before 0.11 want it.
   void map_recursively() noexcept;
 
  private:
-  [[nodiscard]] auto map_in(PageTable& table, int level, GuestRange range, Access access) noexcept -> bool;
+  [[nodiscard]] auto set(PageTable& table, int level, GuestRange range, std::uint64_t flags) noexcept -> bool;
   // The table that an entry of `level` refers to, made from what the entry maps; null when there is no room.
   [[nodiscard]] auto table_below(std::uint64_t& entry, int level) noexcept -> PageTable*;
 
