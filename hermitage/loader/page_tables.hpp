@@ -42,8 +42,10 @@ inline constexpr PageFormat kPagesOfX86_64{.table = 0x3,
                                            .no_write = 0,
                                            .no_execute = std::uint64_t{1} << 63};
 
-// Arm ARM, D8.3, stage 1 at EL1: inner shareable, accessed, memory of the attribute with index 4.
-inline constexpr PageFormat kPagesOfAarch64{.table = 0x3,
+// Arm ARM, D8.3, stage 1 at EL1: inner shareable, accessed, memory of the attribute with index 4. The processor ignores
+// these bits where an entry refers to a table, but kernels see their tables by an entry that refers to its own table, as
+// pages.
+inline constexpr PageFormat kPagesOfAarch64{.table = 0x713,
                                             .page = 0x713,
                                             .block = 0x711,
                                             .kind = 0x2,

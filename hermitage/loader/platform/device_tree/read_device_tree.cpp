@@ -1,5 +1,7 @@
 #include "hermitage/loader/platform/device_tree/read_device_tree.hpp"
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -35,7 +37,7 @@ void for_each_range(ByteView reg, Cells cells, Visitor&& visit) {
   }
 }
 
-auto set_cells(const Item& item, Cells& cells) noexcept -> void {
+void set_cells(const Item& item, Cells& cells) noexcept {
   constexpr std::uint64_t kMost = 4;
   const auto number = item.number();
   if (!number || *number > kMost) return;
@@ -54,7 +56,7 @@ struct Chosen {
   std::optional<std::uint64_t> initrd_end;
 };
 
-auto read_chosen(const Item& item, Chosen& chosen, Handover& handover) noexcept -> void {
+void read_chosen(const Item& item, Chosen& chosen, Handover& handover) noexcept {
   if (item.name == "bootargs") {
     handover.command_line = item.text();
     handover.has_arguments = has_words(handover.command_line);
@@ -119,40 +121,48 @@ auto read_device_tree(const DeviceTree& tree, Handover& handover) noexcept -> Re
   return {};
 }
 
-auto find_console(const DeviceTree& tree, std::string_view compatible) noexcept -> std::optional<GuestAddress> {
-  // Only devices right below the root are looked at: there, addresses are physical.
-  std::string_view wanted;
-  Cells cells;
-  std::string_view in;
+auto find_device(const DeviceTree& tree, std::string_view compatible) noexcept -> std::optional<GuestAddress> {
+  std::string_view wanted;  // the last part of the console's path
+  std::string_view node;
   tree.walk([&](const Item& item) {
-    if (item.kind == Kind::node && item.depth == 1) in = item.name;
-    if (item.kind == Kind::property && item.depth == 0) set_cells(item, cells);
-    if (item.kind != Kind::property || item.depth != 1 || in != "chosen" || item.name != "stdout-path") return true;
+    if (item.kind == Kind::node && item.depth == 1) node = item.name;
+    if (item.kind != Kind::property || node != "chosen" || item.name != "stdout-path") return true;
     wanted = item.text();
-    if (wanted.starts_with('/')) wanted.remove_prefix(1);
     wanted = wanted.substr(0, entry::index_of(wanted, ':'));
+    for (auto slash = entry::index_of(wanted, '/'); slash < wanted.size(); slash = entry::index_of(wanted, '/')) {
+      wanted.remove_prefix(slash + 1);
+    }
     return false;
   });
 
+  constexpr std::size_t kDeepest = 2;
+  std::array<Cells, kDeepest + 1> cells;  // of the nodes that the walk is in, for what is below them
   std::optional<GuestAddress> first;
   std::optional<GuestAddress> found;
   std::optional<GuestAddress> address;
   bool is_compatible = false;
   tree.walk([&](const Item& item) {
-    if (item.kind == Kind::node && item.depth == 1) {
-      in = item.name;
+    if (item.depth > kDeepest) return true;
+    if (item.kind == Kind::node) {
+      cells[item.depth] = {};
+      node = item.name;
       address.reset();
       is_compatible = false;
-    } else if (item.kind == Kind::property && item.depth == 1) {
+      return true;
+    }
+    if (item.kind == Kind::property) {
+      set_cells(item, cells[item.depth]);
       if (item.name == "compatible") is_compatible = item.lists(compatible);
-      if (item.name == "reg") {
-        for_each_range(item.value, cells, [&](std::uint64_t start, std::uint64_t /*size*/) {
+      if (item.name == "reg" && item.depth > 0) {
+        for_each_range(item.value, cells[item.depth - 1], [&](std::uint64_t start, std::uint64_t /*size*/) {
           if (!address) address = GuestAddress{start};
         });
       }
-    } else if (item.kind == Kind::node_end && item.depth == 1 && is_compatible && address) {
+    }
+    // Compatible and address may come in any order.
+    if (is_compatible && address) {
       if (!first) first = address;
-      if (in == wanted) found = address;
+      if (node == wanted) found = address;
     }
     return !found;
   });

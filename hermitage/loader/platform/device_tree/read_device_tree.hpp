@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string_view>
 
 #include "hermitage/loader/device_tree.hpp"
 #include "hermitage/loader/failure.hpp"
@@ -14,9 +15,10 @@ namespace hermitage::loader {
 // itself is not. Fails when there is no memory, or too many parts of it.
 [[nodiscard]] auto read_device_tree(const DeviceTree& tree, Handover& handover) noexcept -> Result<void>;
 
-// The address of the console's registers: what /chosen/stdout-path names, when it is compatible with `compatible`, or
-// else the first device that is. Nothing when there is none.
-[[nodiscard]] auto find_console(const DeviceTree& tree, std::string_view compatible) noexcept
+// The address of the registers of a device right below the root, or on a bus there such as /soc, whose addresses are taken
+// to be those of the root: of the first that is compatible with `compatible`, or of the one that /chosen/stdout-path ends
+// with, if that is. Nothing when there is none.
+[[nodiscard]] auto find_device(const DeviceTree& tree, std::string_view compatible) noexcept
     -> std::optional<GuestAddress>;
 
 }  // namespace hermitage::loader
