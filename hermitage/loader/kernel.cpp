@@ -91,6 +91,7 @@ auto load_kernel(const PhysicalMemory& memory, MemoryMap& memory_map, GuestRange
     place = *fixed;
   }
   if (!memory_map.reserve(*place)) return failure("the memory map has too many parts");
+  if (rules.claim != nullptr && !rules.claim(*place)) return no_place("a kernel", kernel->mem_size());
 
   if (overlaps(*place, image)) {
     const auto refuge = memory_map.find(size_of(image), kPageSize, rules.bounds);

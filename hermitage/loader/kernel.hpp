@@ -15,6 +15,8 @@ namespace hermitage::loader {
 struct PlacementRules {
   GuestRange bounds;
   std::uint64_t alignment;  // of relocatable ones; a power of two
+  // Where memory has another owner: takes it, before it is written to. False when that does not give it.
+  bool (*claim)(GuestRange place) noexcept = nullptr;
 };
 
 struct LoadedImage {

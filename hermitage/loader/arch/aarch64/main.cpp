@@ -47,7 +47,8 @@ alignas(kPageTableSize) constinit std::array<std::byte, 1 << 20> arena_memory{};
 alignas(kPageTableSize) constinit PageTable kernel_page_map{};
 
 // Kernels change entries of single pages, so that there are no larger ones. Mapped is what a kernel needs before it maps
-// its memory: itself, what the loader leaves to it, and the device tree.
+// its memory: itself, what the loader leaves to it, and the device tree. Nothing that is written is executed; what is only
+// read may be: kernels have their exception vectors there.
 void make_kernel_tables(const DeviceTreeBoot& boot, GuestAddress console, GuestRange loader, Arena& arena) {
   PageTables tables{kPagesOfAarch64, PageTables::Largest::k4Kib, kernel_page_map, arena};
   bool is_mapped = tables.map(loader, kReadWrite);
@@ -55,7 +56,9 @@ void make_kernel_tables(const DeviceTreeBoot& boot, GuestAddress console, GuestR
   is_mapped &= tables.map(boot.device_tree, kReadWrite);
   is_mapped &= tables.map(boot.image.kernel.image, kReadWrite);
   const Protection protection{boot.image.object, boot.image.kernel.image.start};
-  for (const auto& part : protection.ranges()) is_mapped &= tables.map(part.range, part.access);
+  for (const auto& [range, access] : protection.ranges()) {
+    is_mapped &= tables.map(range, access.write ? access : kReadExecute);
+  }
   is_mapped &= tables.map_page(kConsoleOfKernels, console.value | kConsolePage);
   if (!is_mapped) fail("there is no room for page tables");
   kernel_page_map.back() = address_of(&kernel_page_map).value | kRecursive;

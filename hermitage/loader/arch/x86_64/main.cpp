@@ -6,10 +6,10 @@
 
 #include "hermitage/entry/boot_info.hpp"
 #include "hermitage/loader/arch/x86_64/pc.hpp"
+#include "hermitage/loader/arch/x86_64/pc_device_tree.hpp"
 #include "hermitage/loader/arch/x86_64/protocol.h"
 #include "hermitage/loader/arena.hpp"
 #include "hermitage/loader/boot.hpp"
-#include "hermitage/loader/device_tree_writer.hpp"
 #include "hermitage/loader/failure.hpp"
 #include "hermitage/loader/handover.hpp"
 #include "hermitage/loader/kernel.hpp"
@@ -74,35 +74,6 @@ constexpr std::array<Protocol, 3> kProtocols{{{"Multiboot", "hermit,multiboot", 
                                               {"PVH", "hermit,multiboot", read_pvh},
                                               {"Linux boot", "hermit,linux", read_linux_boot}}};
 
-auto write_device_tree(Arena& arena, std::string_view root, std::string_view command_line) -> GuestAddress {
-  constexpr std::size_t kRoomForRange = 80;
-  const auto size = 1024 + 2 * command_line.size() + handover.memory.ram().size() * kRoomForRange;
-  DeviceTreeWriter writer{allocate_or_fail(arena, size, 8, "the device tree")};
-  writer.begin_node("");
-  writer.property_text("compatible", {root});
-  writer.property_u32("#address-cells", 2);
-  writer.property_u32("#size-cells", 2);
-  for (const auto range : handover.memory.ram()) {
-    writer.begin_node("memory", range.start.value);
-    writer.property_text("device_type", {"memory"});
-    writer.property_u64s("reg", {range.start.value, size_of(range)});
-    writer.end_node();
-  }
-  if (handover.rsdp) {
-    writer.begin_node("hermit,rsdp", handover.rsdp->value);
-    writer.property_u64s("reg", {handover.rsdp->value, 1});
-    writer.end_node();
-  }
-  writer.begin_node("chosen");
-  writer.property_text("bootargs", {command_line});
-  writer.end_node();
-  writer.end_node();
-  const auto tree = room_or_fail(writer.finish(), "the device tree");
-  LogLine{LogLevel::info}.text("Device tree: ").address(address_of(tree.data())).text(", ").decimal(tree.size()).text(
-      " bytes");
-  return address_of(tree.data());
-}
-
 // Kernels before 0.11 find their page tables by an entry of the tables that points to themselves, take for
 // their heap what addresses lie behind them, map the firmware's tables in the first MiB themselves, and find none of these
 // mapped already.
@@ -132,12 +103,15 @@ void map_as_of_old(PageTables& tables, const LoadedImage& image, GuestAddress en
 }
 
 // Kernels of today make no difference between how memory is mapped, as long as it is. They start other processors in the
-// first MiB, which stays executable; what else is written is not executed.
+// first MiB, which stays executable. What else is written is not executed; what is only read may be, as on aarch64, where
+// kernels need it.
 void protect(PageTables& tables, const LoadedImage& image, GuestAddress end) {
   const Protection protection{image.object, image.kernel.image.start};
   bool is_mapped = tables.map({{kMib}, end}, kReadWrite);
   is_mapped &= tables.map({address_of(loader_start), address_of(loader_text_end)}, kReadExecute);
-  for (const auto& part : protection.ranges()) is_mapped &= tables.map(part.range, part.access);
+  for (const auto& [range, access] : protection.ranges()) {
+    is_mapped &= tables.map(range, access.write ? access : kReadExecute);
+  }
   if (!is_mapped) fail("there is no room for page tables");
 }
 
@@ -170,7 +144,8 @@ void loader_main(std::uint32_t protocol_number, std::uint64_t info, std::uint32_
 
   const auto image = value_or_fail(load_kernel(PhysicalMemory::identity_mapped(end), handover.memory, image_range,
                                                {.bounds = {loader.end, end}, .alignment = 2 * kMib}));
-  const auto device_tree = write_device_tree(arena, protocol.root, command_line);
+  const auto device_tree = write_pc_device_tree({.platform = protocol.root, .ram = handover.memory.ram(), .command_line = command_line,
+                                                .rsdp = handover.rsdp}, arena);
   const BootInfo boot_info{.hardware = {.serial_port_base = x86_64::kSerialPort, .device_tree = device_tree},
                            .load = {.kernel_image = image.kernel.image, .tls = image.kernel.tls},
                            .platform = platform_info(protocol_number, {info}, command_line, image.object, arena)};
