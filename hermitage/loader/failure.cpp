@@ -11,12 +11,3 @@ void fail(std::string_view sentence) noexcept {
 }
 
 }  // namespace hermitage::loader
-
-// What the standard library calls for an index that is out of range.
-namespace std {
-[[noreturn]] void __throw_out_of_range_fmt(const char* format, ...);  // NOLINT(bugprone-reserved-identifier)
-
-void __throw_out_of_range_fmt(const char* format, ...) {
-  hermitage::loader::fail(format);
-}
-}  // namespace std

@@ -67,13 +67,26 @@ auto text_of(GuestRange file) -> std::string_view {
   return text;
 }
 
-// The image and the command line: of QEMU's -initrd and -append, which begin the load options with "initrd=", or from
-// files beside the loader.
+// Firmware for QEMU says with a word at the beginning of the load options, or at their end, that there is an initial
+// ramdisk. Returns the options without it.
+auto without_initrd(std::string_view options) -> std::optional<std::string_view> {
+  constexpr std::string_view kFirst = "initrd=initrd";
+  constexpr std::string_view kLast = " initrd=initrd";
+  if (options.starts_with(kFirst)) {
+    options.remove_prefix(kFirst.size());
+  } else if (options.ends_with(kLast)) {
+    options.remove_suffix(kLast.size());
+  } else {
+    return std::nullopt;
+  }
+  return options;
+}
+
+// The image and the command line: of QEMU's -initrd and -append, or from files beside the loader.
 void find_image(const uefi::LoadedImage& loaded, Arena& arena) {
-  constexpr std::string_view kInitrd = "initrd=";
   handover.command_line = load_options(loaded, arena);
-  if (handover.command_line.starts_with(kInitrd)) {
-    handover.command_line = without_first_word(handover.command_line);
+  if (const auto options = without_initrd(handover.command_line)) {
+    handover.command_line = *options;
     handover.image = value_or_fail(uefi::read_file(*firmware, loaded, u"initrd"));
   }
   if (!handover.image) handover.image = read_first(loaded, {u"\\EFI\\hermit\\hermit-app", u"\\EFI\\BOOT\\hermit-app"});

@@ -1,6 +1,8 @@
-// What the compiler takes for granted even without a C library. `std::` would name the same functions.
+// What the compiler and the standard library's headers take for granted even without the libraries.
 #include <cstddef>
 #include <cstdint>
+
+#include "hermitage/loader/failure.hpp"
 
 extern "C" {
 
@@ -95,3 +97,12 @@ std::size_t strlen(const char* text) {
   return size;
 }
 }
+
+// What the standard library calls for an index that is out of range.
+namespace std {
+[[noreturn]] void __throw_out_of_range_fmt(const char* format, ...);  // NOLINT(bugprone-reserved-identifier)
+
+void __throw_out_of_range_fmt(const char* format, ...) {
+  hermitage::loader::fail(format);
+}
+}  // namespace std

@@ -1,0 +1,1 @@
+add_library(hermitage_loader_parts STATIC command_line.cpp)
