@@ -60,7 +60,7 @@ macro(loader_platform_tests platform loader platform_name)
   loader_test(${platform} ${loader} if3/relocations-relr "" --prints "a table of relative ones: ok")
   # What goes wrong ends with a line.
   loader_test(${platform} ${loader} "" no-image --fails --contains "there is no image")
-  loader_test(${platform} ${loader} if3/hello .truncated --truncate 4000 --fails)
+  loader_test(${platform} ${loader} if3/hello .truncated --truncate 1000 --fails)
   loader_test(${platform} ${loader} if3/hello .no-elf --truncate 0 --fails)
 endmacro()
 

@@ -28,14 +28,27 @@ _start:
   b.eq at_el2
   b.lo at_el1
 
-  // EL3: not secure, EL2 has 64 bits, and its calls are enabled.
+  // EL3: what is below is not secure and has 64 bits; EL2 is next, where there is one.
   load x1, 0x501
   msr scr_el3, x1
   msr cptr_el3, xzr
+  mrs x2, id_aa64pfr0_el1
+  ubfx x3, x2, #24, #4
+  cbz x3, 1f
+  load x1, 0xf  // a GICv3's registers are for lower levels, too
+  msr S3_6_C12_C12_5, x1
+1:
   load x1, 0x3c9
+  adr x4, at_el2
+  ubfx x3, x2, #8, #4
+  cbnz x3, 2f
+  load x1, SCTLR_BASE
+  msr sctlr_el1, x1
+  load x1, 0x3c5
+  adr x4, at_el1
+2:
   msr spsr_el3, x1
-  adr x1, at_el2
-  msr elr_el3, x1
+  msr elr_el3, x4
   eret
 
 at_el2:
