@@ -10,8 +10,8 @@ auto is_space(char character) noexcept -> bool {
   return character == ' ' || character == '\t' || character == '\n';
 }
 
-// The size of the first word of a text that does not begin with a space, as a shell sees it: quotes, and what is escaped,
-// may have spaces.
+// The size of the first word of a text that does not begin with a space, as a shell sees it: quotes, and what is
+// escaped, may have spaces.
 auto word_size(std::string_view text) noexcept -> std::size_t {
   char quote = '\0';
   std::size_t i = 0;

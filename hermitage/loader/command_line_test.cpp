@@ -27,8 +27,9 @@ TEST(CommandLine, TakesTheLoadersWordsOut) {
 }
 
 TEST(CommandLine, LeavesWhatIsTheApplications) {
-  for (const auto* const line : {"", "   ", "a b", "a -- hermitage.log=off", "-- hermitage.log=off", "'hermitage.log=off'",
-                                 "x=hermitage.log=off", "'-- ' hermitage", "a 'b", "a \\", "\"a \\\" b\" c"}) {
+  for (const auto* const line :
+       {"", "   ", "a b", "a -- hermitage.log=off", "-- hermitage.log=off", "'hermitage.log=off'",
+        "x=hermitage.log=off", "'-- ' hermitage", "a 'b", "a \\", "\"a \\\" b\" c"}) {
     const auto result = split(line);
     EXPECT_EQ(result.line, line);
     EXPECT_EQ(result.options.log_level, std::nullopt);

@@ -72,7 +72,8 @@ auto described(const DeviceTree& tree) -> std::string {
   tree.walk([&](const DeviceTree::Item& item) {
     text += std::string(item.depth, ' ');
     if (item.kind == DeviceTree::Kind::node) text += "{" + std::string{item.name};
-    if (item.kind == DeviceTree::Kind::property) text += std::string{item.name} + "=" + std::to_string(item.value.size());
+    if (item.kind == DeviceTree::Kind::property)
+      text += std::string{item.name} + "=" + std::to_string(item.value.size());
     if (item.kind == DeviceTree::Kind::node_end) text += "}";
     text += ";";
     return true;
@@ -131,7 +132,8 @@ TEST(DeviceTreeWriter, SaysWhenTheBufferIsTooSmall) {
 }
 
 TEST(DeviceTree, WalksWhatLibfdtMakes) {
-  const auto bytes = Maker{}.node("/", "chosen").text("/chosen", "bootargs", "abc").node("/chosen", "x@1").reserve(1, 2).bytes();
+  const auto bytes =
+      Maker{}.node("/", "chosen").text("/chosen", "bootargs", "abc").node("/chosen", "x@1").reserve(1, 2).bytes();
   ASSERT_EQ(DeviceTree::total_size(bytes), bytes.size());
   const auto tree = DeviceTree::parse(bytes);
   ASSERT_TRUE(tree);

@@ -63,8 +63,8 @@ void expect_same(const Machine& machine, const LoadedImage& image, const std::ve
 TEST(LoadKernel, ChoosesThePlaceOfARelocatableKernel) {
   const auto file = kernel(true);
   // The image is below, where the kernel would go, and above.
-  for (const auto& [image_at, expected] :
-       std::vector<std::pair<std::uint64_t, std::uint64_t>>{{0x180000, 0x200000}, {0x200000, 0x400000}, {0x800123, 0x200000}}) {
+  for (const auto& [image_at, expected] : std::vector<std::pair<std::uint64_t, std::uint64_t>>{
+           {0x180000, 0x200000}, {0x200000, 0x400000}, {0x800123, 0x200000}}) {
     Machine machine{file, image_at};
     const auto image = machine.load();
     ASSERT_TRUE(image) << image.error().c_str();
@@ -108,10 +108,11 @@ TEST(LoadKernel, RefusesWhatHasNoRoom) {
 
 TEST(LoadKernel, RefusesWhatSomebodyElseWants) {
   Machine machine{kernel(true), 0x200000};
-  const auto image = load_kernel(machine.memory, machine.map, machine.image,
-                                 {.bounds = {{0x200000}, {kStart + kSize}},
-                                  .alignment = 4096,
-                                  .claim = [](GuestRange) noexcept { return false; }});
+  const auto image =
+      load_kernel(machine.memory, machine.map, machine.image,
+                  {.bounds = {{0x200000}, {kStart + kSize}}, .alignment = 4096, .claim = [](GuestRange) noexcept {
+                     return false;
+                   }});
   EXPECT_FALSE(image);
 }
 

@@ -8,12 +8,8 @@ namespace hermitage::loader {
 namespace {
 
 constexpr std::array<std::string_view, 6> kNames{"off", "error", "warn", "info", "debug", "trace"};
-constexpr std::array<std::string_view, 6> kPrefixes{"",
-                                                    "[LOADER][ERROR] ",
-                                                    "[LOADER][WARN] ",
-                                                    "[LOADER][INFO] ",
-                                                    "[LOADER][DEBUG] ",
-                                                    "[LOADER][TRACE] "};
+constexpr std::array<std::string_view, 6> kPrefixes{
+    "", "[LOADER][ERROR] ", "[LOADER][WARN] ", "[LOADER][INFO] ", "[LOADER][DEBUG] ", "[LOADER][TRACE] "};
 
 constinit LogLevel current_level = LogLevel::info;
 

@@ -38,7 +38,8 @@ TEST(Log, CutsLongLines) {
 }
 
 TEST(Log, NamesLevels) {
-  for (const auto level : {LogLevel::off, LogLevel::error, LogLevel::warn, LogLevel::info, LogLevel::debug, LogLevel::trace}) {
+  for (const auto level :
+       {LogLevel::off, LogLevel::error, LogLevel::warn, LogLevel::info, LogLevel::debug, LogLevel::trace}) {
     EXPECT_EQ(log_level(name(level)), level);
   }
   EXPECT_EQ(log_level("INFO"), std::nullopt);

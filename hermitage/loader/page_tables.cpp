@@ -25,6 +25,7 @@ auto address_of(const PageTable& table) noexcept -> std::uint64_t {
 }  // namespace
 
 auto PageTables::map(GuestRange range, Access access) noexcept -> bool {
+  if (kEnd < range.end.value) return false;
   const auto bits = format_->access(access);
   return set(*root_, kRootLevel, range,
              {.page = format_->page | bits, .block = format_->block | bits, .is_fixed = false});
@@ -35,30 +36,35 @@ auto PageTables::map_page(GuestAddress page, std::uint64_t entry) noexcept -> bo
 }
 
 auto PageTables::unmap(GuestRange range) noexcept -> bool {
+  if (kEnd < range.end.value) return false;
   return set(*root_, kRootLevel, range, {.page = kAbsent, .block = kAbsent, .is_fixed = true});
 }
 
 auto PageTables::set(PageTable& table, int level, GuestRange range, const Change& change) noexcept -> bool {
-  if (kEnd < range.end.value) return false;
   const auto size = entry_size(level);
+  const auto range_end = (range.end.value + kPageSize - 1) & ~(kPageSize - 1);
+  const bool is_last = level == kLastLevel;
+  const bool can_be_block = !is_last && level <= static_cast<int>(largest_) && !change.is_fixed;
+  const bool can_be_set = is_last || can_be_block || change.page == kAbsent;
   auto start = range.start.value & ~(kPageSize - 1);
-  while (start < range.end.value) {
-    auto& entry = table[start / size % table.size()];
-    const auto entry_end = (start & ~(size - 1)) + size;
-    const auto end = range.end.value < entry_end ? range.end.value : entry_end;
-    const bool is_whole = end - start == size;
-    const bool is_block = level > kLastLevel && level <= static_cast<int>(largest_) && !format_->is_table(entry);
-    if (level == kLastLevel) {
-      entry = change.is_fixed ? change.page : start | change.page;
-    } else if (is_whole && change.page == kAbsent) {
-      entry = kAbsent;
-    } else if (is_whole && is_block && !change.is_fixed) {
-      entry = start | change.block;
+  auto* entry = &table[start / size % table.size()];
+  auto value = is_last ? change.page : change.block;
+  if (!change.is_fixed) value |= start & ~(size - 1);
+  const auto step = change.is_fixed ? 0 : size;
+  while (start < range_end) {
+    const bool is_whole = (start & (size - 1)) == 0 && range_end - start >= size;
+    if (can_be_set && is_whole && (!can_be_block || !format_->is_table(*entry))) {
+      *entry = value;
+      start += size;
     } else {
-      auto* const below = table_below(entry, level);
+      const auto entry_end = (start & ~(size - 1)) + size;
+      const auto end = range_end < entry_end ? range_end : entry_end;
+      auto* const below = table_below(*entry, level);
       if (below == nullptr || !set(*below, level - 1, {{start}, {end}}, change)) return false;
+      start = end;
     }
-    start = end;
+    value += step;
+    ++entry;
   }
   return true;
 }

@@ -17,11 +17,11 @@ inline constexpr std::size_t kPageTableSize = sizeof(PageTable);
 
 // The bits of entries. An entry without bit 0 is absent.
 struct PageFormat {
-  std::uint64_t table;    // of an entry that refers to a table
-  std::uint64_t page;     // of one that maps a page of 4 KiB
-  std::uint64_t block;    // of one that maps more
-  std::uint64_t kind;     // the bits that tell a table from a block
-  std::uint64_t write;    // set where memory may be written
+  std::uint64_t table;  // of an entry that refers to a table
+  std::uint64_t page;   // of one that maps a page of 4 KiB
+  std::uint64_t block;  // of one that maps more
+  std::uint64_t kind;   // the bits that tell a table from a block
+  std::uint64_t write;  // set where memory may be written
   std::uint64_t no_write;
   std::uint64_t no_execute;
 
@@ -43,8 +43,8 @@ inline constexpr PageFormat kPagesOfX86_64{.table = 0x3,
                                            .no_execute = std::uint64_t{1} << 63};
 
 // Arm ARM, D8.3, stage 1 at EL1: inner shareable, accessed, memory of the attribute with index 4. The processor ignores
-// these bits where an entry refers to a table, but kernels see their tables by an entry that refers to its own table, as
-// pages.
+// these bits where an entry refers to a table, but kernels see their tables by an entry that refers to its own table,
+// as pages.
 inline constexpr PageFormat kPagesOfAarch64{.table = 0x713,
                                             .page = 0x713,
                                             .block = 0x711,
@@ -76,7 +76,7 @@ class PageTables {
  private:
   // What becomes of entries that map a range.
   struct Change {
-    std::uint64_t page;   // bits or, of a fixed entry, all of it; 0 for absent ones
+    std::uint64_t page;  // bits or, of a fixed entry, all of it; 0 for absent ones
     std::uint64_t block;
     bool is_fixed;
   };

@@ -92,12 +92,12 @@ TEST(PageTables, SplitWhatIsMappedAnew) {
     ASSERT_TRUE(tables->map({{0x201000}, {0x203000}}, kReadExecute));
     ASSERT_TRUE(tables->map({{0x203000}, {0x204000}}, {}));
     for (const auto& [address, access] : std::vector<std::pair<std::uint64_t, Access>>{{0x200fff, kReadWrite},
-                                                                                      {0x201000, kReadExecute},
-                                                                                      {0x202fff, kReadExecute},
-                                                                                      {0x203000, {}},
-                                                                                      {0x204000, kReadWrite},
-                                                                                      {0x400000, kReadWrite},
-                                                                                      {kGib - 1, kReadWrite}}) {
+                                                                                       {0x201000, kReadExecute},
+                                                                                       {0x202fff, kReadExecute},
+                                                                                       {0x203000, {}},
+                                                                                       {0x204000, kReadWrite},
+                                                                                       {0x400000, kReadWrite},
+                                                                                       {kGib - 1, kReadWrite}}) {
       EXPECT_EQ(tables.at(address)->address, address);
       EXPECT_EQ(tables.access(address), access) << std::hex << address;
     }

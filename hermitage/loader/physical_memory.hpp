@@ -45,8 +45,7 @@ class PhysicalMemory {
 
   // For tests: these bytes are the memory from `start` on, and there is no other.
   PhysicalMemory(std::span<std::byte> bytes, GuestAddress start) noexcept
-      : offset_{reinterpret_cast<std::uintptr_t>(bytes.data()) - start.value},
-        range_{start, start + bytes.size()} {}
+      : offset_{reinterpret_cast<std::uintptr_t>(bytes.data()) - start.value}, range_{start, start + bytes.size()} {}
 
   // Nothing when not all of the memory exists; address 0 stands for nothing, too.
   [[nodiscard]] auto bytes(std::uint64_t address, std::uint64_t size) const noexcept
@@ -69,8 +68,7 @@ class PhysicalMemory {
   }
 
   // The text at `address`, up to its NUL, which must be among the first `limit` bytes.
-  [[nodiscard]] auto text(std::uint64_t address, std::uint64_t limit) const noexcept
-      -> std::optional<std::string_view>;
+  [[nodiscard]] auto text(std::uint64_t address, std::uint64_t limit) const noexcept -> std::optional<std::string_view>;
 
  private:
   PhysicalMemory(std::uintptr_t offset, GuestRange range) noexcept : offset_{offset}, range_{range} {}

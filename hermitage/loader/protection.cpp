@@ -16,7 +16,8 @@ Protection::Protection(const entry::KernelObject& kernel, GuestAddress start) no
     if (segment.type != entry::elf::kSegmentLoad || segment.memsz == 0) continue;
     const auto first = start.value + kernel.memory_offset(segment);
     const GuestRange pages{{round_down(first)}, {round_down(first + segment.memsz + kPageSize - 1)}};
-    add(pages, {.write = (segment.flags & entry::elf::kFlagWrite) != 0, .execute = (segment.flags & entry::elf::kFlagExecute) != 0});
+    add(pages, {.write = (segment.flags & entry::elf::kFlagWrite) != 0,
+                .execute = (segment.flags & entry::elf::kFlagExecute) != 0});
   }
   if (is_full_) size_ = 0;
 }

@@ -28,10 +28,8 @@ auto protection(const std::vector<Segment>& segments, std::uint64_t start) -> st
   description.tls.reset();
   description.dynamic_symbols.clear();
   for (const auto& segment : segments) {
-    description.segments.push_back({.vaddr = segment.vaddr,
-                                    .flags = segment.flags,
-                                    .bytes = std::vector<std::byte>(16),
-                                    .memsz = segment.size});
+    description.segments.push_back(
+        {.vaddr = segment.vaddr, .flags = segment.flags, .bytes = std::vector<std::byte>(16), .memsz = segment.size});
   }
   const auto file = hermitage::testing::write(description);
   const auto kernel = entry::KernelObject::parse(file);
@@ -42,7 +40,8 @@ auto protection(const std::vector<Segment>& segments, std::uint64_t start) -> st
 }
 
 TEST(Protection, FollowsSegments) {
-  const auto ranges = protection({{0x2000, 0x1800, kFlagRead | kFlagExecute}, {0x4000, 0x10, kFlagRead | kFlagWrite}}, 0x200000);
+  const auto ranges =
+      protection({{0x2000, 0x1800, kFlagRead | kFlagExecute}, {0x4000, 0x10, kFlagRead | kFlagWrite}}, 0x200000);
   ASSERT_GE(ranges.size(), 2U);
   EXPECT_EQ(ranges[ranges.size() - 2], (ProtectedRange{{{0x202000}, {0x204000}}, kReadExecute}));
   EXPECT_EQ(ranges.back(), (ProtectedRange{{{0x204000}, {0x205000}}, kReadWrite}));

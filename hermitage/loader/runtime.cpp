@@ -61,7 +61,8 @@ void* memset(void* to, int value, std::size_t size) {
   const auto byte = static_cast<unsigned char>(value);
   const std::uint64_t word = byte * std::uint64_t{0x0101'0101'0101'0101};
   for (; size > 0 && !is_aligned(reinterpret_cast<std::uintptr_t>(out)); --size) *out++ = byte;
-  for (; size >= sizeof(Words); size -= sizeof(Words), out += sizeof(Words)) *reinterpret_cast<Words*>(out) = {word, word};
+  for (; size >= sizeof(Words); size -= sizeof(Words), out += sizeof(Words))
+    *reinterpret_cast<Words*>(out) = {word, word};
   for (; size > 0; --size) *out++ = byte;
   return to;
 }

@@ -46,9 +46,9 @@ alignas(kPageTableSize) constinit std::array<std::byte, 1 << 20> arena_memory{};
 // Its page tables begin here.
 alignas(kPageTableSize) constinit PageTable kernel_page_map{};
 
-// Kernels change entries of single pages, so that there are no larger ones. Mapped is what a kernel needs before it maps
-// its memory: itself, what the loader leaves to it, and the device tree. Nothing that is written is executed; what is only
-// read may be: kernels have their exception vectors there.
+// Kernels change entries of single pages, so that there are no larger ones. Mapped is what a kernel needs before it
+// maps its memory: itself, what the loader leaves to it, and the device tree. Nothing that is written is executed; what
+// is only read may be: kernels have their exception vectors there.
 void make_kernel_tables(const DeviceTreeBoot& boot, GuestAddress console, GuestRange loader, Arena& arena) {
   PageTables tables{kPagesOfAarch64, PageTables::Largest::k4Kib, kernel_page_map, arena};
   bool is_mapped = tables.map(loader, kReadWrite);

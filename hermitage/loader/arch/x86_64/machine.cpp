@@ -57,10 +57,20 @@ void set_up_console() noexcept {
   has_console = in(kLineStatus) != kNoPort;
 }
 
-void write(char character) noexcept {
+// How many characters the port takes before it has to be asked again.
+constexpr int kFifoSize = 16;
+constinit int fifo_room = 0;
+
+void wait_for_room() noexcept {
   // A port that never gets ready must not keep a kernel from starting.
   constexpr int kPatience = 100'000;
-  for (int i = 0; i < kPatience && (in(kLineStatus) & kTransmitterEmpty) == 0; ++i) asm volatile("pause");
+  for (int i = 0; i < kPatience && (in(kLineStatus)&kTransmitterEmpty) == 0; ++i) asm volatile("pause");
+  fifo_room = kFifoSize;
+}
+
+void write(char character) noexcept {
+  if (fifo_room == 0) wait_for_room();
+  --fifo_room;
   out(kData, static_cast<std::uint8_t>(character));
 }
 

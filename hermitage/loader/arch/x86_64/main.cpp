@@ -1,6 +1,6 @@
 // From one of three protocols to a kernel, on x86_64 without UEFI.
-#include <array>
 #include <cpuid.h>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -75,8 +75,8 @@ constexpr std::array<Protocol, 3> kProtocols{{{"Multiboot", "hermit,multiboot", 
                                               {"Linux boot", "hermit,linux", read_linux_boot}}};
 
 // Kernels before 0.11 find their page tables by an entry of the tables that points to themselves, take for
-// their heap what addresses lie behind them, map the firmware's tables in the first MiB themselves, and find none of these
-// mapped already.
+// their heap what addresses lie behind them, map the firmware's tables in the first MiB themselves, and find none of
+// these mapped already.
 auto is_of_old(const hermitage::entry::KernelObject& kernel) -> bool {
   const auto version = kernel.hermit_version();
   return !version || (version->major == 0 && version->minor < 11);
@@ -102,9 +102,9 @@ void map_as_of_old(PageTables& tables, const LoadedImage& image, GuestAddress en
   page_map.back() = address_of(&page_map).value | kPagesOfX86_64.table;
 }
 
-// Kernels of today make no difference between how memory is mapped, as long as it is. They start other processors in the
-// first MiB, which stays executable. What else is written is not executed; what is only read may be, as on aarch64, where
-// kernels need it.
+// Kernels of today make no difference between how memory is mapped, as long as it is. They start other processors in
+// the first MiB, which stays executable. What else is written is not executed; what is only read may be, as on aarch64,
+// where kernels need it.
 void protect(PageTables& tables, const LoadedImage& image, GuestAddress end) {
   const Protection protection{image.object, image.kernel.image.start};
   bool is_mapped = tables.map({{kMib}, end}, kReadWrite);
@@ -144,8 +144,9 @@ void loader_main(std::uint32_t protocol_number, std::uint64_t info, std::uint32_
 
   const auto image = value_or_fail(load_kernel(PhysicalMemory::identity_mapped(end), handover.memory, image_range,
                                                {.bounds = {loader.end, end}, .alignment = 2 * kMib}));
-  const auto device_tree = write_pc_device_tree({.platform = protocol.root, .ram = handover.memory.ram(), .command_line = command_line,
-                                                .rsdp = handover.rsdp}, arena);
+  const auto device_tree = write_pc_device_tree(
+      {.platform = protocol.root, .ram = handover.memory.ram(), .command_line = command_line, .rsdp = handover.rsdp},
+      arena);
   const BootInfo boot_info{.hardware = {.serial_port_base = x86_64::kSerialPort, .device_tree = device_tree},
                            .load = {.kernel_image = image.kernel.image, .tls = image.kernel.tls},
                            .platform = platform_info(protocol_number, {info}, command_line, image.object, arena)};

@@ -15,8 +15,8 @@ auto device_tree_for_kernel(const FlattenedTree& tree, std::string_view given_li
                             Arena& arena) noexcept -> GuestRange {
   if (command_line == given_line) return tree.range;
   const auto room = allocate_or_fail(arena, arena.rest() / 2, 8, "the device tree");
-  const auto copy = room_or_fail(copy_device_tree(tree.tree, {.bootargs = command_line, .initrd = {}}, room),
-                                 "the device tree");
+  const auto copy =
+      room_or_fail(copy_device_tree(tree.tree, {.bootargs = command_line, .initrd = {}}, room), "the device tree");
   return {address_of(copy.data()), address_of(copy.data()) + copy.size()};
 }
 
@@ -45,12 +45,11 @@ auto boot_by_device_tree(const PhysicalMemory& memory, const FlattenedTree& tree
   const auto image =
       value_or_fail(load_kernel(memory, handover.memory, image_range, {.bounds = bounds, .alignment = kAlignment}));
   const auto device_tree = device_tree_for_kernel(tree, handover.command_line, command_line, arena);
-  const entry::BootInfo boot_info{
-      .hardware = {.phys_addr_range = handover.memory.ram().front(),
-                   .serial_port_base = serial_port,
-                   .device_tree = device_tree.start},
-      .load = {.kernel_image = image.kernel.image, .tls = image.kernel.tls},
-      .platform = entry::LinuxBootPlatform{}};
+  const entry::BootInfo boot_info{.hardware = {.phys_addr_range = handover.memory.ram().front(),
+                                               .serial_port_base = serial_port,
+                                               .device_tree = device_tree.start},
+                                  .load = {.kernel_image = image.kernel.image, .tls = image.kernel.tls},
+                                  .platform = entry::LinuxBootPlatform{}};
   return {.image = image,
           .device_tree = device_tree,
           .boot_info = place_boot_info(boot_info, image.object, arena),

@@ -28,8 +28,8 @@ struct DeviceTreeBoot {
   std::span<std::byte> stack;
 };
 
-// `handover` was read from `tree`; all of its RAM is mapped. `loader` is where the loader lies; kernels go behind it, as
-// they take all memory from their own end on.
+// `handover` was read from `tree`; all of its RAM is mapped. `loader` is where the loader lies; kernels go behind it,
+// as they take all memory from their own end on.
 auto boot_by_device_tree(const PhysicalMemory& memory, const FlattenedTree& tree, Handover& handover, GuestRange loader,
                          std::optional<std::uint64_t> serial_port, Arena& arena) noexcept -> DeviceTreeBoot;
 

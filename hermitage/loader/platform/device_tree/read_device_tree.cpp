@@ -93,13 +93,11 @@ auto read_device_tree(const DeviceTree& tree, Handover& handover) noexcept -> Re
       if (item.depth == 1 && node == "chosen") read_chosen(item, chosen, handover);
       if (item.name != "reg") return true;
       if (item.depth == 1 && node == "memory") {
-        for_each_range(item.value, root_cells, [&](std::uint64_t start, std::uint64_t size) {
-          add(&MemoryMap::add_ram, start, size);
-        });
+        for_each_range(item.value, root_cells,
+                       [&](std::uint64_t start, std::uint64_t size) { add(&MemoryMap::add_ram, start, size); });
       } else if (item.depth == 2 && node == "reserved-memory") {
-        for_each_range(item.value, reserved_cells, [&](std::uint64_t start, std::uint64_t size) {
-          add(&MemoryMap::reserve, start, size);
-        });
+        for_each_range(item.value, reserved_cells,
+                       [&](std::uint64_t start, std::uint64_t size) { add(&MemoryMap::reserve, start, size); });
       } else if (item.depth == 2 && node == "chosen" && child.starts_with("module@") && !chosen.module) {
         // Two numbers of 64 bits, as the binding of multiboot,module has it.
         for_each_range(item.value, {.address = 2, .size = 2}, [&](std::uint64_t start, std::uint64_t size) {

@@ -15,9 +15,9 @@ namespace hermitage::loader {
 // itself is not. Fails when there is no memory, or too many parts of it.
 [[nodiscard]] auto read_device_tree(const DeviceTree& tree, Handover& handover) noexcept -> Result<void>;
 
-// The address of the registers of a device right below the root, or on a bus there such as /soc, whose addresses are taken
-// to be those of the root: of the first that is compatible with `compatible`, or of the one that /chosen/stdout-path ends
-// with, if that is. Nothing when there is none.
+// The address of the registers of a device right below the root, or on a bus there such as /soc, whose addresses are
+// taken to be those of the root: of the first that is compatible with `compatible`, or of the one that
+// /chosen/stdout-path ends with, if that is. Nothing when there is none.
 [[nodiscard]] auto find_device(const DeviceTree& tree, std::string_view compatible) noexcept
     -> std::optional<GuestAddress>;
 

@@ -41,8 +41,7 @@ auto read_linux_boot(const PhysicalMemory& memory, GuestAddress boot_params, Han
     -> Result<void> {
   const auto params = memory.view(boot_params.value, kBootParamsSize);
   if (!params) return failure("the Linux boot parameters lie where there is no memory");
-  if (params->get<std::uint16_t>(kBootFlag) != kBootFlagValue ||
-      params->get<std::uint32_t>(kHeader) != kHeaderValue) {
+  if (params->get<std::uint16_t>(kBootFlag) != kBootFlagValue || params->get<std::uint32_t>(kHeader) != kHeaderValue) {
     return failure("the Linux boot parameters have wrong magic numbers");
   }
   bool is_reserved = handover.memory.reserve({boot_params, boot_params + kBootParamsSize});

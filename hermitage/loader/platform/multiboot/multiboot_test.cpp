@@ -97,13 +97,13 @@ TEST(Multiboot, RefusesWhatIsWrong) {
     Handover handover;
     return !memory.read(handover);
   };
-  EXPECT_TRUE(fails([](Memory& memory) { memory.u32(0, 0); }));                      // no map
-  EXPECT_TRUE(fails([](Memory& memory) { memory.u32(48, 0x7fffffff); }));            // elsewhere
-  EXPECT_TRUE(fails([](Memory& memory) { memory.u32(44, 0xffffffff); }));            // too large
-  EXPECT_TRUE(fails([](Memory& memory) { memory.u32(16, 0xfffffff0); }));            // no command line there
-  EXPECT_TRUE(fails([](Memory& memory) { memory.u32(24, kStart + 0xfff8); }));       // half a module
-  EXPECT_TRUE(fails([](Memory& memory) { memory.u32(0x304, 0x1d8fff); }));           // ends before it begins
-  EXPECT_FALSE(fails([](Memory& memory) { memory.u32(0x200, 0xffffffff); }));        // a map that ends early
+  EXPECT_TRUE(fails([](Memory& memory) { memory.u32(0, 0); }));                 // no map
+  EXPECT_TRUE(fails([](Memory& memory) { memory.u32(48, 0x7fffffff); }));       // elsewhere
+  EXPECT_TRUE(fails([](Memory& memory) { memory.u32(44, 0xffffffff); }));       // too large
+  EXPECT_TRUE(fails([](Memory& memory) { memory.u32(16, 0xfffffff0); }));       // no command line there
+  EXPECT_TRUE(fails([](Memory& memory) { memory.u32(24, kStart + 0xfff8); }));  // half a module
+  EXPECT_TRUE(fails([](Memory& memory) { memory.u32(0x304, 0x1d8fff); }));      // ends before it begins
+  EXPECT_FALSE(fails([](Memory& memory) { memory.u32(0x200, 0xffffffff); }));   // a map that ends early
 }
 
 TEST(Multiboot, WritesWhatItReads) {

@@ -35,7 +35,8 @@ auto reserve(MemoryMap& memory_map, std::uint64_t address, std::uint64_t size) n
 auto read_pvh(const PhysicalMemory& memory, GuestAddress info_address, Handover& handover) noexcept -> Result<void> {
   const auto info = memory.view(info_address.value, kInfoSize);
   if (!info) return failure("the PVH start information lies where there is no memory");
-  if (info->get<std::uint32_t>(kMagicAt) != kMagic) return failure("the PVH start information has a wrong magic number");
+  if (info->get<std::uint32_t>(kMagicAt) != kMagic)
+    return failure("the PVH start information has a wrong magic number");
   if (info->get<std::uint32_t>(kVersion) == 0) {
     return failure("the PVH start information is of version 0, which has no memory map");
   }

@@ -31,7 +31,8 @@ void set_firmware(SystemTable& system) noexcept;
 // Conventional memory. Returns the key of the map, which is good until something is allocated.
 [[nodiscard]] auto read_memory_map(SystemTable& system, MemoryMap& memory_map) noexcept -> Result<std::uint64_t>;
 
-// No more boot services: fills an empty memory map with conventional memory as it is then. There is no console any more.
+// No more boot services: fills an empty memory map with conventional memory as it is then. There is no console any
+// more.
 [[nodiscard]] auto exit_boot_services(SystemTable& system, Handle image, MemoryMap& memory_map) noexcept
     -> Result<void>;
 

@@ -116,11 +116,11 @@ void efi_main(uefi::Handle handle, uefi::SystemTable* system) {
   }
 
   const auto end = handover.memory.ram_end();
-  const auto image =
-      value_or_fail(load_kernel(PhysicalMemory::identity_mapped(end), handover.memory, *handover.image,
-                                {.bounds = {{2 * kMib}, end},
-                                 .alignment = 2 * kMib,
-                                 .claim = [](GuestRange place) noexcept { return uefi::allocate_at(*firmware, place); }}));
+  const auto image = value_or_fail(
+      load_kernel(PhysicalMemory::identity_mapped(end), handover.memory, *handover.image,
+                  {.bounds = {{2 * kMib}, end}, .alignment = 2 * kMib, .claim = [](GuestRange place) noexcept {
+                     return uefi::allocate_at(*firmware, place);
+                   }}));
   if (!image.object.hermit_version()) fail("kernels before 0.10 know nothing of UEFI; start this one by another way");
 
   auto rsdp = uefi::find_table(*system, uefi::kAcpi2Table);

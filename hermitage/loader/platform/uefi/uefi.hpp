@@ -32,7 +32,8 @@ struct Guid {
   friend constexpr auto operator==(const Guid&, const Guid&) noexcept -> bool = default;
 };
 
-inline constexpr Guid kLoadedImageProtocol{0x5b1b31a1, 0x9562, 0x11d2, {0x8e, 0x3f, 0x00, 0xa0, 0xc9, 0x69, 0x72, 0x3b}};
+inline constexpr Guid kLoadedImageProtocol{
+    0x5b1b31a1, 0x9562, 0x11d2, {0x8e, 0x3f, 0x00, 0xa0, 0xc9, 0x69, 0x72, 0x3b}};
 inline constexpr Guid kFileSystemProtocol{0x964e5b22, 0x6459, 0x11d2, {0x8e, 0x39, 0x00, 0xa0, 0xc9, 0x69, 0x72, 0x3b}};
 inline constexpr Guid kFileInfo{0x09576e92, 0x6d3f, 0x11d2, {0x8e, 0x39, 0x00, 0xa0, 0xc9, 0x69, 0x72, 0x3b}};
 inline constexpr Guid kAcpi2Table{0x8868e871, 0xe4f1, 0x11d3, {0xbc, 0x22, 0x00, 0x80, 0xc7, 0x3c, 0x88, 0x81}};
@@ -74,10 +75,10 @@ struct BootServices {
   void* raise_priority;
   void* restore_priority;
   Status HERMITAGE_UEFI_FUNCTION(allocate_pages)(std::uint32_t how, std::uint32_t type, std::uint64_t pages,
-                                               std::uint64_t* address);
+                                                 std::uint64_t* address);
   Status HERMITAGE_UEFI_FUNCTION(free_pages)(std::uint64_t address, std::uint64_t pages);
   Status HERMITAGE_UEFI_FUNCTION(get_memory_map)(std::uint64_t* size, void* map, std::uint64_t* key,
-                                               std::uint64_t* descriptor_size, std::uint32_t* descriptor_version);
+                                                 std::uint64_t* descriptor_size, std::uint32_t* descriptor_version);
   std::array<void*, 11> pool_events_and_interfaces;
   Status HERMITAGE_UEFI_FUNCTION(handle_protocol)(Handle handle, const Guid* protocol, void** interface);
   std::array<void*, 9> interfaces_and_images;
@@ -85,7 +86,7 @@ struct BootServices {
   void* get_next_monotonic_count;
   void* stall;
   Status HERMITAGE_UEFI_FUNCTION(set_watchdog_timer)(std::uint64_t seconds, std::uint64_t code, std::uint64_t data_size,
-                                                   const char16_t* data);
+                                                     const char16_t* data);
 };
 
 inline constexpr std::uint32_t kResetShutdown = 2;
@@ -94,7 +95,7 @@ struct RuntimeServices {
   TableHeader header;
   std::array<void*, 10> others;
   void HERMITAGE_UEFI_FUNCTION(reset_system)(std::uint32_t type, Status status, std::uint64_t data_size,
-                                           const void* data);
+                                             const void* data);
 };
 
 struct ConfigurationTable {
@@ -136,7 +137,7 @@ inline constexpr std::uint64_t kReadMode = 1;
 struct File {
   std::uint64_t revision;
   Status HERMITAGE_UEFI_FUNCTION(open)(File* self, File** opened, const char16_t* name, std::uint64_t mode,
-                                     std::uint64_t attributes);
+                                       std::uint64_t attributes);
   Status HERMITAGE_UEFI_FUNCTION(close)(File* self);
   void* remove;
   Status HERMITAGE_UEFI_FUNCTION(read)(File* self, std::uint64_t* size, void* buffer);
