@@ -91,7 +91,7 @@ auto DeviceTree::next(std::size_t& at, std::size_t& depth) const noexcept -> std
   return std::nullopt;
 }
 
-auto copy_device_tree(const DeviceTree& tree, const ChosenEdit& edit, std::span<std::byte> buffer) noexcept
+auto copy_device_tree(const DeviceTree& tree, const DeviceTreeEdit& edit, std::span<std::byte> buffer) noexcept
     -> std::optional<std::span<const std::byte>> {
   constexpr std::size_t kMostReservations = 64;
   std::array<GuestRange, kMostReservations> reservations;
@@ -112,13 +112,21 @@ auto copy_device_tree(const DeviceTree& tree, const ChosenEdit& edit, std::span<
     writer.property_u64s("linux,initrd-start", {edit.initrd->start.value});
     writer.property_u64s("linux,initrd-end", {edit.initrd->end.value});
   };
+  const auto write_memory = [&] {
+    if (!edit.ram) return;
+    for (const auto range : *edit.ram) write_memory_node(writer, range);
+  };
   const auto is_replaced = [](std::string_view name) {
     return name == "bootargs" || name == "linux,initrd-start" || name == "linux,initrd-end";
   };
 
   bool has_chosen = false;
   bool in_chosen = false;
-  std::size_t depth_left_out = 0;  // of the module that the walk is in; 0 when in none
+  std::size_t depth_left_out = 0;  // of the node that the walk is in; 0 when in none
+  const auto is_left_out = [&](const DeviceTree::Item& node) {
+    if (node.depth == 1) return edit.ram && (node.name == "memory" || node.name.starts_with("memory@"));
+    return in_chosen && node.name.starts_with("module@");
+  };
   tree.walk([&](const DeviceTree::Item& item) {
     if (depth_left_out != 0) {
       if (item.kind == DeviceTree::Kind::node_end && item.depth == depth_left_out) depth_left_out = 0;
@@ -126,7 +134,7 @@ auto copy_device_tree(const DeviceTree& tree, const ChosenEdit& edit, std::span<
     }
     switch (item.kind) {
       case DeviceTree::Kind::node:
-        if (in_chosen && item.name.starts_with("module@")) {
+        if (is_left_out(item)) {
           depth_left_out = item.depth;
           break;
         }
@@ -142,10 +150,13 @@ auto copy_device_tree(const DeviceTree& tree, const ChosenEdit& edit, std::span<
         break;
       case DeviceTree::Kind::node_end:
         if (item.depth == 1) in_chosen = false;
-        if (item.depth == 0 && !has_chosen) {
-          writer.begin_node("chosen");
-          write_chosen();
-          writer.end_node();
+        if (item.depth == 0) {
+          if (!has_chosen) {
+            writer.begin_node("chosen");
+            write_chosen();
+            writer.end_node();
+          }
+          write_memory();
         }
         writer.end_node();
         break;

@@ -77,15 +77,17 @@ class DeviceTree {
   std::uint32_t boot_cpu_ = 0;
 };
 
-// What a kernel is told that whoever started the loader did not say.
-struct ChosenEdit {
-  std::string_view bootargs;
-  std::optional<GuestRange> initrd;  // a packed image
+// What a kernel is told that whoever made the tree did not say.
+struct DeviceTreeEdit {
+  std::string_view bootargs = {};
+  std::optional<GuestRange> initrd = std::nullopt;  // a packed image
+  // All RAM there is, for a root with two cells for addresses and two for sizes; the tree's own nodes unless given.
+  std::optional<std::span<const GuestRange>> ram = std::nullopt;
 };
 
-// A copy of `tree` whose node /chosen is edited: bootargs and initrd are those given, and boot modules, among which the
-// image was, are left out. Nothing when the buffer is too small for it. The buffer begins at a multiple of 8.
-[[nodiscard]] auto copy_device_tree(const DeviceTree& tree, const ChosenEdit& edit,
+// A copy of `tree`: in /chosen, bootargs and initrd are those given, and boot modules, among which the image was, are left
+// out; /memory nodes are those given. Nothing when the buffer is too small for it. The buffer begins at a multiple of 8.
+[[nodiscard]] auto copy_device_tree(const DeviceTree& tree, const DeviceTreeEdit& edit,
                                     std::span<std::byte> buffer) noexcept -> std::optional<std::span<const std::byte>>;
 
 }  // namespace hermitage::loader

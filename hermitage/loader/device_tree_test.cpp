@@ -211,12 +211,12 @@ TEST(CopyDeviceTree, AddsWhatIsMissing) {
   const auto tree = DeviceTree::parse(original);
   ASSERT_TRUE(tree);
   alignas(8) std::array<std::byte, 1024> buffer;
-  const auto copy = copy_device_tree(*tree, {.bootargs = "-- a", .initrd = std::nullopt}, buffer);
+  const auto copy = copy_device_tree(*tree, {.bootargs = "-- a"}, buffer);
   ASSERT_TRUE(copy);
   EXPECT_EQ(property(*copy, "/chosen", "bootargs"), "-- a\0"s);
   EXPECT_EQ(property(*copy, "/chosen", "linux,initrd-start"), "(none)");
   EXPECT_GE(fdt_path_offset(copy->data(), "/cpus"), 0);
-  EXPECT_FALSE(copy_device_tree(*tree, {.bootargs = "-- a", .initrd = std::nullopt}, std::span{buffer}.first(64)));
+  EXPECT_FALSE(copy_device_tree(*tree, {.bootargs = "-- a"}, std::span{buffer}.first(64)));
 }
 
 }  // namespace

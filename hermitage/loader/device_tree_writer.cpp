@@ -150,4 +150,11 @@ auto DeviceTreeWriter::string(std::string_view name) noexcept -> std::uint32_t {
   return static_cast<std::uint32_t>(at);
 }
 
+void write_memory_node(DeviceTreeWriter& writer, GuestRange range) noexcept {
+  writer.begin_node("memory", range.start.value);
+  writer.property_text("device_type", {"memory"});
+  writer.property_u64s("reg", {range.start.value, size_of(range)});
+  writer.end_node();
+}
+
 }  // namespace hermitage::loader

@@ -49,4 +49,7 @@ class DeviceTreeWriter {
   bool is_full_ = false;
 };
 
+// A /memory node, below a root with two cells for addresses and two for sizes.
+void write_memory_node(DeviceTreeWriter& writer, GuestRange range) noexcept;
+
 }  // namespace hermitage::loader

@@ -3,17 +3,7 @@
 // no access to memory before that is set.
 #include "hermitage/loader/arch/aarch64/system.h"
 
-  .macro load register, value
-  movz \register, #((\value) & 0xffff)
-  movk \register, #(((\value) >> 16) & 0xffff), lsl #16
-  movk \register, #(((\value) >> 32) & 0xffff), lsl #32
-  movk \register, #(((\value) >> 48) & 0xffff), lsl #48
-  .endm
-
-  .macro address register, symbol
-  adrp \register, \symbol
-  add \register, \register, :lo12:\symbol
-  .endm
+#include "hermitage/loader/arch/aarch64/macros.inc"
 
   .section .text.start, "ax"
   .global _start
@@ -52,48 +42,13 @@ _start:
   eret
 
 at_el2:
-  load x1, 0x80000000  // RW: EL1 has 64 bits
-  msr hcr_el2, x1
-  load x1, 0x3  // EL1 reads the counter and the timer
-  msr cnthctl_el2, x1
-  msr cntvoff_el2, xzr
-  load x1, 0x33ff  // nothing is trapped
-  msr cptr_el2, x1
-  msr hstr_el2, xzr
-  mrs x1, id_aa64pfr0_el1
-  ubfx x1, x1, #24, #4
-  cbz x1, 1f
-  load x1, 0xf  // a GICv3's registers are for EL1, too
-  msr S3_4_C12_C9_5, x1
-1:
-  load x1, 0x3c5
-  msr spsr_el2, x1
-  adr x1, at_el1
-  msr elr_el2, x1
-  load x1, SCTLR_BASE
-  msr sctlr_el1, x1
-  eret
+  from_el2_to at_el1
 
 at_el1:
   load x1, SCTLR_BASE
   msr sctlr_el1, x1
   isb
-  load x1, MAIR
-  msr mair_el1, x1
-  // As many bits of address as the processor has, 48 at most.
-  load x1, TCR_BASE
-  mrs x2, id_aa64mmfr0_el1
-  and x2, x2, #0xf
-  mov x3, #5
-  cmp x2, x3
-  csel x2, x2, x3, lo
-  orr x1, x1, x2, lsl #32
-  msr tcr_el1, x1
-  load x1, 0x300000  // floating point is not trapped
-  msr cpacr_el1, x1
-  msr mdscr_el1, xzr
-  msr tpidr_el0, xzr
-  msr tpidr_el1, xzr
+  set_system_registers
 
   address x1, page_map
   address x2, page_map_below

@@ -74,6 +74,14 @@ constexpr std::array<Protocol, 3> kProtocols{{{"Multiboot", "hermit,multiboot", 
                                               {"PVH", "hermit,multiboot", read_pvh},
                                               {"Linux boot", "hermit,linux", read_linux_boot}}};
 
+// The original tells of all physical addresses by the Linux boot protocol only.
+auto physical_addresses(std::uint32_t protocol) -> GuestRange {
+  if (protocol != PROTOCOL_LINUX) return {};
+  const auto ram = handover.memory.ram();
+  const auto start = ram.front().start.value != 0 || ram.size() == 1 ? ram.front().start : ram[1].start;
+  return {start, ram.back().end};
+}
+
 // Kernels before 0.11 find their page tables by an entry of the tables that points to themselves, take for
 // their heap what addresses lie behind them, map the firmware's tables in the first MiB themselves, and find none of
 // these mapped already.
@@ -147,7 +155,9 @@ void loader_main(std::uint32_t protocol_number, std::uint64_t info, std::uint32_
   const auto device_tree = write_pc_device_tree(
       {.platform = protocol.root, .ram = handover.memory.ram(), .command_line = command_line, .rsdp = handover.rsdp},
       arena);
-  const BootInfo boot_info{.hardware = {.serial_port_base = x86_64::kSerialPort, .device_tree = device_tree},
+  const BootInfo boot_info{.hardware = {.phys_addr_range = physical_addresses(protocol_number),
+                                        .serial_port_base = x86_64::kSerialPort,
+                                        .device_tree = device_tree},
                            .load = {.kernel_image = image.kernel.image, .tls = image.kernel.tls},
                            .platform = platform_info(protocol_number, {info}, command_line, image.object, arena)};
   const auto* const raw_boot_info = place_boot_info(boot_info, image.object, arena);

@@ -24,12 +24,7 @@ auto write_pc_device_tree(const PcDeviceTree& tree, Arena& arena) noexcept -> Gu
   writer.property_u32("#size-cells", 2);
   pointer("hermit,rsdp", tree.rsdp);
   pointer("hermit,efi_sev_snp_cc_blob", tree.confidential_computing_blob);
-  for (const auto range : tree.ram) {
-    writer.begin_node("memory", range.start.value);
-    writer.property_text("device_type", {"memory"});
-    writer.property_u64s("reg", {range.start.value, size_of(range)});
-    writer.end_node();
-  }
+  for (const auto range : tree.ram) write_memory_node(writer, range);
   writer.begin_node("chosen");
   writer.property_text("bootargs", {tree.command_line});
   writer.end_node();
