@@ -98,9 +98,11 @@ foreach(platform ${platforms})
   loader_guest_tests(${platform} ${loader} if1 -fixed ${tag})
   loader_test(${platform} ${loader} ../aarch64/if3/hello .wrong-machine --fails --contains "made for aarch64")
   loader_test(${platform} ${loader} x86_64-0.2.2-entry3-hello_world "" --real --fails --contains "entry version 3")
-  foreach(image hello_world hello_c rusty_demo)
+  foreach(image hello_world hello_c)
     loader_test(${platform} ${loader} x86_64-0.6.9-${image} "" --real --contains "shutting down with code 0")
   endforeach()
+  # It asks of its sleeps that they take as long as they should, which they do not on a busy machine.
+  loader_test(${platform} ${loader} x86_64-0.6.9-rusty_demo "" --real --any-end --contains "HermitOS version 0.6.9")
 endforeach()
 # At 4 GiB + 8 MiB, with tables of pages of 2 MiB and of 1 GiB.
 loader_test(multiboot ${loader} if3/hello-fixed .above-4G --memory 6G --prints "${hello}")
