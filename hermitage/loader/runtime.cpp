@@ -1,6 +1,7 @@
 // What the compiler and the standard library's headers take for granted even without the libraries.
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 #include "hermitage/loader/failure.hpp"
 
@@ -101,11 +102,9 @@ std::size_t strlen(const char* text) {
 }
 }
 
-// What the standard library calls for an index that is out of range.
+// What the standard library calls, and its headers declare, for an index that is out of range.
 namespace std {
-[[noreturn]] void __throw_out_of_range_fmt(const char* format, ...);  // NOLINT(bugprone-reserved-identifier)
-
-void __throw_out_of_range_fmt(const char* format, ...) {
+void __throw_out_of_range_fmt(const char* format, ...) {  // NOLINT(bugprone-reserved-identifier)
   hermitage::loader::fail(format);
 }
 }  // namespace std

@@ -38,7 +38,7 @@ constexpr std::uint64_t kMib = 1 << 20;
 constexpr std::uint64_t kGib = 1 << 30;
 // Kernels find the tables of the first MiB themselves, and start other processors there.
 constexpr GuestRange kFirstMib{{0}, {kMib}};
-// What start.S maps.
+// What start.S maps; it lets the first 2 MiB be executed, where the loader is, and nothing else.
 constexpr GuestAddress kMappedAtStart{kGib};
 // Four levels of tables.
 constexpr GuestAddress kMappableEnd{std::uint64_t{1} << 47};
@@ -103,8 +103,11 @@ auto platform_info(std::uint32_t protocol, GuestAddress info, std::string_view c
 }
 
 void map_as_of_old(PageTables& tables, const LoadedImage& image, GuestAddress end) {
-  const auto kernel_end = hermitage::entry::checked_align_up(image.kernel.image.end.value, 2 * kMib);
-  if (!kernel_end || !tables.unmap(kFirstMib) || !tables.unmap({{*kernel_end}, end})) {
+  constexpr std::uint64_t kPage = 2 * kMib;
+  const GuestAddress kernel_start{image.kernel.image.start.value & ~(kPage - 1)};
+  const auto kernel_end = hermitage::entry::checked_align_up(image.kernel.image.end.value, kPage);
+  if (!kernel_end || !tables.map({kernel_start, {*kernel_end}}, kAll) || !tables.unmap(kFirstMib) ||
+      !tables.unmap({{*kernel_end}, end})) {
     fail("there is no room for page tables");
   }
   page_map.back() = address_of(&page_map).value | kPagesOfX86_64.table;
@@ -113,9 +116,9 @@ void map_as_of_old(PageTables& tables, const LoadedImage& image, GuestAddress en
 // Kernels of today make no difference between how memory is mapped, as long as it is. They start other processors in
 // the first MiB, which stays executable. What else is written is not executed; what is only read may be, as on aarch64,
 // where kernels need it.
-void protect(PageTables& tables, const LoadedImage& image, GuestAddress end) {
+void protect(PageTables& tables, const LoadedImage& image) {
   const Protection protection{image.object, image.kernel.image.start};
-  bool is_mapped = tables.map({{kMib}, end}, kReadWrite);
+  bool is_mapped = tables.map({{kMib}, {2 * kMib}}, kReadWrite);
   is_mapped &= tables.map({address_of(loader_start), address_of(loader_text_end)}, kReadExecute);
   for (const auto& [range, access] : protection.ranges()) {
     is_mapped &= tables.map(range, access.write ? access : kReadExecute);
@@ -166,7 +169,7 @@ void loader_main(std::uint32_t protocol_number, std::uint64_t info, std::uint32_
   if (is_of_old(image.object)) {
     map_as_of_old(tables, image, end);
   } else {
-    protect(tables, image, end);
+    protect(tables, image);
   }
   flush_address_translations();
   log_entry(image, stack.data(), raw_boot_info);

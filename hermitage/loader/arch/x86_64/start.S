@@ -18,6 +18,7 @@
 
 #define PRESENT_WRITABLE 3
 #define LARGE (1 << 7)
+#define NO_EXECUTE_HIGH 0x80000000  // of the upper half of an entry
 #define GIB (1 << 30)
 
 // Flags: modules on page boundaries, memory information, and addresses, for which the file may have 64 bits.
@@ -67,10 +68,12 @@ start_32:
   mov $(PRESENT_WRITABLE | LARGE), %eax
 1:
   mov %eax, (%ecx)
+  movl $NO_EXECUTE_HIGH, 4(%ecx)
   add $8, %ecx
   add $(2 << 20), %eax
   cmp $(GIB | PRESENT_WRITABLE | LARGE), %eax
   jne 1b
+  movl $0, page_directory + 4
   mov $page_map, %eax
   mov %eax, %cr3
   mov $CR4_PAE, %eax
@@ -115,11 +118,13 @@ linux_start:
   lea page_directory(%rip), %rcx
   mov $(PRESENT_WRITABLE | LARGE), %eax
 1:
-  mov %rax, (%rcx)
+  mov %eax, (%rcx)
+  movl $NO_EXECUTE_HIGH, 4(%rcx)
   add $8, %rcx
   add $(2 << 20), %eax
   cmp $(GIB | PRESENT_WRITABLE | LARGE), %eax
   jne 1b
+  movl $0, page_directory + 4(%rip)
   lea page_map(%rip), %rax
   mov %rax, %cr3
   mov $(CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_PG), %eax
@@ -190,7 +195,7 @@ empty_idt:
 no_long_mode_text:
   .asciz "[LOADER][ERROR] this processor has no 64-bit mode\n"
 
-// The first GiB, in pages of 2 MiB: made by what comes first.
+// The first GiB, in pages of 2 MiB: made by what comes first. Only the first page may be executed.
   .bss
   .balign 4096
   .global page_map
