@@ -85,8 +85,9 @@ struct DeviceTreeEdit {
   std::optional<std::span<const GuestRange>> ram = std::nullopt;
 };
 
-// A copy of `tree`: in /chosen, bootargs and initrd are those given, and boot modules, among which the image was, are left
-// out; /memory nodes are those given. Nothing when the buffer is too small for it. The buffer begins at a multiple of 8.
+// A copy of `tree`: in /chosen, bootargs and initrd are those given, and boot modules, among which the image was, are
+// left out; /memory nodes are those given. Nothing when the buffer is too small for it. The buffer begins at a multiple
+// of 8.
 [[nodiscard]] auto copy_device_tree(const DeviceTree& tree, const DeviceTreeEdit& edit,
                                     std::span<std::byte> buffer) noexcept -> std::optional<std::span<const std::byte>>;
 

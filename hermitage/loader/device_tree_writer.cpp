@@ -14,6 +14,8 @@ using entry::write;
 
 constexpr std::size_t kReservationsAt = 40;  // a multiple of 8, right behind the header
 
+constexpr std::string_view kNul{"\0", 1};
+
 auto as_bytes(std::string_view text) noexcept -> std::span<const std::byte> {
   return std::as_bytes(std::span{text.data(), text.size()});
 }
@@ -38,7 +40,7 @@ void DeviceTreeWriter::begin_node(std::string_view name, std::optional<std::uint
   put_u32(fdt::kBeginNode);
   put_text(name);
   if (unit_address) put_text(entry::FixedText<20>{}.append('@').append_bare_hex(*unit_address));
-  put_text({"", 1});
+  put_text(kNul);
   pad();
 }
 
@@ -67,7 +69,7 @@ void DeviceTreeWriter::property_text(std::string_view name, std::initializer_lis
   for (const auto piece : pieces) size += piece.size();
   begin_property(name, size);
   for (const auto piece : pieces) put_text(piece);
-  put_text({"", 1});
+  put_text(kNul);
   pad();
 }
 

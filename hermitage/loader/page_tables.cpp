@@ -70,6 +70,8 @@ auto PageTables::set(PageTable& table, int level, GuestRange range, const Change
 }
 
 auto PageTables::table_below(std::uint64_t& entry, int level) noexcept -> PageTable* {
+  // An entry is a number, whatever a processor makes of it.
+  // NOLINTNEXTLINE(performance-no-int-to-ptr)
   if (format_->is_table(entry)) return reinterpret_cast<PageTable*>(entry & kAddress);
   const auto room = arena_->allocate(kPageTableSize, kPageTableSize);
   if (room.empty()) return nullptr;

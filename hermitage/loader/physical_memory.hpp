@@ -52,6 +52,7 @@ class PhysicalMemory {
       -> std::optional<std::span<std::byte>> {
     const auto range = range_of(address, size);
     if (address == 0 || !range || !contains(range_, *range)) return std::nullopt;
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): what others tell are numbers, and this is where they become pointers
     return std::span{reinterpret_cast<std::byte*>(address + offset_), size};
   }
 
@@ -81,7 +82,7 @@ inline auto PhysicalMemory::text(std::uint64_t address, std::uint64_t limit) con
     -> std::optional<std::string_view> {
   if (address == 0 || address < range_.start.value || address >= range_.end.value) return std::nullopt;
   const auto available = range_.end.value - address;
-  const auto* const first = reinterpret_cast<const char*>(address + offset_);
+  const auto* const first = reinterpret_cast<const char*>(address + offset_);  // NOLINT(performance-no-int-to-ptr)
   const std::string_view window{first, limit < available ? limit : available};
   const auto length = entry::index_of(window, '\0');
   if (length == window.size()) return std::nullopt;

@@ -1,9 +1,10 @@
-// Makes a memory image in which the loader is about to be entered by the 64-bit Linux boot protocol, for QEMU's -kernel,
-// which starts nothing by it:
+// Makes a memory image in which the loader is about to be entered by the 64-bit Linux boot protocol, for QEMU's
+// -kernel, which starts nothing by it:
 //
 //     linux_boot_image LOADER IMAGE OUTPUT [COMMAND_LINE]
 //
-// What Firecracker does at run time is done at build time; some instructions of our own, entered by Multiboot, do the rest.
+// What Firecracker does at run time is done at build time; some instructions of our own, entered by Multiboot, do the
+// rest.
 //
 //     0x100000 the loader, with its Multiboot header replaced
 //     0x200000 the first instructions
@@ -104,14 +105,14 @@ void put_loader(Memory& memory, std::span<const std::byte> file) {
   const auto loader = ElfFile::open(file);
   if (!loader) throw std::runtime_error{loader.error().message().c_str()};
   for (const auto& segment : loader->segments()) {
-    if (segment.type == elf::kSegmentLoad) memory.put_bytes(segment.vaddr, file.subspan(segment.offset, segment.filesz));
+    if (segment.type == elf::kSegmentLoad)
+      memory.put_bytes(segment.vaddr, file.subspan(segment.offset, segment.filesz));
   }
   memory.put<std::uint64_t>(kEntryPoint, loader->header().entry);
   // A header with addresses: its own, of the first byte, no end of the file or of zeros, and where to go.
   constexpr std::uint32_t kMagic = 0x1badb002;
   constexpr std::uint32_t kHasAddresses = 1 << 16;
-  const std::uint32_t header[] = {kMagic,  kHasAddresses, -(kMagic + kHasAddresses), kStart, kStart, 0, 0,
-                                  kTrampoline};
+  const std::uint32_t header[] = {kMagic, kHasAddresses, -(kMagic + kHasAddresses), kStart, kStart, 0, 0, kTrampoline};
   memory.put_bytes(kStart, std::as_bytes(std::span{header}));
 }
 

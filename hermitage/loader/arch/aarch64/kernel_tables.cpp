@@ -16,8 +16,8 @@ constexpr std::uint64_t kRecursive = 0x713 | std::uint64_t{1} << 55;
 
 auto make_kernel_tables(const LoadedImage& image, std::span<const ProtectedRange> others, GuestAddress console,
                         Arena& arena) noexcept -> const PageTable* {
-  auto& root = *reinterpret_cast<PageTable*>(
-      allocate_or_fail(arena, kPageTableSize, kPageTableSize, "page tables").data());
+  auto& root =
+      *reinterpret_cast<PageTable*>(allocate_or_fail(arena, kPageTableSize, kPageTableSize, "page tables").data());
   root = {};
   PageTables tables{kPagesOfAarch64, PageTables::Largest::k4Kib, root, arena};
   bool is_mapped = true;

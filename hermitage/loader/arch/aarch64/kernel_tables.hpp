@@ -13,9 +13,10 @@ namespace hermitage::loader::aarch64 {
 // Where kernels have the console, whatever its physical address.
 inline constexpr GuestAddress kConsoleOfKernels{0x1000};
 
-// Kernels change entries of single pages, so that there are no larger ones. Mapped is what a kernel needs before it maps
-// its memory: itself, the console, and `others`, what the loader leaves to it. Of the kernel nothing that is written is
-// executed; what is only read may be: kernels have their exception vectors there. What has no room ends the machine.
+// Kernels change entries of single pages, so that there are no larger ones. Mapped is what a kernel needs before it
+// maps its memory: itself, the console, and `others`, what the loader leaves to it. Of the kernel nothing that is
+// written is executed; what is only read may be: kernels have their exception vectors there. What has no room ends the
+// machine.
 auto make_kernel_tables(const LoadedImage& image, std::span<const ProtectedRange> others, GuestAddress console,
                         Arena& arena) noexcept -> const PageTable*;
 

@@ -86,9 +86,8 @@ void efi_main(uefi::Handle handle, uefi::SystemTable* system) {
   }
 
   const GuestRange bounds{arena_range.end, handover.memory.ram_end()};
-  const auto image =
-      value_or_fail(load_kernel(memory, handover.memory, *handover.image,
-                                {.bounds = bounds, .alignment = 2 * kMib, .claim = take_pages}));
+  const auto image = value_or_fail(load_kernel(memory, handover.memory, *handover.image,
+                                               {.bounds = bounds, .alignment = 2 * kMib, .claim = take_pages}));
   aarch64::synchronize_caches(image.kernel.image);
   const auto console = find_device(tree.tree, "arm,pl011");
   if (!console) fail("the device tree has no console that kernels know");
@@ -106,14 +105,14 @@ void efi_main(uefi::Handle handle, uefi::SystemTable* system) {
   // The kernel's own pages are no free memory of the firmware's, but are its RAM.
   const auto pages_end = (image.kernel.image.end.value + 4095) & ~std::uint64_t{4095};
   if (!handover.memory.add_ram({image.kernel.image.start, {pages_end}})) fail("the memory map has too many parts");
-  const auto device_tree = room_or_fail(
-      copy_device_tree(tree.tree, {.bootargs = command_line, .ram = handover.memory.ram()}, tree_room), "the device tree");
-  const hermitage::entry::BootInfo boot_info{
-      .hardware = {.phys_addr_range = ram_of_kernel(image.kernel.image),
-                   .serial_port_base = aarch64::kConsoleOfKernels.value,
-                   .device_tree = address_of(device_tree.data())},
-      .load = {.kernel_image = image.kernel.image, .tls = image.kernel.tls},
-      .platform = hermitage::entry::FdtPlatform{}};
+  const auto device_tree =
+      room_or_fail(copy_device_tree(tree.tree, {.bootargs = command_line, .ram = handover.memory.ram()}, tree_room),
+                   "the device tree");
+  const hermitage::entry::BootInfo boot_info{.hardware = {.phys_addr_range = ram_of_kernel(image.kernel.image),
+                                                          .serial_port_base = aarch64::kConsoleOfKernels.value,
+                                                          .device_tree = address_of(device_tree.data())},
+                                             .load = {.kernel_image = image.kernel.image, .tls = image.kernel.tls},
+                                             .platform = hermitage::entry::FdtPlatform{}};
   const auto* const raw_boot_info = place_boot_info(boot_info, image.object, arena);
   enter_kernel_by(page_map, raw_boot_info, image.kernel.entry_point.value, stack.data());
 }

@@ -15,8 +15,7 @@ auto device_tree_for_kernel(const FlattenedTree& tree, std::string_view given_li
                             Arena& arena) noexcept -> GuestRange {
   if (command_line == given_line) return tree.range;
   const auto room = allocate_or_fail(arena, arena.rest() / 2, 8, "the device tree");
-  const auto copy =
-      room_or_fail(copy_device_tree(tree.tree, {.bootargs = command_line}, room), "the device tree");
+  const auto copy = room_or_fail(copy_device_tree(tree.tree, {.bootargs = command_line}, room), "the device tree");
   return {address_of(copy.data()), address_of(copy.data()) + copy.size()};
 }
 

@@ -8,8 +8,12 @@
 extern "C" auto LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) -> int {  // NOLINT
   using namespace hermitage::loader;
   // A copy of the size, so that the sanitizer sees a read behind it.
-  std::vector<std::byte> bytes(size);
+  constexpr std::size_t kBootParamsSize = 0x1000;
+  std::vector<std::byte> bytes(size < kBootParamsSize ? kBootParamsSize : size);
   for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<std::byte>(data[i]);
+  // Its magic numbers would take long to guess.
+  hermitage::entry::write<std::uint16_t, hermitage::entry::Endian::little>(bytes, 0x1fe, 0xaa55);
+  hermitage::entry::write<std::uint32_t, hermitage::entry::Endian::little>(bytes, 0x202, 0x53726448);
   constexpr GuestAddress kStart{0x1000};
   const PhysicalMemory memory{bytes, kStart};
   Handover handover;

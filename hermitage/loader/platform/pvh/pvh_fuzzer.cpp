@@ -10,6 +10,8 @@ extern "C" auto LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t siz
   // A copy of the size, so that the sanitizer sees a read behind it.
   std::vector<std::byte> bytes(size);
   for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<std::byte>(data[i]);
+  // Its magic number would take long to guess.
+  if (size >= 4) hermitage::entry::write<std::uint32_t, hermitage::entry::Endian::little>(bytes, 0, 0x336ec578);
   constexpr GuestAddress kStart{0x1000};
   const PhysicalMemory memory{bytes, kStart};
   Handover handover;

@@ -25,7 +25,8 @@ auto load_options(const LoadedImage& loaded, Arena& arena) -> std::string_view {
   return {reinterpret_cast<const char*>(room.data()), size};
 }
 
-auto read_first(SystemTable& system, const LoadedImage& loaded, std::array<const char16_t*, 2> paths) -> std::optional<GuestRange> {
+auto read_first(SystemTable& system, const LoadedImage& loaded, std::array<const char16_t*, 2> paths)
+    -> std::optional<GuestRange> {
   for (const auto* const path : paths) {
     if (const auto file = value_or_fail(read_file(system, loaded, path))) return file;
   }
@@ -69,7 +70,8 @@ void find_image(SystemTable& system, const LoadedImage& loaded, Handover& handov
     handover.command_line = *options;
     handover.image = value_or_fail(read_file(system, loaded, u"initrd"));
   }
-  if (!handover.image) handover.image = read_first(system, loaded, {u"\\EFI\\hermit\\hermit-app", u"\\EFI\\BOOT\\hermit-app"});
+  if (!handover.image)
+    handover.image = read_first(system, loaded, {u"\\EFI\\hermit\\hermit-app", u"\\EFI\\BOOT\\hermit-app"});
   if (!has_words(handover.command_line)) {
     const auto file = read_first(system, loaded, {u"\\EFI\\hermit\\hermit-bootargs", u"\\EFI\\BOOT\\hermit-bootargs"});
     if (file) handover.command_line = text_of(*file);
