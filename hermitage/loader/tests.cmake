@@ -147,6 +147,17 @@ loader_machine_tests(riscv64 hermitage-loader-riscv64 64M 8G)
 loader_guest_tests(riscv64 hermitage-loader-riscv64 if3 -fixed LinuxBoot)
 loader_test(riscv64 hermitage-loader-riscv64 ../x86_64/if3/hello .wrong-machine --fails --contains "made for x86_64")
 
+# An instruction that is none, in the place of one that a loader comes by: rep movsq, dc cvau, fence.i.
+set(arch x86_64)
+loader_test(multiboot hermitage-loader-x86_64 if3/hello .exception --fails --contains "exception 6" --patch
+            "\\xf3\\x48\\xa5" "\\x0f\\x0b\\x90")
+set(arch aarch64)
+loader_test(aarch64 hermitage-loader-aarch64 if3/hello .exception --fails --contains "exception (syndrome 0x2000000)"
+            --patch "[\\x20-\\x3f]\\x7b\\x0b\\xd5" "\\0\\0\\0\\0")
+set(arch riscv64)
+loader_test(riscv64 hermitage-loader-riscv64 if3/hello .exception --fails --contains "exception 2" --patch
+            "\\x0f\\x10\\0\\0" "\\0\\0\\0\\0")
+
 # None is larger than 64 KiB.
 add_test(NAME loader.size COMMAND ${PROJECT_SOURCE_DIR}/testing/loader/size ${loader_output})
 set_tests_properties(loader.size PROPERTIES LABELS loader)
