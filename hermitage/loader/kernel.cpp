@@ -16,6 +16,9 @@ using entry::KernelObject;
 constexpr std::uint64_t kPageSize = 4096;
 
 auto parse(std::span<const std::byte> image) noexcept -> Result<KernelObject> {
+  if (entry::detect_format(image) == entry::Format::gzip) {
+    return failure("the image is a packed one, which this loader does not open: pass the kernel that is in it");
+  }
   auto kernel = KernelObject::parse(image);
   if (!kernel) return failure(kernel.error().message());
   if (kernel->arch() != machine::kArch || kernel->endian() != entry::kNativeEndian) {
