@@ -145,13 +145,14 @@ void loader_main(std::uint32_t protocol_number, std::uint64_t info, std::uint32_
   reserve_or_fail(handover.memory, kFirstMib);
   reserve_or_fail(handover.memory, loader);
 
-  // All of it, however large it is: the image may be anywhere, and the kernel wants it so.
-  auto end = handover.memory.ram_end();
+  // All of it, however large it is: the image may be anywhere, and the kernel wants it so. Right behind RAM there often
+  // are tables of ACPI, which whole pages of 2 MiB cover.
+  GuestAddress end{(handover.memory.ram_end().value + 2 * kMib - 1) & ~(2 * kMib - 1)};
   if (end < kMappedAtStart) end = kMappedAtStart;
   if (kMappableEnd < end) end = kMappableEnd;
   const auto largest = has_pages_of_1_gib() ? PageTables::Largest::k1Gib : PageTables::Largest::k2Mib;
   PageTables tables{kPagesOfX86_64, largest, page_map, arena};
-  if (!tables.map({kMappedAtStart, end}, kAll)) fail("there is no room for page tables");
+  if (!tables.map({kMappedAtStart, end}, kReadWrite)) fail("there is no room for page tables");
 
   const auto image = value_or_fail(load_kernel(PhysicalMemory::identity_mapped(end), handover.memory, image_range,
                                                {.bounds = {loader.end, end}, .alignment = 2 * kMib}));
