@@ -51,3 +51,8 @@ if(HERMITAGE_BUILD_TOOLS)
   install(FILES ${PROJECT_SOURCE_DIR}/hermitage/cli/completion.zsh
           DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions RENAME _hermitage)
 endif()
+
+if(HERMITAGE_BUILD_LOADER)
+  get_property(loaders GLOBAL PROPERTY HERMITAGE_LOADERS)
+  install(FILES ${loaders} DESTINATION ${CMAKE_INSTALL_DATADIR}/hermitage)
+endif()

@@ -33,8 +33,11 @@ class FixedText {
   constexpr auto append_decimal(std::uint64_t value) noexcept -> FixedText& { return append_digits(value, 10); }
 
   constexpr auto append_hex(std::uint64_t value) noexcept -> FixedText& {
-    return append("0x").append_digits(value, 16);
+    return append("0x").append_bare_hex(value);
   }
+
+  // Without the "0x", as in the names of a device tree.
+  constexpr auto append_bare_hex(std::uint64_t value) noexcept -> FixedText& { return append_digits(value, 16); }
 
   [[nodiscard]] constexpr auto view() const noexcept -> std::string_view { return {text_, size_}; }
   [[nodiscard]] constexpr auto c_str() const noexcept -> const char* { return text_; }

@@ -1,0 +1,97 @@
+// The console, the end, and exceptions on machines with a PL011 and PSCI.
+#include "hermitage/loader/machine.hpp"
+
+#include <cstdint>
+
+#include "hermitage/loader/arch/aarch64/pl011.hpp"
+#include "hermitage/loader/log.hpp"
+
+extern "C" {
+[[noreturn]] void semihosting_exit(const std::uint64_t* block);
+[[noreturn]] void psci_off_by_hvc();
+[[noreturn]] void psci_off_by_smc();
+}
+
+namespace hermitage::loader {
+namespace {
+
+constinit std::uint64_t console = 0;
+
+// To and from little endian, in which devices are.
+auto little(std::uint32_t value) noexcept -> std::uint32_t {
+  return entry::kNativeEndian == entry::Endian::big ? entry::swap_bytes(value) : value;
+}
+
+auto console_register(std::uint64_t offset) noexcept -> volatile std::uint32_t* {
+  return reinterpret_cast<volatile std::uint32_t*>(console + offset);
+}
+
+void write(char character) noexcept {
+  constexpr std::uint64_t kData = 0x00;
+  constexpr std::uint64_t kFlags = 0x18;
+  constexpr std::uint32_t kTransmitFull = 1 << 5;
+  // A port that never gets ready must not keep a kernel from starting.
+  constexpr int kPatience = 100'000;
+  for (int i = 0; i < kPatience && (little(*console_register(kFlags)) & kTransmitFull) != 0; ++i) {
+  }
+  *console_register(kData) = little(static_cast<unsigned char>(character));
+}
+
+// How far the end has come: each way that the machine does not know is an exception, in which the next one is tried.
+constinit int ways_tried = 0;
+
+}  // namespace
+
+namespace aarch64 {
+
+void set_console(GuestAddress address) noexcept {
+  console = address.value;
+}
+
+}  // namespace aarch64
+
+namespace machine {
+
+void write_console(std::string_view text) noexcept {
+  if (console == 0) return;
+  for (const char character : text) {
+    if (character == '\n') write('\r');
+    write(character);
+  }
+}
+
+// Only a debugger, or QEMU with -semihosting, can be given a status.
+void stop_failed() noexcept {
+  // ADP_Stopped_ApplicationExit, with code 1. QEMU reads it in little endian.
+  constexpr std::uint64_t kApplicationExit = 0x20026;
+  static constinit std::uint64_t block[] = {kApplicationExit, 1};
+  if constexpr (entry::kNativeEndian == entry::Endian::big) {
+    if (ways_tried == 0) {
+      for (auto& word : block) word = entry::swap_bytes(word);
+    }
+  }
+  switch (ways_tried++) {
+    case 0: semihosting_exit(block);
+    case 1: psci_off_by_hvc();
+    case 2: psci_off_by_smc();
+    default:
+      for (;;) asm volatile("wfi");
+  }
+}
+
+}  // namespace machine
+}  // namespace hermitage::loader
+
+extern "C" [[noreturn]] void on_exception(std::uint64_t syndrome, std::uint64_t instruction, std::uint64_t address) {
+  using namespace hermitage::loader;
+  if (ways_tried == 0) {
+    LogLine{LogLevel::error}
+        .text("exception (syndrome ")
+        .hex(syndrome)
+        .text(") at ")
+        .hex(instruction)
+        .text(", fault address ")
+        .hex(address);
+  }
+  machine::stop_failed();
+}

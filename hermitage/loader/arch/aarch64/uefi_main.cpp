@@ -1,0 +1,118 @@
+// From UEFI firmware to a kernel, on aarch64. Kernels there need a device tree, which the firmware must have.
+#include <cstddef>
+#include <cstdint>
+
+#include "hermitage/entry/boot_info.hpp"
+#include "hermitage/loader/arch/aarch64/kernel_tables.hpp"
+#include "hermitage/loader/arena.hpp"
+#include "hermitage/loader/boot.hpp"
+#include "hermitage/loader/device_tree.hpp"
+#include "hermitage/loader/handover.hpp"
+#include "hermitage/loader/kernel.hpp"
+#include "hermitage/loader/log.hpp"
+#include "hermitage/loader/platform/device_tree/boot_by_device_tree.hpp"
+#include "hermitage/loader/platform/device_tree/read_device_tree.hpp"
+#include "hermitage/loader/platform/uefi/find_image.hpp"
+#include "hermitage/loader/platform/uefi/firmware.hpp"
+#include "hermitage/loader/platform/uefi/uefi.hpp"
+
+using namespace hermitage::loader;  // NOLINT(google-build-using-namespace)
+
+extern "C" {
+[[noreturn]] void enter_kernel_by(const PageTable* page_map, const void* boot_info, std::uint64_t entry_point,
+                                  const void* stack);
+[[noreturn]] void efi_main(uefi::Handle handle, uefi::SystemTable* system);
+}
+
+namespace {
+
+constexpr std::uint64_t kMib = 1 << 20;
+// What the kernel is left with: its page tables, stack, and device tree.
+constexpr std::uint64_t kArenaSize = 2 * kMib;
+// The firmware maps all memory one to one.
+constexpr GuestAddress kMappedEnd{std::uint64_t{1} << 47};
+
+constinit Handover handover{};
+constinit uefi::SystemTable* firmware = nullptr;
+
+auto take_pages(GuestRange place) noexcept -> bool {
+  return uefi::allocate_at(*firmware, place);
+}
+
+// As low as there is memory: kernels take all memory from their own end on, and the arena comes before them.
+auto arena_range_or_fail() -> GuestRange {
+  const auto place = handover.memory.find(kArenaSize, 2 * kMib, {{0}, kMappedEnd});
+  if (!place || !take_pages(*place)) fail("there is no free memory for the loader's tables");
+  reserve_or_fail(handover.memory, *place);
+  return *place;
+}
+
+// Kernels before 0.13 take all that they are told of in the boot information, and look for no other.
+auto ram_of_kernel(GuestRange kernel) -> GuestRange {
+  for (const auto range : handover.memory.ram()) {
+    if (contains(range, kernel)) return range;
+  }
+  return kernel;
+}
+
+auto tree_of_firmware_or_fail(const PhysicalMemory& memory) -> FlattenedTree {
+  const auto at = uefi::find_table(*firmware, uefi::kDeviceTreeTable);
+  if (!at) fail("the firmware has no device tree, which kernels need (QEMU: -machine virt,acpi=off)");
+  return tree_or_fail(memory, *at);
+}
+
+}  // namespace
+
+void efi_main(uefi::Handle handle, uefi::SystemTable* system) {
+  firmware = system;
+  uefi::set_firmware(*system);
+  system->boot_services->set_watchdog_timer(0, 0, 0, nullptr);
+  const auto& loaded = uefi::loaded_image_or_fail(*system, handle);
+  const auto memory = PhysicalMemory::identity_mapped(kMappedEnd);
+  value_or_fail(uefi::read_memory_map(*system, handover.memory));
+  const auto arena_range = arena_range_or_fail();
+  Arena arena{*memory.bytes(arena_range)};
+  uefi::find_image(*system, loaded, handover, arena);
+  const auto command_line = take_command_line(handover, arena);
+  const GuestRange loader{address_of(loaded.image_base), address_of(loaded.image_base) + loaded.image_size};
+  log_start("UEFI", loader);
+  // What the image took is not free any more.
+  handover.memory = {};
+  value_or_fail(uefi::read_memory_map(*system, handover.memory));
+  log_handover(handover);
+  const auto tree = tree_of_firmware_or_fail(memory);
+  if (!handover.image) {
+    fail("there is no image: put it on the EFI system partition, as \\EFI\\hermit\\hermit-app");
+  }
+
+  const GuestRange bounds{arena_range.end, handover.memory.ram_end()};
+  const auto image = value_or_fail(load_kernel(memory, handover.memory, *handover.image,
+                                               {.bounds = bounds, .alignment = 2 * kMib, .claim = take_pages}));
+  aarch64::synchronize_caches(image.kernel.image);
+  const auto console = find_device(tree.tree, "arm,pl011");
+  if (!console) fail("the device tree has no console that kernels know");
+  const ProtectedRange others[] = {{arena_range, kReadWrite}, {loader, kReadExecute}};
+  const auto* const page_map = aarch64::make_kernel_tables(image, others, *console, arena);
+  const auto stack = allocate_or_fail(arena, kBootStackSize, 4096, "the stack");
+  const auto tree_room = allocate_or_fail(arena, arena.rest() / 2, 8, "the device tree");
+  LogLine{LogLevel::info}
+      .text("Entering kernel at ")
+      .address(image.kernel.entry_point)
+      .text(", stack at ")
+      .address(address_of(stack.data()));
+
+  value_or_fail(uefi::exit_boot_services(*system, handle, handover.memory));
+  // The kernel's own pages are no free memory of the firmware's, but are its RAM.
+  const auto pages_end = (image.kernel.image.end.value + 4095) & ~std::uint64_t{4095};
+  if (!handover.memory.add_ram({image.kernel.image.start, {pages_end}})) fail("the memory map has too many parts");
+  const auto device_tree =
+      room_or_fail(copy_device_tree(tree.tree, {.bootargs = command_line, .ram = handover.memory.ram()}, tree_room),
+                   "the device tree");
+  const hermitage::entry::BootInfo boot_info{.hardware = {.phys_addr_range = ram_of_kernel(image.kernel.image),
+                                                          .serial_port_base = aarch64::kConsoleOfKernels.value,
+                                                          .device_tree = address_of(device_tree.data())},
+                                             .load = {.kernel_image = image.kernel.image, .tls = image.kernel.tls},
+                                             .platform = hermitage::entry::FdtPlatform{}};
+  const auto* const raw_boot_info = place_boot_info(boot_info, image.object, arena);
+  enter_kernel_by(page_map, raw_boot_info, image.kernel.entry_point.value, stack.data());
+}

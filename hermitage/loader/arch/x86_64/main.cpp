@@ -1,0 +1,178 @@
+// From one of three protocols to a kernel, on x86_64 without UEFI.
+#include <cpuid.h>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "hermitage/entry/boot_info.hpp"
+#include "hermitage/loader/arch/x86_64/pc.hpp"
+#include "hermitage/loader/arch/x86_64/pc_device_tree.hpp"
+#include "hermitage/loader/arch/x86_64/protocol.h"
+#include "hermitage/loader/arena.hpp"
+#include "hermitage/loader/boot.hpp"
+#include "hermitage/loader/failure.hpp"
+#include "hermitage/loader/handover.hpp"
+#include "hermitage/loader/kernel.hpp"
+#include "hermitage/loader/log.hpp"
+#include "hermitage/loader/page_tables.hpp"
+#include "hermitage/loader/platform/linux_boot/linux_boot.hpp"
+#include "hermitage/loader/platform/multiboot/multiboot.hpp"
+#include "hermitage/loader/platform/pvh/pvh.hpp"
+#include "hermitage/loader/protection.hpp"
+
+using namespace hermitage::loader;  // NOLINT(google-build-using-namespace)
+using hermitage::entry::BootInfo;
+
+extern "C" {
+extern std::byte loader_start[];
+extern std::byte loader_text_end[];
+extern std::byte loader_end[];
+extern PageTable page_map;
+[[noreturn]] void enter_kernel(const void* boot_info, std::uint32_t cpu, std::uint64_t entry_point, const void* stack);
+[[noreturn]] void loader_main(std::uint32_t protocol, std::uint64_t info, std::uint32_t magic);
+}
+
+namespace {
+
+constexpr std::uint64_t kMib = 1 << 20;
+constexpr std::uint64_t kGib = 1 << 30;
+// Kernels find the tables of the first MiB themselves, and start other processors there.
+constexpr GuestRange kFirstMib{{0}, {kMib}};
+// What start.S maps; it lets the first 2 MiB be executed, where the loader is, and nothing else.
+constexpr GuestAddress kMappedAtStart{kGib};
+// Four levels of tables.
+constexpr GuestAddress kMappableEnd{std::uint64_t{1} << 47};
+
+constinit Handover handover{};
+
+// What the kernel is left with. Half of it is page tables enough for 128 GiB, where a processor has no pages of 1 GiB.
+alignas(kPageTableSize) constinit std::array<std::byte, 768 << 10> arena_memory{};
+
+auto has_pages_of_1_gib() -> bool {
+  constexpr unsigned kLeaf = 0x8000'0001;
+  constexpr unsigned kPages1Gib = 1 << 26;  // edx
+  unsigned eax = 0;
+  unsigned ebx = 0;
+  unsigned ecx = 0;
+  unsigned edx = 0;
+  return __get_cpuid(kLeaf, &eax, &ebx, &ecx, &edx) != 0 && (edx & kPages1Gib) != 0;
+}
+
+void flush_address_translations() {
+  std::uint64_t root = 0;
+  asm volatile("mov %%cr3, %0; mov %0, %%cr3" : "=r"(root) : : "memory");
+}
+
+// The parts of the protocols that differ: reading what they tell, and telling a kernel of them.
+struct Protocol {
+  std::string_view name;
+  std::string_view root;  // of the device tree: "hermit,…"
+  Result<void> (*read)(const PhysicalMemory&, GuestAddress, Handover&) noexcept;
+};
+
+constexpr std::array<Protocol, 3> kProtocols{{{"Multiboot", "hermit,multiboot", read_multiboot},
+                                              {"PVH", "hermit,multiboot", read_pvh},
+                                              {"Linux boot", "hermit,linux", read_linux_boot}}};
+
+// The original tells of all physical addresses by the Linux boot protocol only.
+auto physical_addresses(std::uint32_t protocol) -> GuestRange {
+  if (protocol != PROTOCOL_LINUX) return {};
+  const auto ram = handover.memory.ram();
+  const auto start = ram.front().start.value != 0 || ram.size() == 1 ? ram.front().start : ram[1].start;
+  return {start, ram.back().end};
+}
+
+// Kernels before 0.11 find their page tables by an entry of the tables that points to themselves, take for
+// their heap what addresses lie behind them, map the firmware's tables in the first MiB themselves, and find none of
+// these mapped already.
+auto is_of_old(const hermitage::entry::KernelObject& kernel) -> bool {
+  const auto version = kernel.hermit_version();
+  return !version || (version->major == 0 && version->minor < 11);
+}
+
+auto platform_info(std::uint32_t protocol, GuestAddress info, std::string_view command_line,
+                   const hermitage::entry::KernelObject& kernel, Arena& arena) -> hermitage::entry::PlatformInfo {
+  const hermitage::entry::CommandLine line{address_of(command_line.data()), command_line.size()};
+  if (protocol == PROTOCOL_LINUX) {
+    return hermitage::entry::LinuxBootParamsPlatform{.command_line = line, .boot_params = info};
+  }
+  if (protocol == PROTOCOL_PVH || is_of_old(kernel)) {
+    info = room_or_fail(write_multiboot(arena, handover.memory, command_line), "the Multiboot information");
+  }
+  return hermitage::entry::MultibootPlatform{.command_line = line, .multiboot_info = info};
+}
+
+void map_as_of_old(PageTables& tables, const LoadedImage& image, GuestAddress end) {
+  constexpr std::uint64_t kPage = 2 * kMib;
+  const GuestAddress kernel_start{image.kernel.image.start.value & ~(kPage - 1)};
+  const auto kernel_end = hermitage::entry::checked_align_up(image.kernel.image.end.value, kPage);
+  if (!kernel_end || !tables.map({kernel_start, {*kernel_end}}, kAll) || !tables.unmap(kFirstMib) ||
+      !tables.unmap({{*kernel_end}, end})) {
+    fail("there is no room for page tables");
+  }
+  page_map.back() = address_of(&page_map).value | kPagesOfX86_64.table;
+}
+
+// Kernels of today make no difference between how memory is mapped, as long as it is. They start other processors in
+// the first MiB, which stays executable. What else is written is not executed; what is only read may be, as on aarch64,
+// where kernels need it.
+void protect(PageTables& tables, const LoadedImage& image) {
+  const Protection protection{image.object, image.kernel.image.start};
+  bool is_mapped = tables.map({{kMib}, {2 * kMib}}, kReadWrite);
+  is_mapped &= tables.map({address_of(loader_start), address_of(loader_text_end)}, kReadExecute);
+  for (const auto& [range, access] : protection.ranges()) {
+    is_mapped &= tables.map(range, access.write ? access : kReadExecute);
+  }
+  if (!is_mapped) fail("there is no room for page tables");
+}
+
+}  // namespace
+
+void loader_main(std::uint32_t protocol_number, std::uint64_t info, std::uint32_t magic) {
+  x86_64::set_up_machine();
+  if (protocol_number == PROTOCOL_MULTIBOOT && magic != kMultibootMagic) {
+    fail("the loader was started by an unknown protocol");
+  }
+  const auto& protocol = kProtocols[protocol_number];
+  value_or_fail(protocol.read(PhysicalMemory::identity_mapped(kMappedAtStart), {info}, handover));
+
+  Arena arena{arena_memory};
+  const auto command_line = take_command_line(handover, arena);
+  const GuestRange loader{address_of(loader_start), address_of(loader_end)};
+  log_start(protocol.name, loader);
+  log_handover(handover);
+  const auto image_range = image_or_fail(handover);
+  reserve_or_fail(handover.memory, kFirstMib);
+  reserve_or_fail(handover.memory, loader);
+
+  // All of it, however large it is: the image may be anywhere, and the kernel wants it so. Right behind RAM there often
+  // are tables of ACPI, which whole pages of 2 MiB cover.
+  GuestAddress end{(handover.memory.ram_end().value + 2 * kMib - 1) & ~(2 * kMib - 1)};
+  if (end < kMappedAtStart) end = kMappedAtStart;
+  if (kMappableEnd < end) end = kMappableEnd;
+  const auto largest = has_pages_of_1_gib() ? PageTables::Largest::k1Gib : PageTables::Largest::k2Mib;
+  PageTables tables{kPagesOfX86_64, largest, page_map, arena};
+  if (!tables.map({kMappedAtStart, end}, kReadWrite)) fail("there is no room for page tables");
+
+  const auto image = value_or_fail(load_kernel(PhysicalMemory::identity_mapped(end), handover.memory, image_range,
+                                               {.bounds = {loader.end, end}, .alignment = 2 * kMib}));
+  const auto device_tree = write_pc_device_tree(
+      {.platform = protocol.root, .ram = handover.memory.ram(), .command_line = command_line, .rsdp = handover.rsdp},
+      arena);
+  const BootInfo boot_info{.hardware = {.phys_addr_range = physical_addresses(protocol_number),
+                                        .serial_port_base = x86_64::kSerialPort,
+                                        .device_tree = device_tree},
+                           .load = {.kernel_image = image.kernel.image, .tls = image.kernel.tls},
+                           .platform = platform_info(protocol_number, {info}, command_line, image.object, arena)};
+  const auto* const raw_boot_info = place_boot_info(boot_info, image.object, arena);
+  const auto stack = allocate_or_fail(arena, kBootStackSize, 4096, "the stack");
+
+  if (is_of_old(image.object)) {
+    map_as_of_old(tables, image, end);
+  } else {
+    protect(tables, image);
+  }
+  flush_address_translations();
+  log_entry(image, stack.data(), raw_boot_info);
+  enter_kernel(raw_boot_info, 0, image.kernel.entry_point.value, stack.data());
+}

@@ -1,0 +1,86 @@
+// From UEFI firmware to a kernel, on x86_64.
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "hermitage/entry/boot_info.hpp"
+#include "hermitage/loader/arch/x86_64/pc.hpp"
+#include "hermitage/loader/arch/x86_64/pc_device_tree.hpp"
+#include "hermitage/loader/arena.hpp"
+#include "hermitage/loader/boot.hpp"
+#include "hermitage/loader/handover.hpp"
+#include "hermitage/loader/kernel.hpp"
+#include "hermitage/loader/log.hpp"
+#include "hermitage/loader/platform/uefi/find_image.hpp"
+#include "hermitage/loader/platform/uefi/firmware.hpp"
+#include "hermitage/loader/platform/uefi/uefi.hpp"
+
+using namespace hermitage::loader;  // NOLINT(google-build-using-namespace)
+
+extern "C" {
+[[noreturn]] void enter_kernel(const void* boot_info, std::uint32_t cpu, std::uint64_t entry_point, const void* stack);
+[[noreturn]] void efi_main(uefi::Handle handle, uefi::SystemTable* system);
+}
+
+namespace {
+
+constexpr std::uint64_t kMib = 1 << 20;
+// The firmware maps all memory one to one.
+constexpr GuestAddress kMappedEnd{std::uint64_t{1} << 47};
+
+constinit Handover handover{};
+constinit uefi::SystemTable* firmware = nullptr;
+
+// What the kernel is left with; the firmware tells it to nobody as free memory.
+alignas(4096) constinit std::array<std::byte, 256 << 10> arena_memory{};
+
+}  // namespace
+
+void efi_main(uefi::Handle handle, uefi::SystemTable* system) {
+  firmware = system;
+  uefi::set_firmware(*system);
+  system->boot_services->set_watchdog_timer(0, 0, 0, nullptr);
+  const auto& loaded = uefi::loaded_image_or_fail(*system, handle);
+  Arena arena{arena_memory};
+  uefi::find_image(*system, loaded, handover, arena);
+  const auto command_line = take_command_line(handover, arena);
+  const auto loader_start = address_of(loaded.image_base);
+  log_start("UEFI", {loader_start, loader_start + loaded.image_size});
+  value_or_fail(uefi::read_memory_map(*system, handover.memory));
+  log_handover(handover);
+  if (!handover.image) {
+    fail("there is no image: put it on the EFI system partition, as \\EFI\\hermit\\hermit-app");
+  }
+
+  const auto end = handover.memory.ram_end();
+  const auto image = value_or_fail(
+      load_kernel(PhysicalMemory::identity_mapped(kMappedEnd), handover.memory, *handover.image,
+                  {.bounds = {{2 * kMib}, end}, .alignment = 2 * kMib, .claim = [](GuestRange place) noexcept {
+                     return uefi::allocate_at(*firmware, place);
+                   }}));
+  if (!image.object.hermit_version()) fail("kernels before 0.10 know nothing of UEFI; start this one by another way");
+
+  auto rsdp = uefi::find_table(*system, uefi::kAcpi2Table);
+  if (!rsdp) rsdp = uefi::find_table(*system, uefi::kAcpi1Table);
+  const auto blob = uefi::find_table(*system, uefi::kConfidentialComputingBlob);
+  const auto stack = allocate_or_fail(arena, kBootStackSize, 4096, "the stack");
+  LogLine{LogLevel::info}
+      .text("Entering kernel at ")
+      .address(image.kernel.entry_point)
+      .text(", stack at ")
+      .address(address_of(stack.data()));
+
+  value_or_fail(uefi::exit_boot_services(*system, handle, handover.memory));
+  const auto device_tree = write_pc_device_tree({.platform = "hermit,uefi",
+                                                 .ram = handover.memory.ram(),
+                                                 .command_line = command_line,
+                                                 .rsdp = rsdp,
+                                                 .confidential_computing_blob = blob},
+                                                arena);
+  const hermitage::entry::BootInfo boot_info{
+      .hardware = {.serial_port_base = x86_64::kSerialPort, .device_tree = device_tree},
+      .load = {.kernel_image = image.kernel.image, .tls = image.kernel.tls},
+      .platform = hermitage::entry::FdtPlatform{}};
+  const auto* const raw_boot_info = place_boot_info(boot_info, image.object, arena);
+  enter_kernel(raw_boot_info, 0, image.kernel.entry_point.value, stack.data());
+}

@@ -1,0 +1,85 @@
+#include "hermitage/loader/command_line.hpp"
+
+namespace hermitage::loader {
+namespace {
+
+constexpr std::string_view kPrefix = "hermitage.";
+constexpr std::string_view kLog = "hermitage.log=";
+
+auto is_space(char character) noexcept -> bool {
+  return character == ' ' || character == '\t' || character == '\n';
+}
+
+// The size of the first word of a text that does not begin with a space, as a shell sees it: quotes, and what is
+// escaped, may have spaces.
+auto word_size(std::string_view text) noexcept -> std::size_t {
+  char quote = '\0';
+  std::size_t i = 0;
+  for (; i < text.size(); ++i) {
+    const char character = text[i];
+    if (character == '\\' && quote != '\'') {
+      ++i;
+    } else if (quote != '\0') {
+      if (character == quote) quote = '\0';
+    } else if (character == '\'' || character == '"') {
+      quote = character;
+    } else if (is_space(character)) {
+      break;
+    }
+  }
+  return i < text.size() ? i : text.size();
+}
+
+auto space_size(std::string_view text) noexcept -> std::size_t {
+  std::size_t size = 0;
+  while (size < text.size() && is_space(text[size])) ++size;
+  return size;
+}
+
+void take(std::string_view word, LoaderOptions& options) noexcept {
+  if (word.starts_with(kLog)) {
+    if (const auto level = log_level(word.substr(kLog.size()))) {
+      options.log_level = level;
+      return;
+    }
+  }
+  options.unknown = word;
+}
+
+}  // namespace
+
+auto has_words(std::string_view line) noexcept -> bool {
+  return space_size(line) < line.size();
+}
+
+auto without_first_word(std::string_view line) noexcept -> std::string_view {
+  line.remove_prefix(space_size(line));
+  line.remove_prefix(word_size(line));
+  return line;
+}
+
+auto split_command_line(std::string_view line, std::span<char> kernel_line, LoaderOptions& options) noexcept
+    -> std::size_t {
+  std::size_t size = 0;
+  const auto keep = [&](std::string_view text) {
+    for (const char character : text) kernel_line[size++] = character;
+  };
+  while (!line.empty()) {
+    const auto spaces = space_size(line);
+    keep(line.substr(0, spaces));
+    line.remove_prefix(spaces);
+    const auto word = line.substr(0, word_size(line));
+    if (word == "--") break;
+    line.remove_prefix(word.size());
+    if (word.starts_with(kPrefix)) {
+      take(word, options);
+      line.remove_prefix(space_size(line));
+    } else {
+      keep(word);
+    }
+  }
+  keep(line);
+  return size;
+}
+
+}  // namespace hermitage::loader

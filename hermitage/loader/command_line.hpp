@@ -1,0 +1,34 @@
+// The command line: what of it is for the loader, and what for the kernel.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "hermitage/loader/log.hpp"
+
+namespace hermitage::loader {
+
+// In bytes. A longer one is refused.
+inline constexpr std::size_t kLongestCommandLine = 16 << 10;
+
+// Whether there is anything but space.
+[[nodiscard]] auto has_words(std::string_view line) noexcept -> bool;
+
+// What follows the first word.
+[[nodiscard]] auto without_first_word(std::string_view line) noexcept -> std::string_view;
+
+struct LoaderOptions {
+  std::optional<LogLevel> log_level;
+  // A `hermitage.` word that the loader does not know, for a warning; it is taken out all the same.
+  std::string_view unknown;
+};
+
+// Takes the loader's own words, `hermitage.log=LEVEL`, out of a command line: words that begin with "hermitage." and
+// stand before a word "--", behind which all is the application's. The rest goes to `kernel_line`, which has room for
+// line.size() bytes, unchanged but for the space behind a word that was taken out; returns its size.
+auto split_command_line(std::string_view line, std::span<char> kernel_line, LoaderOptions& options) noexcept
+    -> std::size_t;
+
+}  // namespace hermitage::loader

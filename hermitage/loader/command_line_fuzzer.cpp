@@ -1,0 +1,20 @@
+// Splits any text: what is left for the kernel has none of the loader's words, and splitting it again changes nothing.
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "hermitage/loader/command_line.hpp"
+
+extern "C" auto LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) -> int {  // NOLINT
+  using namespace hermitage::loader;
+  const std::string_view line{reinterpret_cast<const char*>(data), size};
+  LoaderOptions options;
+  std::string once(size, '\0');
+  once.resize(split_command_line(line, once, options));
+  std::string twice(once.size(), '\0');
+  twice.resize(split_command_line(once, twice, options));
+  if (twice != once) __builtin_trap();
+  (void)without_first_word(line);
+  return 0;
+}

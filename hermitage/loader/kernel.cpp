@@ -1,0 +1,129 @@
+#include "hermitage/loader/kernel.hpp"
+
+#include <cstring>
+#include <optional>
+#include <span>
+
+#include "hermitage/entry/format.hpp"
+#include "hermitage/loader/log.hpp"
+#include "hermitage/loader/machine.hpp"
+
+namespace hermitage::loader {
+namespace {
+
+using entry::KernelObject;
+
+constexpr std::uint64_t kPageSize = 4096;
+
+auto parse(std::span<const std::byte> image) noexcept -> Result<KernelObject> {
+  if (entry::detect_format(image) == entry::Format::gzip) {
+    return failure("the image is a packed one, which this loader does not open: pass the kernel that is in it");
+  }
+  auto kernel = KernelObject::parse(image);
+  if (!kernel) return failure(kernel.error().message());
+  if (kernel->arch() != machine::kArch || kernel->endian() != entry::kNativeEndian) {
+    return std::unexpected{Failure{}
+                               .append("the kernel is made for ")
+                               .append(name(kernel->arch()))
+                               .append(", ")
+                               .append(name(kernel->endian()))
+                               .append(" endian, and this loader for ")
+                               .append(name(machine::kArch))
+                               .append(", ")
+                               .append(name(entry::kNativeEndian))
+                               .append(" endian")};
+  }
+  return *kernel;
+}
+
+void log_kernel(const KernelObject& kernel) noexcept {
+  LogLine line{LogLevel::info};
+  line.text("Kernel: Hermit ");
+  if (const auto version = kernel.hermit_version()) {
+    line.text(version->text());
+  } else {
+    line.text("before 0.10");
+  }
+  const std::string_view kind = kernel.is_relocatable() ? std::string_view{"relocatable"} : std::string_view{"fixed"};
+  line.text(", ").text(kind).text(", ").decimal(kernel.mem_size()).text(" bytes in memory");
+}
+
+auto no_place(std::string_view what, std::uint64_t size) noexcept -> std::unexpected<Failure> {
+  return std::unexpected{Failure{}
+                             .append("there is no free memory for ")
+                             .append(what)
+                             .append(" of ")
+                             .append_decimal(size)
+                             .append(" bytes; give the machine more")};
+}
+
+// Where a fixed kernel says that it must be.
+auto fixed_place(const KernelObject& kernel, const MemoryMap& memory_map, const PlacementRules& rules) noexcept
+    -> Result<GuestRange> {
+  const auto place = range_of(kernel.start_addr()->value, kernel.mem_size());
+  if (!place || !contains(rules.bounds, *place) || !memory_map.is_free(*place)) {
+    return std::unexpected{Failure{}
+                               .append("the kernel can only be loaded at ")
+                               .append_hex(kernel.start_addr()->value)
+                               .append(", where there are no ")
+                               .append_decimal(kernel.mem_size())
+                               .append(" bytes of free memory; build it relocatable, or give the machine more")};
+  }
+  return *place;
+}
+
+}  // namespace
+
+auto load_kernel(const PhysicalMemory& memory, MemoryMap& memory_map, GuestRange image,
+                 const PlacementRules& rules) noexcept -> Result<LoadedImage> {
+  const auto bytes = memory.bytes(image);
+  if (!bytes) return failure("the image lies where there is no memory");
+  auto kernel = parse(*bytes);
+  if (!kernel) return std::unexpected{kernel.error()};
+  log_kernel(*kernel);
+
+  std::optional<GuestRange> place;
+  if (kernel->is_relocatable()) {
+    // For a relocatable kernel the image is an obstacle as any other.
+    if (!memory_map.reserve(image)) return failure("the memory map has too many parts");
+    place = memory_map.find(kernel->mem_size(), rules.alignment, rules.bounds);
+    if (!place) return no_place("a kernel", kernel->mem_size());
+  } else {
+    const auto fixed = fixed_place(*kernel, memory_map, rules);
+    if (!fixed) return std::unexpected{fixed.error()};
+    place = *fixed;
+  }
+  if (!memory_map.reserve(*place)) return failure("the memory map has too many parts");
+  if (rules.claim != nullptr && !rules.claim(*place)) return no_place("a kernel", kernel->mem_size());
+
+  if (overlaps(*place, image)) {
+    const auto refuge = memory_map.find(size_of(image), kPageSize, rules.bounds);
+    if (!refuge) return no_place("a copy of the image", size_of(image));
+    const auto copy = memory.bytes(*refuge);
+    if (!copy) return failure("the memory map tells of memory that is not there");
+    LogLine{LogLevel::debug}.text("Image moved to ").range(*refuge);
+    std::memmove(copy->data(), bytes->data(), copy->size());
+    kernel = parse(*copy);
+    if (!kernel) return std::unexpected{kernel.error()};
+  }
+
+  const auto target = memory.bytes(*place);
+  if (!target) return failure("the memory map tells of memory that is not there");
+  const auto loaded = kernel->load(*target, place->start);
+  if (!loaded) return failure(loaded.error().message());
+  LogLine{LogLevel::info}.text("Kernel loaded at ").range(loaded->image);
+  if (const auto& tls = loaded->tls) {
+    LogLine{LogLevel::info}
+        .text("TLS template at ")
+        .address(tls->start)
+        .text(", ")
+        .decimal(tls->filesz)
+        .text(" of ")
+        .decimal(tls->memsz)
+        .text(" bytes, aligned to ")
+        .decimal(tls->align);
+  }
+  return LoadedImage{*kernel, *loaded};
+}
+
+}  // namespace hermitage::loader

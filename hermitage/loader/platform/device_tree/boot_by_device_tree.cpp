@@ -1,0 +1,58 @@
+#include "hermitage/loader/platform/device_tree/boot_by_device_tree.hpp"
+
+#include "hermitage/entry/boot_info.hpp"
+#include "hermitage/loader/boot.hpp"
+#include "hermitage/loader/log.hpp"
+
+namespace hermitage::loader {
+namespace {
+
+// Kernels map themselves by pages of 2 MiB.
+constexpr std::uint64_t kAlignment = 2 << 20;
+
+// What whoever started the loader passed, unless the kernel has to be told something else.
+auto device_tree_for_kernel(const FlattenedTree& tree, std::string_view given_line, std::string_view command_line,
+                            Arena& arena) noexcept -> GuestRange {
+  if (command_line == given_line) return tree.range;
+  const auto room = allocate_or_fail(arena, arena.rest() / 2, 8, "the device tree");
+  const auto copy = room_or_fail(copy_device_tree(tree.tree, {.bootargs = command_line}, room), "the device tree");
+  return {address_of(copy.data()), address_of(copy.data()) + copy.size()};
+}
+
+}  // namespace
+
+auto tree_or_fail(const PhysicalMemory& memory, GuestAddress address) noexcept -> FlattenedTree {
+  const auto header = memory.bytes(address.value, DeviceTree::kHeaderSize);
+  const auto size = header ? DeviceTree::total_size(*header).value_or(0) : 0;
+  const auto bytes = memory.bytes(address.value, size);
+  const auto tree = bytes ? DeviceTree::parse(*bytes) : std::nullopt;
+  if (!tree) fail(Failure{}.append("there is no device tree at ").append_hex(address.value));
+  return {*tree, {address, address + size}};
+}
+
+auto boot_by_device_tree(const PhysicalMemory& memory, const FlattenedTree& tree, Handover& handover, GuestRange loader,
+                         std::optional<std::uint64_t> serial_port, Arena& arena) noexcept -> DeviceTreeBoot {
+  const auto command_line = take_command_line(handover, arena);
+  log_start("a device tree", loader);
+  LogLine{LogLevel::info}.text("Device tree: ").range(tree.range);
+  log_handover(handover);
+  const auto image_range = image_or_fail(handover);
+  reserve_or_fail(handover.memory, loader);
+  reserve_or_fail(handover.memory, tree.range);
+
+  const GuestRange bounds{loader.end, handover.memory.ram_end()};
+  const auto image =
+      value_or_fail(load_kernel(memory, handover.memory, image_range, {.bounds = bounds, .alignment = kAlignment}));
+  const auto device_tree = device_tree_for_kernel(tree, handover.command_line, command_line, arena);
+  const entry::BootInfo boot_info{.hardware = {.phys_addr_range = handover.memory.ram().front(),
+                                               .serial_port_base = serial_port,
+                                               .device_tree = device_tree.start},
+                                  .load = {.kernel_image = image.kernel.image, .tls = image.kernel.tls},
+                                  .platform = entry::LinuxBootPlatform{}};
+  return {.image = image,
+          .device_tree = device_tree,
+          .boot_info = place_boot_info(boot_info, image.object, arena),
+          .stack = allocate_or_fail(arena, kBootStackSize, 4096, "the stack")};
+}
+
+}  // namespace hermitage::loader

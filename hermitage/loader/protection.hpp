@@ -1,0 +1,55 @@
+// Which pages of a loaded kernel may be written and which executed: never both, as far as the kernel keeps them apart.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "hermitage/entry/kernel_object.hpp"
+#include "hermitage/loader/physical_memory.hpp"
+
+namespace hermitage::loader {
+
+struct Access {
+  bool write = false;
+  bool execute = false;
+
+  friend constexpr auto operator==(Access, Access) noexcept -> bool = default;
+};
+
+inline constexpr Access kReadWrite{.write = true};
+inline constexpr Access kReadExecute{.execute = true};
+inline constexpr Access kAll{.write = true, .execute = true};
+
+struct ProtectedRange {
+  GuestRange range;  // whole pages
+  Access access;
+
+  friend constexpr auto operator==(const ProtectedRange&, const ProtectedRange&) noexcept -> bool = default;
+};
+
+// What the segments of a kernel ask for, ascending. A page that two segments share allows what either does. What is not
+// named here is no segment's.
+class Protection {
+ public:
+  static constexpr std::uint64_t kPageSize = 4096;
+
+  // `start` is where the kernel was loaded.
+  Protection(const entry::KernelObject& kernel, GuestAddress start) noexcept;
+
+  // Nothing when the kernel has too many segments.
+  [[nodiscard]] auto ranges() const noexcept -> std::span<const ProtectedRange> { return {ranges_.data(), size_}; }
+
+ private:
+  static constexpr std::size_t kCapacity = 64;
+
+  void add(GuestRange pages, Access access) noexcept;
+  void append(GuestRange pages, Access access) noexcept;
+
+  std::array<ProtectedRange, kCapacity> ranges_;
+  std::size_t size_ = 0;
+  bool is_full_ = false;
+};
+
+}  // namespace hermitage::loader

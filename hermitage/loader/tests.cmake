@@ -1,0 +1,163 @@
+# Every guest and every real image is booted by every loader that can boot it, in QEMU. Skipped, and said, where QEMU,
+# firmware or images are not. All have the label `loader`.
+set(boot ${PROJECT_SOURCE_DIR}/testing/loader/boot)
+set(guests ${CMAKE_BINARY_DIR}/guests)
+
+# loader_test(PLATFORM LOADER IMAGE WHAT OPTION…): options as of testing/loader/boot. IMAGE is a guest of the
+# architecture, or, with --real, the name of a real image.
+function(loader_test platform loader image what)
+  set(path ${guests}/${arch}/${image})
+  if("--real" IN_LIST ARGN OR image STREQUAL "")
+    set(path ${image})
+  endif()
+  set(name loader.${platform}.${image}${what})
+  if(platform STREQUAL "linux")
+    list(APPEND ARGN --linux-boot-image $<TARGET_FILE:linux_boot_image>)
+  endif()
+  add_test(NAME ${name} COMMAND ${boot} ${ARGN} ${platform} ${loader_output}/${loader} ${path})
+  set_tests_properties(${name} PROPERTIES LABELS loader SKIP_RETURN_CODE 77 TIMEOUT 150)
+endfunction()
+
+# All guests of VARIANT, relocatable ones, and those whose name ends with SUFFIX.
+macro(loader_guest_tests platform loader variant suffix platform_name)
+  set(hello "Hello from a Hermit kernel in C++")
+  loader_test(${platform} ${loader} ${variant}/hello${suffix} "" --prints "${hello}")
+  loader_test(${platform} ${loader} ${variant}/boot_info${suffix} "" --args "-- some words" --prints
+              "platform: ${platform_name}" --contains "bootargs" --contains "-- some words")
+  loader_test(
+    ${platform}
+    ${loader}
+    ${variant}/args_env${suffix}
+    ""
+    --args
+    "env=KEY=value 'env=WORDS=two words' -- one 'two \"words\"' x\\ y"
+    --prints
+    "arguments: 3"
+    --prints
+    "argument 0: one"
+    --prints
+    "argument 1: two \"words\""
+    --prints
+    "argument 2: x y"
+    --prints
+    "variables: 2"
+    --prints
+    "variable 0: KEY=value"
+    --prints
+    "variable 1: WORDS=two words")
+  loader_test(${platform} ${loader} ${variant}/exit_code${suffix} "" --args "-- 42" --code 42)
+  loader_test(${platform} ${loader} ${variant}/relocations${suffix} "" --prints "relative: ok" --prints
+              "zeroed memory: ok" --prints "TLS template: ok")
+  loader_test(${platform} ${loader} ${variant}/serial_echo${suffix} "" --input "one line\\n\\004" --prints "one line"
+              --prints "9 bytes")
+  loader_test(${platform} ${loader} ${variant}/latency${suffix} "" --args "-- 0 4096")
+  if(arch STREQUAL "x86_64")
+    loader_test(${platform} ${loader} ${variant}/smp${suffix} "" --cpus 4 --prints "CPU 0 of 1")
+  else()
+    loader_test(${platform} ${loader} ${variant}/smp${suffix} "" --cpus 4 --prints "CPU 0 of 4" --prints "CPU 3 of 4")
+  endif()
+endmacro()
+
+macro(loader_platform_tests platform loader platform_name)
+  loader_guest_tests(${platform} ${loader} if3 "" ${platform_name})
+  loader_test(${platform} ${loader} if3/relocations-relr "" --prints "a table of relative ones: ok")
+  # What goes wrong ends with a line.
+  loader_test(${platform} ${loader} "" no-image --fails --contains "there is no image")
+  loader_test(${platform} ${loader} if3/hello .truncated --truncate 1000 --fails)
+  loader_test(${platform} ${loader} if3/hello .no-elf --truncate 0 --fails)
+endmacro()
+
+# Machines of other sizes, other places, and command lines of other lengths.
+macro(loader_machine_tests platform loader)
+  foreach(memory ${ARGN})
+    loader_test(${platform} ${loader} if3/hello .${memory} --memory ${memory} --prints "${hello}")
+  endforeach()
+  string(REPEAT "0123456 " 500 long_line)
+  loader_test(${platform} ${loader} if3/args_env .long-line --args "env=LONG='${long_line}' -- last" --contains
+              "variable 0: LONG=0123456 0123456" --prints "argument 0: last")
+  loader_test(${platform} ${loader} if3/args_env .no-line --prints "arguments: 0" --prints "variables: 0")
+  loader_test(${platform} ${loader} if3/hello .debug --args "hermitage.log=debug -- x" --contains "[LOADER][INFO]"
+              --prints "${hello}")
+  loader_test(${platform} ${loader} if3/boot_info .quiet --args "hermitage.log=off a=b -- hermitage.log=x" --contains
+              "a=b -- hermitage.log=x" --lacks "[LOADER]" --lacks "log=off")
+endmacro()
+
+set(arch x86_64)
+set(loader hermitage-loader-x86_64)
+set(platforms multiboot pvh microvm)
+if(TARGET linux_boot_image)
+  list(APPEND platforms linux)
+endif()
+foreach(platform ${platforms})
+  set(tag Multiboot)
+  if(platform STREQUAL "linux")
+    set(tag LinuxBootParams)
+  endif()
+  loader_platform_tests(${platform} ${loader} ${tag})
+  loader_machine_tests(${platform} ${loader} 64M 4G)
+  loader_guest_tests(${platform} ${loader} if1 -fixed ${tag})
+  loader_test(${platform} ${loader} ../aarch64/if3/hello .wrong-machine --fails --contains "made for aarch64")
+  loader_test(${platform} ${loader} x86_64-0.2.2-entry3-hello_world "" --real --fails --contains "entry version 3")
+  foreach(image hello_world hello_c)
+    loader_test(${platform} ${loader} x86_64-0.6.9-${image} "" --real --contains "shutting down with code 0")
+  endforeach()
+  # It asks of its sleeps that they take as long as they should, which they do not on a busy machine.
+  loader_test(${platform} ${loader} x86_64-0.6.9-rusty_demo "" --real --any-end --contains "HermitOS version 0.6.9")
+endforeach()
+# At 4 GiB + 8 MiB, with tables of pages of 2 MiB and of 1 GiB.
+loader_test(multiboot ${loader} if3/hello-fixed .above-4G --memory 6G --prints "${hello}")
+loader_test(multiboot ${loader} if3/hello-fixed .above-4G-max --memory 6G --cpu max --prints "${hello}")
+loader_test(multiboot ${loader} if3/hello-fixed .too-high --fails --contains "can only be loaded at")
+loader_test(multiboot ${loader} if3/hello .8G --memory 8G --cpus 4 --prints "${hello}")
+loader_test(multiboot ${loader} if2/hello "" --prints "${hello}")
+loader_test(multiboot ${loader} if1/hello "" --prints "${hello}")
+loader_test(multiboot ${loader} if3-low/hello-fixed "" --prints "${hello}")
+loader_test(multiboot ${loader} if3/files "" --code 1 --prints "files needs a monitor")
+loader_test(multiboot ${loader} if3/hostile "" --code 1 --prints "hostile needs a monitor")
+loader_test(multiboot ${loader} x86_64-0.6.9-hello_world .2cpus --real --cpus 2 --memory 64M --contains
+            "shutting down with code 0")
+
+set(loader hermitage-loader-x86_64.efi)
+loader_platform_tests(uefi-x86_64 ${loader} Fdt)
+loader_test(uefi-x86_64 ${loader} if1/hello-fixed "" --fails --contains "can only be loaded at")
+loader_test(uefi-x86_64 ${loader} x86_64-0.6.9-hello_world "" --real --fails --contains "before 0.10")
+loader_test(uefi-x86_64-direct ${loader} if3/args_env "" --args "env=A=b -- x" --prints "argument 0: x" --prints
+            "variable 0: A=b")
+
+foreach(target aarch64 aarch64_be)
+  set(arch ${target})
+  set(loader hermitage-loader-${target})
+  loader_platform_tests(${target} ${loader} LinuxBoot)
+  loader_machine_tests(${target} ${loader} 256M 8G)
+  loader_guest_tests(${target} ${loader} if3 -fixed LinuxBoot)
+  loader_test(${target}-below ${loader} if3/hello "" --prints "${hello}")
+  loader_test(${target} ${loader} ../x86_64/if3/hello .wrong-machine --fails --contains "made for x86_64")
+endforeach()
+set(arch aarch64)
+loader_test(aarch64 hermitage-loader-aarch64 aarch64-0.11.0-hello_world "" --real --contains "Hello, world!")
+loader_platform_tests(uefi-aarch64 hermitage-loader-aarch64.efi Fdt)
+loader_test(uefi-aarch64 hermitage-loader-aarch64.efi aarch64-0.11.0-hello_world "" --real --contains "Hello, world!")
+loader_test(aarch64-el2 hermitage-loader-aarch64 if3/hello "" --prints "${hello}")
+loader_test(aarch64-el3 hermitage-loader-aarch64 if3/hello "" --prints "${hello}")
+loader_test(aarch64 hermitage-loader-aarch64 ../aarch64_be/if3/hello .wrong-order --fails --contains "big endian")
+
+set(arch riscv64)
+loader_platform_tests(riscv64 hermitage-loader-riscv64 LinuxBoot)
+loader_machine_tests(riscv64 hermitage-loader-riscv64 64M 8G)
+loader_guest_tests(riscv64 hermitage-loader-riscv64 if3 -fixed LinuxBoot)
+loader_test(riscv64 hermitage-loader-riscv64 ../x86_64/if3/hello .wrong-machine --fails --contains "made for x86_64")
+
+# An instruction that is none, in the place of one that a loader comes by: rep movsq, dc cvau, fence.i.
+set(arch x86_64)
+loader_test(multiboot hermitage-loader-x86_64 if3/hello .exception --fails --contains "exception 6" --patch
+            "\\xf3\\x48\\xa5" "\\x0f\\x0b\\x90")
+set(arch aarch64)
+loader_test(aarch64 hermitage-loader-aarch64 if3/hello .exception --fails --contains "exception (syndrome 0x2000000)"
+            --patch "[\\x20-\\x3f]\\x7b\\x0b\\xd5" "\\0\\0\\0\\0")
+set(arch riscv64)
+loader_test(riscv64 hermitage-loader-riscv64 if3/hello .exception --fails --contains "exception 2" --patch
+            "\\x0f\\x10\\0\\0" "\\0\\0\\0\\0")
+
+# None is larger than 64 KiB.
+add_test(NAME loader.size COMMAND ${PROJECT_SOURCE_DIR}/testing/loader/size ${loader_output})
+set_tests_properties(loader.size PROPERTIES LABELS loader)
