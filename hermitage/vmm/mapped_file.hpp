@@ -16,6 +16,8 @@ class MappedFile {
  public:
   // Fails with host_failed when there is no such file, or it is none that can be mapped: a directory, or a pipe.
   [[nodiscard]] static auto open(const std::string& path) -> Result<MappedFile>;
+  // The same of a file that is open.
+  [[nodiscard]] static auto map(Descriptor descriptor) -> Result<MappedFile>;
 
   MappedFile(MappedFile&& other) noexcept
       : descriptor_{std::move(other.descriptor_)}, bytes_{std::exchange(other.bytes_, {})} {}
@@ -28,6 +30,8 @@ class MappedFile {
 
   [[nodiscard]] auto bytes() const noexcept -> std::span<const std::byte> { return bytes_; }
   [[nodiscard]] auto descriptor() const noexcept -> int { return descriptor_.get(); }
+  // Keeps it open only, for map().
+  [[nodiscard]] auto release() && noexcept -> Descriptor { return std::move(descriptor_); }
 
  private:
   MappedFile(Descriptor descriptor, std::span<std::byte> bytes) noexcept
