@@ -198,11 +198,10 @@ constexpr std::array kOptions{
            set<&RunOptions::image_mode>},
     Option{0, "tempdir", "DIR", "where the files that the guest makes are kept meanwhile", set<&RunOptions::tempdir>},
     Option{0, "file-isolation", "MODE",
-           "of the host's files, keep others than the guest's out of reach: `normal`, as far as the host can (the "
-           "default), `strict` or `none`",
+           "keep the host's files out of reach: `normal`, as far as the host can (the default), `strict` or `none`",
            set<&RunOptions::file_isolation>},
     Option{0, "sandbox", "MODE",
-           "system calls and privileges: `normal`, only what it takes (the default), or `none`, for debugging",
+           "give up system calls and privileges: `normal` (the default), or `none`, for debugging",
            set<&RunOptions::sandbox>},
     Option{0, "config", "FILE", "options from a TOML file, as Uhyve takes them", set<&RunOptions::config>},
     Option{0, "stats", nullptr, "say at the end what the guest did and took, on standard error",

@@ -56,9 +56,9 @@ inline constexpr std::array kSystemCalls{
     SystemCall{"newfstatat", true, true},
     SystemCall{"poll", true, true},
     SystemCall{"read", true, true},
-    SystemCall{"readv", true, true},
+    SystemCall{"readv", true, false},
     SystemCall{"write", true, true},
-    SystemCall{"writev", true, true},
+    SystemCall{"writev", true, false},
 
     // Names: in the mapped directories and the temporary one, by Landlock.
     SystemCall{"mkdirat", true, false},
