@@ -128,9 +128,10 @@ auto check_landlock() -> HostCheck {
                                                                      {6, "signals and abstract sockets"}}};
   const int version = walls::landlock_version();
   if (version == 0) {
-    return {.subject = "Landlock",
-            .outcome = Outcome::weak,
-            .finding = "not in this kernel, or not switched on (lsm=landlock,…): files are isolated by the monitor alone"};
+    return {
+        .subject = "Landlock",
+        .outcome = Outcome::weak,
+        .finding = "not in this kernel, or not switched on (lsm=landlock,…): files are isolated by the monitor alone"};
   }
   for (const auto& [first, what] : kBeyond) {
     if (version >= first) continue;
