@@ -58,7 +58,7 @@ inline constexpr std::array kSystemCalls{
     SystemCall{"read", true, true},
     SystemCall{"readv", true, false},
     SystemCall{"write", true, true},
-    SystemCall{"writev", true, false},
+    SystemCall{"writev", true, true},
 
     // Names: in the mapped directories and the temporary one, by Landlock.
     SystemCall{"mkdirat", true, false},

@@ -2,9 +2,13 @@
 // processes of their own, since nobody comes back from there.
 #include "hermitage/vmm/walls/walls.hpp"
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstddef>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -227,7 +231,7 @@ TEST_F(LandlockTest, LeavesOnlyWhatIsGiven) {
     if (open(shown.file("file"), O_RDONLY) != 0 || open(shown.file("file"), O_WRONLY) != EACCES) return 4;
     if (open(shown.file("new"), O_CREAT | O_RDWR) != EACCES) return 5;
     if (error_of(::unlink(shown.file("file").c_str())) != EACCES) return 6;
-    if (open(others.file("file"), O_RDONLY) != EACCES || open("/etc/shadow", O_RDONLY) != EACCES) return 7;
+    if (open(others.file("file"), O_RDONLY) != EACCES || open("/etc/passwd", O_RDONLY) != EACCES) return 7;
     if (open("/", O_RDONLY) != EACCES || open("/dev/null", O_RDWR) != EACCES) return 8;
     // No more than files and directories are made, none is removed as a directory, none is executed.
     if (error_of(::symlink("/", given.file("link").c_str())) != EACCES) return 9;
@@ -274,6 +278,43 @@ TEST_F(LandlockTest, KeepsFromTcpAndFromOthers) {
     if (version >= 4 && connected != EACCES) return 2;
     if (version >= 6 && error_of(::kill(parent, 0)) != EPERM) return 3;
     return 0;
+  });
+  EXPECT_EQ(ended.status, 0);
+}
+
+// Makes the kernel one that does not have a system call, for this process.
+auto take_away(unsigned system_call) -> bool {
+  std::array<sock_filter, 4> steps{{BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+                                    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, system_call, 0, 1),
+                                    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+                                    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)}};
+  const sock_fprog program{.len = steps.size(), .filter = steps.data()};
+  return walls::forbid_new_privileges() && ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0;
+}
+
+TEST(WallsTest, AreNotBuiltOnALandlockThatIsNotThere) {
+  const auto ended = in_a_process([] {
+    if (!take_away(SYS_landlock_create_ruleset) || walls::landlock_version() != 0) return 1;
+    const auto normal = Walls::make({.file_isolation = FileIsolation::normal}, {});
+    if (!normal || !normal->lacks_landlock() || !normal->enclose_caller()) return 2;
+    const auto none = Walls::make({.file_isolation = FileIsolation::none}, {});
+    if (!none || none->lacks_landlock()) return 3;
+    const auto strict = Walls::make({.file_isolation = FileIsolation::strict}, {});
+    if (strict || strict.error().code != ErrorCode::host_failed) return 4;
+    return strict.error().message.find("strict file isolation needs Landlock") != std::string::npos ? 0 : 5;
+  });
+  EXPECT_EQ(ended.status, 0);
+}
+
+TEST(WallsTest, AreNotSilentlyMissing) {
+  const auto ended = in_a_process([] {
+    if (!take_away(SYS_seccomp) || walls::missing_filters().empty()) return 1;
+    const auto walls = Walls::make({.sandbox = true, .around_caller = true}, {});
+    if (!walls || !walls->enclose_caller()) return 2;
+    const auto sealed = walls->seal_caller();
+    const auto enclosed = walls->enclose_processor();
+    if (sealed || enclosed) return 3;
+    return sealed.error().message.find("refuses the sandbox (seccomp)") != std::string::npos ? 0 : 4;
   });
   EXPECT_EQ(ended.status, 0);
 }
@@ -329,6 +370,19 @@ class OwnedMonitor : public ::testing::TestWithParam<std::string> {
 
 TEST_P(OwnedMonitor, RunsItsGuest) {
   const auto ended = run_guest(guest(), kAll, [] {});
+  EXPECT_EQ(ended.status, 0) << ended.said;
+}
+
+TEST_P(OwnedMonitor, DoesNotStartWithoutItsWalls) {
+  const testing::TemporaryDirectory directory;
+  const auto ended = in_a_process([&] {
+    const auto file = MappedFile::open(guest_path(guest()));
+    auto machine =
+        Machine::create({.elf = file->bytes()}, {.output = NoOutput{}, .walls = kAll}, GuestFiles{directory.path()});
+    if (!machine || !take_away(SYS_seccomp)) return 1;
+    const auto result = machine->run();
+    return result ? 2 : 0;
+  });
   EXPECT_EQ(ended.status, 0) << ended.said;
 }
 
