@@ -59,7 +59,7 @@ auto compile(Role role) -> std::vector<sock_filter> {
   }
 
   const int file = ::memfd_create("filter", MFD_CLOEXEC);
-  check(file < 0 ? -errno : 0, "memfd_create");
+  if (file < 0) throw std::runtime_error{"memfd_create"};
   check(::seccomp_export_bpf(filter.get(), file), "seccomp_export_bpf");
   std::vector<sock_filter> program(static_cast<std::size_t>(::lseek(file, 0, SEEK_END)) / sizeof(sock_filter));
   const auto size = program.size() * sizeof(sock_filter);
