@@ -59,10 +59,12 @@ _hermitage() {
       case $before in
         --output | -o | --config | --stats-file | --tempdir) return ;;
         --hermit-image-mode) _hermitage_without_files && mapfile -t COMPREPLY < <(compgen -W 'external internal' -- "$word") && return ;;
+        --file-isolation) _hermitage_without_files && mapfile -t COMPREPLY < <(compgen -W 'none normal strict' -- "$word") && return ;;
+        --sandbox) _hermitage_without_files && mapfile -t COMPREPLY < <(compgen -W 'none normal' -- "$word") && return ;;
         --memory-size | -m | --cpu-count | -c | --affinity | -a | --env-vars | -e | --timeout) _hermitage_without_files && return ;;
       esac
       offers='--memory-size -m --cpu-count -c --affinity -a --env-vars -e --output -o --timeout --no-aslr --thp --ksm
-        --pit --cpu-pm --hermit-image-mode --tempdir --config --stats --stats-file --trace --verbose --help -h'
+        --pit --cpu-pm --hermit-image-mode --tempdir --file-isolation --sandbox --config --stats --stats-file --trace --verbose --help -h'
       ;;
     *) return ;;
   esac

@@ -77,6 +77,8 @@ _hermitage() {
         '--cpu-pm[wait without telling the host]' \
         '--hermit-image-mode=[a packed image'"'"'s files]:mode:(external internal)' \
         '--tempdir=[where the guest'"'"'s files are kept]:directory:_files -/' \
+        '--file-isolation=[keep the host'"'"'s files out of reach]:mode:(none normal strict)' \
+        '--sandbox=[give up system calls and privileges]:mode:(none normal)' \
         '--config=[options from a file]:configuration:_files -g "*.toml"' \
         '--stats[say what it took]' \
         '--stats-file=[write that as JSON]:file:_files' \

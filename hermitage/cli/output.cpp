@@ -55,6 +55,28 @@ auto write_file(const std::string& path, std::string_view text) -> Result {
   return write_file(path, std::as_bytes(std::span{text}));
 }
 
+auto LateFile::open(const std::string& path) -> std::expected<LateFile, std::string> {
+  if (path == "-") return LateFile{STDOUT_FILENO};
+  constexpr mode_t kMode = 0666;
+  const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, kMode);
+  if (descriptor < 0) return std::unexpected{std::string{std::strerror(errno)}};
+  return LateFile{descriptor};
+}
+
+LateFile::~LateFile() {
+  if (descriptor_ > STDERR_FILENO) ::close(descriptor_);
+}
+
+auto LateFile::write(std::string_view text) -> Result {
+  // A pipe or a device has nothing to be cut off.
+  const bool is_file = descriptor_ > STDERR_FILENO;
+  if (is_file && ::ftruncate(descriptor_, 0) != 0 && errno != EINVAL) return system_error();
+  auto result = write_all(descriptor_, std::as_bytes(std::span{text}));
+  // Some file systems say only here that there was no room.
+  if (is_file && ::close(std::exchange(descriptor_, -1)) != 0 && result) result = system_error();
+  return result;
+}
+
 void print_error(std::string_view text) {
   // Who cannot be told of an error, cannot be told of this one.
   [[maybe_unused]] const auto written = write_all(STDERR_FILENO, std::as_bytes(std::span{text}));

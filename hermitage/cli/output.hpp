@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "hermitage/inspect/report_text.hpp"
 
@@ -18,6 +19,27 @@ namespace hermitage::cli {
 [[nodiscard]] auto write_file(const std::string& path, std::span<const std::byte> bytes)
     -> std::expected<void, std::string>;
 [[nodiscard]] auto write_file(const std::string& path, std::string_view text) -> std::expected<void, std::string>;
+
+// A file that is opened when files can be, and written when there is something to write; anew, or standard output for
+// "-". The errors say why not.
+class LateFile {
+ public:
+  [[nodiscard]] static auto open(const std::string& path) -> std::expected<LateFile, std::string>;
+
+  LateFile(LateFile&& other) noexcept : descriptor_{std::exchange(other.descriptor_, -1)} {}
+  auto operator=(LateFile&& other) noexcept -> LateFile& {
+    std::swap(descriptor_, other.descriptor_);
+    return *this;
+  }
+  ~LateFile();
+
+  [[nodiscard]] auto write(std::string_view text) -> std::expected<void, std::string>;
+
+ private:
+  explicit LateFile(int descriptor) noexcept : descriptor_{descriptor} {}
+
+  int descriptor_;
+};
 
 // Writes a text to standard error, as far as that is possible.
 void print_error(std::string_view text);

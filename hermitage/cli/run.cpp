@@ -145,10 +145,8 @@ struct Guest {
   }
 };
 
-auto read_guest(const std::string& path, bool passes_image) -> Outcome<Guest> {
-  auto file = vmm::MappedFile::open(path);
-  if (!file) return not_started(path, std::move(file.error().message));
-  Guest guest{.file = std::move(*file)};
+auto read_guest(const std::string& path, vmm::MappedFile file) -> Outcome<Guest> {
+  Guest guest{.file = std::move(file)};
   const auto bytes = guest.file.bytes();
   switch (entry::detect_format(bytes)) {
     case entry::Format::elf: return guest;
@@ -157,12 +155,20 @@ auto read_guest(const std::string& path, bool passes_image) -> Outcome<Guest> {
   }
   auto opened = image::Image::open(bytes);
   if (!opened) return not_started(path, opened.error().message());
-  for (const auto& problem : opened->warnings()) warn(fmt::format("{}: {}", path, problem.message()));
   guest.image = std::move(*opened);
+  return guest;
+}
+
+auto open_guest(const std::string& path, bool passes_image) -> Outcome<Guest> {
+  auto file = vmm::MappedFile::open(path);
+  if (!file) return not_started(path, std::move(file.error().message));
+  auto guest = read_guest(path, std::move(*file));
+  if (!guest || !guest->image) return guest;
+  for (const auto& problem : guest->image->warnings()) warn(fmt::format("{}: {}", path, problem.message()));
   if (passes_image) {
-    auto unpacked = image::gunzip(bytes, image::Limits{}.unpacked_size);
+    auto unpacked = image::gunzip(guest->file.bytes(), image::Limits{}.unpacked_size);
     if (!unpacked) return not_started(path, unpacked.error().message());
-    guest.unpacked = std::move(*unpacked);
+    guest->unpacked = std::move(*unpacked);
   }
   return guest;
 }
@@ -198,6 +204,34 @@ auto check_requirements(const RunOptions& options, const image::Config& config, 
   return {};
 }
 
+// Sanitizers make system calls, and look into files, at any time: a program that has them runs without walls.
+#ifdef HERMITAGE_HAS_SANITIZERS
+constexpr bool kCanBeWalledIn = false;
+#else
+constexpr bool kCanBeWalledIn = true;
+#endif
+
+auto walls_of(const RunOptions& options) -> Outcome<vmm::WallOptions> {
+  using vmm::FileIsolation;
+  constexpr const char* kDefault = kCanBeWalledIn ? "normal" : "none";
+  const auto files = options.file_isolation.value_or(kDefault);
+  const auto sandbox = options.sandbox.value_or(kDefault);
+  if (files != "none" && files != "normal" && files != "strict") {
+    return usage(fmt::format("--file-isolation '{}': not one of none, normal and strict", files));
+  }
+  if (sandbox != "none" && sandbox != "normal") {
+    return usage(fmt::format("--sandbox '{}': neither none nor normal", sandbox));
+  }
+  if (!kCanBeWalledIn && (files != "none" || sandbox != "none")) {
+    return not_started({}, "this program was built with sanitizers, which have no place in a sandbox");
+  }
+  return vmm::WallOptions{.file_isolation = files == "none"     ? FileIsolation::none
+                                            : files == "strict" ? FileIsolation::strict
+                                                                : FileIsolation::normal,
+                          .sandbox = sandbox == "normal",
+                          .around_caller = true};
+}
+
 auto machine_options(const RunOptions& options) -> Outcome<vmm::MachineOptions> {
   const auto memory_size = parse_memory_size(options.memory_size);
   if (!memory_size) return std::unexpected{memory_size.error()};
@@ -205,6 +239,8 @@ auto machine_options(const RunOptions& options) -> Outcome<vmm::MachineOptions> 
   if (!affinity) {
     return usage(fmt::format("--affinity '{}': not a list of processors such as 0-1,3", *options.affinity));
   }
+  const auto walls = walls_of(options);
+  if (!walls) return std::unexpected{walls.error()};
   vmm::MachineOptions machine{.memory_size = *memory_size,
                               .cpu_count = options.cpu_count.value_or(1),
                               .affinity = std::move(*affinity),
@@ -213,7 +249,8 @@ auto machine_options(const RunOptions& options) -> Outcome<vmm::MachineOptions> 
                               .merges_pages = options.merges_pages,
                               .timer = options.timer,
                               .manages_power = options.manages_power,
-                              .output = parse_output(options.output)};
+                              .output = parse_output(options.output),
+                              .walls = *walls};
   if (options.timeout_seconds) machine.timeout = std::chrono::nanoseconds{std::llround(*options.timeout_seconds * 1e9)};
   if (options.trace) machine.trace = [](std::string_view line) { print_error(fmt::format("{}\n", line)); };
   machine.warn = [image = options.image](std::string_view line) { warn(fmt::format("{}: {}", image, line)); };
@@ -247,12 +284,25 @@ auto default_tempdir() -> std::string {
   return chosen != nullptr && *chosen != '\0' ? chosen : "/tmp";
 }
 
-auto make_machine(const RunOptions& options) -> Outcome<Machine> {
+// A machine, and what there is to do afterwards, when nothing can be opened any more.
+struct Run {
+  Machine machine;
+  vmm::Descriptor image;
+  std::optional<LateFile> stats_file;
+};
+
+auto prepare_run(const RunOptions& options) -> Outcome<Run> {
   auto machine = machine_options(options);
   if (!machine) return std::unexpected{machine.error()};
   const auto passes_image = wants_image_passed(options);
   if (!passes_image) return std::unexpected{passes_image.error()};
-  auto guest = read_guest(options.image, *passes_image);
+  std::optional<LateFile> stats_file;
+  if (!options.stats_file.empty()) {
+    auto opened = LateFile::open(options.stats_file);
+    if (!opened) return std::unexpected{Failure{ExitCode::usage, options.stats_file, std::move(opened.error())}};
+    stats_file = std::move(*opened);
+  }
+  auto guest = open_guest(options.image, *passes_image);
   if (!guest) return std::unexpected{guest.error()};
 
   const image::Config no_config;
@@ -266,7 +316,8 @@ auto make_machine(const RunOptions& options) -> Outcome<Machine> {
   machine->mounts = files.top_directories();
   auto made = Machine::create(guest->kernel(), std::move(*machine), std::move(files));
   if (!made) return failure_of(options.image, std::move(made.error()));
-  return std::move(*made);
+  return Run{
+      .machine = std::move(*made), .image = std::move(guest->file).release(), .stats_file = std::move(stats_file)};
 }
 
 auto exit_code_of(const vmm::Ending& ending) -> ExitCode {
@@ -279,13 +330,18 @@ auto exit_code_of(const vmm::Ending& ending) -> ExitCode {
   return ExitCode::guest_died;
 }
 
-void explain(const RunOptions& options, const vmm::Ending& ending, const vmm::x86_64::MemoryLayout& layout) {
+// The registers of a guest that died, with the symbols of its kernel, if the image has not changed meanwhile.
+void show_registers(const RunOptions& options, const vmm::GuestDeath& death, Run& run) {
+  auto file = vmm::MappedFile::map(std::move(run.image));
+  const auto guest = file ? read_guest(options.image, std::move(*file)) : not_started(options.image, {});
+  const auto elf = guest ? guest->kernel().elf : std::span<const std::byte>{};
+  print_error(registers_text(death, elf, run.machine.layout(), options.verbose));
+}
+
+void explain(const RunOptions& options, const vmm::Ending& ending, Run& run) {
   if (const auto* const death = std::get_if<vmm::GuestDeath>(&ending)) {
     complain(options.image, fmt::format("the guest died: {}", death->reason));
-    // The image was let go when the guest began to run, for the memory; if it is there still, it has the symbols.
-    const auto guest = read_guest(options.image, false);
-    const auto elf = guest ? guest->kernel().elf : std::span<const std::byte>{};
-    print_error(registers_text(*death, elf, layout, options.verbose));
+    show_registers(options, *death, run);
   } else if (std::holds_alternative<vmm::TimedOut>(ending)) {
     complain(options.image, fmt::format("still running after {:g} s; stopped (--timeout)", *options.timeout_seconds));
   } else if (const auto* const failed = std::get_if<vmm::OutputFailed>(&ending)) {
@@ -293,10 +349,10 @@ void explain(const RunOptions& options, const vmm::Ending& ending, const vmm::x8
   }
 }
 
-auto report(const RunOptions& options, const vmm::RunResult& result) -> ExitCode {
+auto report(const RunOptions& options, const vmm::RunResult& result, std::optional<LateFile>& stats_file) -> ExitCode {
   if (options.stats) print_error(statistics_text(result.statistics));
-  if (options.stats_file.empty()) return ExitCode::good;
-  if (const auto written = write_file(options.stats_file, statistics_json(result.statistics)); !written) {
+  if (!stats_file) return ExitCode::good;
+  if (const auto written = stats_file->write(statistics_json(result.statistics)); !written) {
     complain(options.stats_file, written.error());
     return ExitCode::usage;
   }
@@ -315,20 +371,20 @@ auto run_machine(RunOptions options) -> ExitCode {
     }
     for (const auto& warning : warnings) warn(warning);
   }
-  auto machine = make_machine(options);
-  if (!machine) {
-    complain(machine.error().subject, machine.error().message);
-    return machine.error().exit_code;
+  auto run = prepare_run(options);
+  if (!run) {
+    complain(run.error().subject, run.error().message);
+    return run.error().exit_code;
   }
-  const SignalsEndRun signals{*machine};
-  const auto result = machine->run();
+  const SignalsEndRun signals{run->machine};
+  const auto result = run->machine.run();
   if (!result) {
     complain(options.image, result.error().message);
     return ExitCode::not_started;
   }
-  explain(options, result->ending, machine->layout());
+  explain(options, result->ending, *run);
   const auto exit_code = exit_code_of(result->ending);
-  const auto reported = report(options, *result);
+  const auto reported = report(options, *result, run->stats_file);
   return exit_code == ExitCode::good ? reported : exit_code;
 }
 

@@ -124,8 +124,8 @@ auto take_uhyve(Section& section, RunOptions& options) -> Outcome {
                  [&] { return section.take("stats", options.stats); },
                  [&] { return section.take("tempdir", options.tempdir); },
                  [&] { return section.take("hermit_image_mode", options.image_mode); },
-                 [&] { return section.refuse("file_isolation"); }, [&] { return section.refuse("io_mode"); },
-                 [&] { return section.refuse("gdb_port"); }});
+                 [&] { return section.take("file_isolation", options.file_isolation); },
+                 [&] { return section.refuse("io_mode"); }, [&] { return section.refuse("gdb_port"); }});
 }
 
 auto take_memory(Section& section, RunOptions& options) -> Outcome {
@@ -197,6 +197,12 @@ constexpr std::array kOptions{
            "a packed image's files: `external`, by hypercalls (the default), or `internal`, in the guest's memory",
            set<&RunOptions::image_mode>},
     Option{0, "tempdir", "DIR", "where the files that the guest makes are kept meanwhile", set<&RunOptions::tempdir>},
+    Option{0, "file-isolation", "MODE",
+           "keep the host's files out of reach: `normal`, as far as the host can (the default), `strict` or `none`",
+           set<&RunOptions::file_isolation>},
+    Option{0, "sandbox", "MODE",
+           "give up system calls and privileges: `normal` (the default), or `none`, for debugging",
+           set<&RunOptions::sandbox>},
     Option{0, "config", "FILE", "options from a TOML file, as Uhyve takes them", set<&RunOptions::config>},
     Option{0, "stats", nullptr, "say at the end what the guest did and took, on standard error",
            set<&RunOptions::stats>},
@@ -207,7 +213,6 @@ constexpr std::array kOptions{
     Option{'s', "gdb-port", nullptr, nullptr, not_yet},
     Option{'n', "net", nullptr, nullptr, not_yet},
     Option{0, "file-mapping", nullptr, nullptr, not_yet},
-    Option{0, "file-isolation", nullptr, nullptr, not_yet},
     Option{0, "io-mode", nullptr, nullptr, not_yet},
 };
 
@@ -264,7 +269,7 @@ auto run_help() -> std::string {
       "kernel's. HERMIT_MEMORY_SIZE, HERMIT_CPU_COUNT and HERMIT_CONFIG stand in for the options of these names.\n"
       "Exit status: the guest's (modulo 256); 2 wrong usage; 124 --timeout passed; 125 the machine could not be "
       "started;\n"
-      "126 the guest died; 128+n ended by signal n.\n";
+      "126 the guest died; 128+n ended by signal n; 159 ended by the sandbox.\n";
   return text;
 }
 

@@ -18,6 +18,7 @@ struct RunOptions {
   std::optional<std::string> affinity;
   std::optional<std::string> tempdir;
   std::optional<std::string> image_mode;
+  std::optional<std::string> file_isolation;
   std::vector<std::string> env_vars;  // of several with one name the last counts
   bool no_aslr = false;
   bool huge_pages = false;
@@ -28,6 +29,7 @@ struct RunOptions {
 
   // Not in a configuration file.
   std::string config;
+  std::optional<std::string> sandbox;
   std::string stats_file;
   std::optional<double> timeout_seconds;
   bool trace = false;

@@ -106,7 +106,7 @@ TEST_F(RunOptionsTest, AreRefusedWhenTheyAreWrong) {
     EXPECT_EQ(error_of({"--timeout", seconds, "image"}),
               "--timeout '" + std::string{seconds} + "': not a number of seconds above 0");
   }
-  for (const auto* const later : {"--gdb-port", "--net", "--file-mapping", "--file-isolation", "--io-mode"}) {
+  for (const auto* const later : {"--gdb-port", "--net", "--file-mapping", "--io-mode"}) {
     EXPECT_EQ(error_of({later, "image"}), std::string{later} + ": not yet");
   }
   EXPECT_EQ(error_of({"--net=tap:tap0", "image"}), "--net 'tap:tap0': not yet");
@@ -297,7 +297,7 @@ TEST_F(ConfigFileTest, SaysWhereItIsWrong) {
         Case{"[guest]\nenv_vars = 'A=1'\n", "uhyve.toml:2:12: 'env_vars' is no list"},
         Case{"[guest]\nenv_vars = ['A=1', 2]\n", "uhyve.toml:2:20: 'env_vars' holds something that is no text"},
         Case{"[uhyve]\nio_mode = 'direct'\n", "uhyve.toml:2:11: 'io_mode': not yet"},
-        Case{"[uhyve]\nfile_isolation = 'none'\n", "uhyve.toml:2:18: 'file_isolation': not yet"},
+        Case{"[uhyve]\nfile_isolation = true\n", "uhyve.toml:2:18: 'file_isolation' is of the wrong type"},
         Case{"[uhyve]\ngdb_port = 1\n", "uhyve.toml:2:12: 'gdb_port': not yet"},
         Case{"cpu = 1\n", "uhyve.toml:1:7: 'cpu' is no section"}}) {
     EXPECT_EQ(add(content), error);

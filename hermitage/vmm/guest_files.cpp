@@ -120,10 +120,7 @@ class GuestFiles::Tree {
   explicit Tree(std::string temporary_parent) : temporary_parent_{std::move(temporary_parent)} {}
   Tree(const Tree&) = delete;
   auto operator=(const Tree&) -> Tree& = delete;
-  ~Tree() {
-    remove_private_directory();
-    take_down();
-  }
+  ~Tree() { take_down(); }
 
   std::mutex mutex;
 
@@ -223,13 +220,16 @@ class GuestFiles::Tree {
   }
 
   auto private_directory() -> FileResult<int> {
-    if (private_directory_.is_open()) return private_directory_.get();
-    auto path = fmt::format("{}/hermitage-XXXXXX", temporary_parent_);
-    if (::mkdtemp(path.data()) == nullptr) return last_error();  // its mode is 0700
-    private_path_ = std::move(path);
-    private_directory_ = Descriptor{::open(private_path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)};
-    if (!private_directory_.is_open()) return last_error();
-    return private_directory_.get();
+    if (!private_directory_) private_directory_ = PrivateDirectory::make(temporary_parent_);
+    if (!*private_directory_) return fails(guest_errno(private_directory_->error()));
+    return (*private_directory_)->descriptor();
+  }
+
+  // What of the host is in use, with the private directory, if it can be made.
+  auto open_paths() -> std::vector<walls::OpenPath> {
+    if (!private_directory()) return {};
+    return {{.descriptor = (*private_directory_)->descriptor(), .access = walls::OpenPath::Access::write},
+            {.descriptor = (*private_directory_)->parent(), .access = walls::OpenPath::Access::clean_up}};
   }
 
   auto new_host_file(std::int32_t flags) -> FileResult<std::pair<HostFile, Descriptor>> {
@@ -239,20 +239,18 @@ class GuestFiles::Tree {
     constexpr mode_t kMode = 0600;
     Descriptor opened{::openat(*directory, file.name.c_str(), host_flags(flags) | O_CREAT | O_EXCL, kMode)};
     if (!opened.is_open()) return last_error();
-    host_files_.push_back(file.name);
     return std::pair{std::move(file), std::move(opened)};
   }
 
   auto open_host_file(const HostFile& file, std::int32_t flags) -> FileResult<Descriptor> {
     const auto kept = flags & ~(uhyve::kOpenCreate | uhyve::kOpenExclusive);
-    Descriptor opened{::openat(private_directory_.get(), file.name.c_str(), host_flags(kept))};
+    Descriptor opened{::openat((*private_directory_)->descriptor(), file.name.c_str(), host_flags(kept))};
     if (!opened.is_open()) return last_error();
     return opened;
   }
 
   auto remove_host_file(const HostFile& file) -> FileResult<void> {
-    if (::unlinkat(private_directory_.get(), file.name.c_str(), 0) != 0) return last_error();
-    std::erase(host_files_, file.name);
+    if (::unlinkat((*private_directory_)->descriptor(), file.name.c_str(), 0) != 0) return last_error();
     return {};
   }
 
@@ -299,7 +297,8 @@ class GuestFiles::Tree {
     } else {
       struct stat status{};
       const auto& name = std::get<HostFile>(node.what).name;
-      if (::fstatat(private_directory_.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return last_error();
+      if (::fstatat((*private_directory_)->descriptor(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0)
+        return last_error();
       add_host_attributes(attributes, status);
       return attributes;
     }
@@ -332,21 +331,13 @@ class GuestFiles::Tree {
     }
   }
 
-  void remove_private_directory() {
-    if (private_path_.empty()) return;
-    for (const auto& name : host_files_) ::unlinkat(private_directory_.get(), name.c_str(), 0);
-    ::rmdir(private_path_.c_str());
-  }
-
   std::string temporary_parent_;
   std::uint64_t last_number_ = 0;
   std::size_t guest_nodes_ = 0;
   std::shared_ptr<Node> root_ = make_node(Directory{});
   std::vector<std::shared_ptr<OpenFile>> open_files_;
-  std::string private_path_;
-  Descriptor private_directory_;
+  std::optional<std::expected<PrivateDirectory, int>> private_directory_;  // nothing before it is needed
   std::uint64_t host_file_count_ = 0;
-  std::vector<std::string> host_files_;
 };
 
 GuestFiles::GuestFiles(std::string temporary_parent) : tree_{std::make_unique<Tree>(std::move(temporary_parent))} {}
@@ -365,6 +356,11 @@ void GuestFiles::add_file(std::string_view path, std::shared_ptr<const std::byte
 
 void GuestFiles::add_link(std::string_view path, std::string_view target) {
   tree_->place(path, Link{std::string{target}});
+}
+
+auto GuestFiles::open_paths() -> std::vector<walls::OpenPath> {
+  const std::scoped_lock lock{tree_->mutex};
+  return tree_->open_paths();
 }
 
 auto GuestFiles::top_directories() const -> std::vector<std::string> {

@@ -17,6 +17,8 @@
 #include "hermitage/entry/uhyve_interface.hpp"
 #include "hermitage/vmm/descriptor.hpp"
 #include "hermitage/vmm/error.hpp"
+#include "hermitage/vmm/private_directory.hpp"
+#include "hermitage/vmm/walls/landlock.hpp"
 
 namespace hermitage::vmm {
 
@@ -56,6 +58,10 @@ class GuestFiles {
 
   // The names of the directories at the top of the tree: "/etc". A kernel mounts each of them.
   [[nodiscard]] auto top_directories() const -> std::vector<std::string>;
+
+  // What of the host's is needed while the guest runs, open as long as this object is there. The private directory is
+  // made now, and not only once the guest makes a file; should that fail, the guest is told then.
+  [[nodiscard]] auto open_paths() -> std::vector<walls::OpenPath>;
 
   // As the system calls of these names. `flags` are those of entry::uhyve, others are dropped; creating a file in a
   // directory that is not there makes the directory, as Uhyve does.

@@ -15,6 +15,8 @@
 #include "hermitage/vmm/kvm/kvm.hpp"
 #include "hermitage/vmm/kvm/probe.hpp"
 #include "hermitage/vmm/machine.hpp"
+#include "hermitage/vmm/walls/landlock.hpp"
+#include "hermitage/vmm/walls/sandbox.hpp"
 
 namespace hermitage::vmm {
 namespace {
@@ -118,6 +120,34 @@ auto check_huge_pages() -> HostCheck {
           .finding = can ? "transparent ones can be had (--thp)" : "no transparent ones; --thp has no effect"};
 }
 
+auto check_landlock() -> HostCheck {
+  constexpr std::array<std::pair<int, std::string_view>, 5> kBeyond{{{2, "moving files"},
+                                                                     {3, "truncating files"},
+                                                                     {4, "TCP"},
+                                                                     {5, "commands to devices"},
+                                                                     {6, "signals and abstract sockets"}}};
+  const int version = walls::landlock_version();
+  if (version == 0) {
+    return {
+        .subject = "Landlock",
+        .outcome = Outcome::weak,
+        .finding = "not in this kernel, or not switched on (lsm=landlock,…): files are isolated by the monitor alone"};
+  }
+  for (const auto& [first, what] : kBeyond) {
+    if (version >= first) continue;
+    return {.subject = "Landlock", .finding = fmt::format("version {}, which knows nothing of {} yet", version, what)};
+  }
+  return {.subject = "Landlock", .finding = fmt::format("version {}", version)};
+}
+
+auto check_system_call_filters() -> HostCheck {
+  const auto missing = walls::missing_filters();
+  if (missing.empty()) return {.subject = "seccomp", .finding = "system calls can be filtered"};
+  return {.subject = "seccomp",
+          .outcome = Outcome::weak,
+          .finding = fmt::format("system calls cannot be filtered ({}); guests run with --sandbox none only", missing)};
+}
+
 auto check_temporary_directory() -> HostCheck {
   std::error_code error;
   const auto path = std::filesystem::temp_directory_path(error).string();
@@ -135,6 +165,8 @@ auto check_host() -> std::vector<HostCheck> {
   check_kvm(checks);
   checks.push_back(check_memory());
   checks.push_back(check_huge_pages());
+  checks.push_back(check_landlock());
+  checks.push_back(check_system_call_filters());
   checks.push_back(check_temporary_directory());
   return checks;
 }

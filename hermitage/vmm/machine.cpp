@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cerrno>
 #include <climits>
+#include <condition_variable>
 #include <csignal>
 #include <cstring>
 #include <mutex>
@@ -121,28 +122,26 @@ class BlockedSignals {
   sigset_t before_{};
 };
 
-// Keeps of the caller's thread what running a processor in it changes: the processors of the host that it may run on,
-// and whether it blocks the signal that calls it back. Threads of servers block all of them.
-class BorrowedThread {
+// Where threads wait until all of them are ready, or one cannot be.
+class StartingLine {
  public:
-  explicit BorrowedThread(int signal) {
-    sigset_t signals;
-    ::sigemptyset(&signals);
-    ::sigaddset(&signals, signal);
-    ::pthread_sigmask(SIG_UNBLOCK, &signals, &signals_before_);
-    has_affinity_ = ::pthread_getaffinity_np(::pthread_self(), sizeof affinity_, &affinity_) == 0;
-  }
-  BorrowedThread(const BorrowedThread&) = delete;
-  auto operator=(const BorrowedThread&) -> BorrowedThread& = delete;
-  ~BorrowedThread() {
-    if (has_affinity_) ::pthread_setaffinity_np(::pthread_self(), sizeof affinity_, &affinity_);
-    ::pthread_sigmask(SIG_SETMASK, &signals_before_, nullptr);
+  explicit StartingLine(std::size_t count) : missing_{count} {}
+
+  // Comes back when all have arrived; the first error that one came with is everybody's.
+  [[nodiscard]] auto arrive(Result<void> outcome) -> Result<void> {
+    std::unique_lock lock{mutex_};
+    --missing_;
+    if (!outcome && outcome_) outcome_ = std::move(outcome);
+    if (missing_ == 0 || !outcome_) changed_.notify_all();
+    changed_.wait(lock, [this] { return missing_ == 0 || !outcome_; });
+    return outcome_;
   }
 
  private:
-  sigset_t signals_before_{};
-  cpu_set_t affinity_{};
-  bool has_affinity_ = false;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::size_t missing_;
+  Result<void> outcome_;
 };
 
 // By which threads wake one another. Writing to one is something that a signal handler may do.
@@ -235,9 +234,7 @@ class Machine::State {
                      .arguments = vectors_,
                      .trace = options_.trace,
                      .is_stopping = [this] { return is_stopping(); }}} {
-    serial_.set_on_pending([this] {
-      if (!start_supervisor()) serial_.flush();
-    });
+    serial_.set_on_pending([this] { signals_.write(signals_.supervisor); });
   }
   State(const State&) = delete;
   auto operator=(const State&) -> State& = delete;
@@ -263,7 +260,7 @@ class Machine::State {
     std::uint32_t number;
     std::map<std::uint32_t, std::uint64_t> exits = {};  // by kind, and port of a hypercall
     Clock::time_point entered = {};
-    std::thread thread = {};            // of the first there is none: it runs in the caller's
+    std::thread thread = {};
     std::atomic<pid_t> running_in = 0;  // its thread, by the kernel's number; 0: none
   };
 
@@ -272,6 +269,7 @@ class Machine::State {
   [[nodiscard]] auto make_processors(GuestAddress entry_point) -> Result<void>;
   [[nodiscard]] auto write_device_tree(std::optional<GuestRange> image) -> Result<void>;
   [[nodiscard]] auto write_boot_info(const entry::LoadedKernel& loaded) -> Result<void>;
+  [[nodiscard]] auto make_walls() -> Result<void>;
 
   void run_cpu(Cpu& cpu);
   void handle(Cpu& cpu, const kvm::Exit& exit);
@@ -288,9 +286,8 @@ class Machine::State {
     return is_stopping_.load(std::memory_order_relaxed) || stop_reason_.load(std::memory_order_relaxed) != 0;
   }
   void call_back() noexcept;
-  [[nodiscard]] auto start_threads() -> Result<void>;
+  [[nodiscard]] auto start() -> Result<void>;
   void join_threads();
-  [[nodiscard]] auto start_supervisor() -> bool;
   void supervise();
   [[nodiscard]] auto statistics() const -> Statistics;
 
@@ -323,8 +320,8 @@ class Machine::State {
   std::mutex warnings_mutex_;
   std::set<std::string> warnings_;
 
-  std::once_flag supervisor_started_;
-  std::thread supervisor_;
+  std::optional<Walls> walls_;
+  std::optional<StartingLine> starting_line_;
 
   std::mutex ending_mutex_;
   std::optional<Ending> ending_;
@@ -341,7 +338,8 @@ auto Machine::State::prepare(const entry::KernelObject& kernel, int descriptor) 
   if (auto written = write_tables(kernel, mapped_end); !written) return written;
   if (auto made = make_processors(loaded->entry_point); !made) return made;
   if (auto written = write_device_tree(*image); !written) return written;
-  return write_boot_info(*loaded);
+  if (auto written = write_boot_info(*loaded); !written) return written;
+  return make_walls();
 }
 
 // The packed image lies on pages of its own behind the kernel.
@@ -466,20 +464,27 @@ auto Machine::State::write_boot_info(const entry::LoadedKernel& loaded) -> Resul
   return {};
 }
 
+auto Machine::State::make_walls() -> Result<void> {
+  const bool isolates_files = options_.walls.file_isolation != FileIsolation::none;
+  auto walls = Walls::make(options_.walls, isolates_files ? files_.open_paths() : std::vector<walls::OpenPath>{});
+  if (!walls) return std::unexpected{walls.error()};
+  if (walls->lacks_landlock()) {
+    warn("this kernel has no Landlock to isolate files with; --file-isolation none says that this will do");
+  }
+  walls_ = std::move(*walls);
+  return {};
+}
+
 auto Machine::State::run() -> Result<RunResult> {
   struct sigaction action{};
   action.sa_handler = [](int) {};
   ::sigaction(SIGRTMIN, &action, nullptr);  // without SA_RESTART: it shall interrupt
   serial_.begin();
-  if (auto started = start_threads(); !started) {
-    finish(Stopped{});
+  if (auto started = start(); !started) {
     join_threads();
     return std::unexpected{started.error()};
   }
-  {
-    const BorrowedThread borrowed{SIGRTMIN};
-    run_cpu(*cpus_.front());
-  }
+  supervise();
   join_threads();
   const auto end = Clock::now();
 
@@ -493,20 +498,18 @@ auto Machine::State::run() -> Result<RunResult> {
   return result;
 }
 
-auto Machine::State::start_threads() -> Result<void> {
+// Starts the processors' threads. When it comes back, the guest runs, and all walls are up.
+auto Machine::State::start() -> Result<void> {
+  starting_line_.emplace(cpus_.size() + 1);
+  if (auto enclosed = walls_->enclose_caller(); !enclosed) return enclosed;
   try {
     const BlockedSignals blocked{SIGRTMIN};
-    for (std::size_t i = 1; i < cpus_.size(); ++i) {
-      cpus_[i]->thread = std::thread{[this, &cpu = *cpus_[i]] { run_cpu(cpu); }};
-    }
+    for (const auto& cpu : cpus_) cpu->thread = std::thread{[this, &cpu = *cpu] { run_cpu(cpu); }};
   } catch (const std::system_error& error) {
-    return fail(ErrorCode::host_failed, fmt::format("no thread for a processor: {}", error.what()));
+    return starting_line_->arrive(
+        fail(ErrorCode::host_failed, fmt::format("no thread for a processor: {}", error.what())));
   }
-  // Where the first processor is to be bound, the supervisor comes before it, and is not.
-  if ((coalesces_uart_ || options_.timeout || !options_.affinity.empty()) && !start_supervisor()) {
-    return fail(ErrorCode::host_failed, "no thread to supervise the guest");
-  }
-  return {};
+  return starting_line_->arrive(walls_->seal_caller());
 }
 
 void Machine::State::run_cpu(Cpu& cpu) {
@@ -518,6 +521,7 @@ void Machine::State::run_cpu(Cpu& cpu) {
       warn(fmt::format("processor {} cannot be bound to the host's {}", cpu.number, options_.affinity[cpu.number]));
     }
   }
+  if (!starting_line_->arrive(walls_->enclose_processor())) return;
   cpu.entered = Clock::now();
   cpu.running_in = ::gettid();
   while (!is_stopping()) {
@@ -541,27 +545,12 @@ void Machine::State::call_back() noexcept {
 }
 
 void Machine::State::join_threads() {
-  if (supervisor_.joinable()) supervisor_.join();
   for (const auto& cpu : cpus_) {
     if (cpu->thread.joinable()) cpu->thread.join();
   }
 }
 
-// The supervisor is a thread that there is only once it has something to do: see to it that output is not late, and
-// that time limits are kept. False when there can be none.
-auto Machine::State::start_supervisor() -> bool {
-  try {
-    std::call_once(supervisor_started_, [this] {
-      const BlockedSignals blocked{SIGRTMIN};
-      supervisor_ = std::thread{[this] { supervise(); }};
-    });
-  } catch (const std::system_error&) {
-    return false;
-  }
-  signals_.write(signals_.supervisor);
-  return true;
-}
-
+// Sees to it that output is not late, and that time limits are kept.
 void Machine::State::supervise() {
   const auto begin = Clock::now();
   const auto most = Clock::time_point::max() - begin;

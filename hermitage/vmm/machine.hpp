@@ -23,6 +23,7 @@
 #include "hermitage/vmm/guest_files.hpp"
 #include "hermitage/vmm/hypercalls.hpp"
 #include "hermitage/vmm/serial.hpp"
+#include "hermitage/vmm/walls/walls.hpp"
 #include "hermitage/vmm/x86_64/memory_layout.hpp"
 #include "hermitage/vmm/x86_64/processor_state.hpp"
 
@@ -55,6 +56,7 @@ struct MachineOptions {
   std::vector<std::string> mounts = {};  // where the guest finds files
   OutputTarget output = StandardOutput{};
   std::optional<std::chrono::nanoseconds> timeout = std::nullopt;
+  WallOptions walls = {};
   // Get a line each, without its end, from any thread: every hypercall; what is odd about the guest, but goes on.
   std::function<void(std::string_view)> trace = {};
   std::function<void(std::string_view)> warn = {};
@@ -103,8 +105,9 @@ class Machine {
   // Where things lie.
   [[nodiscard]] auto layout() const noexcept -> const x86_64::MemoryLayout&;
 
-  // Runs the guest to its end, once. The calling thread supervises; the signal SIGRTMIN is used to call processors
-  // back, and its handler is replaced. Fails with host_failed when there are no threads for the processors.
+  // Runs the guest to its end, once. The calling thread supervises, each processor has one of its own; the signal
+  // SIGRTMIN is used to call processors back, and its handler is replaced. Fails with host_failed when there are no
+  // threads for the processors, or the host refuses walls that are asked for.
   [[nodiscard]] auto run() -> Result<RunResult>;
 
   // Ends the run, now or as soon as it begins, with Stopped{reason}, which must not be 0; the first call counts. From

@@ -35,6 +35,10 @@ auto MappedFile::open(const std::string& path) -> Result<MappedFile> {
   // Without waiting for a writer, should it be a pipe.
   Descriptor descriptor{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
   if (!descriptor.is_open()) return unreadable(errno);
+  return map(std::move(descriptor));
+}
+
+auto MappedFile::map(Descriptor descriptor) -> Result<MappedFile> {
   struct stat status{};
   if (::fstat(descriptor.get(), &status) != 0) return unreadable(errno);
   if (S_ISDIR(status.st_mode)) return unreadable(EISDIR);

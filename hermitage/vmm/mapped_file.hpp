@@ -18,6 +18,8 @@ class MappedFile {
  public:
   // Fails with host_failed when there is no such file, or it is none that can be mapped: a directory, or a pipe.
   [[nodiscard]] static auto open(const std::string& path) -> Result<MappedFile>;
+  // The same of a file that is open.
+  [[nodiscard]] static auto map(Descriptor descriptor) -> Result<MappedFile>;
 
   MappedFile(MappedFile&& other) noexcept
       : descriptor_{std::move(other.descriptor_)},
@@ -35,6 +37,8 @@ class MappedFile {
 
   // -1 when the file was read: there is nothing to be gained from mapping it again.
   [[nodiscard]] auto descriptor() const noexcept -> int { return descriptor_.get(); }
+  // Keeps it open only, for map().
+  [[nodiscard]] auto release() && noexcept -> Descriptor { return std::move(descriptor_); }
 
  private:
   MappedFile(Descriptor descriptor, std::span<std::byte> mapping) noexcept

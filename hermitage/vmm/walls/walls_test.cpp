@@ -1,0 +1,428 @@
+// A monitor that is owned: what its threads try to do to the host, behind the walls, and how far they get. All of it in
+// processes of their own, since nobody comes back from there.
+#include "hermitage/vmm/walls/walls.hpp"
+
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstddef>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "hermitage/vmm/machine.hpp"
+#include "hermitage/vmm/mapped_file.hpp"
+#include "hermitage/vmm/walls/sandbox.hpp"
+#include "testing/images.hpp"
+#include "testing/temporary_directory.hpp"
+
+namespace hermitage::vmm {
+namespace {
+
+using walls::kViolationStatus;
+using walls::OpenPath;
+using walls::Role;
+
+struct Ended {
+  int status = -1;  // the exit status, or 128 and the number of the signal
+  std::string said;
+};
+
+// What becomes of a process that does this, and what it says on standard error.
+auto in_a_process(const std::function<int()>& what) -> Ended {
+  std::array<int, 2> pipe{};
+  if (::pipe2(pipe.data(), O_CLOEXEC) != 0) return {};
+  const auto child = ::fork();
+  if (child == 0) {
+    ::dup2(pipe[1], STDERR_FILENO);
+    ::syscall(SYS_exit_group, what());  // before _exit(2), AddressSanitizer makes calls that a filter may not let
+  }
+  ::close(pipe[1]);
+  Ended ended;
+  std::array<char, 256> piece{};
+  for (ssize_t got = 0; (got = ::read(pipe[0], piece.data(), piece.size())) > 0;) {
+    ended.said.append(piece.data(), static_cast<std::size_t>(got));
+  }
+  ::close(pipe[0]);
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  ended.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  return ended;
+}
+
+struct Attempt {
+  const char* call;  // by which it is stopped
+  std::function<void()> make;
+};
+
+const std::vector<Attempt>& attempts() {
+  static const auto* const parent = new pid_t{::getpid()};
+  static const std::vector<Attempt> all{
+      {"execve", [] { ::execl("/bin/true", "true", nullptr); }},
+      {"execveat", [] { ::syscall(SYS_execveat, AT_FDCWD, "/bin/true", nullptr, nullptr, 0); }},
+      {"socket", [] { ::socket(AF_INET, SOCK_STREAM, 0); }},
+      {"connect",
+       [] {
+         const sockaddr_in address{};
+         ::connect(0, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+       }},
+      {"ptrace", [] { ::ptrace(PTRACE_ATTACH, *parent, nullptr, nullptr); }},
+      {"process_vm_readv", [] { ::syscall(SYS_process_vm_readv, *parent, nullptr, 0, nullptr, 0, 0); }},
+      {"fork", [] { ::syscall(SYS_fork); }},
+      {"clone", [] { ::syscall(SYS_clone, SIGCHLD, nullptr, nullptr, nullptr, nullptr); }},
+      {"clone3", [] { ::syscall(SYS_clone3, nullptr, 0); }},
+      {"kill", [] { ::kill(*parent, SIGKILL); }},
+      {"tgkill", [] { ::syscall(SYS_tgkill, *parent, *parent, SIGKILL); }},
+      {"mmap", [] { ::mmap(nullptr, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); }},
+      {"mprotect",
+       [] {
+         auto* const page = ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+         ::mprotect(page, 4096, PROT_READ | PROT_EXEC);
+       }},
+      {"open", [] { ::syscall(SYS_open, "/etc/shadow", O_RDONLY); }},
+      {"rt_sigaction", [] { ::syscall(SYS_rt_sigaction, SIGSYS, nullptr, nullptr, 8); }},
+      {"prctl", [] { ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0); }},
+      {"seccomp", [] { ::syscall(SYS_seccomp, 0, 0, nullptr); }},
+      {"prlimit64",
+       [] {
+         const rlimit most{.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
+         ::syscall(SYS_prlimit64, 0, RLIMIT_CORE, &most, nullptr);
+       }},
+      {"io_uring_setup", [] { ::syscall(SYS_io_uring_setup, 1, nullptr); }},
+      {"system call 1000", [] { ::syscall(1000); }},
+  };
+  return all;
+}
+
+// What a violation says.
+auto words_about(const char* call) -> std::string {
+  const std::string name{call};
+  return name.starts_with("system call") ? name : "(" + name + ")";
+}
+
+// All that a thread of this role is put behind, in a program.
+auto enclose(Role role) -> bool {
+  return walls::guard_process() && walls::forbid_new_privileges() && walls::drop_capabilities() &&
+         walls::filter_system_calls(role);
+}
+
+class Sandbox : public ::testing::TestWithParam<Role> {};
+
+TEST_P(Sandbox, EndsTheProcessAndNamesTheCall) {
+  for (const auto& attempt : attempts()) {
+    const auto ended = in_a_process([&] {
+      if (!enclose(GetParam())) return 1;
+      attempt.make();
+      return 0;
+    });
+    EXPECT_EQ(ended.status, kViolationStatus) << attempt.call << ": " << ended.said;
+    EXPECT_NE(ended.said.find(words_about(attempt.call)), std::string::npos) << ended.said;
+    EXPECT_NE(ended.said.find(GetParam() == Role::processor ? "processor" : "supervisor"), std::string::npos);
+    EXPECT_EQ(ended.said.find('\n'), ended.said.size() - 1) << ended.said;
+  }
+}
+
+TEST_P(Sandbox, KnowsTheTablesOfOtherArchitectures) {
+  const auto x32 = in_a_process([] {
+    if (!enclose(GetParam())) return 1;
+    ::syscall(0x4000'0000 | SYS_getpid);
+    return 0;
+  });
+  EXPECT_EQ(x32.status, 128 + SIGSYS);
+  const auto i386 = in_a_process([] {
+    if (!enclose(GetParam())) return 1;
+    int number = 20;  // getpid there, and writev here
+    asm volatile("int $0x80" : "+a"(number) : : "memory");
+    return 0;
+  });
+  // A kernel without calls of 32 bits takes the instruction for a fault.
+  EXPECT_TRUE(i386.status == 128 + SIGSYS || i386.status == 128 + SIGSEGV) << i386.status;
+}
+
+TEST_P(Sandbox, LetsGoOnWhatIsAllowed) {
+  const auto ended = in_a_process([] {
+    if (!enclose(GetParam())) return 1;
+    ::getpid();
+    ::syscall(SYS_tgkill, ::getpid(), ::gettid(), 0);
+    auto* const page = ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return ::munmap(page, 4096) == 0 ? 42 : 1;
+  });
+  EXPECT_EQ(ended.status, 42) << ended.said;
+}
+
+INSTANTIATE_TEST_SUITE_P(Role, Sandbox, ::testing::ValuesIn(walls::kRoles),
+                         [](const auto& test) { return test.param == Role::processor ? "processor" : "supervisor"; });
+
+TEST(Sandboxed, HasNoPrivilegesAndIsNotDumped) {
+  const testing::TemporaryDirectory directory;
+  const auto status_file = directory.file("status");
+  const auto ended = in_a_process([&] {
+    if (!walls::forbid_new_privileges() || !walls::drop_capabilities()) return 1;
+    std::ofstream{status_file} << std::ifstream{"/proc/thread-self/status"}.rdbuf();
+    rlimit core{};
+    if (!walls::guard_process() || ::getrlimit(RLIMIT_CORE, &core) != 0) return 2;
+    if (core.rlim_cur != 0 || core.rlim_max != 0) return 3;
+    return ::prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0 ? 0 : 4;
+  });
+  EXPECT_EQ(ended.status, 0);
+  std::stringstream text;
+  text << std::ifstream{status_file}.rdbuf();
+  const auto status = text.str();
+  EXPECT_NE(status.find("NoNewPrivs:\t1\n"), std::string::npos);
+  // Who is not root cannot take anything from the bounding set, and with PR_SET_NO_NEW_PRIVS gets nothing from it.
+  std::vector<std::string> sets{"CapInh", "CapPrm", "CapEff", "CapAmb"};
+  if (::geteuid() == 0) sets.emplace_back("CapBnd");
+  for (const auto& set : sets) EXPECT_NE(status.find(set + ":\t0000000000000000\n"), std::string::npos) << set;
+}
+
+class LandlockTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (walls::landlock_version() == 0) GTEST_SKIP() << "this kernel has no Landlock";
+  }
+};
+
+auto error_of(long result) -> int {
+  return result < 0 ? errno : 0;
+}
+
+TEST_F(LandlockTest, LeavesOnlyWhatIsGiven) {
+  const testing::TemporaryDirectory given;
+  const testing::TemporaryDirectory shown;
+  const testing::TemporaryDirectory others;
+  for (const auto* const directory : {&given, &shown, &others}) directory->write("file", "content");
+  std::filesystem::create_directory(given.file("directory"));
+  const auto ended = in_a_process([&] {
+    const Descriptor writable{::open(given.path().c_str(), O_PATH | O_CLOEXEC)};
+    const Descriptor readable{::open(shown.path().c_str(), O_PATH | O_CLOEXEC)};
+    const Descriptor opened{::open(others.file("file").c_str(), O_RDONLY | O_CLOEXEC)};
+    const std::array paths{OpenPath{writable.get(), OpenPath::Access::write},
+                           OpenPath{readable.get(), OpenPath::Access::read}};
+    const auto landlock = walls::Landlock::make(paths, true);
+    if (!landlock || !walls::forbid_new_privileges() || !landlock->impose()) return 1;
+    const auto open = [](const std::string& path, int flags) {
+      return error_of(::open(path.c_str(), flags | O_CLOEXEC, 0600));
+    };
+    if (open(given.file("file"), O_RDWR | O_TRUNC) != 0 || open(given.file("new"), O_CREAT | O_RDWR) != 0) return 2;
+    if (::unlink(given.file("new").c_str()) != 0) return 3;
+    if (open(shown.file("file"), O_RDONLY) != 0 || open(shown.file("file"), O_WRONLY) != EACCES) return 4;
+    if (open(shown.file("new"), O_CREAT | O_RDWR) != EACCES) return 5;
+    if (error_of(::unlink(shown.file("file").c_str())) != EACCES) return 6;
+    if (open(others.file("file"), O_RDONLY) != EACCES || open("/etc/passwd", O_RDONLY) != EACCES) return 7;
+    if (open("/", O_RDONLY) != EACCES || open("/dev/null", O_RDWR) != EACCES) return 8;
+    // No more than files and directories are made, none is removed as a directory, none is executed.
+    if (error_of(::symlink("/", given.file("link").c_str())) != EACCES) return 9;
+    if (error_of(::rmdir(given.file("directory").c_str())) != EACCES) return 10;
+    ::chmod(given.file("file").c_str(), 0700);
+    ::execl(given.file("file").c_str(), "file", nullptr);
+    if (errno != EACCES) return 11;
+    char byte = 0;
+    return ::read(opened.get(), &byte, 1) == 1 ? 0 : 12;  // what is open stays open
+  });
+  EXPECT_EQ(ended.status, 0);
+}
+
+TEST_F(LandlockTest, LetsEmptyDirectoriesBeRemovedForCleaningUp) {
+  const testing::TemporaryDirectory directory;
+  directory.write("file", "content");
+  std::filesystem::create_directory(directory.file("empty"));
+  const auto ended = in_a_process([&] {
+    const Descriptor opened{::open(directory.path().c_str(), O_PATH | O_CLOEXEC)};
+    const std::array paths{OpenPath{opened.get(), OpenPath::Access::clean_up}};
+    const auto landlock = walls::Landlock::make(paths, true);
+    if (!landlock || !walls::forbid_new_privileges() || !landlock->impose()) return 1;
+    if (error_of(::open(directory.file("file").c_str(), O_RDONLY)) != EACCES) return 2;
+    if (error_of(::unlink(directory.file("file").c_str())) != EACCES) return 3;
+    if (error_of(::mkdir(directory.file("new").c_str(), 0700)) != EACCES) return 4;
+    return ::rmdir(directory.file("empty").c_str()) == 0 ? 0 : 5;
+  });
+  EXPECT_EQ(ended.status, 0);
+}
+
+TEST_F(LandlockTest, KeepsFromTcpAndFromOthers) {
+  const auto version = walls::landlock_version();
+  const auto parent = ::getpid();
+  const auto ended = in_a_process([&] {
+    const auto landlock = walls::Landlock::make({}, true);
+    if (!landlock || !walls::forbid_new_privileges() || !landlock->impose()) return 1;
+    const Descriptor socket{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(9);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const auto connected =
+        error_of(::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address));
+    if (version >= 4 && connected != EACCES) return 2;
+    if (version >= 6 && error_of(::kill(parent, 0)) != EPERM) return 3;
+    return 0;
+  });
+  EXPECT_EQ(ended.status, 0);
+}
+
+// Makes the kernel one that does not have a system call, for this process.
+auto take_away(unsigned system_call) -> bool {
+  std::array<sock_filter, 4> steps{{BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+                                    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, system_call, 0, 1),
+                                    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+                                    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)}};
+  const sock_fprog program{.len = steps.size(), .filter = steps.data()};
+  return walls::forbid_new_privileges() && ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0;
+}
+
+TEST(WallsTest, AreNotBuiltOnALandlockThatIsNotThere) {
+  const auto ended = in_a_process([] {
+    if (!take_away(SYS_landlock_create_ruleset) || walls::landlock_version() != 0) return 1;
+    const auto normal = Walls::make({.file_isolation = FileIsolation::normal}, {});
+    if (!normal || !normal->lacks_landlock() || !normal->enclose_caller()) return 2;
+    const auto none = Walls::make({.file_isolation = FileIsolation::none}, {});
+    if (!none || none->lacks_landlock()) return 3;
+    const auto strict = Walls::make({.file_isolation = FileIsolation::strict}, {});
+    if (strict || strict.error().code != ErrorCode::host_failed) return 4;
+    return strict.error().message.find("strict file isolation needs Landlock") != std::string::npos ? 0 : 5;
+  });
+  EXPECT_EQ(ended.status, 0);
+}
+
+TEST(WallsTest, AreNotSilentlyMissing) {
+  const auto ended = in_a_process([] {
+    if (!take_away(SYS_seccomp) || walls::missing_filters().empty()) return 1;
+    const auto walls = Walls::make({.sandbox = true, .around_caller = true}, {});
+    if (!walls || !walls->enclose_caller()) return 2;
+    const auto sealed = walls->seal_caller();
+    const auto enclosed = walls->enclose_processor();
+    if (sealed || enclosed) return 3;
+    return sealed.error().message.find("refuses the sandbox (seccomp)") != std::string::npos ? 0 : 4;
+  });
+  EXPECT_EQ(ended.status, 0);
+}
+
+TEST(WallsTest, AreNoneUnlessAskedFor) {
+  const auto ended = in_a_process([] {
+    const auto walls = Walls::make({}, {});
+    if (!walls || !walls->enclose_caller() || !walls->seal_caller() || !walls->enclose_processor()) return 1;
+    if (::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 0 || ::prctl(PR_GET_SECCOMP, 0, 0, 0, 0) != 0) return 2;
+    return ::open("/", O_RDONLY | O_CLOEXEC) >= 0 ? 0 : 3;
+  });
+  EXPECT_EQ(ended.status, 0);
+}
+
+// With a guest, for which it takes a processor.
+
+auto guest_path(const std::string& name) -> std::string {
+  const auto* const lab = std::getenv("LAB");
+  return (lab != nullptr ? std::string{lab} + "/guests/" : std::string{HERMITAGE_GUESTS} + "/x86_64/") + name;
+}
+
+// Runs a guest in a process of its own, behind these walls; `hook` is called where the monitor answers the guest.
+auto run_guest(const std::string& guest, WallOptions walls, const std::function<void()>& hook) -> Ended {
+  const testing::TemporaryDirectory directory;
+  return in_a_process([&] {
+    const auto file = MappedFile::open(guest_path(guest));
+    if (!file) return 1;
+    auto machine = Machine::create({.elf = file->bytes(), .descriptor = file->descriptor()},
+                                   {.output = NoOutput{},
+                                    .timeout = std::chrono::seconds{20},
+                                    .walls = walls,
+                                    .trace = [&](std::string_view) { hook(); }},
+                                   GuestFiles{directory.path()});
+    if (!machine) return 2;
+    const auto result = machine->run();
+    if (!result) return 3;
+    return std::holds_alternative<GuestExit>(result->ending) ? 0 : 4;
+  });
+}
+
+class OwnedMonitor : public ::testing::TestWithParam<std::string> {
+ protected:
+  void SetUp() override {
+#ifdef HERMITAGE_HAS_SANITIZERS
+    GTEST_SKIP() << "sanitizers make system calls of their own";
+#endif
+    static const bool runs = run_guest(guest(), {}, [] {}).status == 0;
+    if (!runs) GTEST_SKIP() << "no guest, or no KVM for it";
+  }
+  static auto guest() -> std::string { return GetParam() + "/hello"; }
+  static constexpr WallOptions kAll{.file_isolation = FileIsolation::normal, .sandbox = true, .around_caller = true};
+};
+
+TEST_P(OwnedMonitor, RunsItsGuest) {
+  const auto ended = run_guest(guest(), kAll, [] {});
+  EXPECT_EQ(ended.status, 0) << ended.said;
+}
+
+TEST_P(OwnedMonitor, DoesNotStartWithoutItsWalls) {
+  const testing::TemporaryDirectory directory;
+  const auto ended = in_a_process([&] {
+    const auto file = MappedFile::open(guest_path(guest()));
+    auto machine =
+        Machine::create({.elf = file->bytes()}, {.output = NoOutput{}, .walls = kAll}, GuestFiles{directory.path()});
+    if (!machine || !take_away(SYS_seccomp)) return 1;
+    const auto result = machine->run();
+    return result ? 2 : 0;
+  });
+  EXPECT_EQ(ended.status, 0) << ended.said;
+}
+
+TEST_P(OwnedMonitor, IsStopped) {
+  for (const auto& attempt : attempts()) {
+    const auto ended = run_guest(guest(), kAll, attempt.make);
+    EXPECT_EQ(ended.status, kViolationStatus) << attempt.call << ": " << ended.said;
+    EXPECT_NE(ended.said.find(words_about(attempt.call)), std::string::npos) << ended.said;
+  }
+}
+
+TEST_P(OwnedMonitor, FindsNoFile) {
+  if (walls::landlock_version() == 0) GTEST_SKIP() << "this kernel has no Landlock";
+  const auto ended =
+      run_guest(guest(), {.file_isolation = FileIsolation::strict, .sandbox = false, .around_caller = true}, [] {
+        const int file = ::open("/etc/passwd", O_RDONLY | O_CLOEXEC);
+        if (file >= 0 || errno != EACCES) ::_exit(42);
+      });
+  EXPECT_EQ(ended.status, 0);
+}
+
+// Around the processors only: the caller goes on as before.
+TEST_P(OwnedMonitor, LeavesTheCallerAlone) {
+  const testing::TemporaryDirectory directory;
+  const auto ended = in_a_process([&] {
+    const auto file = MappedFile::open(guest_path(guest()));
+    auto machine = Machine::create(
+        {.elf = file->bytes()}, {.cpu_count = 2, .output = NoOutput{}, .walls = {FileIsolation::normal, true, false}},
+        GuestFiles{directory.path()});
+    if (!machine || !machine->run()) return 1;
+    if (::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 0 || ::prctl(PR_GET_SECCOMP, 0, 0, 0, 0) != 0) return 2;
+    if (::prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 1) return 3;
+    std::thread{[] {}}.join();
+    return ::open("/etc/passwd", O_RDONLY | O_CLOEXEC) >= 0 ? 0 : 4;
+  });
+  EXPECT_EQ(ended.status, 0) << ended.said;
+}
+
+INSTANTIATE_TEST_SUITE_P(Interface, OwnedMonitor, ::testing::Values("if1", "if3"),
+                         [](const auto& test) { return test.param; });
+
+}  // namespace
+}  // namespace hermitage::vmm
