@@ -34,9 +34,10 @@ if(TARGET hermitage_image)
 endif()
 
 if(TARGET hermitage_vmm)
-  install(TARGETS hermitage_vmm EXPORT hermitageVmmTargets)
+  install(TARGETS hermitage_guest hermitage_vmm EXPORT hermitageVmmTargets)
   install(EXPORT hermitageVmmTargets NAMESPACE hermitage:: DESTINATION ${package_dir})
-  install(DIRECTORY ${PROJECT_SOURCE_DIR}/hermitage/vmm DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/hermitage
+  install(DIRECTORY ${PROJECT_SOURCE_DIR}/hermitage/guest ${PROJECT_SOURCE_DIR}/hermitage/vmm
+          DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/hermitage
           FILES_MATCHING PATTERN "*.hpp" PATTERN kvm EXCLUDE)
 endif()
 

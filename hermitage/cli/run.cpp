@@ -90,7 +90,7 @@ void warn(std::string_view line) {
 }
 
 auto parse_memory_size(const std::optional<std::string>& text) -> Outcome<std::uint64_t> {
-  if (!text) return vmm::kDefaultMemory;
+  if (!text) return guest::kDefaultMemory;
   const auto size = entry::parse_quantity(*text);
   if (!size) return usage(fmt::format("--memory-size '{}': not a size such as 64M, 512MiB or 2G", *text));
   return *size;
@@ -185,7 +185,7 @@ void add_files(vmm::GuestFiles& files, const image::Image& image) {
 }
 
 auto round_up(std::uint64_t size) -> std::uint64_t {
-  return (size + vmm::kMemoryUnit - 1) / vmm::kMemoryUnit * vmm::kMemoryUnit;
+  return (size + guest::kMemoryUnit - 1) / guest::kMemoryUnit * guest::kMemoryUnit;
 }
 
 auto check_requirements(const RunOptions& options, const image::Config& config, const vmm::MachineOptions& machine)

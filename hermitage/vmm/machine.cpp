@@ -62,14 +62,8 @@ auto random_number() -> Result<std::uint64_t> {
 }
 
 auto check_options(const MachineOptions& options) -> Result<void> {
-  if (options.memory_size < kLeastMemory) {
-    return fail(ErrorCode::configuration, fmt::format("a guest needs at least {} MiB of memory", kLeastMemory >> 20));
-  }
-  if (options.memory_size % kMemoryUnit != 0) {
-    const auto next = (options.memory_size / kMemoryUnit + 1) * (kMemoryUnit >> 20);
-    return fail(
-        ErrorCode::configuration,
-        fmt::format("{} bytes of memory are no multiple of 2 MiB; the next one is {} MiB", options.memory_size, next));
+  if (auto checked = guest::check_memory_size(options.memory_size); !checked) {
+    return fail(ErrorCode::configuration, std::move(checked.error()));
   }
   if (options.cpu_count == 0) return fail(ErrorCode::configuration, "a guest needs a processor");
   if (!options.affinity.empty() && options.affinity.size() != options.cpu_count) {
@@ -430,8 +424,8 @@ auto Machine::State::make_processors(GuestAddress entry_point) -> Result<void> {
 }
 
 auto Machine::State::write_device_tree(std::optional<GuestRange> image) -> Result<void> {
-  auto arguments = boot_arguments(options_.arguments);
-  if (!arguments) return std::unexpected{arguments.error()};
+  auto arguments = guest::boot_arguments(options_.arguments);
+  if (!arguments) return fail(ErrorCode::configuration, std::move(arguments.error()));
   const auto tree = flatten({.memory = layout_.memory,
                              .cpu_count = options_.cpu_count,
                              .boot_arguments = std::move(*arguments),

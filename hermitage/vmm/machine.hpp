@@ -18,6 +18,7 @@
 #include <variant>
 #include <vector>
 
+#include "hermitage/guest/memory_size.hpp"
 #include "hermitage/vmm/arguments.hpp"
 #include "hermitage/vmm/error.hpp"
 #include "hermitage/vmm/guest_files.hpp"
@@ -29,10 +30,6 @@
 
 namespace hermitage::vmm {
 
-inline constexpr std::uint64_t kMemoryUnit = std::uint64_t{2} << 20;  // a guest's memory is a multiple of it
-inline constexpr std::uint64_t kLeastMemory = std::uint64_t{16} << 20;
-inline constexpr std::uint64_t kDefaultMemory = std::uint64_t{64} << 20;
-
 // The kernel's ELF file, needed until create() comes back. Where it is a file that nobody else writes to, of which
 // `descriptor` is open and `elf` is the whole content, large parts are mapped from it instead of being copied, and the
 // descriptor need stay open no longer.
@@ -42,10 +39,10 @@ struct KernelSource {
 };
 
 struct MachineOptions {
-  std::uint64_t memory_size = kDefaultMemory;  // bytes; a multiple of kMemoryUnit, at least kLeastMemory
-  std::uint32_t cpu_count = 1;                 // each is a thread
-  std::vector<unsigned> affinity = {};         // the host's processor for each, or none
-  bool randomizes_addresses = true;            // where the kernel is relocatable
+  std::uint64_t memory_size = guest::kDefaultMemory;  // bytes; see guest::check_memory_size()
+  std::uint32_t cpu_count = 1;                        // each is a thread
+  std::vector<unsigned> affinity = {};                // the host's processor for each, or none
+  bool randomizes_addresses = true;                   // where the kernel is relocatable
   bool huge_pages = false;
   bool merges_pages = false;
   bool timer = false;          // an i8254 (PIT)

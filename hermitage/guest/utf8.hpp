@@ -3,9 +3,9 @@
 
 #include <string_view>
 
-namespace hermitage::vmm {
+namespace hermitage::guest {
 
 // Whether a text is UTF-8 (RFC 3629): no overlong forms, no surrogates, nothing above U+10FFFF.
 [[nodiscard]] auto is_utf8(std::string_view text) -> bool;
 
-}  // namespace hermitage::vmm
+}  // namespace hermitage::guest

@@ -1,10 +1,10 @@
-#include "hermitage/vmm/utf8.hpp"
+#include "hermitage/guest/utf8.hpp"
 
 #include <gtest/gtest.h>
 
 #include <string_view>
 
-namespace hermitage::vmm {
+namespace hermitage::guest {
 namespace {
 
 using namespace std::string_view_literals;
@@ -33,4 +33,4 @@ TEST(Utf8, HasNoOtherBytes) {
 }
 
 }  // namespace
-}  // namespace hermitage::vmm
+}  // namespace hermitage::guest

@@ -1,9 +1,9 @@
-#include "hermitage/vmm/utf8.hpp"
+#include "hermitage/guest/utf8.hpp"
 
 #include <cstddef>
 #include <cstdint>
 
-namespace hermitage::vmm {
+namespace hermitage::guest {
 namespace {
 
 // How many bytes a UTF-8 character has that begins with this one; 0 for none.
@@ -37,4 +37,4 @@ auto is_utf8(std::string_view text) -> bool {
   return true;
 }
 
-}  // namespace hermitage::vmm
+}  // namespace hermitage::guest

@@ -1,0 +1,70 @@
+#include "hermitage/guest/arguments.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "hermitage/guest/utf8.hpp"
+
+namespace hermitage::guest {
+namespace {
+
+using Outcome = std::expected<void, std::string>;
+
+auto needs_no_quotes(char character) -> bool {
+  constexpr std::string_view kSafe = "%+,-./:=@_";
+  return (character >= 'a' && character <= 'z') || (character >= 'A' && character <= 'Z') ||
+         (character >= '0' && character <= '9') || kSafe.find(character) != std::string_view::npos;
+}
+
+class CommandLine {
+ public:
+  auto add(std::string_view word) -> Outcome {
+    if (!is_utf8(word)) {
+      return std::unexpected{fmt::format("'{}' is not UTF-8, which is all that a kernel takes", word)};
+    }
+    if (!text_.empty()) text_ += ' ';
+    text_ += shell_quoted(word);
+    return {};
+  }
+
+  [[nodiscard]] auto take() -> std::string { return std::move(text_); }
+
+ private:
+  std::string text_;
+};
+
+}  // namespace
+
+auto shell_quoted(std::string_view word) -> std::string {
+  if (!word.empty() && std::ranges::all_of(word, needs_no_quotes)) return std::string{word};
+  std::string quoted = "'";
+  for (const char character : word) {
+    if (character == '\'') {
+      quoted += R"('\'')";
+    } else {
+      quoted += character;
+    }
+  }
+  return quoted + "'";
+}
+
+auto boot_arguments(const Arguments& arguments) -> std::expected<std::string, std::string> {
+  CommandLine line;
+  const auto add_all = [&line](const std::vector<std::string>& words, std::string_view prefix) -> Outcome {
+    for (const auto& word : words) {
+      if (auto added = line.add(fmt::format("{}{}", prefix, word)); !added) return added;
+    }
+    return {};
+  };
+  if (auto added = add_all(arguments.kernel, ""); !added) return std::unexpected{added.error()};
+  if (auto added = add_all(arguments.environment, "env="); !added) return std::unexpected{added.error()};
+  if (!arguments.application.empty()) {
+    if (auto added = line.add("--"); !added) return std::unexpected{added.error()};
+    if (auto added = add_all(arguments.application, ""); !added) return std::unexpected{added.error()};
+  }
+  return line.take();
+}
+
+}  // namespace hermitage::guest
