@@ -1,21 +1,24 @@
 // hermitage doctor: what works on this host.
 #include <algorithm>
-#include <array>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "hermitage/cli/command.hpp"
+#include "hermitage/cli/engines.hpp"
 #include "hermitage/cli/options.hpp"
 #include "hermitage/cli/output.hpp"
+#include "hermitage/guest/host_check.hpp"
 #include "hermitage/inspect/json.hpp"
-#include "hermitage/vmm/host.hpp"
+#include "hermitage/qemu/host.hpp"
 
 namespace hermitage::cli {
 namespace {
 
-using vmm::HostCheck;
+using guest::HostCheck;
 
 auto word_of(HostCheck::Outcome outcome) -> std::string_view {
   switch (outcome) {
@@ -26,33 +29,70 @@ auto word_of(HostCheck::Outcome outcome) -> std::string_view {
   return {};
 }
 
-auto can_run(const std::vector<HostCheck>& checks) -> bool {
-  return std::ranges::none_of(checks,
-                              [](const HostCheck& check) { return check.outcome == HostCheck::Outcome::missing; });
+auto is_there(const HostCheck& check) -> bool {
+  return check.outcome != HostCheck::Outcome::missing;
 }
 
-auto to_text(const std::vector<HostCheck>& checks) -> std::string {
-  std::string text;
-  for (const auto& check : checks) {
-    text += fmt::format("{:<8} {:<16} {}\n", word_of(check.outcome), check.subject, check.finding);
+// What runs guests, and for which architectures.
+struct EngineReport {
+  std::string_view name;  // as `run --engine` takes it
+  std::vector<std::string_view> architectures;
+  std::vector<HostCheck> checks;
+};
+
+auto report_on_monitor() -> EngineReport {
+  EngineReport report{.name = "kvm", .architectures = {}, .checks = check_monitor()};
+  if (std::ranges::all_of(report.checks, is_there)) report.architectures.emplace_back("x86_64");
+  return report;
+}
+
+auto report_on_qemu() -> EngineReport {
+  EngineReport report{.name = "qemu", .architectures = {}, .checks = {}};
+  for (auto& [target, check] : qemu::check_host()) {
+    if (is_there(check)) report.architectures.push_back(qemu::name(target));
+    report.checks.push_back(std::move(check));
   }
-  return text + (can_run(checks) ? "\nHermit kernels run here.\n" : "\nHermit kernels do not run here.\n");
+  return report;
 }
 
-auto to_json(const std::vector<HostCheck>& checks) -> std::string {
-  inspect::Json object{{"can_run", can_run(checks)}, {"checks", inspect::Json::array()}};
-  for (const auto& check : checks) {
-    object["checks"].push_back(
-        {{"subject", check.subject}, {"outcome", word_of(check.outcome)}, {"finding", check.finding}});
+auto can_run(const std::vector<EngineReport>& reports) -> bool {
+  return std::ranges::any_of(reports, [](const EngineReport& report) { return !report.architectures.empty(); });
+}
+
+auto to_text(const std::vector<EngineReport>& reports) -> std::string {
+  std::string text;
+  for (const auto& report : reports) {
+    text += fmt::format("Engine {}\n", report.name);
+    for (const auto& check : report.checks) {
+      text += fmt::format("  {:<8} {:<16} {}\n", word_of(check.outcome), check.subject, check.finding);
+    }
+    text += report.architectures.empty()
+                ? "  runs no Hermit kernels here\n\n"
+                : fmt::format("  runs Hermit kernels for {}\n\n", fmt::join(report.architectures, ", "));
+  }
+  return text + (can_run(reports) ? "Hermit kernels run here.\n" : "Hermit kernels do not run here.\n");
+}
+
+auto to_json(const std::vector<EngineReport>& reports) -> std::string {
+  inspect::Json object{{"can_run", can_run(reports)}, {"engines", inspect::Json::array()}};
+  for (const auto& report : reports) {
+    inspect::Json engine{
+        {"name", report.name}, {"architectures", inspect::Json::array()}, {"checks", inspect::Json::array()}};
+    for (const auto architecture : report.architectures) engine["architectures"].push_back(architecture);
+    for (const auto& check : report.checks) {
+      engine["checks"].push_back(
+          {{"subject", check.subject}, {"outcome", word_of(check.outcome)}, {"finding", check.finding}});
+    }
+    object["engines"].push_back(std::move(engine));
   }
   return inspect::dump(object) + "\n";
 }
 
 auto check_and_show(bool json) -> ExitCode {
-  const auto checks = vmm::check_host();
-  const auto printed = print_or_complain(json ? to_json(checks) : to_text(checks));
+  const std::vector<EngineReport> reports{report_on_monitor(), report_on_qemu()};
+  const auto printed = print_or_complain(json ? to_json(reports) : to_text(reports));
   if (printed != ExitCode::good) return printed;
-  return can_run(checks) ? ExitCode::good : ExitCode::some_not;
+  return can_run(reports) ? ExitCode::good : ExitCode::some_not;
 }
 
 struct DoctorOptions {

@@ -1,23 +1,27 @@
-// What takes the place of run and doctor on machines that the monitor does not run on.
-#include "hermitage/cli/command.hpp"
-#include "hermitage/cli/output.hpp"
+// What takes the monitor's place where it is not built in.
+#include "hermitage/cli/engines.hpp"
 
 namespace hermitage::cli {
 namespace {
 
-constexpr const char* kReason =
-    "guests run on Linux on x86_64 only; on this machine, kernels can be looked into and loaded";
+constexpr const char* kReason = "the monitor runs on Linux on x86_64 only, and is not in this program";
 
 }  // namespace
 
-auto run_guest(const Words& /*words*/) -> ExitCode {
-  complain({}, kReason);
-  return ExitCode::not_started;
+auto why_no_monitor() -> std::optional<std::string> {
+  return kReason;
 }
 
-auto run_doctor(const Words& /*words*/) -> ExitCode {
-  complain({}, kReason);
-  return ExitCode::some_not;
+auto why_no_kvm() -> std::optional<std::string> {
+  return kReason;
+}
+
+auto check_monitor() -> std::vector<guest::HostCheck> {
+  return {{.subject = "monitor", .outcome = guest::HostCheck::Outcome::missing, .finding = kReason}};
+}
+
+auto run_in_monitor(const RunOptions& options) -> OrFailure<ExitCode> {
+  return not_started(options.image, kReason);
 }
 
 }  // namespace hermitage::cli

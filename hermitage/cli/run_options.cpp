@@ -160,6 +160,15 @@ auto set_cpu_count(RunOptions& options, const char* argument) -> Outcome {
   return {};
 }
 
+auto set_engine(RunOptions& options, const char* argument) -> Outcome {
+  constexpr std::pair<std::string_view, Engine> kEngines[] = {
+      {"auto", Engine::any}, {"kvm", Engine::kvm}, {"qemu", Engine::qemu}};
+  const auto* const found = std::ranges::find(kEngines, argument, &std::pair<std::string_view, Engine>::first);
+  if (found == std::end(kEngines)) return std::unexpected{std::string{"not one of auto, kvm and qemu"}};
+  options.engine = found->second;
+  return {};
+}
+
 auto set_timeout(RunOptions& options, const char* argument) -> Outcome {
   constexpr double kMaxSeconds = 1e9;
   char* end = nullptr;
@@ -185,6 +194,12 @@ constexpr std::array kOptions{
            set<&RunOptions::env_vars>},
     Option{'o', "output", "FILE", "where the guest's output goes: a file, or `none`", set<&RunOptions::output>},
     Option{0, "timeout", "SECONDS", "end the guest after so long", set_timeout},
+    Option{0, "engine", "NAME",
+           "what runs the guest: `kvm`, the monitor, `qemu`, or `auto`, the monitor where it can (the default)",
+           set_engine},
+    Option{0, "qemu-arg", "ARG", "one more word for QEMU's command line", set<&RunOptions::qemu_args>},
+    Option{0, "loader", "FILE", "the boot loader for QEMU", set<&RunOptions::loader>},
+    Option{0, "dry-run", nullptr, "print QEMU's command line for a shell, and run nothing", set<&RunOptions::dry_run>},
     Option{0, "no-aslr", nullptr, "put the guest where it always is, not at a random address",
            set<&RunOptions::no_aslr>},
     Option{0, "thp", nullptr, "back the guest's memory with transparent huge pages", set<&RunOptions::huge_pages>},
@@ -228,6 +243,12 @@ auto add_environment(RunOptions& options) -> Outcome {
   if (const auto* const config = given("HERMIT_CONFIG"); config != nullptr && options.config.empty()) {
     options.config = config;
   }
+  const auto* const engine = given("HERMITAGE_ENGINE");
+  if (engine != nullptr && !options.engine) {
+    if (const auto set = set_engine(options, engine); !set) {
+      return std::unexpected{fmt::format("HERMITAGE_ENGINE '{}': {}", engine, set.error())};
+    }
+  }
   const auto* const cpus = given("HERMIT_CPU_COUNT");
   if (cpus == nullptr || options.cpu_count) return {};
   if (set_cpu_count(options, cpus)) return {};
@@ -260,13 +281,15 @@ auto parse_run_options(std::vector<std::string> words) -> std::expected<RunOptio
 
 auto run_help() -> std::string {
   std::string text =
-      "Run a Hermit kernel or image in a virtual machine (Linux KVM, x86_64)\n"
+      "Run a Hermit kernel or image in a virtual machine: on Linux KVM (x86_64), or in QEMU (all architectures)\n"
       "Usage: hermitage run [OPTIONS] IMAGE [[KERNEL_WORD... --] WORD...]\n\nOptions:\n";
   text += options_help(texts_of(std::span<const Option>{kOptions}));
   text +=
       "\nIMAGE ends the options; what follows is the application's. With a -- among the words, those before it are "
       "the\n"
-      "kernel's. HERMIT_MEMORY_SIZE, HERMIT_CPU_COUNT and HERMIT_CONFIG stand in for the options of these names.\n"
+      "kernel's. HERMIT_MEMORY_SIZE, HERMIT_CPU_COUNT, HERMIT_CONFIG and HERMITAGE_ENGINE stand in for the options of "
+      "these\n"
+      "names.\n"
       "Exit status: the guest's (modulo 256); 2 wrong usage; 124 --timeout passed; 125 the machine could not be "
       "started;\n"
       "126 the guest died; 128+n ended by signal n; 159 ended by the sandbox.\n";
@@ -312,6 +335,16 @@ auto parse_affinity(std::string_view text) -> std::optional<std::vector<unsigned
     if (end == text.size()) return processors;
     text.remove_prefix(end + 1);
   }
+}
+
+auto option_for_qemu(const RunOptions& options) -> const char* {
+  if (options.dry_run) return "--dry-run";
+  if (!options.qemu_args.empty()) return "--qemu-arg";
+  return options.loader.empty() ? nullptr : "--loader";
+}
+
+auto for_qemu_only(std::string_view option) -> std::string {
+  return fmt::format("{} is for QEMU only", option);
 }
 
 auto split_words(std::vector<std::string> words) -> GuestWords {

@@ -10,7 +10,13 @@
 
 namespace hermitage::cli {
 
-// As it is written, until run_machine() makes a machine of it. What is not given is empty.
+enum class Engine : std::uint8_t {
+  any,   // the monitor where it can, else QEMU
+  kvm,   // the monitor
+  qemu,  // by its emulator or by KVM
+};
+
+// As it is written, until an engine makes a machine of it. What is not given is empty.
 struct RunOptions {
   std::optional<std::string> output;
   std::optional<std::string> memory_size;
@@ -28,6 +34,10 @@ struct RunOptions {
   bool stats = false;
 
   // Not in a configuration file.
+  std::optional<Engine> engine;
+  std::string loader;
+  std::vector<std::string> qemu_args;
+  bool dry_run = false;
   std::string config;
   std::optional<std::string> sandbox;
   std::string stats_file;
@@ -53,6 +63,12 @@ struct RunOptions {
 
 // "0-1,3" or "0 1 3" as the host's processors 0, 1 and 3; nothing for anything else.
 [[nodiscard]] auto parse_affinity(std::string_view text) -> std::optional<std::vector<unsigned>>;
+
+// The name of an option that is given, and that QEMU alone has a use for; null: none.
+[[nodiscard]] auto option_for_qemu(const RunOptions& options) -> const char*;
+
+// The sentence about it.
+[[nodiscard]] auto for_qemu_only(std::string_view option) -> std::string;
 
 struct GuestWords {
   std::vector<std::string> kernel;

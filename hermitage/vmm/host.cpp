@@ -66,18 +66,18 @@ auto check_capabilities(const kvm::Kvm& kvm) -> HostCheck {
   return {.subject = "KVM features", .finding = fmt::format("all; up to {} processors for a guest", kvm.max_vcpus())};
 }
 
-auto check_execution(const kvm::Kvm& kvm) -> HostCheck {
+auto try_execution(const kvm::Kvm& kvm) -> Result<void> {
   const auto execution = kvm::probe_execution(kvm);
-  if (!execution) {
-    return {.subject = "execution", .outcome = Outcome::missing, .finding = execution.error().message};
-  }
-  if (*execution == kvm::Execution::interpreted) {
-    return {.subject = "execution",
-            .outcome = Outcome::missing,
-            .finding =
-                "KVM interprets guests' kernels, and knows no SSE instructions, which every Hermit kernel uses; "
-                "switch on nested virtualization, or use another machine"};
-  }
+  if (!execution) return std::unexpected{execution.error()};
+  if (*execution == kvm::Execution::native) return {};
+  return fail(ErrorCode::kvm_failed,
+              "KVM interprets guests' kernels here, and knows no SSE instructions, which every Hermit kernel uses; "
+              "switch on nested virtualization, or use another machine");
+}
+
+auto check_execution(const kvm::Kvm& kvm) -> HostCheck {
+  const auto tried = try_execution(kvm);
+  if (!tried) return {.subject = "execution", .outcome = Outcome::missing, .finding = tried.error().message};
   return {.subject = "execution", .finding = "the processor runs guests' kernels itself"};
 }
 
@@ -159,6 +159,11 @@ auto check_temporary_directory() -> HostCheck {
 }
 
 }  // namespace
+
+auto try_kvm() -> Result<void> {
+  const auto kvm = kvm::Kvm::open();
+  return kvm ? try_execution(*kvm) : std::unexpected{kvm.error()};
+}
 
 auto check_host() -> std::vector<HostCheck> {
   std::vector<HostCheck> checks{check_system()};

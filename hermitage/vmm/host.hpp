@@ -1,23 +1,19 @@
 // What a host offers to a monitor.
 #pragma once
 
-#include <cstdint>
-#include <string>
 #include <vector>
+
+#include "hermitage/guest/host_check.hpp"
+#include "hermitage/vmm/error.hpp"
 
 namespace hermitage::vmm {
 
-struct HostCheck {
-  enum class Outcome : std::uint8_t {
-    good,
-    weak,     // guests run, but not as well as they could
-    missing,  // guests do not run
-  };
+using guest::HostCheck;
 
-  std::string subject;  // "KVM", "memory" …
-  Outcome outcome = Outcome::good;
-  std::string finding;  // a sentence without a full stop: what there is, or what to do
-};
+// Whether KVM runs whole kernels, by a guest of a few instructions. On a host that is a guest itself, without
+// virtualization of its own, /dev/kvm may be there, but interpret kernels, and not know all instructions. Fails with
+// kvm_missing, kvm_permission or kvm_failed.
+[[nodiscard]] auto try_kvm() -> Result<void>;
 
 // Looks at everything that running a guest depends on. Nothing is changed on the host.
 [[nodiscard]] auto check_host() -> std::vector<HostCheck>;

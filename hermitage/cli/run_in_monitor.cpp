@@ -1,0 +1,294 @@
+// hermitage run by the monitor, on KVM.
+#include <atomic>
+#include <chrono>
+#include <cmath>
+#include <csignal>
+#include <cstdlib>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include <fmt/format.h>
+
+#include "hermitage/cli/engines.hpp"
+#include "hermitage/cli/output.hpp"
+#include "hermitage/cli/run_report.hpp"
+#include "hermitage/entry/format.hpp"
+#include "hermitage/image/gunzip.hpp"
+#include "hermitage/image/image.hpp"
+#include "hermitage/vmm/host.hpp"
+#include "hermitage/vmm/machine.hpp"
+#include "hermitage/vmm/mapped_file.hpp"
+#include "hermitage/vmm/x86_64/virtualization.hpp"
+
+namespace hermitage::cli {
+namespace {
+
+using vmm::Machine;
+
+// The machine that a signal ends.
+std::atomic<Machine*> running_machine = nullptr;
+
+void end_run(int signal) {
+  if (auto* const machine = running_machine.load()) machine->stop(signal);
+}
+
+// While it is there, the signals by which people end programs end the guest, and the rest is cleaned up. Nothing else
+// that happens to output or files ends the program behind its back.
+class SignalsEndRun {
+ public:
+  explicit SignalsEndRun(Machine& machine) {
+    running_machine = &machine;
+    struct sigaction action{};
+    action.sa_handler = end_run;
+    action.sa_flags = SA_RESTART;
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+      // Who starts the program with a signal ignored, as nohup does, means it.
+      struct sigaction before{};
+      if (::sigaction(signal, nullptr, &before) == 0 && before.sa_handler != SIG_IGN) {
+        ::sigaction(signal, &action, nullptr);
+      }
+    }
+  }
+  SignalsEndRun(const SignalsEndRun&) = delete;
+  auto operator=(const SignalsEndRun&) -> SignalsEndRun& = delete;
+  ~SignalsEndRun() { running_machine = nullptr; }
+};
+
+// What this monitor cannot do with a kernel or a host, another engine may be able to.
+auto failure_of(const std::string& subject, vmm::Error error) -> std::unexpected<Failure> {
+  using vmm::ErrorCode;
+  const bool is_usage = error.code == ErrorCode::configuration;
+  return std::unexpected{Failure{.exit_code = is_usage ? ExitCode::usage : ExitCode::not_started,
+                                 .subject = subject,
+                                 .message = std::move(error.message),
+                                 .is_the_engines = !is_usage && error.code != ErrorCode::host_failed}};
+}
+
+auto parse_output(const std::optional<std::string>& output) -> vmm::OutputTarget {
+  if (!output) return vmm::StandardOutput{};
+  if (*output == "none") return vmm::NoOutput{};
+  return vmm::OutputFile{*output};
+}
+
+// What is to be run: a kernel, and what the image around it says and holds. Of these, the guest needs nothing any more
+// once its machine is made.
+struct Guest {
+  vmm::MappedFile file;
+  std::optional<image::Image> image = std::nullopt;
+  std::vector<std::byte> unpacked = {};  // the image as the kernel is to find it, if it is
+
+  [[nodiscard]] auto kernel() const -> vmm::KernelSource {
+    if (image) return {.elf = image->kernel()};
+    return {.elf = file.bytes(), .descriptor = file.descriptor()};
+  }
+};
+
+auto read_guest(const std::string& path, vmm::MappedFile file) -> OrFailure<Guest> {
+  Guest guest{.file = std::move(file)};
+  const auto bytes = guest.file.bytes();
+  switch (entry::detect_format(bytes)) {
+    case entry::Format::elf: return guest;
+    case entry::Format::gzip: break;
+    case entry::Format::unknown: return not_started(path, "is neither a Hermit kernel nor a Hermit image");
+  }
+  auto opened = image::Image::open(bytes);
+  if (!opened) return not_started(path, opened.error().message());
+  guest.image = std::move(*opened);
+  return guest;
+}
+
+auto open_guest(const std::string& path, bool passes_image) -> OrFailure<Guest> {
+  auto file = vmm::MappedFile::open(path);
+  if (!file) return not_started(path, std::move(file.error().message));
+  auto guest = read_guest(path, std::move(*file));
+  if (!guest || !guest->image) return guest;
+  for (const auto& problem : guest->image->warnings()) warn(fmt::format("{}: {}", path, problem.message()));
+  if (passes_image) {
+    auto unpacked = image::gunzip(guest->file.bytes(), image::Limits{}.unpacked_size);
+    if (!unpacked) return not_started(path, unpacked.error().message());
+    guest->unpacked = std::move(*unpacked);
+  }
+  return guest;
+}
+
+// The image's own files, as the guest sees them.
+void add_files(vmm::GuestFiles& files, const image::Image& image) {
+  for (const auto& file : image.files()) {
+    switch (file.kind) {
+      case image::FileKind::regular: files.add_file(file.path, file.contents, file.size, file.mode); break;
+      case image::FileKind::directory: files.add_directory(file.path); break;
+      case image::FileKind::symbolic_link: files.add_link(file.path, file.link_target); break;
+    }
+  }
+}
+
+// Sanitizers make system calls, and look into files, at any time: a program that has them runs without walls.
+#ifdef HERMITAGE_HAS_SANITIZERS
+constexpr bool kCanBeWalledIn = false;
+#else
+constexpr bool kCanBeWalledIn = true;
+#endif
+
+auto walls_of(const RunOptions& options) -> OrFailure<vmm::WallOptions> {
+  using vmm::FileIsolation;
+  constexpr const char* kDefault = kCanBeWalledIn ? "normal" : "none";
+  const auto files = options.file_isolation.value_or(kDefault);
+  const auto sandbox = options.sandbox.value_or(kDefault);
+  if (files != "none" && files != "normal" && files != "strict") {
+    return wrong_usage(fmt::format("--file-isolation '{}': not one of none, normal and strict", files));
+  }
+  if (sandbox != "none" && sandbox != "normal") {
+    return wrong_usage(fmt::format("--sandbox '{}': neither none nor normal", sandbox));
+  }
+  if (!kCanBeWalledIn && (files != "none" || sandbox != "none")) {
+    return not_started({}, "this program was built with sanitizers, which have no place in a sandbox");
+  }
+  return vmm::WallOptions{.file_isolation = files == "none"     ? FileIsolation::none
+                                            : files == "strict" ? FileIsolation::strict
+                                                                : FileIsolation::normal,
+                          .sandbox = sandbox == "normal",
+                          .around_caller = true};
+}
+
+auto machine_options(const RunOptions& options) -> OrFailure<vmm::MachineOptions> {
+  const auto memory_size = memory_size_of(options);
+  if (!memory_size) return std::unexpected{memory_size.error()};
+  auto affinity = options.affinity ? parse_affinity(*options.affinity) : std::vector<unsigned>{};
+  if (!affinity) {
+    return wrong_usage(fmt::format("--affinity '{}': not a list of processors such as 0-1,3", *options.affinity));
+  }
+  const auto walls = walls_of(options);
+  if (!walls) return std::unexpected{walls.error()};
+  vmm::MachineOptions machine{.memory_size = *memory_size,
+                              .cpu_count = options.cpu_count.value_or(1),
+                              .affinity = std::move(*affinity),
+                              .randomizes_addresses = !options.no_aslr,
+                              .huge_pages = options.huge_pages,
+                              .merges_pages = options.merges_pages,
+                              .timer = options.timer,
+                              .manages_power = options.manages_power,
+                              .output = parse_output(options.output),
+                              .walls = *walls};
+  if (options.timeout_seconds) machine.timeout = std::chrono::nanoseconds{std::llround(*options.timeout_seconds * 1e9)};
+  if (options.trace) machine.trace = [](std::string_view line) { print_error(fmt::format("{}\n", line)); };
+  machine.warn = [image = options.image](std::string_view line) { warn(fmt::format("{}: {}", image, line)); };
+  return machine;
+}
+
+auto wants_image_passed(const RunOptions& options) -> OrFailure<bool> {
+  const auto mode = options.image_mode.value_or("external");
+  if (mode != "external" && mode != "internal") {
+    return wrong_usage(fmt::format("--hermit-image-mode '{}': neither external nor internal", mode));
+  }
+  return mode == "internal";
+}
+
+// Whether it is there, only a guest finds out that makes a file.
+auto default_tempdir() -> std::string {
+  const auto* const chosen = std::getenv("TMPDIR");
+  return chosen != nullptr && *chosen != '\0' ? chosen : "/tmp";
+}
+
+// A machine, and what there is to do afterwards, when nothing can be opened any more.
+struct Run {
+  Machine machine;
+  vmm::Descriptor image;
+  std::optional<LateFile> stats_file;
+};
+
+auto prepare_run(const RunOptions& options) -> OrFailure<Run> {
+  auto machine = machine_options(options);
+  if (!machine) return std::unexpected{machine.error()};
+  const auto passes_image = wants_image_passed(options);
+  if (!passes_image) return std::unexpected{passes_image.error()};
+  std::optional<LateFile> stats_file;
+  if (!options.stats_file.empty()) {
+    auto opened = LateFile::open(options.stats_file);
+    if (!opened) return std::unexpected{Failure{ExitCode::usage, options.stats_file, std::move(opened.error())}};
+    stats_file = std::move(*opened);
+  }
+  auto guest = open_guest(options.image, *passes_image);
+  if (!guest) return std::unexpected{guest.error()};
+
+  const image::Config no_config;
+  const auto& config = guest->image ? guest->image->config() : no_config;
+  if (auto checked = check_requirements(options, config, machine->memory_size); !checked) {
+    return std::unexpected{checked.error()};
+  }
+  auto arguments = arguments_of(options, config);
+  if (!arguments) return std::unexpected{arguments.error()};
+  machine->arguments = std::move(*arguments);
+
+  vmm::GuestFiles files{options.tempdir.value_or(default_tempdir())};
+  if (guest->image && !*passes_image) add_files(files, *guest->image);
+  machine->image = guest->unpacked;
+  machine->mounts = files.top_directories();
+  auto made = Machine::create(guest->kernel(), std::move(*machine), std::move(files));
+  if (!made) return failure_of(options.image, std::move(made.error()));
+  return Run{
+      .machine = std::move(*made), .image = std::move(guest->file).release(), .stats_file = std::move(stats_file)};
+}
+
+// The registers of a guest that died, with the symbols of its kernel, if the image has not changed meanwhile.
+void show_registers(const RunOptions& options, const vmm::GuestDeath& death, Run& run) {
+  auto file = vmm::MappedFile::map(std::move(run.image));
+  const auto guest = file ? read_guest(options.image, std::move(*file)) : not_started(options.image, {});
+  const auto elf = guest ? guest->kernel().elf : std::span<const std::byte>{};
+  print_error(registers_text(death, elf, run.machine.layout(), options.verbose));
+}
+
+auto end_of(const RunOptions& options, const vmm::Ending& ending, Run& run) -> ExitCode {
+  if (const auto* const exit = std::get_if<vmm::GuestExit>(&ending)) return static_cast<ExitCode>(exit->code & 0xff);
+  if (const auto* const stopped = std::get_if<vmm::Stopped>(&ending)) return end_after_signal(stopped->reason);
+  if (std::holds_alternative<vmm::TimedOut>(ending)) return end_after_timeout(options);
+  if (const auto* const failed = std::get_if<vmm::OutputFailed>(&ending)) {
+    return end_after_output_failed(options, failed->error_number);
+  }
+  if (const auto* const death = std::get_if<vmm::GuestDeath>(&ending)) {
+    complain(options.image, fmt::format("the guest died: {}", death->reason));
+    show_registers(options, *death, run);
+  }
+  return ExitCode::guest_died;
+}
+
+auto report(const RunOptions& options, const vmm::RunResult& result, std::optional<LateFile>& stats_file) -> ExitCode {
+  if (options.stats) print_error(statistics_text(result.statistics));
+  if (!stats_file) return ExitCode::good;
+  if (const auto written = stats_file->write(statistics_json(result.statistics)); !written) {
+    complain(options.stats_file, written.error());
+    return ExitCode::usage;
+  }
+  return ExitCode::good;
+}
+
+}  // namespace
+
+auto why_no_monitor() -> std::optional<std::string> {
+  if (vmm::x86_64::can_virtualize()) return std::nullopt;
+  return why_no_kvm();
+}
+
+auto why_no_kvm() -> std::optional<std::string> {
+  auto tried = vmm::try_kvm();
+  if (tried) return std::nullopt;
+  return std::move(tried.error().message);
+}
+
+auto check_monitor() -> std::vector<guest::HostCheck> {
+  return vmm::check_host();
+}
+
+auto run_in_monitor(const RunOptions& options) -> OrFailure<ExitCode> {
+  auto run = prepare_run(options);
+  if (!run) return std::unexpected{std::move(run.error())};
+  const SignalsEndRun signals{run->machine};
+  const auto result = run->machine.run();
+  if (!result) return not_started(options.image, result.error().message);
+  const auto exit_code = end_of(options, result->ending, *run);
+  const auto reported = report(options, *result, run->stats_file);
+  return exit_code == ExitCode::good ? reported : exit_code;
+}
+
+}  // namespace hermitage::cli

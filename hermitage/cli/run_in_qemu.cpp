@@ -1,0 +1,333 @@
+// hermitage run by QEMU, with a boot loader of ours where the kernel needs one.
+#include <algorithm>
+#include <chrono>
+#include <cerrno>
+#include <cmath>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "hermitage/cli/engines.hpp"
+#include "hermitage/cli/input.hpp"
+#include "hermitage/cli/output.hpp"
+#include "hermitage/cli/options.hpp"
+#include "hermitage/entry/boot_protocol.hpp"
+#include "hermitage/entry/format.hpp"
+#include "hermitage/entry/kernel_object.hpp"
+#include "hermitage/guest/arguments.hpp"
+#include "hermitage/guest/descriptor.hpp"
+#include "hermitage/guest/memory_size.hpp"
+#include "hermitage/qemu/boot_output.hpp"
+#include "hermitage/qemu/command_line.hpp"
+#include "hermitage/qemu/exit_status.hpp"
+#include "hermitage/qemu/places.hpp"
+#include "hermitage/qemu/process.hpp"
+#include "hermitage/qemu/target.hpp"
+
+namespace hermitage::cli {
+namespace {
+
+using entry::Arch;
+
+constexpr std::string_view kLogWord = "hermitage.log=";
+
+// What is to be run, as far as QEMU is to know of it.
+struct Image {
+  std::uint64_t size = 0;  // bytes
+  qemu::Target target;
+  bool needs_loader = true;
+  image::Config config;
+};
+
+// ---- The image
+
+auto file_size(const std::string& path) -> OrFailure<std::uint64_t> {
+  struct stat status{};
+  if (::stat(path.c_str(), &status) != 0) return not_started(path, std::strerror(errno));
+  if (!S_ISREG(status.st_mode)) return not_started(path, "is not a regular file");
+  return static_cast<std::uint64_t>(status.st_size);
+}
+
+// A kernel that says that it boots by PVH does so without a loader; unless it is packed, which QEMU cannot unpack.
+auto boots_by_itself(std::span<const std::byte> elf) -> bool {
+  const auto file = entry::ElfFile::open(elf);
+  return file && entry::arch_of_machine(file->header().machine) == Arch::x86_64 &&
+         entry::supports(*file, entry::BootProtocol::pvh);
+}
+
+auto examine_kernel(const std::string& path, std::span<const std::byte> elf, Image& image) -> OrFailure<void> {
+  const auto kernel = entry::KernelObject::parse(elf);
+  if (!kernel) return not_started(path, std::string{kernel.error().message().view()});
+  image.target = {.arch = kernel->arch(), .endian = kernel->endian()};
+  return {};
+}
+
+auto read_image(const std::string& path, bool warns) -> OrFailure<Image> {
+  Image image;
+  const auto size = file_size(path);
+  if (!size) return std::unexpected{size.error()};
+  image.size = *size;
+  // To run(1), it is a file like others.
+  auto input = read_kernel(path == "-" ? "./-" : path);
+  if (!input) return not_started(path, std::move(input.error()));
+  if (!input->image) {
+    if (entry::detect_format(input->bytes) == entry::Format::unknown) {
+      return not_started(path, "is neither a Hermit kernel nor a Hermit image");
+    }
+    if (boots_by_itself(input->bytes)) {
+      image.target = {.arch = Arch::x86_64};
+      image.needs_loader = false;
+      return image;
+    }
+    if (auto examined = examine_kernel(path, input->bytes, image); !examined) return std::unexpected{examined.error()};
+    return image;
+  }
+  const auto& packed = *input->image;
+  if (!packed) return not_started(path, packed.error().message());
+  if (warns) {
+    for (const auto& problem : packed->warnings()) warn(fmt::format("{}: {}", path, problem.message()));
+  }
+  image.config = packed->config();
+  if (auto examined = examine_kernel(path, packed->kernel(), image); !examined) {
+    return std::unexpected{examined.error()};
+  }
+  return image;
+}
+
+// ---- What QEMU is called with
+
+// The option that is given, and that means nothing, or cannot be had, in QEMU; null: none.
+auto refused_option(const RunOptions& options, Arch arch, bool uses_kvm) -> const char* {
+  const std::pair<bool, const char*> refused[] = {
+      {options.affinity.has_value(), "--affinity"},
+      {options.tempdir.has_value(), "--tempdir"},
+      {options.image_mode == "external", "--hermit-image-mode external"},
+      {options.file_isolation.value_or("none") != "none", "--file-isolation"},
+      {options.stats, "--stats"},
+      {!options.stats_file.empty(), "--stats-file"},
+      {options.trace, "--trace"},
+      {options.verbose, "--verbose"},
+      {options.timer && arch != Arch::x86_64, "--pit"},
+      {options.manages_power && !uses_kvm, "--cpu-pm without KVM"},
+  };
+  const auto* const given = std::ranges::find(refused, true, &std::pair<bool, const char*>::first);
+  return given == std::end(refused) ? nullptr : given->second;
+}
+
+auto names_accelerator(const RunOptions& options) -> bool {
+  return std::ranges::find(options.qemu_args, "-accel") != options.qemu_args.end();
+}
+
+auto sandbox_of(const RunOptions& options) -> OrFailure<bool> {
+  const auto sandbox = options.sandbox.value_or("normal");
+  if (sandbox != "none" && sandbox != "normal") {
+    return wrong_usage(fmt::format("--sandbox '{}': neither none nor normal", sandbox));
+  }
+  return sandbox == "normal";
+}
+
+auto not_in_qemu(const RunOptions& options, std::string message) -> std::unexpected<Failure> {
+  return std::unexpected{Failure{.subject = options.image, .message = std::move(message), .is_the_engines = true}};
+}
+
+auto loader_of(const RunOptions& options, const Image& image) -> OrFailure<std::string> {
+  if (!image.needs_loader) return std::string{};
+  if (!options.loader.empty()) {
+    if (const auto size = file_size(options.loader); !size) return std::unexpected{size.error()};
+    return options.loader;
+  }
+  auto found = qemu::find_loader(image.target);
+  if (!found) return not_in_qemu(options, std::move(found.error()));
+  return *found;
+}
+
+auto has_log_word(const guest::Arguments& arguments) -> bool {
+  return std::ranges::any_of(arguments.kernel, [](const std::string& word) { return word.starts_with(kLogWord); });
+}
+
+// On riscv64, OpenSBI prints before the loader does.
+auto has_firmware(Arch arch) -> bool {
+  return arch == Arch::riscv64;
+}
+
+struct Plan {
+  qemu::Target target;
+  qemu::CommandLine line;
+  bool has_boot_output = false;  // from which the guest's is to be told
+};
+
+auto make_plan(const RunOptions& options, const Image& image) -> OrFailure<Plan> {
+  const auto memory_size = memory_size_of(options);
+  if (!memory_size) return std::unexpected{memory_size.error()};
+  if (const auto checked = guest::check_memory_size(*memory_size); !checked) return wrong_usage(checked.error());
+  if (auto checked = check_requirements(options, image.config, *memory_size); !checked) {
+    return std::unexpected{checked.error()};
+  }
+  const auto has_sandbox = sandbox_of(options);
+  if (!has_sandbox) return std::unexpected{has_sandbox.error()};
+  const auto arch = image.target.arch;
+  const bool uses_kvm = arch == Arch::x86_64 && !names_accelerator(options) && !why_no_kvm();
+  if (const auto* const refused = refused_option(options, arch, uses_kvm)) {
+    return std::unexpected{Failure{.exit_code = ExitCode::usage,
+                                   .subject = {},
+                                   .message = fmt::format("{} cannot be had in QEMU", refused),
+                                   .is_the_engines = true}};
+  }
+  auto arguments = arguments_of(options, image.config);
+  if (!arguments) return std::unexpected{arguments.error()};
+  const auto loader = loader_of(options, image);
+  if (!loader) return std::unexpected{loader.error()};
+  // The loader says no more than it must, but where the user wants it; then it counts as output.
+  const bool is_quiet = image.needs_loader && !has_log_word(*arguments);
+  if (is_quiet) {
+    arguments->kernel.insert(arguments->kernel.begin(),
+                             fmt::format("{}{}", kLogWord, has_firmware(arch) ? "info" : "error"));
+  }
+  auto boot_arguments = guest::boot_arguments(*arguments);
+  if (!boot_arguments) return wrong_usage(std::move(boot_arguments.error()));
+  auto line = qemu::command_line({.target = image.target,
+                                  .image = options.image,
+                                  .image_size = image.size,
+                                  .loader = *loader,
+                                  .boot_arguments = std::move(*boot_arguments),
+                                  .memory_size = *memory_size,
+                                  .cpu_count = options.cpu_count.value_or(1),
+                                  .uses_kvm = uses_kvm,
+                                  .merges_pages = options.merges_pages,
+                                  .manages_power = options.manages_power,
+                                  .has_sandbox = *has_sandbox,
+                                  .more = options.qemu_args});
+  if (!line) return wrong_usage(std::move(line.error()));
+  return Plan{.target = image.target, .line = std::move(*line), .has_boot_output = is_quiet};
+}
+
+// ---- The run
+
+// Where the guest's output goes: standard output, a file that is made anew, or nowhere.
+class Output {
+ public:
+  [[nodiscard]] static auto open(const RunOptions& options) -> OrFailure<Output> {
+    Output output;
+    if (!options.output) return output;
+    output.number_ = -1;
+    if (options.output == "none") return output;
+    output.file_ = guest::Descriptor{::open(options.output->c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)};
+    if (!output.file_.is_open()) return not_started(*options.output, std::strerror(errno));
+    output.number_ = output.file_.get();
+    return output;
+  }
+
+  [[nodiscard]] auto number() const -> int { return number_; }
+
+ private:
+  guest::Descriptor file_;
+  int number_ = STDOUT_FILENO;
+};
+
+// What QEMU itself says.
+class Complaints {
+ public:
+  void add(std::string_view line) {
+    complain({}, line);
+    has_errors_ = has_errors_ || line.find(": warning: ") == std::string_view::npos;
+  }
+
+  [[nodiscard]] auto has_errors() const -> bool { return has_errors_; }
+
+ private:
+  bool has_errors_ = false;
+};
+
+auto end_of_guest(const RunOptions& options, const qemu::Ending& ending, const Complaints& complaints) -> ExitCode {
+  if (const auto* const exit = std::get_if<qemu::GuestExit>(&ending)) return static_cast<ExitCode>(exit->code);
+  if (const auto* const death = std::get_if<qemu::GuestDied>(&ending)) {
+    complain(options.image, fmt::format("the guest died: {}", death->reason));
+    return ExitCode::guest_died;
+  }
+  if (!complaints.has_errors()) complain(options.image, std::get<qemu::QemuFailed>(ending).reason);
+  return ExitCode::not_started;
+}
+
+auto end_of_process(const RunOptions& options, const qemu::ProcessEnding& ending) -> ExitCode {
+  if (const auto* const stopped = std::get_if<qemu::Stopped>(&ending)) return end_after_signal(stopped->signal);
+  if (const auto* const failed = std::get_if<qemu::OutputFailed>(&ending)) {
+    return end_after_output_failed(options, failed->error_number);
+  }
+  return end_after_timeout(options);
+}
+
+auto run_plan(const RunOptions& options, const Plan& plan, const std::string& program) -> OrFailure<ExitCode> {
+  const auto output = Output::open(options);
+  if (!output) return std::unexpected{output.error()};
+  Complaints complaints;
+  qemu::BootOutput boot_output{has_firmware(plan.target.arch), [&options](std::string_view line) {
+                                 warn(fmt::format("{}: {}", options.image, line));
+                               }};
+  bool has_printed = false;
+  const auto take_output = [&](std::string_view text) {
+    has_printed = has_printed || !text.empty();
+    if (!plan.has_boot_output) return std::string{text};
+    return text.empty() ? boot_output.finish() : boot_output.take(text);
+  };
+  bool has_failed = false;
+  qemu::ProcessOptions process{.output = output->number(),
+                               .on_output = take_output,
+                               .on_error_line = [&](std::string_view line) {
+                                 complaints.add(line);
+                                 has_failed = complaints.has_errors() && !has_printed;
+                               }};
+  if (options.timeout_seconds) process.timeout = std::chrono::nanoseconds{std::llround(*options.timeout_seconds * 1e9)};
+  const auto ending = qemu::run_process(program, plan.line, process);
+  if (!ending) return not_started(options.image, ending.error());
+  const auto* const ended = std::get_if<qemu::Ended>(&*ending);
+  if (ended == nullptr) return end_of_process(options, *ending);
+  if (!boot_output.failure().empty()) {
+    return not_started(options.image, fmt::format("the boot loader: {}", boot_output.failure()));
+  }
+  return end_of_guest(options, qemu::ending_of(plan.target.arch, ended->status, has_failed), complaints);
+}
+
+auto program_of(const RunOptions& options, qemu::Target target) -> OrFailure<std::string> {
+  const auto name = qemu::program_name(target);
+  if (auto program = qemu::find_program(name)) return *program;
+  return not_in_qemu(options,
+                     fmt::format("there is no {} to run it; install the package {}", name, qemu::package_name(target)));
+}
+
+// What is plain to see of the image tells more than what the monitor lacks on this host.
+auto sentence_of(const QemuReason& reason, Arch arch) -> std::string {
+  if (reason.sentence.empty() || arch == Arch::x86_64) return reason.sentence;
+  return fmt::format("it is a kernel for {}", entry::name(arch));
+}
+
+// Both sentences in one, where it is not the user who wants QEMU.
+auto with_reason(const RunOptions& options, const Failure& failure, const std::string& reason)
+    -> std::unexpected<Failure> {
+  if (reason.empty() || !failure.is_the_engines) return std::unexpected{failure};
+  return not_started(options.image, fmt::format("{}; and not in QEMU: {}", reason, failure.message));
+}
+
+}  // namespace
+
+auto run_in_qemu(const RunOptions& options, const QemuReason& reason) -> OrFailure<ExitCode> {
+  const auto image = read_image(options.image, !reason.monitor_has_tried);
+  if (!image) return std::unexpected{image.error()};
+  const auto sentence = sentence_of(reason, image->target.arch);
+  const auto plan = make_plan(options, *image);
+  if (!plan) return with_reason(options, plan.error(), sentence);
+  if (options.dry_run) return print_or_complain(qemu::shell_text(plan->line) + "\n");
+  const auto program = program_of(options, plan->target);
+  if (!program) return with_reason(options, program.error(), sentence);
+  if (!sentence.empty()) complain(options.image, fmt::format("runs in QEMU: {}", sentence));
+  return run_plan(options, *plan, *program);
+}
+
+}  // namespace hermitage::cli

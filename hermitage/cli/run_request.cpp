@@ -1,0 +1,120 @@
+#include "hermitage/cli/run_request.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "hermitage/cli/output.hpp"
+#include "hermitage/entry/quantity.hpp"
+#include "hermitage/guest/memory_size.hpp"
+
+namespace hermitage::cli {
+namespace {
+
+constexpr int kSignalBase = 128;
+
+auto key_of(std::string_view variable) -> std::string_view {
+  return variable.substr(0, variable.find('='));
+}
+
+// Those of the user, of which the last with one name counts, in their order; then those of the image that the user has
+// not set.
+auto environment_of(const std::vector<std::string>& given, const std::vector<std::string>& of_image)
+    -> OrFailure<std::vector<std::string>> {
+  std::vector<std::string> all;
+  const auto is_set = [&all](std::string_view key) {
+    return std::ranges::any_of(all, [key](const std::string& variable) { return key_of(variable) == key; });
+  };
+  if (std::ranges::find(given, "host") != given.end()) {
+    if (given.size() > 1) warn("-e host passes the host's variables, and no others");
+    for (auto** variable = environ; *variable != nullptr; ++variable) all.emplace_back(*variable);
+    return all;
+  }
+  for (const auto& variable : given) {
+    if (variable.find('=') == std::string::npos || variable.starts_with('=')) {
+      return wrong_usage(fmt::format("-e '{}': not KEY=VALUE, and not host", variable));
+    }
+    std::erase_if(all, [&](const std::string& earlier) { return key_of(earlier) == key_of(variable); });
+    all.push_back(variable);
+  }
+  for (const auto& variable : of_image) {
+    if (!is_set(key_of(variable))) all.push_back(variable);
+  }
+  return all;
+}
+
+auto round_up(std::uint64_t size) -> std::uint64_t {
+  return (size + guest::kMemoryUnit - 1) / guest::kMemoryUnit * guest::kMemoryUnit;
+}
+
+}  // namespace
+
+auto wrong_usage(std::string message) -> std::unexpected<Failure> {
+  return std::unexpected{Failure{.exit_code = ExitCode::usage, .subject = {}, .message = std::move(message)}};
+}
+
+auto not_started(std::string subject, std::string message) -> std::unexpected<Failure> {
+  return std::unexpected{Failure{.subject = std::move(subject), .message = std::move(message)}};
+}
+
+void warn(std::string_view line) {
+  complain("warning", line);
+}
+
+auto memory_size_of(const RunOptions& options) -> OrFailure<std::uint64_t> {
+  if (!options.memory_size) return guest::kDefaultMemory;
+  const auto size = entry::parse_quantity(*options.memory_size);
+  if (!size) {
+    return wrong_usage(fmt::format("--memory-size '{}': not a size such as 64M, 512MiB or 2G", *options.memory_size));
+  }
+  return *size;
+}
+
+auto arguments_of(const RunOptions& options, const image::Config& config) -> OrFailure<guest::Arguments> {
+  auto words = split_words(options.words);
+  if (options.words.empty()) words = {.kernel = config.kernel_args, .application = config.app_args};
+  auto environment = environment_of(options.env_vars, config.env_vars);
+  if (!environment) return std::unexpected{environment.error()};
+  return guest::Arguments{.program = options.image,
+                          .kernel = std::move(words.kernel),
+                          .application = std::move(words.application),
+                          .environment = std::move(*environment)};
+}
+
+auto check_requirements(const RunOptions& options, const image::Config& config, std::uint64_t memory_size)
+    -> OrFailure<void> {
+  if (config.memory && round_up(*config.memory) > memory_size) {
+    return not_started(
+        options.image,
+        fmt::format("asks for {} MiB of memory at least, and gets {} MiB; give it more with --memory-size",
+                    round_up(*config.memory) >> 20, memory_size >> 20));
+  }
+  const auto cpu_count = options.cpu_count.value_or(1);
+  if (config.cpus > cpu_count) {
+    return not_started(options.image, fmt::format("asks for {} processors at least, and gets {}; give it more with "
+                                                  "--cpu-count",
+                                                  config.cpus, cpu_count));
+  }
+  return {};
+}
+
+auto end_after_timeout(const RunOptions& options) -> ExitCode {
+  complain(options.image,
+           fmt::format("still running after {:g} s; stopped (--timeout)", options.timeout_seconds.value_or(0)));
+  return ExitCode::timed_out;
+}
+
+auto end_after_output_failed(const RunOptions& options, int error_number) -> ExitCode {
+  complain(options.output.value_or("standard output"), std::strerror(error_number));
+  return ExitCode::not_started;
+}
+
+auto end_after_signal(int signal) -> ExitCode {
+  return static_cast<ExitCode>(kSignalBase + signal);
+}
+
+}  // namespace hermitage::cli

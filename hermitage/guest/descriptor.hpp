@@ -1,0 +1,31 @@
+// A file descriptor that closes itself.
+#pragma once
+
+#include <utility>
+
+#include <unistd.h>
+
+namespace hermitage::guest {
+
+class Descriptor {
+ public:
+  Descriptor() noexcept = default;
+  // Takes what open(2) and its like return; a negative number is no descriptor.
+  explicit Descriptor(int number) noexcept : number_{number} {}
+  Descriptor(Descriptor&& other) noexcept : number_{std::exchange(other.number_, -1)} {}
+  auto operator=(Descriptor&& other) noexcept -> Descriptor& {
+    std::swap(number_, other.number_);
+    return *this;
+  }
+  ~Descriptor() {
+    if (is_open()) ::close(number_);
+  }
+
+  [[nodiscard]] auto is_open() const noexcept -> bool { return number_ >= 0; }
+  [[nodiscard]] auto get() const noexcept -> int { return number_; }
+
+ private:
+  int number_ = -1;
+};
+
+}  // namespace hermitage::guest

@@ -1,0 +1,172 @@
+#include "hermitage/qemu/command_line.hpp"
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "hermitage/guest/arguments.hpp"
+
+namespace hermitage::qemu {
+namespace {
+
+using entry::Arch;
+
+constexpr int kFirstDescriptor = 3;
+constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
+
+// QEMU's virt machine for aarch64: where its memory begins.
+constexpr std::uint64_t kAarch64Memory = 0x4000'0000;
+// A loader sees that much of it before it knows more.
+constexpr std::uint64_t kAarch64Reach = std::uint64_t{1} << 30;
+// What the device tree, the loader and a small kernel take below the image.
+constexpr std::uint64_t kAarch64Room = 16 * kMiB;
+
+// In a list of options with commas between them, one that is meant is doubled.
+auto with_commas_doubled(std::string_view text) -> std::string {
+  std::string doubled;
+  for (const char character : text) doubled.append(character == ',' ? 2 : 1, character);
+  return doubled;
+}
+
+auto processor_of(const Machine& machine) -> const char* {
+  if (machine.uses_kvm) return "host";
+  switch (machine.target.arch) {
+    case Arch::x86_64: return "max";
+    // Hermit for the other byte order does not know of addresses of 52 bits.
+    case Arch::aarch64: return machine.target.endian == entry::Endian::big ? "max,lpa2=off" : "cortex-a72";
+    case Arch::riscv64: return "rv64";
+  }
+  return {};
+}
+
+auto board_of(Arch arch) -> const char* {
+  switch (arch) {
+    case Arch::x86_64: return "pc";
+    case Arch::aarch64: return "virt,gic-version=3";
+    case Arch::riscv64: return "virt";
+  }
+  return {};
+}
+
+class Builder {
+ public:
+  explicit Builder(const Machine& machine) : machine_{machine} {}
+
+  [[nodiscard]] auto build() -> std::expected<CommandLine, std::string> {
+    add_board();
+    add_ending();
+    if (machine_.loader.empty()) {
+      add("-kernel", file(machine_.image, " "));
+    } else if (auto added = add_loader(); !added) {
+      return std::unexpected{std::move(added.error())};
+    }
+    if (machine_.boot_arguments.size() > kMaxBootArguments) {
+      return std::unexpected{fmt::format("arguments and environment take {} bytes, and a kernel gets at most {} in QEMU",
+                                         machine_.boot_arguments.size(), kMaxBootArguments)};
+    }
+    if (!machine_.boot_arguments.empty()) add("-append", machine_.boot_arguments);
+    line_.words.insert(line_.words.end(), machine_.more.begin(), machine_.more.end());
+    return std::move(line_);
+  }
+
+ private:
+  void add(std::string_view option) { line_.words.emplace_back(option); }
+  void add(std::string_view option, std::string value) {
+    add(option);
+    line_.words.push_back(std::move(value));
+  }
+
+  // Nothing but what the guest needs, which starts the sooner. A guest that resets its machine is at its end.
+  void add_board() {
+    add(program_name(machine_.target));
+    if (machine_.has_sandbox) {
+      add("-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
+    }
+    add("-nodefaults");
+    add("-no-user-config");
+    add("-no-reboot");
+    add("-display", "none");
+    add("-serial", "stdio");
+    // The first accelerator that works counts, so that one of the user's is to stand alone.
+    if (std::ranges::find(machine_.more, "-accel") == machine_.more.end()) {
+      add("-accel", machine_.uses_kvm ? "kvm" : "tcg");
+    }
+    add("-machine", fmt::format("{},mem-merge={}", board_of(machine_.target.arch), machine_.merges_pages ? "on" : "off"));
+    if (machine_.manages_power) add("-overcommit", "cpu-pm=on");
+    add("-cpu", processor_of(machine_));
+    add("-smp", fmt::format("{}", machine_.cpu_count));
+    add("-m", fmt::format("{}M", machine_.memory_size / kMiB));
+  }
+
+  // How the guest says its exit code. With semihosting as the host's own, it would have all the host's files, too, and
+  // its shell; a debugger, whose they would be otherwise, is not there.
+  void add_ending() {
+    if (machine_.target.arch == Arch::x86_64) {
+      add("-device", "isa-debug-exit,iobase=0xf4,iosize=0x04");
+    } else {
+      add("-semihosting-config", "enable=on,target=gdb");
+    }
+  }
+
+  // How each platform's loader finds the image (docs/abi.md).
+  [[nodiscard]] auto add_loader() -> std::expected<void, std::string> {
+    switch (machine_.target.arch) {
+      case Arch::x86_64:
+        // A list of Multiboot modules, of which each ends at a comma, and its name at a space. The loader drops the
+        // first word of its own command line, which is its path.
+        add("-kernel", file(machine_.loader, " "));
+        add("-initrd", with_commas_doubled(file(machine_.image, " ")));
+        return {};
+      case Arch::aarch64: return add_guest_loader();
+      case Arch::riscv64:
+        add("-kernel", machine_.loader);
+        add("-initrd", machine_.image);
+        return {};
+    }
+    return {};
+  }
+
+  // For what is not Linux, QEMU's virt machine does not heed -initrd. At the end of the memory, the image is in nobody's
+  // way.
+  [[nodiscard]] auto add_guest_loader() -> std::expected<void, std::string> {
+    const auto reach = std::min(machine_.memory_size, kAarch64Reach);
+    const auto size = (machine_.image_size + kMiB - 1) / kMiB * kMiB;
+    if (size > reach || reach - size < kAarch64Room) {
+      return std::unexpected{fmt::format("an image of {} MiB does not fit into {} MiB of memory; give it more with "
+                                         "--memory-size",
+                                         size / kMiB, machine_.memory_size / kMiB)};
+    }
+    add("-kernel", machine_.loader);
+    add("-device", fmt::format("guest-loader,addr={:#x},initrd={}", kAarch64Memory + reach - size,
+                               with_commas_doubled(machine_.image)));
+    return {};
+  }
+
+  // A file by its name, or by a descriptor where the name has a character that QEMU takes for an end.
+  [[nodiscard]] auto file(const std::string& path, std::string_view ends) -> std::string {
+    if (path.find_first_of(ends) == std::string::npos) return path;
+    line_.descriptors.push_back(path);
+    return fmt::format("/dev/fd/{}", kFirstDescriptor + static_cast<int>(line_.descriptors.size()) - 1);
+  }
+
+  const Machine& machine_;
+  CommandLine line_;
+};
+
+}  // namespace
+
+auto command_line(const Machine& machine) -> std::expected<CommandLine, std::string> {
+  return Builder{machine}.build();
+}
+
+auto shell_text(const CommandLine& line) -> std::string {
+  std::string text;
+  for (const auto& word : line.words) text += fmt::format("{}{}", text.empty() ? "" : " ", guest::shell_quoted(word));
+  int descriptor = kFirstDescriptor;
+  for (const auto& path : line.descriptors) text += fmt::format(" {}<{}", descriptor++, guest::shell_quoted(path));
+  return text;
+}
+
+}  // namespace hermitage::qemu

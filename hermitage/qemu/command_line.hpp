@@ -1,0 +1,45 @@
+// How QEMU is called for a guest.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <string>
+#include <vector>
+
+#include "hermitage/qemu/target.hpp"
+
+namespace hermitage::qemu {
+
+// The longest command line for a kernel, in bytes: a boot loader takes 16 KiB, of which some are its own.
+inline constexpr std::size_t kMaxBootArguments = std::size_t{15} << 10;
+
+struct Machine {
+  Target target;
+  std::string image;              // a kernel's file, or a packed image's
+  std::uint64_t image_size = 0;   // bytes
+  std::string loader;             // the boot loader's file; empty: the kernel boots by itself, by PVH
+  std::string boot_arguments;     // for the loader and the kernel, see guest::boot_arguments()
+  std::uint64_t memory_size = 0;  // bytes, a multiple of guest::kMemoryUnit
+  std::uint32_t cpu_count = 1;
+  bool uses_kvm = false;      // instead of QEMU's emulator
+  bool merges_pages = false;  // with those of other guests
+  bool manages_power = false;
+  bool has_sandbox = true;             // QEMU gives up system calls
+  std::vector<std::string> more = {};  // words for QEMU, behind ours
+};
+
+struct CommandLine {
+  std::vector<std::string> words;  // the first is the program's name
+  // Files whose names QEMU would not read right. They are to be open as descriptors 3, 4 and so on, and are named
+  // /dev/fd/3, /dev/fd/4 among the words.
+  std::vector<std::string> descriptors;
+};
+
+// The error is a sentence about something that QEMU or the loader cannot do.
+[[nodiscard]] auto command_line(const Machine& machine) -> std::expected<CommandLine, std::string>;
+
+// What a POSIX shell does the same by.
+[[nodiscard]] auto shell_text(const CommandLine& line) -> std::string;
+
+}  // namespace hermitage::qemu

@@ -1,0 +1,174 @@
+#include "hermitage/qemu/command_line.hpp"
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace hermitage::qemu {
+namespace {
+
+using entry::Arch;
+using entry::Endian;
+
+constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
+
+auto machine_for(Target target) -> Machine {
+  return {.target = target,
+          .image = "dir/image",
+          .image_size = 3 * kMiB + 1,
+          .loader = "share/loader",
+          .boot_arguments = "hermitage.log=error -- one 'two words'",
+          .memory_size = 128 * kMiB};
+}
+
+auto text_of(const Machine& machine) -> std::string {
+  const auto line = command_line(machine);
+  return line ? shell_text(*line) : "error: " + line.error();
+}
+
+// What follows a word; empty when it is not there.
+auto value_of(const Machine& machine, std::string_view option) -> std::string {
+  const auto line = command_line(machine);
+  if (!line) return "error: " + line.error();
+  const auto found = std::ranges::find(line->words, option);
+  return found == line->words.end() || found + 1 == line->words.end() ? "" : *(found + 1);
+}
+
+constexpr std::string_view kBegin =
+    " -sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny -nodefaults -no-user-config "
+    "-no-reboot -display none -serial stdio -accel tcg -machine ";
+constexpr std::string_view kAppend = " -append 'hermitage.log=error -- one '\\''two words'\\'''";
+
+auto expected(std::string_view program, std::string_view rest) -> std::string {
+  return std::string{program} + std::string{kBegin} + std::string{rest} + std::string{kAppend};
+}
+
+TEST(CommandLine, IsThatOfTheArchitecture) {
+  EXPECT_EQ(text_of(machine_for({Arch::x86_64})),
+            expected("qemu-system-x86_64", "pc,mem-merge=off -cpu max -smp 1 -m 128M -device "
+                                           "isa-debug-exit,iobase=0xf4,iosize=0x04 -kernel share/loader -initrd "
+                                           "dir/image"));
+  // The image is at the end of the memory, at whole MiB.
+  EXPECT_EQ(text_of(machine_for({Arch::aarch64})),
+            expected("qemu-system-aarch64",
+                     "virt,gic-version=3,mem-merge=off -cpu cortex-a72 -smp 1 -m 128M -semihosting-config "
+                     "enable=on,target=gdb -kernel share/loader -device guest-loader,addr=0x47c00000,initrd=dir/image"));
+  EXPECT_EQ(text_of(machine_for({Arch::aarch64, Endian::big})),
+            expected("qemu-system-aarch64",
+                     "virt,gic-version=3,mem-merge=off -cpu max,lpa2=off -smp 1 -m 128M -semihosting-config "
+                     "enable=on,target=gdb -kernel share/loader -device guest-loader,addr=0x47c00000,initrd=dir/image"));
+  EXPECT_EQ(text_of(machine_for({Arch::riscv64})),
+            expected("qemu-system-riscv64", "virt,mem-merge=off -cpu rv64 -smp 1 -m 128M -semihosting-config "
+                                            "enable=on,target=gdb -kernel share/loader -initrd dir/image"));
+}
+
+TEST(CommandLine, HasProcessorsAndMemory) {
+  for (const auto target : kTargets) {
+    auto machine = machine_for(target);
+    machine.cpu_count = 4;
+    machine.memory_size = 8192 * kMiB;
+    EXPECT_EQ(value_of(machine, "-smp"), "4");
+    EXPECT_EQ(value_of(machine, "-m"), "8192M");
+  }
+}
+
+TEST(CommandLine, NeverGivesAGuestTheHostsFiles) {
+  for (const auto target : kTargets) {
+    EXPECT_EQ(text_of(machine_for(target)).find("target=native"), std::string::npos);
+  }
+}
+
+TEST(CommandLine, TakesKvmOrTheUsersAccelerator) {
+  auto machine = machine_for({Arch::x86_64});
+  machine.uses_kvm = true;
+  EXPECT_EQ(value_of(machine, "-accel"), "kvm");
+  EXPECT_EQ(value_of(machine, "-cpu"), "host");
+
+  machine.uses_kvm = false;
+  machine.more = {"-accel", "xen"};
+  const auto line = command_line(machine);
+  ASSERT_TRUE(line);
+  EXPECT_EQ(std::ranges::count(line->words, "-accel"), 1);
+  EXPECT_EQ(value_of(machine, "-accel"), "xen");
+}
+
+TEST(CommandLine, MapsOptions) {
+  auto machine = machine_for({Arch::x86_64});
+  EXPECT_EQ(value_of(machine, "-overcommit"), "");
+  machine.merges_pages = true;
+  machine.manages_power = true;
+  machine.has_sandbox = false;
+  EXPECT_EQ(value_of(machine, "-machine"), "pc,mem-merge=on");
+  EXPECT_EQ(value_of(machine, "-overcommit"), "cpu-pm=on");
+  EXPECT_EQ(value_of(machine, "-sandbox"), "");
+}
+
+TEST(CommandLine, PutsTheUsersWordsBehindOurs) {
+  auto machine = machine_for({Arch::riscv64});
+  machine.more = {"-device", "virtio-rng-pci", "-name", "two words"};
+  const auto line = command_line(machine);
+  ASSERT_TRUE(line);
+  ASSERT_GE(line->words.size(), 4U);
+  EXPECT_TRUE(std::equal(machine.more.begin(), machine.more.end(), line->words.end() - 4));
+}
+
+TEST(CommandLine, NeedsNoLoaderForAKernelThatBootsByItself) {
+  auto machine = machine_for({Arch::x86_64});
+  machine.loader.clear();
+  EXPECT_EQ(value_of(machine, "-kernel"), "dir/image");
+  EXPECT_EQ(value_of(machine, "-initrd"), "");
+  machine.boot_arguments.clear();
+  EXPECT_EQ(value_of(machine, "-append"), "");
+}
+
+TEST(CommandLine, NamesFilesSoThatQemuReadsThemRight) {
+  // Multiboot has the loader's name in its command line, and a list of modules with words behind each.
+  auto machine = machine_for({Arch::x86_64});
+  machine.image = "an,image";
+  EXPECT_EQ(value_of(machine, "-initrd"), "an,,image");
+  machine.image = "an image";
+  machine.loader = "the loader";
+  const auto line = command_line(machine);
+  ASSERT_TRUE(line);
+  EXPECT_EQ(line->descriptors, (std::vector<std::string>{"the loader", "an image"}));
+  EXPECT_EQ(value_of(machine, "-kernel"), "/dev/fd/3");
+  EXPECT_EQ(value_of(machine, "-initrd"), "/dev/fd/4");
+  EXPECT_TRUE(shell_text(*line).ends_with(" 3<'the loader' 4<'an image'"));
+
+  machine.target = {Arch::riscv64};
+  machine.image = "an image, with commas";
+  EXPECT_EQ(value_of(machine, "-initrd"), "an image, with commas");
+  machine.target = {Arch::aarch64};
+  EXPECT_EQ(value_of(machine, "-device"), "guest-loader,addr=0x47c00000,initrd=an image,, with commas");
+}
+
+TEST(CommandLine, PutsTheImageWhereAnAarch64LoaderSeesIt) {
+  auto machine = machine_for({Arch::aarch64});
+  const auto place = [&machine](std::uint64_t memory, std::uint64_t size) {
+    machine.memory_size = memory * kMiB;
+    machine.image_size = size;
+    return value_of(machine, "-device");
+  };
+  EXPECT_EQ(place(8192, 1), "guest-loader,addr=0x7ff00000,initrd=dir/image");
+  EXPECT_EQ(place(18, kMiB), "guest-loader,addr=0x41100000,initrd=dir/image");
+  EXPECT_EQ(place(18, 2 * kMiB), "guest-loader,addr=0x41000000,initrd=dir/image");
+  for (const auto& [memory, size] : {std::pair{18 * kMiB, 2 * kMiB + 1}, {16 * kMiB, kMiB}, {16 * kMiB, 20 * kMiB}}) {
+    const auto text = place(memory / kMiB, size);
+    EXPECT_NE(text.find("does not fit into"), std::string::npos) << text;
+    EXPECT_NE(text.find("--memory-size"), std::string::npos) << text;
+  }
+}
+
+TEST(CommandLine, HasALimit) {
+  auto machine = machine_for({Arch::x86_64});
+  machine.boot_arguments.assign(kMaxBootArguments, 'x');
+  EXPECT_EQ(value_of(machine, "-append").size(), kMaxBootArguments);
+  machine.boot_arguments += 'x';
+  EXPECT_NE(text_of(machine).find("a kernel gets at most 15360"), std::string::npos) << text_of(machine);
+}
+
+}  // namespace
+}  // namespace hermitage::qemu

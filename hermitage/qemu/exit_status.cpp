@@ -1,0 +1,34 @@
+#include "hermitage/qemu/exit_status.hpp"
+
+#include <cstring>
+
+#include <fmt/format.h>
+#include <sys/wait.h>
+
+namespace hermitage::qemu {
+namespace {
+
+constexpr int kFailure = 1;  // QEMU's own; also what a guest on x86_64 ends with that failed
+
+auto ending_of_x86_64(int code) -> Ending {
+  if (code == 0) {
+    return GuestDied{"it was reset, or switched off, without an exit code: most often a fault that it did not handle"};
+  }
+  if ((code & 1) == 0) return QemuFailed{fmt::format("QEMU ended with status {}, which no guest can make it", code)};
+  const int value = code >> 1;
+  if (value < 2) return GuestExit{1 - value};
+  return GuestExit{value};
+}
+
+}  // namespace
+
+auto ending_of(entry::Arch arch, int status, bool has_complained) -> Ending {
+  if (WIFSIGNALED(status)) {
+    return QemuFailed{fmt::format("QEMU was ended by signal {} ({})", WTERMSIG(status), ::strsignal(WTERMSIG(status)))};
+  }
+  const int code = WEXITSTATUS(status);
+  if (code == kFailure && has_complained) return QemuFailed{"QEMU cannot run it"};
+  return arch == entry::Arch::x86_64 ? ending_of_x86_64(code) : GuestExit{code};
+}
+
+}  // namespace hermitage::qemu

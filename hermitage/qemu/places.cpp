@@ -1,0 +1,54 @@
+#include "hermitage/qemu/places.hpp"
+
+#include <cstdlib>
+#include <filesystem>
+#include <system_error>
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace hermitage::qemu {
+namespace {
+
+auto variable(const char* name) -> std::string {
+  const auto* const value = std::getenv(name);
+  return value == nullptr ? std::string{} : value;
+}
+
+auto is_regular_file(const std::string& path) -> bool {
+  struct stat status{};
+  return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode);
+}
+
+}  // namespace
+
+auto find_program(std::string_view name) -> std::optional<std::string> {
+  const auto path = variable("PATH");
+  for (std::string_view rest{path}; !rest.empty();) {
+    const auto directory = rest.substr(0, rest.find(':'));
+    rest.remove_prefix(directory.size());
+    if (!rest.empty()) rest.remove_prefix(1);
+    // One without a name is the working directory, which nobody means.
+    if (directory.empty()) continue;
+    auto candidate = fmt::format("{}/{}", directory, name);
+    if (is_regular_file(candidate) && ::access(candidate.c_str(), X_OK) == 0) return candidate;
+  }
+  return std::nullopt;
+}
+
+auto find_loader(Target target) -> std::expected<std::string, std::string> {
+  auto directory = variable("HERMITAGE_LOADER_DIR");
+  if (directory.empty()) {
+    std::error_code error;
+    const auto program = std::filesystem::read_symlink("/proc/self/exe", error);
+    directory = (program.parent_path().parent_path() / "share/hermitage").string();
+  }
+  auto path = fmt::format("{}/{}", directory, loader_name(target));
+  if (is_regular_file(path)) return path;
+  return std::unexpected{fmt::format(
+      "there is no boot loader {}; build or install it, or say where it is with --loader or HERMITAGE_LOADER_DIR",
+      path)};
+}
+
+}  // namespace hermitage::qemu

@@ -1,0 +1,23 @@
+// Whether this host's processor can run guests itself.
+#pragma once
+
+#include <cpuid.h>
+
+namespace hermitage::vmm::x86_64 {
+
+// Whether it says that it has VMX (Intel) or SVM (AMD): what KVM needs to do more than interpret. Takes no system call,
+// and no memory.
+[[nodiscard]] inline auto can_virtualize() noexcept -> bool {
+  constexpr unsigned kVmx = 1U << 5;
+  constexpr unsigned kSvm = 1U << 2;
+  unsigned eax = 0;
+  unsigned ebx = 0;
+  unsigned ecx = 0;
+  unsigned edx = 0;
+  __cpuid(0x1, eax, ebx, ecx, edx);
+  if ((ecx & kVmx) != 0) return true;
+  __cpuid(0x8000'0001, eax, ebx, ecx, edx);
+  return (ecx & kSvm) != 0;
+}
+
+}  // namespace hermitage::vmm::x86_64
