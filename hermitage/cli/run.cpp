@@ -89,10 +89,11 @@ void warn(std::string_view line) {
   complain("warning", line);
 }
 
-auto parse_memory_size(const std::optional<std::string>& text) -> Outcome<std::uint64_t> {
-  if (!text) return vmm::kDefaultMemory;
+auto parse_size(std::string_view option, const std::optional<std::string>& text, std::uint64_t otherwise)
+    -> Outcome<std::uint64_t> {
+  if (!text) return otherwise;
   const auto size = entry::parse_quantity(*text);
-  if (!size) return usage(fmt::format("--memory-size '{}': not a size such as 64M, 512MiB or 2G", *text));
+  if (!size) return usage(fmt::format("{} '{}': not a size such as 64M, 512MiB or 2G", option, *text));
   return *size;
 }
 
@@ -233,7 +234,7 @@ auto walls_of(const RunOptions& options) -> Outcome<vmm::WallOptions> {
 }
 
 auto machine_options(const RunOptions& options) -> Outcome<vmm::MachineOptions> {
-  const auto memory_size = parse_memory_size(options.memory_size);
+  const auto memory_size = parse_size("--memory-size", options.memory_size, vmm::kDefaultMemory);
   if (!memory_size) return std::unexpected{memory_size.error()};
   auto affinity = options.affinity ? parse_affinity(*options.affinity) : std::vector<unsigned>{};
   if (!affinity) {
@@ -284,6 +285,27 @@ auto default_tempdir() -> std::string {
   return chosen != nullptr && *chosen != '\0' ? chosen : "/tmp";
 }
 
+auto files_of(const RunOptions& options, const Guest& guest, bool passes_image) -> Outcome<vmm::GuestFiles> {
+  vmm::GuestFileOptions made{.temporary_parent = options.tempdir.value_or(default_tempdir())};
+  const auto limit = parse_size("--temp-limit", options.temp_limit, made.temporary_limit);
+  if (!limit) return std::unexpected{limit.error()};
+  made.temporary_limit = *limit;
+  if (options.io_mode) {
+    const auto mode = parse_io_mode(*options.io_mode);
+    if (!mode) return usage(fmt::format("--io-mode '{}': not host=direct, host=sync or both", *options.io_mode));
+    made.bypasses_cache = mode->is_direct;
+    made.is_synchronous = mode->is_synchronous;
+  }
+  vmm::GuestFiles files{std::move(made)};
+  if (guest.image && !passes_image) add_files(files, *guest.image);
+  std::vector<vmm::FileMapping> mappings;
+  for (const auto& [host, path, is_read_only] : options.file_mappings) mappings.push_back({host, path, is_read_only});
+  if (auto added = files.add_mappings(std::move(mappings)); !added) {
+    return usage(fmt::format("--file-mapping: {}", added.error().message));
+  }
+  return files;
+}
+
 // A machine, and what there is to do afterwards, when nothing can be opened any more.
 struct Run {
   Machine machine;
@@ -310,11 +332,11 @@ auto prepare_run(const RunOptions& options) -> Outcome<Run> {
   if (auto checked = check_requirements(options, config, *machine); !checked) return std::unexpected{checked.error()};
   if (auto set = set_arguments(*machine, options, config); !set) return std::unexpected{set.error()};
 
-  vmm::GuestFiles files{options.tempdir.value_or(default_tempdir())};
-  if (guest->image && !*passes_image) add_files(files, *guest->image);
+  auto files = files_of(options, *guest, *passes_image);
+  if (!files) return std::unexpected{files.error()};
   machine->image = guest->unpacked;
-  machine->mounts = files.top_directories();
-  auto made = Machine::create(guest->kernel(), std::move(*machine), std::move(files));
+  machine->mounts = files->top_directories();
+  auto made = Machine::create(guest->kernel(), std::move(*machine), std::move(*files));
   if (!made) return failure_of(options.image, std::move(made.error()));
   return Run{
       .machine = std::move(*made), .image = std::move(guest->file).release(), .stats_file = std::move(stats_file)};
