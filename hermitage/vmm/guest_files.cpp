@@ -456,7 +456,9 @@ auto GuestFiles::open(std::string_view path, std::int32_t flags, std::int32_t mo
   if ((flags & uhyve::kOpenCreate) != 0 && (flags & uhyve::kOpenDirectory) != 0) return fails(Errno::inval);
   const std::scoped_lock lock{state_->mutex};
   if (!state_->can_open()) return fails(Errno::mfile);
-  const auto place = state_->tree.find(path, true);
+  // Nothing is made through a link that must not be there.
+  const bool is_new = (flags & uhyve::kOpenCreate) != 0 && (flags & uhyve::kOpenExclusive) != 0;
+  const auto place = state_->tree.find(path, !is_new);
   if (!place) return fails(place.error());
   auto opened = state_->open(*place, flags, static_cast<mode_t>(mode) & kPermissions);
   if (!opened) return fails(opened.error());

@@ -258,6 +258,7 @@ TEST_F(MappingTest, FollowsLinksWithinTheGuestsTree) {
   EXPECT_EQ(content_of(files, "/data/to_sub/inner"), "further in");
   EXPECT_EQ(content_of(files, "/data/to_sub/../file"), "in the directory");
   EXPECT_EQ(content_of(files, "/data/dangling"), "errno 2");
+  EXPECT_EQ(write(files, "/data/dangling", "x", kOpenWriteOnly | kOpenCreate | kOpenExclusive), "errno 17");
   EXPECT_EQ(write(files, "/data/dangling", "x"), "done");
   EXPECT_EQ(text_of("dir/dangling_target"), "x");
 
