@@ -76,7 +76,10 @@ _hermitage() {
         '--pit[an i8254 timer]' \
         '--cpu-pm[wait without telling the host]' \
         '--hermit-image-mode=[a packed image'"'"'s files]:mode:(external internal)' \
+        '*--file-mapping=[show the guest a file or directory]:HOST\:GUEST[\:ro]:_files' \
+        '--io-mode=[how the guest'"'"'s files are opened]:mode:(host=direct host=sync host=direct,sync)' \
         '--tempdir=[where the guest'"'"'s files are kept]:directory:_files -/' \
+        '--temp-limit=[how much these may hold]:size (such as 64M):' \
         '--file-isolation=[keep the host'"'"'s files out of reach]:mode:(none normal strict)' \
         '--sandbox=[give up system calls and privileges]:mode:(none normal)' \
         '--config=[options from a file]:configuration:_files -g "*.toml"' \

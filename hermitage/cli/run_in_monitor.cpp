@@ -191,6 +191,27 @@ auto default_tempdir() -> std::string {
   return chosen != nullptr && *chosen != '\0' ? chosen : "/tmp";
 }
 
+auto files_of(const RunOptions& options, const Guest& guest, bool passes_image) -> OrFailure<vmm::GuestFiles> {
+  vmm::GuestFileOptions made{.temporary_parent = options.tempdir.value_or(default_tempdir())};
+  const auto limit = parse_size("--temp-limit", options.temp_limit, made.temporary_limit);
+  if (!limit) return std::unexpected{limit.error()};
+  made.temporary_limit = *limit;
+  if (options.io_mode) {
+    const auto mode = parse_io_mode(*options.io_mode);
+    if (!mode) return wrong_usage(fmt::format("--io-mode '{}': not host=direct, host=sync or both", *options.io_mode));
+    made.bypasses_cache = mode->is_direct;
+    made.is_synchronous = mode->is_synchronous;
+  }
+  vmm::GuestFiles files{std::move(made)};
+  if (guest.image && !passes_image) add_files(files, *guest.image);
+  std::vector<vmm::FileMapping> mappings;
+  for (const auto& [host, path, is_read_only] : options.file_mappings) mappings.push_back({host, path, is_read_only});
+  if (auto added = files.add_mappings(std::move(mappings)); !added) {
+    return wrong_usage(fmt::format("--file-mapping: {}", added.error().message));
+  }
+  return files;
+}
+
 // A machine, and what there is to do afterwards, when nothing can be opened any more.
 struct Run {
   Machine machine;
@@ -221,11 +242,11 @@ auto prepare_run(const RunOptions& options) -> OrFailure<Run> {
   if (!arguments) return std::unexpected{arguments.error()};
   machine->arguments = std::move(*arguments);
 
-  vmm::GuestFiles files{options.tempdir.value_or(default_tempdir())};
-  if (guest->image && !*passes_image) add_files(files, *guest->image);
+  auto files = files_of(options, *guest, *passes_image);
+  if (!files) return std::unexpected{files.error()};
   machine->image = guest->unpacked;
-  machine->mounts = files.top_directories();
-  auto made = Machine::create(guest->kernel(), std::move(*machine), std::move(files));
+  machine->mounts = files->top_directories();
+  auto made = Machine::create(guest->kernel(), std::move(*machine), std::move(*files));
   if (!made) return failure_of(options.image, std::move(made.error()));
   return Run{
       .machine = std::move(*made), .image = std::move(guest->file).release(), .stats_file = std::move(stats_file)};

@@ -108,7 +108,10 @@ auto read_image(const std::string& path, bool warns) -> OrFailure<Image> {
 auto refused_option(const RunOptions& options, Arch arch, bool uses_kvm) -> const char* {
   const std::pair<bool, const char*> refused[] = {
       {options.affinity.has_value(), "--affinity"},
+      {!options.file_mappings.empty(), "--file-mapping"},
+      {options.io_mode.has_value(), "--io-mode"},
       {options.tempdir.has_value(), "--tempdir"},
+      {options.temp_limit.has_value(), "--temp-limit"},
       {options.image_mode == "external", "--hermit-image-mode external"},
       {options.file_isolation.value_or("none") != "none", "--file-isolation"},
       {options.stats, "--stats"},

@@ -125,7 +125,8 @@ auto take_uhyve(Section& section, RunOptions& options) -> Outcome {
                  [&] { return section.take("tempdir", options.tempdir); },
                  [&] { return section.take("hermit_image_mode", options.image_mode); },
                  [&] { return section.take("file_isolation", options.file_isolation); },
-                 [&] { return section.refuse("io_mode"); }, [&] { return section.refuse("gdb_port"); }});
+                 [&] { return section.take("io_mode", options.io_mode); },
+                 [&] { return section.refuse("gdb_port"); }});
 }
 
 auto take_memory(Section& section, RunOptions& options) -> Outcome {
@@ -180,6 +181,13 @@ auto set_timeout(RunOptions& options, const char* argument) -> Outcome {
   return {};
 }
 
+auto add_file_mapping(RunOptions& options, const char* argument) -> Outcome {
+  auto mapping = parse_file_mapping(argument);
+  if (!mapping) return std::unexpected{std::string{"neither HOST:GUEST nor HOST:GUEST:ro"}};
+  options.file_mappings.push_back(std::move(*mapping));
+  return {};
+}
+
 auto not_yet(RunOptions& /*options*/, const char* /*argument*/) -> Outcome {
   return std::unexpected{std::string{"not yet"}};
 }
@@ -211,7 +219,13 @@ constexpr std::array kOptions{
     Option{0, "hermit-image-mode", "MODE",
            "a packed image's files: `external`, by hypercalls (the default), or `internal`, in the guest's memory",
            set<&RunOptions::image_mode>},
-    Option{0, "tempdir", "DIR", "where the files that the guest makes are kept meanwhile", set<&RunOptions::tempdir>},
+    Option{0, "file-mapping", "HOST:GUEST[:ro]",
+           "show the guest a file or directory of the host's; `ro`: it cannot change it", add_file_mapping},
+    Option{0, "io-mode", "host=FLAGS", "open files for the guest `direct`, past the host's cache, `sync`, or both",
+           set<&RunOptions::io_mode>},
+    Option{0, "tempdir", "DIR", "where the files that the guest makes elsewhere are kept meanwhile",
+           set<&RunOptions::tempdir>},
+    Option{0, "temp-limit", "SIZE", "how much these may hold together; 1G by default", set<&RunOptions::temp_limit>},
     Option{0, "file-isolation", "MODE",
            "keep the host's files out of reach: `normal`, as far as the host can (the default), `strict` or `none`",
            set<&RunOptions::file_isolation>},
@@ -227,8 +241,6 @@ constexpr std::array kOptions{
     // Options of Uhyve's that have no meaning here so far.
     Option{'s', "gdb-port", nullptr, nullptr, not_yet},
     Option{'n', "net", nullptr, nullptr, not_yet},
-    Option{0, "file-mapping", nullptr, nullptr, not_yet},
-    Option{0, "io-mode", nullptr, nullptr, not_yet},
 };
 
 // Those that Uhyve takes, too, and only where no option is given.
@@ -345,6 +357,37 @@ auto option_for_qemu(const RunOptions& options) -> const char* {
 
 auto for_qemu_only(std::string_view option) -> std::string {
   return fmt::format("{} is for QEMU only", option);
+}
+
+auto parse_file_mapping(std::string_view text) -> std::optional<MappedPath> {
+  constexpr std::string_view kReadOnly = ":ro";
+  const bool is_read_only = text.ends_with(kReadOnly);
+  if (is_read_only) text.remove_suffix(kReadOnly.size());
+  const auto colon = text.find(':');
+  if (colon == 0 || colon == std::string_view::npos || colon + 1 == text.size()) return std::nullopt;
+  if (text.find(':', colon + 1) != std::string_view::npos) return std::nullopt;
+  return MappedPath{.host = std::string{text.substr(0, colon)},
+                    .guest = std::string{text.substr(colon + 1)},
+                    .is_read_only = is_read_only};
+}
+
+auto parse_io_mode(std::string_view text) -> std::optional<IoMode> {
+  constexpr std::string_view kHost = "host=";
+  if (!text.starts_with(kHost)) return std::nullopt;
+  text.remove_prefix(kHost.size());
+  IoMode mode;
+  for (;;) {
+    const auto flag = text.substr(0, text.find(','));
+    if (flag == "direct") {
+      mode.is_direct = true;
+    } else if (flag == "sync") {
+      mode.is_synchronous = true;
+    } else {
+      return std::nullopt;
+    }
+    if (flag.size() == text.size()) return mode;
+    text.remove_prefix(flag.size() + 1);
+  }
 }
 
 auto split_words(std::vector<std::string> words) -> GuestWords {

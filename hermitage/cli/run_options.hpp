@@ -16,6 +16,14 @@ enum class Engine : std::uint8_t {
   qemu,  // by its emulator or by KVM
 };
 
+struct MappedPath {
+  std::string host;
+  std::string guest;
+  bool is_read_only = false;
+
+  friend auto operator==(const MappedPath&, const MappedPath&) -> bool = default;
+};
+
 // As it is written, until an engine makes a machine of it. What is not given is empty.
 struct RunOptions {
   std::optional<std::string> output;
@@ -25,6 +33,7 @@ struct RunOptions {
   std::optional<std::string> tempdir;
   std::optional<std::string> image_mode;
   std::optional<std::string> file_isolation;
+  std::optional<std::string> io_mode;
   std::vector<std::string> env_vars;  // of several with one name the last counts
   bool no_aslr = false;
   bool huge_pages = false;
@@ -40,6 +49,8 @@ struct RunOptions {
   bool dry_run = false;
   std::string config;
   std::optional<std::string> sandbox;
+  std::optional<std::string> temp_limit;
+  std::vector<MappedPath> file_mappings;
   std::string stats_file;
   std::optional<double> timeout_seconds;
   bool trace = false;
@@ -63,6 +74,20 @@ struct RunOptions {
 
 // "0-1,3" or "0 1 3" as the host's processors 0, 1 and 3; nothing for anything else.
 [[nodiscard]] auto parse_affinity(std::string_view text) -> std::optional<std::vector<unsigned>>;
+
+// HOST:GUEST or HOST:GUEST:ro; nothing for anything else. There is no way to write a colon in a path.
+[[nodiscard]] auto parse_file_mapping(std::string_view text) -> std::optional<MappedPath>;
+
+// How the files that the guest opens are opened on the host.
+struct IoMode {
+  bool is_direct = false;       // past the page cache
+  bool is_synchronous = false;  // written when the call is back
+
+  friend auto operator==(const IoMode&, const IoMode&) -> bool = default;
+};
+
+// "host=direct,sync", or one of the two; nothing for anything else.
+[[nodiscard]] auto parse_io_mode(std::string_view text) -> std::optional<IoMode>;
 
 // The name of an option that is given, and that QEMU alone has a use for; null: none.
 [[nodiscard]] auto option_for_qemu(const RunOptions& options) -> const char*;

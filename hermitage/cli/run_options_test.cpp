@@ -106,11 +106,34 @@ TEST_F(RunOptionsTest, AreRefusedWhenTheyAreWrong) {
     EXPECT_EQ(error_of({"--timeout", seconds, "image"}),
               "--timeout '" + std::string{seconds} + "': not a number of seconds above 0");
   }
-  for (const auto* const later : {"--gdb-port", "--net", "--file-mapping", "--io-mode"}) {
+  for (const auto* const later : {"--gdb-port", "--net"}) {
     EXPECT_EQ(error_of({later, "image"}), std::string{later} + ": not yet");
   }
   EXPECT_EQ(error_of({"--net=tap:tap0", "image"}), "--net 'tap:tap0': not yet");
   EXPECT_EQ(error_of({"-s", "image"}), "--gdb-port: not yet");
+}
+
+TEST_F(RunOptionsTest, MapFiles) {
+  const auto options = parse_run_options({"--file-mapping", "./dir:/data", "--file-mapping=a b:c:ro", "--io-mode",
+                                          "host=sync", "--temp-limit", "5M", "image"});
+  ASSERT_TRUE(options) << options.error();
+  EXPECT_EQ(options->file_mappings, (std::vector<MappedPath>{{"./dir", "/data", false}, {"a b", "c", true}}));
+  EXPECT_EQ(options->io_mode, "host=sync");
+  EXPECT_EQ(options->temp_limit, "5M");
+  for (const auto* const wrong : {"", ":", "a", "a:", ":b", "a:b:c", "a:b:rw", "a:b:ro:ro", "a:ro", "a::ro"}) {
+    EXPECT_EQ(error_of({"--file-mapping", wrong, "image"}),
+              "--file-mapping '" + std::string{wrong} + "': neither HOST:GUEST nor HOST:GUEST:ro");
+  }
+}
+
+TEST_F(RunOptionsTest, KnowModesOfFiles) {
+  EXPECT_EQ(parse_io_mode("host=direct"), (IoMode{.is_direct = true}));
+  EXPECT_EQ(parse_io_mode("host=sync"), (IoMode{.is_synchronous = true}));
+  EXPECT_EQ(parse_io_mode("host=direct,sync"), (IoMode{.is_direct = true, .is_synchronous = true}));
+  EXPECT_EQ(parse_io_mode("host=sync,direct,sync"), (IoMode{.is_direct = true, .is_synchronous = true}));
+  for (const auto* const wrong : {"", "host", "host=", "direct", "guest=direct", "host=direct,", "host=,sync", "host=x"}) {
+    EXPECT_EQ(parse_io_mode(wrong), std::nullopt) << wrong;
+  }
 }
 
 TEST_F(RunOptionsTest, MayAskForHelp) {
@@ -296,7 +319,7 @@ TEST_F(ConfigFileTest, SaysWhereItIsWrong) {
         Case{"[cpu]\naffinity = 1\n", "uhyve.toml:2:12: 'affinity' is of the wrong type"},
         Case{"[guest]\nenv_vars = 'A=1'\n", "uhyve.toml:2:12: 'env_vars' is no list"},
         Case{"[guest]\nenv_vars = ['A=1', 2]\n", "uhyve.toml:2:20: 'env_vars' holds something that is no text"},
-        Case{"[uhyve]\nio_mode = 'direct'\n", "uhyve.toml:2:11: 'io_mode': not yet"},
+        Case{"[uhyve]\nio_mode = 1\n", "uhyve.toml:2:11: 'io_mode' is of the wrong type"},
         Case{"[uhyve]\nfile_isolation = true\n", "uhyve.toml:2:18: 'file_isolation' is of the wrong type"},
         Case{"[uhyve]\ngdb_port = 1\n", "uhyve.toml:2:12: 'gdb_port': not yet"},
         Case{"cpu = 1\n", "uhyve.toml:1:7: 'cpu' is no section"}}) {

@@ -65,13 +65,16 @@ void warn(std::string_view line) {
   complain("warning", line);
 }
 
-auto memory_size_of(const RunOptions& options) -> OrFailure<std::uint64_t> {
-  if (!options.memory_size) return guest::kDefaultMemory;
-  const auto size = entry::parse_quantity(*options.memory_size);
-  if (!size) {
-    return wrong_usage(fmt::format("--memory-size '{}': not a size such as 64M, 512MiB or 2G", *options.memory_size));
-  }
+auto parse_size(std::string_view option, const std::optional<std::string>& text, std::uint64_t otherwise)
+    -> OrFailure<std::uint64_t> {
+  if (!text) return otherwise;
+  const auto size = entry::parse_quantity(*text);
+  if (!size) return wrong_usage(fmt::format("{} '{}': not a size such as 64M, 512MiB or 2G", option, *text));
   return *size;
+}
+
+auto memory_size_of(const RunOptions& options) -> OrFailure<std::uint64_t> {
+  return parse_size("--memory-size", options.memory_size, guest::kDefaultMemory);
 }
 
 auto arguments_of(const RunOptions& options, const image::Config& config) -> OrFailure<guest::Arguments> {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -27,6 +28,10 @@ using OrFailure = std::expected<T, Failure>;
 [[nodiscard]] auto not_started(std::string subject, std::string message) -> std::unexpected<Failure>;
 
 void warn(std::string_view line);
+
+// What an option says, in bytes, or `otherwise` where it is not given.
+[[nodiscard]] auto parse_size(std::string_view option, const std::optional<std::string>& text, std::uint64_t otherwise)
+    -> OrFailure<std::uint64_t>;
 
 // In bytes.
 [[nodiscard]] auto memory_size_of(const RunOptions& options) -> OrFailure<std::uint64_t>;

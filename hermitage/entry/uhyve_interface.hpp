@@ -27,6 +27,7 @@ enum class Errno : std::int32_t {
   nomem = 12,
   acces = 13,
   fault = 14,
+  busy = 16,
   exist = 17,
   notdir = 20,
   isdir = 21,

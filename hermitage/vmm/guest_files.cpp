@@ -3,27 +3,32 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
-#include <map>
+#include <mutex>
 #include <optional>
+#include <set>
 #include <utility>
 #include <variant>
 
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "hermitage/vmm/private_directory.hpp"
+#include "hermitage/vmm/temporary_file.hpp"
 
 namespace hermitage::vmm {
 namespace {
 
 namespace uhyve = entry::uhyve;
 using uhyve::v2::FileAttr;
+using uhyve::v2::FileType;
 
-constexpr int kMaxLinks = 40;  // on one path, as Linux
-constexpr std::size_t kMaxName = 255;
 constexpr std::int64_t kBlockSize = 4096;
 constexpr std::int64_t kStatBlockSize = 512;
+constexpr mode_t kPermissions = 0777;
 
 // The guest's flags are given numbers of their own, so that they mean the same on every host.
 auto host_flags(std::int32_t flags) -> int {
@@ -33,11 +38,15 @@ auto host_flags(std::int32_t flags) -> int {
                                                                 {uhyve::kOpenExclusive, O_EXCL},
                                                                 {uhyve::kOpenTruncate, O_TRUNC},
                                                                 {uhyve::kOpenAppend, O_APPEND}}};
-  int result = O_CLOEXEC | O_NOFOLLOW;
+  int result = 0;
   for (const auto& [guest, host] : kFlags) {
     if ((flags & guest) != 0) result |= host;
   }
   return result;
+}
+
+constexpr auto writes(std::int32_t flags) -> bool {
+  return (flags & (uhyve::kOpenWriteOnly | uhyve::kOpenReadWrite | uhyve::kOpenTruncate)) != 0;
 }
 
 auto last_error() -> std::unexpected<Errno> {
@@ -52,205 +61,193 @@ auto timespec_of(const timespec& time) -> uhyve::v2::Timespec {
   return {.tv_sec = time.tv_sec, .tv_nsec = static_cast<std::int32_t>(time.tv_nsec)};
 }
 
-struct Node;
+// What the guest may know of a file; not which device or user of the host it is.
+auto attributes_of(const struct stat& status) -> FileAttr {
+  FileAttr attributes{};
+  attributes.st_ino = status.st_ino;
+  attributes.st_nlink = status.st_nlink;
+  attributes.st_mode = status.st_mode & (S_IFMT | kPermissions);
+  attributes.st_size = status.st_size;
+  attributes.st_blksize = kBlockSize;
+  attributes.st_blocks = status.st_blocks;
+  attributes.st_atim = timespec_of(status.st_atim);
+  attributes.st_mtim = timespec_of(status.st_mtim);
+  attributes.st_ctim = timespec_of(status.st_ctim);
+  return attributes;
+}
 
-struct Directory {
-  std::map<std::string, std::shared_ptr<Node>, std::less<>> entries;
-};
-struct ImageFile {
-  std::span<const std::byte> content;
-  std::uint32_t mode = 0;
-  std::shared_ptr<const std::byte[]> owner = {};
-};
-struct Link {
-  std::string target;
-};
-struct HostFile {
-  std::string name;  // in the private directory
-};
+// Of a TemporaryFile.
+auto attributes_of(const Node& node, const struct stat& status) -> FileAttr {
+  auto attributes = attributes_of(status);
+  attributes.st_ino = node.number;
+  attributes.st_mode = S_IFREG | 0644;
+  return attributes;
+}
 
-struct Node {
-  std::variant<Directory, ImageFile, Link, HostFile> what;
-  std::uint64_t number = 0;  // st_ino
+auto temporary_file_of(const std::shared_ptr<Node>& node) -> TemporaryFile* {
+  const auto* const file = node ? std::get_if<std::shared_ptr<TemporaryFile>>(&node->what) : nullptr;
+  return file == nullptr ? nullptr : file->get();
+}
 
-  [[nodiscard]] auto directory() -> Directory* { return std::get_if<Directory>(&what); }
-};
+// The mapping that a file itself is.
+auto mapping_of(const std::shared_ptr<Node>& node) -> const Mapping* {
+  const auto* const mapping = node ? std::get_if<std::shared_ptr<const Mapping>>(&node->what) : nullptr;
+  return mapping == nullptr ? nullptr : mapping->get();
+}
 
-auto type_of(const Node& node) -> uhyve::v2::FileType {
-  if (std::holds_alternative<Directory>(node.what)) return uhyve::v2::FileType::directory;
-  if (std::holds_alternative<Link>(node.what)) return uhyve::v2::FileType::symbolic_link;
-  return uhyve::v2::FileType::regular_file;
+auto type_of(const Node& node) -> FileType {
+  if (std::holds_alternative<Directory>(node.what)) return FileType::directory;
+  if (std::holds_alternative<Link>(node.what)) return FileType::symbolic_link;
+  return FileType::regular_file;
 }
 
 struct OpenFile {
-  std::shared_ptr<Node> node;
-  Descriptor host;           // of a HostFile
-  std::uint64_t offset = 0;  // of an ImageFile in bytes, of a Directory in entries
+  std::shared_ptr<Node> node = {};  // of the tree's
+  Descriptor host = {};             // of the host's
+  bool appends = false;
+  bool is_directory = false;
+
+  std::uint64_t offset = 0;  // of an ImageFile in bytes, of a Directory of the tree in names
+  std::string listed = {};   // the last of these names that getdents has given
 };
 
-// The components of a path, without the empty ones and ".".
-auto components_of(std::string_view path) -> std::vector<std::string> {
-  std::vector<std::string> components;
-  while (!path.empty()) {
-    const auto end = std::min(path.find('/'), path.size());
-    const auto component = path.substr(0, end);
-    if (!component.empty() && component != ".") components.emplace_back(component);
-    path.remove_prefix(std::min(end + 1, path.size()));
-  }
-  return components;
+// A directory can be listed again from its beginning; where it goes on otherwise is known to getdents only.
+auto rewind(OpenFile& directory, std::int64_t offset, std::int32_t whence) -> FileResult<std::int64_t> {
+  if (offset != 0 || whence != uhyve::kSeekSet) return fails(Errno::inval);
+  directory.offset = 0;
+  directory.listed.clear();
+  if (directory.host.is_open() && ::lseek(directory.host.get(), 0, SEEK_SET) != 0) return last_error();
+  return 0;
 }
 
-// A path as far as it leads: the directory that holds its last component, and what is there.
-struct Place {
-  std::shared_ptr<Node> parent;  // nothing for the root itself
-  std::string name;
-  std::shared_ptr<Node> node;        // nothing when it is not there
-  std::vector<std::string> missing;  // directories between parent and name that are not there
+// What getdents fills.
+class DirectoryListing {
+ public:
+  explicit DirectoryListing(std::span<std::byte> buffer) : left_{buffer} {}
+
+  [[nodiscard]] auto size() const -> std::uint64_t { return size_; }
+
+  // False when it does not fit.
+  auto add(std::string_view name, std::uint64_t number, std::int64_t next, FileType type) -> bool {
+    constexpr std::size_t kAlignment = alignof(uhyve::v2::Dirent);
+    const auto record = (uhyve::v2::kDirentNameAt + name.size() + 1 + kAlignment - 1) / kAlignment * kAlignment;
+    if (record > left_.size()) return false;
+    const uhyve::v2::Dirent entry{
+        .d_ino = number, .d_off = next, .d_reclen = static_cast<std::uint16_t>(record), .d_type = type};
+    std::ranges::fill(left_.first(record), std::byte{});
+    std::memcpy(left_.data(), &entry, uhyve::v2::kDirentNameAt);
+    std::memcpy(left_.data() + uhyve::v2::kDirentNameAt, name.data(), name.size());
+    left_ = left_.subspan(record);
+    size_ += record;
+    return true;
+  }
+
+ private:
+  std::span<std::byte> left_;
+  std::uint64_t size_ = 0;
 };
+
+// One record of the host's getdents64(2).
+struct HostEntry {
+  std::uint64_t number;
+  std::int64_t next;  // where to go on behind it
+  FileType type;
+  std::string_view name;
+};
+
+auto first_entry(std::span<const std::byte>& records) -> HostEntry {
+  // Both are linux_dirent64.
+  uhyve::v2::Dirent entry{};
+  std::memcpy(&entry, records.data(), uhyve::v2::kDirentNameAt);
+  const auto* const name = reinterpret_cast<const char*>(records.data() + uhyve::v2::kDirentNameAt);
+  records = records.subspan(entry.d_reclen);
+  return {.number = entry.d_ino, .next = entry.d_off, .type = entry.d_type, .name = name};
+}
+
+// The names of the tree, behind the last that was given. False when one does not fit.
+auto list_tree(OpenFile& file, DirectoryListing& listing) -> bool {
+  const auto& entries = file.node->directory()->entries;
+  for (auto entry = entries.upper_bound(file.listed); entry != entries.end(); ++entry) {
+    const auto& [name, node] = *entry;
+    const auto next = static_cast<std::int64_t>(file.offset) + 1;
+    if (!listing.add(name, node->number, next, type_of(*node))) return false;
+    ++file.offset;
+    file.listed = name;
+  }
+  return true;
+}
+
+// Those of the host's, but for what lies over them. False when one does not fit.
+auto list_host(OpenFile& file, DirectoryListing& listing) -> FileResult<bool> {
+  constexpr std::size_t kBatch = 4096;
+  const auto is_hidden = [&](std::string_view name) {
+    return name == "." || name == ".." || (file.node && file.node->directory()->entries.contains(name));
+  };
+  for (;;) {
+    alignas(std::uint64_t) std::array<std::byte, kBatch> batch;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+    auto last = ::lseek(file.host.get(), 0, SEEK_CUR);
+    const auto got = ::syscall(SYS_getdents64, file.host.get(), batch.data(), batch.size());
+    if (last < 0 || got < 0) return last_error();
+    if (got == 0) return true;
+    std::span<const std::byte> records{batch.data(), static_cast<std::size_t>(got)};
+    while (!records.empty()) {
+      const auto entry = first_entry(records);
+      if (!is_hidden(entry.name) && !listing.add(entry.name, entry.number, entry.next, entry.type)) {
+        // The rest of the batch is for the next call.
+        if (::lseek(file.host.get(), last, SEEK_SET) < 0) return last_error();
+        return false;
+      }
+      last = entry.next;
+    }
+  }
+}
 
 }  // namespace
 
-auto guest_errno(int host_errno) noexcept -> Errno {
-  constexpr int kLastHermitErrno = 133;
-  return host_errno > 0 && host_errno <= kLastHermitErrno ? static_cast<Errno>(host_errno) : Errno::io;
-}
-
-class GuestFiles::Tree {
+class GuestFiles::State {
  public:
-  explicit Tree(std::string temporary_parent) : temporary_parent_{std::move(temporary_parent)} {}
-  Tree(const Tree&) = delete;
-  auto operator=(const Tree&) -> Tree& = delete;
-  ~Tree() { take_down(); }
+  explicit State(GuestFileOptions options) : options_{std::move(options)} {}
 
   std::mutex mutex;
+  GuestTree tree;
 
-  auto root() -> const std::shared_ptr<Node>& { return root_; }
-
-  auto make_node(decltype(Node::what) what) -> std::shared_ptr<Node> {
-    return std::make_shared<Node>(Node{.what = std::move(what), .number = ++last_number_});
-  }
-
-  [[nodiscard]] auto can_make_entry() const -> bool { return guest_nodes_ < kMaxGuestNodes; }
-
-  // Puts something into the tree that the guest makes.
-  auto make_entry(const std::shared_ptr<Node>& parent, const std::string& name, decltype(Node::what) what)
-      -> FileResult<std::shared_ptr<Node>> {
-    if (!can_make_entry()) return fails(Errno::nospc);
-    ++guest_nodes_;
-    return parent->directory()->entries.emplace(name, make_node(std::move(what))).first->second;
-  }
-
-  void remove_entry(const std::shared_ptr<Node>& parent, const std::string& name) {
-    parent->directory()->entries.erase(name);
-    if (guest_nodes_ > 0) --guest_nodes_;
-  }
-
-  // Walks a path, and through the links on it; through one at its end only if `follow`.
-  auto find(std::string_view path, bool follow) -> FileResult<Place> {
-    if (path.size() >= kMaxPath) return fails(Errno::nametoolong);
-    if (path.empty()) return fails(Errno::noent);
-    std::vector<std::shared_ptr<Node>> way{root_};
-    auto left = components_of(path);
-    std::ranges::reverse(left);  // the next one last
-    Place place{.parent = {}, .name = {}, .node = root_, .missing = {}};
-    int links = 0;
-    while (!left.empty()) {
-      const auto name = std::move(left.back());
-      left.pop_back();
-      if (name == "..") {
-        if (!place.node) return fails(Errno::noent);
-        if (place.node->directory() == nullptr) return fails(Errno::notdir);
-        if (way.size() > 1) way.pop_back();
-        place = {.parent = {}, .name = {}, .node = way.back(), .missing = {}};
-        continue;
-      }
-      if (name.size() > kMaxName) return fails(Errno::nametoolong);
-      if (!place.node) {
-        place.missing.push_back(std::exchange(place.name, name));
-        continue;
-      }
-      auto* const directory = place.node->directory();
-      if (directory == nullptr) return fails(Errno::notdir);
-      place.parent = place.node;
-      place.name = name;
-      const auto found = directory->entries.find(name);
-      place.node = found == directory->entries.end() ? nullptr : found->second;
-      if (!place.node) continue;
-      const auto* const link = std::get_if<Link>(&place.node->what);
-      if (link == nullptr) {
-        if (way.size() >= kMaxPath) return fails(Errno::nametoolong);
-        if (place.node->directory() != nullptr) way.push_back(place.node);
-        continue;
-      }
-      if (left.empty() && !follow) break;
-      if (++links > kMaxLinks || left.size() > kMaxPath) return fails(Errno::loop);
-      if (link->target.starts_with('/')) way.resize(1);
-      auto target = components_of(link->target);
-      left.insert(left.end(), target.rbegin(), target.rend());
-      place = {.parent = {}, .name = {}, .node = way.back(), .missing = {}};
-    }
-    return place;
-  }
-
-  // The directory that a Place's last component is to be made in, with the missing ones made.
-  auto make_parent(const Place& place) -> FileResult<std::shared_ptr<Node>> {
-    if (!place.parent) return fails(Errno::exist);
-    auto parent = place.parent;
-    for (const auto& name : place.missing) {
-      auto made = make_entry(parent, name, Directory{});
-      if (!made) return made;
-      parent = std::move(*made);
-    }
-    return parent;
-  }
-
-  // Puts something into the tree from outside, over what is there.
-  void place(std::string_view path, decltype(Node::what) what) {
-    auto parent = root_;
-    const auto components = components_of(path);
-    if (components.empty()) return;
-    for (std::size_t i = 0; i + 1 < components.size(); ++i) {
-      auto& next = parent->directory()->entries[components[i]];
-      if (!next || next->directory() == nullptr) next = make_node(Directory{});
-      parent = next;
-    }
-    auto& node = parent->directory()->entries[components.back()];
-    const bool keeps_directory = node && node->directory() != nullptr && std::holds_alternative<Directory>(what);
-    if (!keeps_directory) node = make_node(std::move(what));
-  }
+  void add_open_path(walls::OpenPath path) { mapped_.push_back(path); }
 
   auto private_directory() -> FileResult<int> {
-    if (!private_directory_) private_directory_ = PrivateDirectory::make(temporary_parent_);
+    if (!private_directory_) private_directory_ = PrivateDirectory::make(options_.temporary_parent);
     if (!*private_directory_) return fails(guest_errno(private_directory_->error()));
     return (*private_directory_)->descriptor();
   }
 
-  // What of the host is in use, with the private directory, if it can be made.
   auto open_paths() -> std::vector<walls::OpenPath> {
-    if (!private_directory()) return {};
-    return {{.descriptor = (*private_directory_)->descriptor(), .access = walls::OpenPath::Access::write},
-            {.descriptor = (*private_directory_)->parent(), .access = walls::OpenPath::Access::clean_up}};
+    auto paths = mapped_;
+    if (!private_directory()) return paths;
+    paths.push_back({.descriptor = (*private_directory_)->descriptor(), .access = walls::OpenPath::Access::write});
+    paths.push_back({.descriptor = (*private_directory_)->parent(), .access = walls::OpenPath::Access::clean_up});
+    return paths;
   }
 
-  auto new_host_file(std::int32_t flags) -> FileResult<std::pair<HostFile, Descriptor>> {
+  [[nodiscard]] auto cache_flags() const -> int {
+    return (options_.bypasses_cache ? O_DIRECT : 0) | (options_.is_synchronous ? O_SYNC : 0);
+  }
+
+  // A new file, with the flags of the guest; and it is open.
+  auto make_temporary_file(std::int32_t flags) -> FileResult<std::pair<std::shared_ptr<TemporaryFile>, Descriptor>> {
     const auto directory = private_directory();
     if (!directory) return fails(directory.error());
-    HostFile file{fmt::format("{}", ++host_file_count_)};
-    constexpr mode_t kMode = 0600;
-    Descriptor opened{::openat(*directory, file.name.c_str(), host_flags(flags) | O_CREAT | O_EXCL, kMode)};
-    if (!opened.is_open()) return last_error();
-    return std::pair{std::move(file), std::move(opened)};
+    auto file = std::make_shared<TemporaryFile>(fmt::format("{}", ++temporary_file_count_), room_);
+    auto opened = file->open(*directory, host_flags(flags) | cache_flags() | O_CREAT | O_EXCL);
+    if (!opened) return fails(opened.error());
+    return std::pair{std::move(file), std::move(*opened)};
   }
 
-  auto open_host_file(const HostFile& file, std::int32_t flags) -> FileResult<Descriptor> {
+  auto open_temporary_file(TemporaryFile& file, std::int32_t flags) -> FileResult<Descriptor> {
     const auto kept = flags & ~(uhyve::kOpenCreate | uhyve::kOpenExclusive);
-    Descriptor opened{::openat((*private_directory_)->descriptor(), file.name.c_str(), host_flags(kept))};
-    if (!opened.is_open()) return last_error();
-    return opened;
+    return file.open((*private_directory_)->descriptor(), host_flags(kept) | cache_flags());
   }
 
-  auto remove_host_file(const HostFile& file) -> FileResult<void> {
-    if (::unlinkat((*private_directory_)->descriptor(), file.name.c_str(), 0) != 0) return last_error();
+  auto remove_temporary_file(const TemporaryFile& file) -> FileResult<void> {
+    if (::unlinkat((*private_directory_)->descriptor(), file.name().c_str(), 0) != 0) return last_error();
     return {};
   }
 
@@ -280,147 +277,209 @@ class GuestFiles::Tree {
     return {};
   }
 
-  auto attributes(const Node& node) -> FileResult<FileAttr> {
+  auto attributes(const std::shared_ptr<Node>& node) -> FileResult<FileAttr> {
+    struct stat status{};
+    if (const auto* const file = temporary_file_of(node)) {
+      const int directory = (*private_directory_)->descriptor();
+      if (::fstatat(directory, file->name().c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return last_error();
+      return attributes_of(*node, status);
+    }
+    if (const auto* const mapping = mapping_of(node)) {
+      if (::fstatat(mapping->directory(), mapping->name().c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+        return last_error();
+      }
+      return attributes_of(status);
+    }
     FileAttr attributes{};
-    attributes.st_ino = node.number;
+    attributes.st_ino = node->number;
     attributes.st_nlink = 1;
     attributes.st_blksize = kBlockSize;
-    if (std::holds_alternative<Directory>(node.what)) {
+    if (std::holds_alternative<Directory>(node->what)) {
       attributes.st_mode = S_IFDIR | 0755;
       attributes.st_nlink = 2;
-    } else if (const auto* const image = std::get_if<ImageFile>(&node.what)) {
+    } else if (const auto* const image = std::get_if<ImageFile>(&node->what)) {
       attributes.st_mode = S_IFREG | (image->mode & 0555);
       attributes.st_size = static_cast<std::int64_t>(image->content.size());
-    } else if (const auto* const link = std::get_if<Link>(&node.what)) {
+    } else if (const auto* const link = std::get_if<Link>(&node->what)) {
       attributes.st_mode = S_IFLNK | 0777;
       attributes.st_size = static_cast<std::int64_t>(link->target.size());
-    } else {
-      struct stat status{};
-      const auto& name = std::get<HostFile>(node.what).name;
-      if (::fstatat((*private_directory_)->descriptor(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0)
-        return last_error();
-      add_host_attributes(attributes, status);
-      return attributes;
     }
     attributes.st_blocks = (attributes.st_size + kStatBlockSize - 1) / kStatBlockSize;
     return attributes;
   }
 
-  // What the guest may know of a file of its own; not which device or user of the host it is.
-  static void add_host_attributes(FileAttr& attributes, const struct stat& status) {
-    attributes.st_mode = S_IFREG | 0644;
-    attributes.st_size = status.st_size;
-    attributes.st_blocks = status.st_blocks;
-    attributes.st_atim = timespec_of(status.st_atim);
-    attributes.st_mtim = timespec_of(status.st_mtim);
-    attributes.st_ctim = timespec_of(status.st_ctim);
-  }
+  auto open(const Place& place, std::int32_t flags, mode_t mode) -> FileResult<OpenFile>;
 
  private:
-  // Level by level: left to itself, a directory would take down the one in it first, as deep as the guest has made
-  // them, and the stack with it.
-  void take_down() {
-    std::vector<std::shared_ptr<Node>> left{std::move(root_)};
-    while (!left.empty()) {
-      const auto node = std::move(left.back());
-      left.pop_back();
-      auto* const directory = node->directory();
-      if (directory == nullptr) continue;
-      for (auto& [name, entry] : directory->entries) left.push_back(std::move(entry));
-      directory->entries.clear();
-    }
-  }
+  auto open_directory(const Place& place) -> FileResult<OpenFile>;
+  auto open_on_host(int directory, const std::string& name, bool is_read_only, std::int32_t flags, mode_t mode)
+      -> FileResult<OpenFile>;
+  auto open_node(const std::shared_ptr<Node>& node, std::int32_t flags) -> FileResult<OpenFile>;
+  auto make_file(const Place& place, std::int32_t flags) -> FileResult<OpenFile>;
 
-  std::string temporary_parent_;
-  std::uint64_t last_number_ = 0;
-  std::size_t guest_nodes_ = 0;
-  std::shared_ptr<Node> root_ = make_node(Directory{});
+  GuestFileOptions options_;
+  std::vector<walls::OpenPath> mapped_;
   std::vector<std::shared_ptr<OpenFile>> open_files_;
   std::optional<std::expected<PrivateDirectory, int>> private_directory_;  // nothing before it is needed
-  std::uint64_t host_file_count_ = 0;
+  std::shared_ptr<Room> room_ = std::make_shared<Room>(options_.temporary_limit);
+  std::uint64_t temporary_file_count_ = 0;
 };
 
-GuestFiles::GuestFiles(std::string temporary_parent) : tree_{std::make_unique<Tree>(std::move(temporary_parent))} {}
+GuestFiles::GuestFiles(GuestFileOptions options) : state_{std::make_unique<State>(std::move(options))} {}
+GuestFiles::GuestFiles(std::string temporary_parent)
+    : GuestFiles{GuestFileOptions{.temporary_parent = std::move(temporary_parent)}} {}
 GuestFiles::GuestFiles(GuestFiles&&) noexcept = default;
 GuestFiles::~GuestFiles() = default;
 
 void GuestFiles::add_directory(std::string_view path) {
-  tree_->place(path, Directory{});
+  state_->tree.place(path, Directory{});
 }
 
 void GuestFiles::add_file(std::string_view path, std::shared_ptr<const std::byte[]> content, std::size_t size,
                           std::uint32_t mode) {
   const std::span<const std::byte> bytes{content.get(), content ? size : 0};
-  tree_->place(path, ImageFile{.content = bytes, .mode = mode, .owner = std::move(content)});
+  state_->tree.place(path, ImageFile{.content = bytes, .mode = mode, .owner = std::move(content)});
 }
 
 void GuestFiles::add_link(std::string_view path, std::string_view target) {
-  tree_->place(path, Link{std::string{target}});
+  state_->tree.place(path, Link{std::string{target}});
+}
+
+auto GuestFiles::add_mappings(std::vector<FileMapping> mappings) -> Result<void> {
+  // The outer ones first, which hide what is there.
+  std::ranges::stable_sort(mappings, {}, [](const FileMapping& one) { return components_of(one.guest).size(); });
+  std::set<std::vector<std::string>> taken;
+  for (const auto& [host, guest, is_read_only] : mappings) {
+    const auto components = components_of(guest);
+    if (components.empty() || std::ranges::find(components, "..") != components.end()) {
+      return fail(ErrorCode::configuration, fmt::format("'{}' is no place to map something at: it has to be below /, "
+                                                        "without '..'", guest));
+    }
+    if (!taken.insert(components).second) {
+      return fail(ErrorCode::configuration, fmt::format("two mappings are at '{}'", guest));
+    }
+    auto mapping = Mapping::open(host, is_read_only);
+    if (!mapping) return fail(mapping.error().code, fmt::format("'{}': {}", host, mapping.error().message));
+    const auto shared = std::make_shared<const Mapping>(std::move(*mapping));
+    state_->add_open_path(shared->open_path());
+    if (shared->is_directory()) {
+      state_->tree.place(guest, Directory{.mapping = shared});
+    } else {
+      state_->tree.place(guest, shared);
+    }
+  }
+  return {};
 }
 
 auto GuestFiles::open_paths() -> std::vector<walls::OpenPath> {
-  const std::scoped_lock lock{tree_->mutex};
-  return tree_->open_paths();
+  const std::scoped_lock lock{state_->mutex};
+  return state_->open_paths();
 }
 
 auto GuestFiles::top_directories() const -> std::vector<std::string> {
-  const std::scoped_lock lock{tree_->mutex};
+  const std::scoped_lock lock{state_->mutex};
   std::vector<std::string> names;
-  for (const auto& [name, node] : tree_->root()->directory()->entries) {
+  for (const auto& [name, node] : state_->tree.root()->directory()->entries) {
     if (node->directory() != nullptr) names.push_back("/" + name);
   }
   return names;
 }
 
-auto GuestFiles::open(std::string_view path, std::int32_t flags, std::int32_t /*mode*/) -> FileResult<std::int32_t> {
-  flags &= uhyve::kOpenFlags;
+auto GuestFiles::State::open(const Place& place, std::int32_t flags, mode_t mode) -> FileResult<OpenFile> {
   const bool creates = (flags & uhyve::kOpenCreate) != 0;
-  const bool wants_directory = (flags & uhyve::kOpenDirectory) != 0;
-  const bool writes = (flags & (uhyve::kOpenWriteOnly | uhyve::kOpenReadWrite | uhyve::kOpenTruncate)) != 0;
-  if (creates && wants_directory) return fails(Errno::inval);
-
-  const std::scoped_lock lock{tree_->mutex};
-  if (!tree_->can_open()) return fails(Errno::mfile);
-  const auto place = tree_->find(path, true);
-  if (!place) return fails(place.error());
-  if (!place->node) {
-    if (!creates) return fails(Errno::noent);
-    const auto parent = tree_->make_parent(*place);
-    if (!parent) return fails(parent.error());
-    if (!tree_->can_make_entry()) return fails(Errno::nospc);  // before there is a file that no name leads to
-    auto made = tree_->new_host_file(flags);
-    if (!made) return fails(made.error());
-    auto node = tree_->make_entry(*parent, place->name, std::move(made->first));
-    if (!node) return fails(node.error());
-    return tree_->insert({.node = std::move(*node), .host = std::move(made->second)});
+  if (place.kind == Place::Kind::nothing && !creates) return fails(Errno::noent);
+  if (place.kind != Place::Kind::nothing && creates && (flags & uhyve::kOpenExclusive) != 0) {
+    return fails(Errno::exist);
   }
+  if (place.kind == Place::Kind::directory) {
+    if (writes(flags) || creates) return fails(Errno::isdir);
+    return open_directory(place);
+  }
+  if (place.kind == Place::Kind::other && (flags & uhyve::kOpenDirectory) != 0) return fails(Errno::notdir);
+  if (place.node) return open_node(place.node, flags);
+  if (place.position.mapping) {
+    if (place.kind == Place::Kind::nothing && place.is_read_only()) return fails(Errno::rofs);
+    if (place.status && !S_ISREG(place.status->st_mode)) return fails(Errno::acces);
+    return open_on_host(place.host_directory(), place.name, place.is_read_only(), flags, mode);
+  }
+  return make_file(place, flags);
+}
 
-  if (creates && (flags & uhyve::kOpenExclusive) != 0) return fails(Errno::exist);
-  const auto& node = *place->node;
-  if (const auto* const file = std::get_if<HostFile>(&node.what)) {
-    if (wants_directory) return fails(Errno::notdir);
-    auto opened = tree_->open_host_file(*file, flags);
+auto GuestFiles::State::open_directory(const Place& place) -> FileResult<OpenFile> {
+  OpenFile file{.node = place.position.node, .is_directory = true};
+  if (const int directory = place.host_directory(); directory >= 0) {
+    auto opened = open_beneath(directory, ".", O_RDONLY | O_DIRECTORY);
     if (!opened) return fails(opened.error());
-    return tree_->insert({.node = place->node, .host = std::move(*opened)});
+    file.host = std::move(*opened);
   }
-  const bool is_directory = std::holds_alternative<Directory>(node.what);
-  if (writes) return fails(is_directory ? Errno::isdir : Errno::rofs);
-  if (wants_directory && !is_directory) return fails(Errno::notdir);
-  return tree_->insert({.node = place->node, .host = {}});
+  return file;
+}
+
+auto GuestFiles::State::open_on_host(int directory, const std::string& name, bool is_read_only, std::int32_t flags,
+                                     mode_t mode) -> FileResult<OpenFile> {
+  if (is_read_only && writes(flags)) return fails(Errno::rofs);
+  if (is_read_only) flags &= ~uhyve::kOpenCreate;  // it is there
+  auto opened = open_file_beneath(directory, name.c_str(), host_flags(flags) | cache_flags(), mode);
+  if (!opened) return fails(opened.error());
+  return OpenFile{.host = std::move(*opened)};
+}
+
+auto GuestFiles::State::open_node(const std::shared_ptr<Node>& node, std::int32_t flags) -> FileResult<OpenFile> {
+  if (auto* const file = temporary_file_of(node)) {
+    auto opened = open_temporary_file(*file, flags);
+    if (!opened) return fails(opened.error());
+    return OpenFile{.node = node, .host = std::move(*opened), .appends = (flags & uhyve::kOpenAppend) != 0};
+  }
+  if (const auto* const mapping = mapping_of(node)) {
+    const auto kept = flags & ~(uhyve::kOpenCreate | uhyve::kOpenExclusive);
+    return open_on_host(mapping->directory(), mapping->name(), mapping->is_read_only(), kept, 0);
+  }
+  if (writes(flags)) return fails(Errno::rofs);
+  return OpenFile{.node = node};
+}
+
+auto GuestFiles::State::make_file(const Place& place, std::int32_t flags) -> FileResult<OpenFile> {
+  const auto parent = tree.make_parent(place);
+  if (!parent) return fails(parent.error());
+  if (!tree.can_make_entry()) return fails(Errno::nospc);  // before there is a file that no name leads to
+  auto made = make_temporary_file(flags);
+  if (!made) return fails(made.error());
+  auto node = tree.make_entry(**parent, place.name, std::move(made->first));
+  if (!node) return fails(node.error());
+  return OpenFile{.node = std::move(*node),
+                  .host = std::move(made->second),
+                  .appends = (flags & uhyve::kOpenAppend) != 0};
+}
+
+auto GuestFiles::open(std::string_view path, std::int32_t flags, std::int32_t mode) -> FileResult<std::int32_t> {
+  flags &= uhyve::kOpenFlags;
+  if ((flags & uhyve::kOpenCreate) != 0 && (flags & uhyve::kOpenDirectory) != 0) return fails(Errno::inval);
+  const std::scoped_lock lock{state_->mutex};
+  if (!state_->can_open()) return fails(Errno::mfile);
+  // Nothing is made through a link that must not be there.
+  const bool is_new = (flags & uhyve::kOpenCreate) != 0 && (flags & uhyve::kOpenExclusive) != 0;
+  const auto place = state_->tree.find(path, !is_new);
+  if (!place) return fails(place.error());
+  auto opened = state_->open(*place, flags, static_cast<mode_t>(mode) & kPermissions);
+  if (!opened) return fails(opened.error());
+  return state_->insert(std::move(*opened));
 }
 
 auto GuestFiles::close(std::int32_t descriptor) -> FileResult<void> {
-  const std::scoped_lock lock{tree_->mutex};
-  return tree_->close(descriptor);
+  const std::scoped_lock lock{state_->mutex};
+  return state_->close(descriptor);
 }
 
 auto GuestFiles::read(std::int32_t descriptor, std::span<const iovec> buffers) -> FileResult<std::uint64_t> {
-  std::unique_lock lock{tree_->mutex};
-  const auto file = tree_->open_file(descriptor);
+  std::unique_lock lock{state_->mutex};
+  const auto file = state_->open_file(descriptor);
   if (!file) return fails(file.error());
   if ((*file)->host.is_open()) {
     lock.unlock();  // the host may take its time
-    const auto got = ::readv((*file)->host.get(), buffers.data(), static_cast<int>(buffers.size()));
+    if ((*file)->is_directory) return fails(Errno::isdir);
+    const auto got = buffers.size() == 1
+                         ? ::read((*file)->host.get(), buffers.front().iov_base, buffers.front().iov_len)
+                         : ::readv((*file)->host.get(), buffers.data(), static_cast<int>(buffers.size()));
     if (got < 0) return last_error();
     return static_cast<std::uint64_t>(got);
   }
@@ -439,21 +498,27 @@ auto GuestFiles::read(std::int32_t descriptor, std::span<const iovec> buffers) -
 }
 
 auto GuestFiles::write(std::int32_t descriptor, std::span<const iovec> buffers) -> FileResult<std::uint64_t> {
-  std::unique_lock lock{tree_->mutex};
-  const auto file = tree_->open_file(descriptor);
+  std::unique_lock lock{state_->mutex};
+  const auto file = state_->open_file(descriptor);
   if (!file) return fails(file.error());
-  if (!(*file)->host.is_open()) return fails(Errno::badf);  // opened for reading, as all others are
+  if (!(*file)->host.is_open() || (*file)->is_directory) return fails(Errno::badf);  // opened for reading only
   lock.unlock();
-  const auto put = ::writev((*file)->host.get(), buffers.data(), static_cast<int>(buffers.size()));
+  if (auto* const temporary = temporary_file_of((*file)->node)) {
+    return temporary->write((*file)->host, (*file)->appends, buffers);
+  }
+  const auto put = buffers.size() == 1
+                       ? ::write((*file)->host.get(), buffers.front().iov_base, buffers.front().iov_len)
+                       : ::writev((*file)->host.get(), buffers.data(), static_cast<int>(buffers.size()));
   if (put < 0) return last_error();
   return static_cast<std::uint64_t>(put);
 }
 
 auto GuestFiles::lseek(std::int32_t descriptor, std::int64_t offset, std::int32_t whence) -> FileResult<std::int64_t> {
-  const std::scoped_lock lock{tree_->mutex};
-  const auto found = tree_->open_file(descriptor);
+  const std::scoped_lock lock{state_->mutex};
+  const auto found = state_->open_file(descriptor);
   if (!found) return fails(found.error());
   auto& file = **found;
+  if (file.is_directory) return rewind(file, offset, whence);
   if (whence != uhyve::kSeekSet && whence != uhyve::kSeekCurrent && whence != uhyve::kSeekEnd) {
     return fails(Errno::inval);
   }
@@ -465,9 +530,7 @@ auto GuestFiles::lseek(std::int32_t descriptor, std::int64_t offset, std::int32_
   std::int64_t base = 0;
   if (whence == uhyve::kSeekCurrent) base = static_cast<std::int64_t>(file.offset);
   if (whence == uhyve::kSeekEnd) {
-    const auto* const image = std::get_if<ImageFile>(&file.node->what);
-    if (image == nullptr) return fails(Errno::inval);
-    base = static_cast<std::int64_t>(image->content.size());
+    base = static_cast<std::int64_t>(std::get<ImageFile>(file.node->what).content.size());
   }
   std::int64_t result = 0;
   if (__builtin_add_overflow(base, offset, &result)) return fails(Errno::overflow);
@@ -477,83 +540,82 @@ auto GuestFiles::lseek(std::int32_t descriptor, std::int64_t offset, std::int32_
 }
 
 auto GuestFiles::unlink(std::string_view path) -> FileResult<void> {
-  const std::scoped_lock lock{tree_->mutex};
-  const auto place = tree_->find(path, false);
+  const std::scoped_lock lock{state_->mutex};
+  const auto place = state_->tree.find(path, false);
   if (!place) return fails(place.error());
-  if (!place->node) return fails(Errno::noent);
-  if (place->node->directory() != nullptr) return fails(Errno::isdir);
-  // What the image brought disappears from this guest's sight, not from the image.
-  if (const auto* const file = std::get_if<HostFile>(&place->node->what)) {
-    if (const auto removed = tree_->remove_host_file(*file); !removed) return removed;
+  if (place->kind == Place::Kind::nothing) return fails(Errno::noent);
+  if (place->kind == Place::Kind::directory) return fails(Errno::isdir);
+  if (!place->node) {
+    if (place->is_read_only()) return fails(Errno::rofs);
+    if (::unlinkat(place->host_directory(), place->name.c_str(), 0) != 0) return last_error();
+    return {};
   }
-  tree_->remove_entry(place->parent, place->name);
+  if (mapping_of(place->node) != nullptr) return fails(Errno::busy);
+  // What the image brought disappears from this guest's sight, not from the image.
+  if (const auto* const file = temporary_file_of(place->node)) {
+    if (const auto removed = state_->remove_temporary_file(*file); !removed) return removed;
+  }
+  state_->tree.remove_entry(*place->position.node, place->name);
   return {};
 }
 
 auto GuestFiles::mkdir(std::string_view path) -> FileResult<void> {
-  const std::scoped_lock lock{tree_->mutex};
-  const auto place = tree_->find(path, false);
+  const std::scoped_lock lock{state_->mutex};
+  const auto place = state_->tree.find(path, false);
   if (!place) return fails(place.error());
-  if (place->node) return fails(Errno::exist);
-  const auto parent = tree_->make_parent(*place);
+  if (place->kind != Place::Kind::nothing) return fails(Errno::exist);
+  if (place->position.mapping) {
+    if (place->is_read_only()) return fails(Errno::rofs);
+    if (::mkdirat(place->host_directory(), place->name.c_str(), kPermissions) != 0) return last_error();
+    return {};
+  }
+  const auto parent = state_->tree.make_parent(*place);
   if (!parent) return fails(parent.error());
-  if (const auto made = tree_->make_entry(*parent, place->name, Directory{}); !made) return fails(made.error());
+  if (const auto made = state_->tree.make_entry(**parent, place->name, Directory{}); !made) return fails(made.error());
   return {};
 }
 
 auto GuestFiles::stat(std::string_view path, bool follow_link) -> FileResult<FileAttr> {
-  const std::scoped_lock lock{tree_->mutex};
-  const auto place = tree_->find(path, follow_link);
+  const std::scoped_lock lock{state_->mutex};
+  const auto place = state_->tree.find(path, follow_link);
   if (!place) return fails(place.error());
-  if (!place->node) return fails(Errno::noent);
-  return tree_->attributes(*place->node);
+  if (place->kind == Place::Kind::nothing) return fails(Errno::noent);
+  if (place->node) return state_->attributes(place->node);
+  if (place->status) return attributes_of(*place->status);
+  const int directory = place->host_directory();
+  if (directory < 0) return state_->attributes(place->position.node);
+  struct stat status{};
+  if (::fstat(directory, &status) != 0) return last_error();
+  return attributes_of(status);
 }
 
 auto GuestFiles::fstat(std::int32_t descriptor) -> FileResult<FileAttr> {
-  const std::scoped_lock lock{tree_->mutex};
-  const auto file = tree_->open_file(descriptor);
+  const std::scoped_lock lock{state_->mutex};
+  const auto file = state_->open_file(descriptor);
   if (!file) return fails(file.error());
-  if (!(*file)->host.is_open()) return tree_->attributes(*(*file)->node);
+  if (!(*file)->host.is_open()) return state_->attributes((*file)->node);
   // By descriptor, since its name may be gone.
   struct stat status{};
   if (::fstat((*file)->host.get(), &status) != 0) return last_error();
-  FileAttr attributes{};
-  attributes.st_ino = (*file)->node->number;
-  attributes.st_nlink = status.st_nlink;
-  attributes.st_blksize = kBlockSize;
-  Tree::add_host_attributes(attributes, status);
-  return attributes;
+  if (temporary_file_of((*file)->node) != nullptr) return attributes_of(*(*file)->node, status);
+  return attributes_of(status);
 }
 
 auto GuestFiles::getdents(std::int32_t descriptor, std::span<std::byte> buffer) -> FileResult<std::uint64_t> {
-  const std::scoped_lock lock{tree_->mutex};
-  const auto file = tree_->open_file(descriptor);
-  if (!file) return fails(file.error());
-  auto* const directory = (*file)->node->directory();
-  if (directory == nullptr) return fails(Errno::notdir);
-
-  std::uint64_t size = 0;
-  std::uint64_t index = 0;
-  for (const auto& [name, node] : directory->entries) {
-    if (index++ < (*file)->offset) continue;
-    constexpr std::size_t kAlignment = alignof(uhyve::v2::Dirent);
-    const auto record = (uhyve::v2::kDirentNameAt + name.size() + 1 + kAlignment - 1) / kAlignment * kAlignment;
-    if (record > buffer.size() - size) {
-      if (size == 0) return fails(Errno::inval);
-      break;
-    }
-    const uhyve::v2::Dirent entry{.d_ino = node->number,
-                                  .d_off = static_cast<std::int64_t>(index),
-                                  .d_reclen = static_cast<std::uint16_t>(record),
-                                  .d_type = type_of(*node)};
-    const auto target = buffer.subspan(size, record);
-    std::ranges::fill(target, std::byte{});
-    std::memcpy(target.data(), &entry, uhyve::v2::kDirentNameAt);
-    std::memcpy(target.data() + uhyve::v2::kDirentNameAt, name.data(), name.size());
-    size += record;
-    (*file)->offset = index;
+  const std::scoped_lock lock{state_->mutex};
+  const auto found = state_->open_file(descriptor);
+  if (!found) return fails(found.error());
+  auto& file = **found;
+  if (!file.is_directory) return fails(Errno::notdir);
+  DirectoryListing listing{buffer};
+  bool fits = !file.node || list_tree(file, listing);
+  if (fits && file.host.is_open()) {
+    const auto listed = list_host(file, listing);
+    if (!listed) return fails(listed.error());
+    fits = *listed;
   }
-  return size;
+  if (!fits && listing.size() == 0) return fails(Errno::inval);
+  return listing.size();
 }
 
 }  // namespace hermitage::vmm

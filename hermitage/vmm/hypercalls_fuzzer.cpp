@@ -9,7 +9,9 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <span>
@@ -17,6 +19,7 @@
 #include <string_view>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -29,6 +32,7 @@
 namespace {
 
 using namespace hermitage::vmm;  // NOLINT(google-build-using-namespace): a program of its own
+namespace fs = std::filesystem;
 namespace uhyve = hermitage::entry::uhyve;
 
 constexpr std::uint64_t kPage = 0x1000;
@@ -61,6 +65,48 @@ class LimitedFiles {
 
  private:
   rlimit before_{};
+};
+
+// What guests have mapped, and what lies beside it, which none of them may reach. It goes with the process.
+class HostFiles {
+ public:
+  HostFiles() : path_{(fs::temp_directory_path() / "hermitage-fuzzer-XXXXXX").string()} {
+    require(::mkdtemp(path_.data()) != nullptr);
+    for (const auto* const name : {"mapped", "mapped/d", "read_only", "outside"}) fs::create_directory(path(name));
+    std::ofstream{path("outside/file")} << kSecret;
+    std::ofstream{path("read_only/file")} << kSecret;
+    fs::create_symlink("../outside/file", path("read_only/out"));
+    fs::create_symlink("/m/new", path("read_only/over"));
+    fs::create_symlink("/proc/self/root/", path("read_only/magic"));
+  }
+  HostFiles(const HostFiles&) = delete;
+  auto operator=(const HostFiles&) -> HostFiles& = delete;
+  ~HostFiles() { fs::remove_all(path_); }
+
+  [[nodiscard]] auto mappings() const -> std::vector<FileMapping> {
+    return {{path("mapped"), "/m"}, {path("read_only"), "/m/r", true}, {path("read_only/file"), "/etc/f", true}};
+  }
+
+  // As it was, for the next input; and the rest is still so.
+  void restore() const {
+    fs::remove_all(path("mapped"));
+    fs::create_directories(path("mapped/d"));
+    fs::create_directory_symlink("../outside", path("mapped/up"));
+    fs::create_symlink("/m/r/file", path("mapped/there"));
+    for (const auto* const file : {"outside/file", "read_only/file"}) {
+      std::ifstream content{path(file)};
+      require(std::string{std::istreambuf_iterator<char>{content}, {}} == kSecret);
+    }
+    require(std::distance(fs::directory_iterator{path("outside")}, {}) == 1);
+    require(std::distance(fs::directory_iterator{path("read_only")}, {}) == 4);
+  }
+
+ private:
+  static constexpr std::string_view kSecret = "secret";
+
+  [[nodiscard]] auto path(std::string_view name) const -> std::string { return path_ + "/" + std::string{name}; }
+
+  std::string path_;
 };
 
 class Input {
@@ -101,9 +147,11 @@ constexpr std::array kCallsV2{Call{0x1010, ""},       Call{0x1020, ""},      Cal
                               Call{0x1140, "oif"},    Call{0x1150, "p_"},    Call{0x1160, "f_pl____"},
                               Call{0x1170, "pi_p__"}, Call{0x1180, "f_p__"}, Call{0x1190, "pl__"}};
 
-constexpr std::array<std::string_view, 14> kPaths{"/",       "/etc",       "/etc/digits", "/link/../x",   "loop",
-                                                  "/tmp/x",  "/tmp/a/b/c", "/tmp/a/..",   "/tmp/a/./y/",  "",
-                                                  "/deep/d", "/dangling",  "/up",         "/etc/digits/z"};
+constexpr std::array<std::string_view, 26> kPaths{
+    "/",          "/etc",   "/etc/digits", "/link/../x", "loop",          "/tmp/x",    "/tmp/a/b/c",
+    "/tmp/a/..",  "",       "/deep/d",     "/dangling",  "/up",           "/m",        "/tmp/a/./y/",
+    "/m/new",     "/m/d/x", "/m/up/file",  "/m/r/over",  "/m/r/out",      "/m/r/file", "/m/there",
+    "/m/d/../..", "/m/r",   "/etc/f",      "/m/new/z",   "/etc/digits/z"};
 
 // Memory once for all inputs, with a page behind it that nobody may touch.
 auto memory_at(std::uint64_t base) -> GuestMemory {
@@ -116,11 +164,11 @@ auto memory_at(std::uint64_t base) -> GuestMemory {
 
 class Guest {
  public:
-  Guest(Input& input, std::uint32_t interface, const GuestMemory& memory, bool traces)
+  Guest(Input& input, std::uint32_t interface, const GuestMemory& memory, const HostFiles& host, bool traces)
       : input_{input},
         interface_{interface},
         memory_{memory},
-        files_{std::filesystem::temp_directory_path().string()},
+        files_{GuestFileOptions{.temporary_parent = fs::temp_directory_path().string(), .temporary_limit = kPage}},
         serial_{std::move(Serial::open(NoOutput{}).value())},
         arguments_{.arguments = {"program", "two words", ""}, .environment = {"A=1", ""}},
         hypercalls_{{interface}, environment(traces)} {
@@ -133,6 +181,7 @@ class Guest {
     files_.add_link("/dangling", "/tmp/new/file");
     files_.add_link("/up", "../../..");
     files_.add_link("/deep", "tmp/d/d/d/d/d/d/d/d");
+    require(files_.add_mappings(host.mappings()).has_value());
     std::ignore = files_.open("/etc/digits", uhyve::kOpenReadOnly, 0);
     std::ignore = files_.open("/etc", uhyve::kOpenDirectory, 0);
   }
@@ -287,8 +336,10 @@ extern "C" auto LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t siz
   const auto interface = static_cast<std::uint32_t>(input.choice(3) + 1);
   const auto& memory = interface == 1 ? low : high;
   ::madvise(memory.bytes().data(), memory.size(), MADV_DONTNEED);  // zeros again
+  static const HostFiles host;
+  host.restore();
   const LimitedFiles limited;
-  Guest guest{input, interface, memory, input.choice(4) == 0};
+  Guest guest{input, interface, memory, host, input.choice(4) == 0};
   for (int actions = 0; actions < kMaxActions && !input.is_empty(); ++actions) guest.act();
   return 0;
 }

@@ -243,6 +243,8 @@ TEST(MappedFile, HasTheBytesOfSmallAndLargeOnes) {
     const auto bytes = other.bytes();
     EXPECT_EQ((std::string_view{reinterpret_cast<const char*>(bytes.data()), bytes.size()}), text);
     EXPECT_EQ(file.bytes().size(), 5U);
+    const auto again = MappedFile::map(std::move(other).release()).value();
+    EXPECT_EQ(again.bytes().size(), size);
   }
 }
 

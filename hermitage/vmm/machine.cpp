@@ -459,8 +459,9 @@ auto Machine::State::write_boot_info(const entry::LoadedKernel& loaded) -> Resul
 }
 
 auto Machine::State::make_walls() -> Result<void> {
-  const bool isolates_files = options_.walls.file_isolation != FileIsolation::none;
-  auto walls = Walls::make(options_.walls, isolates_files ? files_.open_paths() : std::vector<walls::OpenPath>{});
+  // Inside of any walls it is too late to make the private directory, which this does.
+  const bool has_walls = options_.walls.file_isolation != FileIsolation::none || options_.walls.sandbox;
+  auto walls = Walls::make(options_.walls, has_walls ? files_.open_paths() : std::vector<walls::OpenPath>{});
   if (!walls) return std::unexpected{walls.error()};
   if (walls->lacks_landlock()) {
     warn("this kernel has no Landlock to isolate files with; --file-isolation none says that this will do");

@@ -17,7 +17,9 @@ auto unreadable(int error_number) -> std::unexpected<Error> {
   return fail(ErrorCode::host_failed, std::strerror(error_number));
 }
 
+// From its beginning, wherever it was read last: by calls that a monitor inside its walls may make, too.
 auto read_all(int descriptor, std::size_t size) -> Result<std::vector<std::byte>> {
+  if (::lseek(descriptor, 0, SEEK_SET) != 0) return unreadable(errno);
   std::vector<std::byte> bytes(size);
   for (std::size_t count = 0; count < size;) {
     const auto got = ::read(descriptor, bytes.data() + count, size - count);
@@ -47,7 +49,7 @@ auto MappedFile::map(Descriptor descriptor) -> Result<MappedFile> {
   if (size <= kMostRead) {
     auto bytes = read_all(descriptor.get(), size);
     if (!bytes) return std::unexpected{bytes.error()};
-    return MappedFile{std::move(*bytes)};
+    return MappedFile{std::move(descriptor), std::move(*bytes)};
   }
   auto* const bytes = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor.get(), 0);
   if (bytes == MAP_FAILED) return unreadable(errno);
@@ -55,7 +57,7 @@ auto MappedFile::map(Descriptor descriptor) -> Result<MappedFile> {
 }
 
 MappedFile::~MappedFile() {
-  if (descriptor_.is_open()) ::munmap(bytes_.data(), bytes_.size());
+  if (is_mapped()) ::munmap(bytes_.data(), bytes_.size());
 }
 
 }  // namespace hermitage::vmm

@@ -36,14 +36,16 @@ class MappedFile {
   [[nodiscard]] auto bytes() const noexcept -> std::span<const std::byte> { return bytes_; }
 
   // -1 when the file was read: there is nothing to be gained from mapping it again.
-  [[nodiscard]] auto descriptor() const noexcept -> int { return descriptor_.get(); }
+  [[nodiscard]] auto descriptor() const noexcept -> int { return is_mapped() ? descriptor_.get() : -1; }
   // Keeps it open only, for map().
   [[nodiscard]] auto release() && noexcept -> Descriptor { return std::move(descriptor_); }
 
  private:
   MappedFile(Descriptor descriptor, std::span<std::byte> mapping) noexcept
       : descriptor_{std::move(descriptor)}, bytes_{mapping} {}
-  explicit MappedFile(std::vector<std::byte> copy) noexcept : bytes_{copy}, copy_{std::move(copy)} {}
+  MappedFile(Descriptor descriptor, std::vector<std::byte> copy) noexcept
+      : descriptor_{std::move(descriptor)}, bytes_{copy}, copy_{std::move(copy)} {}
+  [[nodiscard]] auto is_mapped() const noexcept -> bool { return bytes_.data() != copy_.data(); }
 
   Descriptor descriptor_;
   std::span<std::byte> bytes_;

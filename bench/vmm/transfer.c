@@ -1,0 +1,35 @@
+/* What a monitor cannot do without to serve the guest `transfer`: the same calls, on the host.
+ *
+ * usage: transfer read|write FILE SIZE COUNT
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { MAX_SIZE = 1 << 20 };
+
+static char buffer[MAX_SIZE] __attribute__((aligned(4096)));
+
+int main(int argc, char** argv) {
+  if (argc != 5) return 2;
+  const int writes = strcmp(argv[1], "write") == 0;
+  const size_t size = strtoul(argv[3], NULL, 10);
+  const unsigned long count = strtoul(argv[4], NULL, 10);
+  if (size > MAX_SIZE) return 2;
+  const int fd = open(argv[2], writes ? O_WRONLY : O_RDONLY);
+  if (fd < 0) {
+    perror(argv[2]);
+    return 1;
+  }
+  memset(buffer, 1, sizeof buffer);
+  for (unsigned long i = 0; i < count; ++i) {
+    const ssize_t done = writes ? write(fd, buffer, size) : read(fd, buffer, size);
+    if (done != (ssize_t)size) {
+      fprintf(stderr, "%s: a piece was not transferred whole\n", argv[2]);
+      return 1;
+    }
+  }
+  return 0;
+}

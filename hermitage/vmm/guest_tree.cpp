@@ -1,0 +1,265 @@
+#include "hermitage/vmm/guest_tree.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include <fcntl.h>
+
+namespace hermitage::vmm {
+namespace {
+
+constexpr int kMaxLinks = 40;  // on one path, as Linux
+constexpr std::size_t kMaxName = 255;
+
+auto fails(Errno error) -> std::unexpected<Errno> {
+  return std::unexpected{error};
+}
+
+// One walk along a path. The host is asked for one component at a time, in the directory where the walk is, so that
+// nothing that happens there meanwhile can lead it out of a mapping.
+class Walk {
+ public:
+  Walk(std::shared_ptr<Node> root, std::string_view path, bool follow) : follow_{follow}, left_{components_of(path)} {
+    std::ranges::reverse(left_);  // the next one last
+    way_.push_back({.position = {.node = std::move(root)}});
+  }
+
+  auto go() -> FileResult<Place> {
+    while (!left_.empty()) {
+      const auto name = std::move(left_.back());
+      left_.pop_back();
+      if (const auto done = step(name); !done) return fails(done.error());
+    }
+    return Place{.kind = kind_,
+                 .position = here(),
+                 .host = std::move(host_),
+                 .name = std::move(name_),
+                 .node = std::move(node_),
+                 .status = status_,
+                 .missing = std::move(missing_)};
+  }
+
+ private:
+  using Kind = Place::Kind;
+
+  // A directory on the way, with the name by which the walk came in, and how far that is below the mapping's root.
+  struct Step {
+    Position position;
+    std::string name = {};
+    std::size_t depth = 0;
+  };
+
+  [[nodiscard]] auto here() const -> const Position& { return way_.back().position; }
+
+  [[nodiscard]] auto host_here() const -> int {
+    return host_.is_open() ? host_.get() : here().mapping->directory();
+  }
+
+  auto step(const std::string& name) -> FileResult<void> {
+    if (kind_ == Kind::other) return fails(Errno::notdir);
+    if (kind_ == Kind::nothing) return step_into_nothing(name);
+    if (name == "..") return step_up();
+    if (name.size() > kMaxName) return fails(Errno::nametoolong);
+    if (way_.size() >= GuestTree::kMaxPath) return fails(Errno::nametoolong);
+    if (here().node) {
+      const auto& entries = here().node->directory()->entries;
+      if (const auto found = entries.find(name); found != entries.end()) return step_in_tree(name, found->second);
+    }
+    if (here().mapping) return step_on_host(name);
+    be(Kind::nothing, name);
+    return {};
+  }
+
+  // A path may name directories that are to be made, but not on the host, where whoever wants one makes it.
+  auto step_into_nothing(const std::string& name) -> FileResult<void> {
+    if (name == ".." || here().mapping) return fails(Errno::noent);
+    if (name.size() > kMaxName) return fails(Errno::nametoolong);
+    missing_.push_back(std::exchange(name_, name));
+    return {};
+  }
+
+  auto step_up() -> FileResult<void> {
+    if (way_.size() > 1) way_.pop_back();
+    return find_host_again();
+  }
+
+  // The host's directory where the walk is, from the mapping's root.
+  auto find_host_again() -> FileResult<void> {
+    host_ = Descriptor{};
+    const auto depth = way_.back().depth;
+    if (depth == 0) return {};
+    std::string path;
+    for (auto step = way_.end() - static_cast<std::ptrdiff_t>(depth); step != way_.end(); ++step) {
+      path.append(path.empty() ? "" : "/").append(step->name);
+    }
+    auto opened = open_beneath(here().mapping->directory(), path.c_str(), O_PATH | O_DIRECTORY);
+    if (!opened) return fails(opened.error());
+    host_ = std::move(*opened);
+    return {};
+  }
+
+  auto step_in_tree(const std::string& name, const std::shared_ptr<Node>& node) -> FileResult<void> {
+    if (const auto* const link = std::get_if<Link>(&node->what)) {
+      if (follows_here()) return follow(link->target);
+      node_ = node;
+      be(Kind::other, name);
+      return {};
+    }
+    const auto* const directory = node->directory();
+    if (directory == nullptr) {
+      node_ = node;
+      be(Kind::other, name);
+      return {};
+    }
+    if (directory->mapping) {
+      enter({.node = node, .mapping = directory->mapping}, name, 0, Descriptor{});
+      return {};
+    }
+    return step_below_mapping(name, node);
+  }
+
+  // To a directory that is there because something is mapped below it, or of the tree alone.
+  auto step_below_mapping(const std::string& name, const std::shared_ptr<Node>& node) -> FileResult<void> {
+    auto opened = here().mapping ? open_beneath(host_here(), name.c_str(), O_PATH | O_DIRECTORY) : fails(Errno::noent);
+    if (opened) {
+      enter({.node = node, .mapping = here().mapping}, name, way_.back().depth + 1, std::move(*opened));
+    } else {
+      enter({.node = node}, name, 0, Descriptor{});
+    }
+    return {};
+  }
+
+  auto step_on_host(const std::string& name) -> FileResult<void> {
+    auto opened = open_beneath(host_here(), name.c_str(), O_PATH);
+    if (!opened && opened.error() != Errno::noent) return fails(opened.error());
+    if (!opened) {
+      be(Kind::nothing, name);
+      return {};
+    }
+    struct stat status{};
+    if (::fstat(opened->get(), &status) != 0) return fails(guest_errno(errno));
+    if (S_ISDIR(status.st_mode)) {
+      enter({.mapping = here().mapping}, name, way_.back().depth + 1, std::move(*opened));
+      return {};
+    }
+    if (S_ISLNK(status.st_mode) && follows_here()) {
+      const auto target = link_target(*opened);
+      if (!target) return fails(target.error());
+      return follow(*target);
+    }
+    status_ = status;
+    be(Kind::other, name);
+    return {};
+  }
+
+  void enter(Position position, const std::string& name, std::size_t depth, Descriptor host) {
+    way_.push_back({.position = std::move(position), .name = name, .depth = depth});
+    host_ = std::move(host);
+  }
+
+  [[nodiscard]] auto follows_here() const -> bool { return follow_ || !left_.empty(); }
+
+  auto follow(std::string_view target) -> FileResult<void> {
+    if (++links_ > kMaxLinks || left_.size() > GuestTree::kMaxPath) return fails(Errno::loop);
+    if (target.empty()) return fails(Errno::noent);
+    const auto components = components_of(target);
+    left_.insert(left_.end(), components.rbegin(), components.rend());
+    if (!target.starts_with('/')) return {};
+    way_.resize(1);
+    return find_host_again();
+  }
+
+  void be(Kind kind, const std::string& name) {
+    kind_ = kind;
+    name_ = name;
+  }
+
+  bool follow_;
+  std::vector<std::string> left_;
+  int links_ = 0;
+
+  std::vector<Step> way_;  // the directories from the root to where the walk is
+  Descriptor host_;            // where that is below a mapping's root
+  Kind kind_ = Kind::directory;
+  std::string name_;
+  std::shared_ptr<Node> node_;
+  std::optional<struct stat> status_;
+  std::vector<std::string> missing_;
+};
+
+}  // namespace
+
+auto components_of(std::string_view path) -> std::vector<std::string> {
+  std::vector<std::string> components;
+  while (!path.empty()) {
+    const auto end = std::min(path.find('/'), path.size());
+    const auto component = path.substr(0, end);
+    if (!component.empty() && component != ".") components.emplace_back(component);
+    path.remove_prefix(std::min(end + 1, path.size()));
+  }
+  return components;
+}
+
+// Level by level: left to itself, a directory would take down the one in it first, as deep as the guest has made them,
+// and the stack with it.
+GuestTree::~GuestTree() {
+  std::vector<std::shared_ptr<Node>> left{std::move(root_)};
+  while (!left.empty()) {
+    const auto node = std::move(left.back());
+    left.pop_back();
+    auto* const directory = node->directory();
+    if (directory == nullptr) continue;
+    for (auto& [name, entry] : directory->entries) left.push_back(std::move(entry));
+    directory->entries.clear();
+  }
+}
+
+auto GuestTree::find(std::string_view path, bool follow) const -> FileResult<Place> {
+  if (path.size() >= kMaxPath) return fails(Errno::nametoolong);
+  if (path.empty()) return fails(Errno::noent);
+  return Walk{root_, path, follow}.go();
+}
+
+void GuestTree::place(std::string_view path, Node::What what) {
+  auto parent = root_;
+  const auto components = components_of(path);
+  if (components.empty()) return;
+  for (std::size_t i = 0; i + 1 < components.size(); ++i) {
+    auto& next = parent->directory()->entries[components[i]];
+    if (!next || next->directory() == nullptr) next = make_node(Directory{});
+    parent = next;
+  }
+  auto& node = parent->directory()->entries[components.back()];
+  const auto* const directory = std::get_if<Directory>(&what);
+  const bool keeps_directory = node && node->directory() != nullptr && directory != nullptr && !directory->mapping;
+  if (!keeps_directory) node = make_node(std::move(what));
+}
+
+auto GuestTree::make_parent(const Place& place) -> FileResult<std::shared_ptr<Node>> {
+  auto parent = place.position.node;
+  for (const auto& name : place.missing) {
+    auto made = make_entry(*parent, name, Directory{});
+    if (!made) return made;
+    parent = std::move(*made);
+  }
+  return parent;
+}
+
+auto GuestTree::make_entry(Node& parent, const std::string& name, Node::What what)
+    -> FileResult<std::shared_ptr<Node>> {
+  if (!can_make_entry()) return fails(Errno::nospc);
+  ++guest_nodes_;
+  return parent.directory()->entries.emplace(name, make_node(std::move(what))).first->second;
+}
+
+void GuestTree::remove_entry(Node& parent, const std::string& name) {
+  parent.directory()->entries.erase(name);
+  if (guest_nodes_ > 0) --guest_nodes_;
+}
+
+auto GuestTree::make_node(Node::What what) -> std::shared_ptr<Node> {
+  return std::make_shared<Node>(Node{.what = std::move(what), .number = ++last_number_});
+}
+
+}  // namespace hermitage::vmm

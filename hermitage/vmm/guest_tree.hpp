@@ -1,0 +1,113 @@
+// The tree of names that a guest sees, and the way along a path through it: inside GuestFiles.
+#pragma once
+
+#include <sys/stat.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "hermitage/vmm/descriptor.hpp"
+#include "hermitage/vmm/mapping.hpp"
+#include "hermitage/vmm/temporary_file.hpp"
+
+namespace hermitage::vmm {
+
+struct Node;
+
+struct Directory {
+  std::map<std::string, std::shared_ptr<Node>, std::less<>> entries = {};
+  std::shared_ptr<const Mapping> mapping = {};  // the host's directory, over which the entries lie; may be nothing
+};
+struct ImageFile {
+  std::span<const std::byte> content;
+  std::uint32_t mode = 0;
+  std::shared_ptr<const std::byte[]> owner = {};
+};
+struct Link {
+  std::string target;
+};
+
+struct Node {
+  using What = std::variant<Directory, ImageFile, Link, std::shared_ptr<TemporaryFile>,
+                            std::shared_ptr<const Mapping>>;  // the last of a file
+
+  What what;
+  std::uint64_t number = 0;  // st_ino
+
+  [[nodiscard]] auto directory() -> Directory* { return std::get_if<Directory>(&what); }
+};
+
+// A directory: of the tree, of the host's below a mapping, or both, where something is mapped below a mapped one.
+struct Position {
+  std::shared_ptr<Node> node = {};
+  std::shared_ptr<const Mapping> mapping = {};
+};
+
+// Where a path leads: to a directory; to something else in one, by its name there; or to nothing, by a name that could
+// be made.
+struct Place {
+  enum class Kind : std::uint8_t { directory, other, nothing };
+
+  Kind kind = Kind::directory;
+  Position position;                      // the directory, or the one that has the name
+  Descriptor host = {};                   // the same on the host, when it is below a mapping's root
+  std::string name = {};                  // empty for a directory
+  std::shared_ptr<Node> node = {};        // what of the tree's it is, when it is not a directory
+  std::optional<struct stat> status = {}; // what of the host's it is
+  std::vector<std::string> missing = {};  // directories between position and name that are not there
+
+  // The directory of `position` on the host; -1 where it is of the tree only.
+  [[nodiscard]] auto host_directory() const -> int {
+    if (host.is_open()) return host.get();
+    return position.mapping ? position.mapping->directory() : -1;
+  }
+  [[nodiscard]] auto is_read_only() const -> bool { return position.mapping && position.mapping->is_read_only(); }
+};
+
+// Not for several threads at a time.
+class GuestTree {
+ public:
+  static constexpr std::size_t kMaxPath = 4096;           // bytes, with the NUL
+  static constexpr std::size_t kMaxGuestNodes = 1 << 16;  // what a guest may make
+
+  GuestTree() = default;
+  GuestTree(const GuestTree&) = delete;
+  auto operator=(const GuestTree&) -> GuestTree& = delete;
+  ~GuestTree();
+
+  [[nodiscard]] auto root() const -> const std::shared_ptr<Node>& { return root_; }
+
+  // Walks a path, and through the links on it; through one at its end only if `follow`.
+  [[nodiscard]] auto find(std::string_view path, bool follow) const -> FileResult<Place>;
+
+  // Puts something into the tree from outside, over what is there; directories above are made. Two directories become
+  // one, but a mapped one hides what was there.
+  void place(std::string_view path, Node::What what);
+
+  // What the guest makes: in the tree, with the directories that are missing there. ENOSPC after kMaxGuestNodes.
+  [[nodiscard]] auto make_parent(const Place& place) -> FileResult<std::shared_ptr<Node>>;
+  [[nodiscard]] auto can_make_entry() const -> bool { return guest_nodes_ < kMaxGuestNodes; }
+  [[nodiscard]] auto make_entry(Node& parent, const std::string& name, Node::What what)
+      -> FileResult<std::shared_ptr<Node>>;
+  void remove_entry(Node& parent, const std::string& name);
+
+ private:
+  [[nodiscard]] auto make_node(Node::What what) -> std::shared_ptr<Node>;
+
+  std::uint64_t last_number_ = 0;
+  std::size_t guest_nodes_ = 0;
+  std::shared_ptr<Node> root_ = make_node(Directory{});
+};
+
+// The components of a path, without the empty ones and ".".
+[[nodiscard]] auto components_of(std::string_view path) -> std::vector<std::string>;
+
+}  // namespace hermitage::vmm

@@ -1,0 +1,94 @@
+#include "hermitage/vmm/mapping.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace hermitage::vmm {
+namespace {
+
+auto last_error() -> std::unexpected<Errno> {
+  return std::unexpected{guest_errno(errno)};
+}
+
+auto unusable(int error_number) -> std::unexpected<Error> {
+  return fail(ErrorCode::host_failed, std::strerror(error_number));
+}
+
+auto resolved(const std::string& path) -> Result<std::string> {
+  const std::unique_ptr<char, decltype(&std::free)> real{::realpath(path.c_str(), nullptr), &std::free};
+  if (!real) return unusable(errno);
+  return std::string{real.get()};
+}
+
+}  // namespace
+
+auto guest_errno(int host_errno) noexcept -> Errno {
+  constexpr int kLastHermitErrno = 133;
+  return host_errno > 0 && host_errno <= kLastHermitErrno ? static_cast<Errno>(host_errno) : Errno::io;
+}
+
+auto open_beneath(int directory, const char* path, int flags, mode_t mode) -> FileResult<Descriptor> {
+  flags |= O_CLOEXEC | O_NOFOLLOW;
+  if ((flags & O_PATH) == 0) flags |= O_NOCTTY | O_NONBLOCK;
+  open_how how{};
+  how.flags = static_cast<unsigned>(flags);
+  how.mode = (flags & O_CREAT) != 0 ? mode : 0;  // openat2 takes no mode that means nothing
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+  for (;;) {
+    Descriptor opened{static_cast<int>(::syscall(SYS_openat2, directory, path, &how, sizeof how))};
+    if (opened.is_open()) return opened;
+    // EAGAIN: something was renamed meanwhile, and the kernel cannot tell whether this is below still.
+    if (errno != EINTR && errno != EAGAIN) return last_error();
+  }
+}
+
+auto open_file_beneath(int directory, const char* path, int flags, mode_t mode) -> FileResult<Descriptor> {
+  auto opened = open_beneath(directory, path, flags, mode);
+  if (!opened) return opened;
+  struct stat status{};
+  if (::fstat(opened->get(), &status) != 0) return last_error();
+  if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) return std::unexpected{Errno::acces};
+  return opened;
+}
+
+auto link_target(const Descriptor& link) -> FileResult<std::string> {
+  std::array<char, PATH_MAX> target;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by readlinkat
+  const auto size = ::readlinkat(link.get(), "", target.data(), target.size());
+  if (size < 0) return last_error();
+  return std::string{target.data(), static_cast<std::size_t>(size)};
+}
+
+auto Mapping::open(const std::string& host_path, bool is_read_only) -> Result<Mapping> {
+  auto path = resolved(host_path);
+  if (!path) return std::unexpected{path.error()};
+  Descriptor opened{::open(path->c_str(), O_PATH | O_CLOEXEC)};
+  if (!opened.is_open()) return unusable(errno);
+  struct stat status{};
+  if (::fstat(opened.get(), &status) != 0) return unusable(errno);
+  if (S_ISDIR(status.st_mode)) return Mapping{std::move(opened), {}, {}, is_read_only};
+  if (!S_ISREG(status.st_mode)) return fail(ErrorCode::host_failed, "is neither a file nor a directory");
+
+  const auto slash = path->rfind('/');
+  const auto parent = path->substr(0, std::max<std::size_t>(slash, 1));
+  Descriptor directory{::open(parent.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
+  if (!directory.is_open()) return unusable(errno);
+  return Mapping{std::move(directory), path->substr(slash + 1), std::move(opened), is_read_only};
+}
+
+auto Mapping::open_path() const -> walls::OpenPath {
+  using Access = walls::OpenPath::Access;
+  return {.descriptor = is_directory() ? directory() : file_.get(),
+          .access = is_read_only_ ? Access::read : Access::write};
+}
+
+}  // namespace hermitage::vmm

@@ -1,0 +1,69 @@
+// A file or directory of the host's that the guest is to see, and the way into it that leads nowhere else.
+#pragma once
+
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include <cstdint>
+#include <expected>
+#include <string>
+#include <utility>
+
+#include "hermitage/entry/uhyve_interface.hpp"
+#include "hermitage/vmm/descriptor.hpp"
+#include "hermitage/vmm/error.hpp"
+#include "hermitage/vmm/walls/landlock.hpp"
+
+namespace hermitage::vmm {
+
+using entry::uhyve::Errno;
+
+template <class T>
+using FileResult = std::expected<T, Errno>;
+
+// The host's error number as the guest's, which are the same; EIO for what Hermit does not know.
+[[nodiscard]] auto guest_errno(int host_errno) noexcept -> Errno;
+
+// Opens what a directory has by this name, as openat2(2) does when it is told to follow no link whatever, not even one
+// of procfs, and to stay below the directory. `flags` are those of the host; O_CLOEXEC, O_NOFOLLOW, O_NOCTTY and
+// O_NONBLOCK are added, so that a pipe that has no other end keeps nobody waiting.
+[[nodiscard]] auto open_beneath(int directory, const char* path, int flags, mode_t mode = 0) -> FileResult<Descriptor>;
+
+// The same, for a file that is to be read or written: EACCES when it is neither a file nor a directory, as pipes,
+// sockets and devices are.
+[[nodiscard]] auto open_file_beneath(int directory, const char* path, int flags, mode_t mode)
+    -> FileResult<Descriptor>;
+
+// What a link says, which is open as O_PATH.
+[[nodiscard]] auto link_target(const Descriptor& link) -> FileResult<std::string>;
+
+// One `--file-mapping`. The host's path is resolved once, when it is opened, and then known by its descriptor only.
+class Mapping {
+ public:
+  // Fails with host_failed when there is no such file or directory, or it is something else.
+  [[nodiscard]] static auto open(const std::string& host_path, bool is_read_only) -> Result<Mapping>;
+
+  [[nodiscard]] auto is_directory() const noexcept -> bool { return name_.empty(); }
+  [[nodiscard]] auto is_read_only() const noexcept -> bool { return is_read_only_; }
+
+  // The directory itself; or the one that has the file, under name().
+  [[nodiscard]] auto directory() const noexcept -> int { return directory_.get(); }
+  [[nodiscard]] auto name() const noexcept -> const std::string& { return name_; }
+
+  // What of the host's the guest needs for it.
+  [[nodiscard]] auto open_path() const -> walls::OpenPath;
+
+ private:
+  Mapping(Descriptor directory, std::string name, Descriptor file, bool is_read_only) noexcept
+      : directory_{std::move(directory)},
+        name_{std::move(name)},
+        file_{std::move(file)},
+        is_read_only_{is_read_only} {}
+
+  Descriptor directory_;
+  std::string name_;
+  Descriptor file_;  // of a mapped file
+  bool is_read_only_;
+};
+
+}  // namespace hermitage::vmm

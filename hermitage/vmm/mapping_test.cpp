@@ -1,0 +1,529 @@
+#include "hermitage/vmm/mapping.hpp"
+
+#include <array>
+#include <atomic>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "hermitage/vmm/guest_files.hpp"
+#include "testing/temporary_directory.hpp"
+
+namespace hermitage::vmm {
+namespace {
+
+namespace fs = std::filesystem;
+namespace uhyve = entry::uhyve;
+using uhyve::kOpenAppend;
+using uhyve::kOpenCreate;
+using uhyve::kOpenDirectory;
+using uhyve::kOpenExclusive;
+using uhyve::kOpenReadOnly;
+using uhyve::kOpenReadWrite;
+using uhyve::kOpenTruncate;
+using uhyve::kOpenWriteOnly;
+
+auto error_of(Errno error) -> std::string {
+  return "errno " + std::to_string(static_cast<int>(error));
+}
+
+template <class T>
+auto outcome_of(const FileResult<T>& result) -> std::string {
+  return result ? "done" : error_of(result.error());
+}
+
+auto content_of(GuestFiles& files, std::string_view path, std::int32_t flags = kOpenReadOnly) -> std::string {
+  const auto descriptor = files.open(path, flags, 0);
+  if (!descriptor) return error_of(descriptor.error());
+  std::string all;
+  std::array<char, 64> piece{};
+  const iovec buffer{.iov_base = piece.data(), .iov_len = piece.size()};
+  for (auto got = files.read(*descriptor, {&buffer, 1}); got != 0U; got = files.read(*descriptor, {&buffer, 1})) {
+    if (!got) {
+      all = error_of(got.error());
+      break;
+    }
+    all.append(piece.data(), *got);
+  }
+  EXPECT_TRUE(files.close(*descriptor));
+  return all;
+}
+
+auto put(GuestFiles& files, std::int32_t descriptor, std::string text) -> FileResult<std::uint64_t> {
+  const iovec buffer{.iov_base = text.data(), .iov_len = text.size()};
+  return files.write(descriptor, {&buffer, 1});
+}
+
+// "done", or the error of opening or of writing.
+auto write(GuestFiles& files, std::string_view path, const std::string& content,
+           std::int32_t flags = kOpenWriteOnly | kOpenCreate) -> std::string {
+  const auto descriptor = files.open(path, flags, 0640);
+  if (!descriptor) return error_of(descriptor.error());
+  const auto written = put(files, *descriptor, content);
+  EXPECT_TRUE(files.close(*descriptor));
+  return outcome_of(written);
+}
+
+struct Entry {
+  std::string name;
+  uhyve::v2::FileType type;
+};
+
+auto entries_in(std::span<const std::byte> records) -> std::vector<Entry> {
+  std::vector<Entry> entries;
+  while (!records.empty()) {
+    uhyve::v2::Dirent entry{};
+    std::memcpy(&entry, records.data(), uhyve::v2::kDirentNameAt);
+    entries.push_back({reinterpret_cast<const char*>(records.data() + uhyve::v2::kDirentNameAt), entry.d_type});
+    records = records.subspan(entry.d_reclen);
+  }
+  return entries;
+}
+
+// What is in a directory, asked for with a buffer of so many bytes at a time; `between` is done after each time.
+template <class Between>
+auto list(GuestFiles& files, std::string_view path, std::size_t size, Between between) -> std::map<std::string, int> {
+  std::map<std::string, int> all;
+  const auto descriptor = files.open(path, kOpenDirectory, 0);
+  if (!descriptor) return {{error_of(descriptor.error()), 0}};
+  std::vector<std::byte> buffer(size);
+  for (auto got = files.getdents(*descriptor, buffer); got != 0U; got = files.getdents(*descriptor, buffer)) {
+    if (!got) return {{error_of(got.error()), 0}};
+    const auto entries = entries_in(std::span{buffer}.first(*got));
+    for (const auto& [name, type] : entries) {
+      EXPECT_TRUE(all.emplace(name, static_cast<int>(type)).second) << name << " twice";
+    }
+    between(entries);
+  }
+  EXPECT_TRUE(files.close(*descriptor));
+  return all;
+}
+
+auto list(GuestFiles& files, std::string_view path, std::size_t size = 1024) -> std::map<std::string, int> {
+  return list(files, path, size, [](const auto& /*entries*/) {});
+}
+
+class MappingTest : public ::testing::Test {
+ protected:
+  MappingTest() {
+    fs::create_directories(host("dir/sub/deep"));
+    directory.write("dir/file", "in the directory");
+    directory.write("dir/sub/inner", "further in");
+    directory.write("outside", "secret");
+    fs::create_directory(host("elsewhere"));
+    directory.write("elsewhere/file", "secret, too");
+    fs::create_directory(host("tmp"));
+  }
+
+  [[nodiscard]] auto host(const std::string& name) const -> std::string { return directory.path() + "/" + name; }
+  [[nodiscard]] auto text_of(const std::string& name) const -> std::string {
+    std::ifstream file{host(name)};
+    return {std::istreambuf_iterator<char>{file}, {}};
+  }
+
+  void map(std::vector<FileMapping> mappings) {
+    for (auto& mapping : mappings) mapping.host = host(mapping.host);
+    const auto added = files.add_mappings(std::move(mappings));
+    ASSERT_TRUE(added) << added.error().message;
+  }
+  auto complaint(std::vector<FileMapping> mappings) -> std::string {
+    const auto added = files.add_mappings(std::move(mappings));
+    return added ? "none" : added.error().message;
+  }
+
+  testing::TemporaryDirectory directory;
+  GuestFiles files{GuestFileOptions{.temporary_parent = host("tmp"), .temporary_limit = 10000}};
+};
+
+TEST_F(MappingTest, ShowsFilesAndDirectories) {
+  map({{"dir", "/data"}, {"outside", "etc/one"}});
+  EXPECT_EQ(content_of(files, "/data/file"), "in the directory");
+  EXPECT_EQ(content_of(files, "data//sub/./inner"), "further in");
+  EXPECT_EQ(content_of(files, "/data/sub/../file"), "in the directory");
+  EXPECT_EQ(content_of(files, "/data/sub/deep/../../file"), "in the directory");
+  EXPECT_EQ(content_of(files, "/data/../etc/one"), "secret");
+  EXPECT_EQ(content_of(files, "/data/file/.."), "errno 20");
+  EXPECT_EQ(content_of(files, "/data/file/x"), "errno 20");
+  EXPECT_EQ(content_of(files, "/data/none"), "errno 2");
+  EXPECT_EQ(content_of(files, "/data/none/.."), "errno 2");
+  EXPECT_EQ(content_of(files, "/data"), "errno 21") << "opened, but not read";
+  EXPECT_EQ(files.top_directories(), (std::vector<std::string>{"/data", "/etc"}));
+}
+
+TEST_F(MappingTest, LetsTheGuestWrite) {
+  map({{"dir", "/data"}, {"outside", "/one"}});
+  EXPECT_EQ(write(files, "/data/new", "made"), "done");
+  EXPECT_EQ(text_of("dir/new"), "made");
+  EXPECT_EQ(fs::status(host("dir/new")).permissions() & fs::perms::others_all, fs::perms::none) << "mode 0640";
+  EXPECT_EQ(write(files, "/data/new", "x", kOpenWriteOnly | kOpenCreate | kOpenExclusive), "errno 17");
+  EXPECT_EQ(write(files, "/data/new", "more", kOpenWriteOnly | kOpenAppend), "done");
+  EXPECT_EQ(text_of("dir/new"), "mademore");
+  EXPECT_EQ(write(files, "/data/new", "short", kOpenReadWrite | kOpenTruncate), "done");
+  EXPECT_EQ(text_of("dir/new"), "short");
+  EXPECT_EQ(write(files, "/one", "mapped", kOpenWriteOnly | kOpenCreate | kOpenTruncate), "done");
+  EXPECT_EQ(text_of("outside"), "mapped");
+  EXPECT_EQ(write(files, "/data/sub", "x"), "errno 21");
+  EXPECT_EQ(write(files, "/data/none/new", "x"), "errno 2") << "whoever wants a directory there makes it";
+
+  EXPECT_EQ(outcome_of(files.mkdir("/data/made")), "done");
+  EXPECT_EQ(outcome_of(files.mkdir("/data/made")), "errno 17");
+  EXPECT_EQ(outcome_of(files.mkdir("/data/none/made")), "errno 2");
+  EXPECT_TRUE(fs::is_directory(host("dir/made")));
+  EXPECT_EQ(write(files, "/data/made/new", "deep"), "done");
+  EXPECT_EQ(text_of("dir/made/new"), "deep");
+
+  EXPECT_EQ(outcome_of(files.unlink("/data/made/new")), "done");
+  EXPECT_FALSE(fs::exists(host("dir/made/new")));
+  EXPECT_EQ(outcome_of(files.unlink("/data/made/new")), "errno 2");
+  EXPECT_EQ(outcome_of(files.unlink("/data/made")), "errno 21");
+  EXPECT_EQ(outcome_of(files.unlink("/data")), "errno 21");
+  EXPECT_EQ(outcome_of(files.unlink("/one")), "errno 16") << "as of any mount point";
+  EXPECT_EQ(text_of("outside"), "mapped");
+}
+
+TEST_F(MappingTest, IsReadOnlyWhereItSaysSo) {
+  map({{"dir", "/data", true}, {"outside", "/one", true}});
+  EXPECT_EQ(content_of(files, "/data/file"), "in the directory");
+  EXPECT_EQ(content_of(files, "/data/file", kOpenReadOnly | kOpenCreate), "in the directory");
+  for (const auto flags : {kOpenWriteOnly, kOpenReadWrite, kOpenReadOnly | kOpenTruncate}) {
+    EXPECT_EQ(write(files, "/data/file", "x", flags), "errno 30") << flags;
+    EXPECT_EQ(write(files, "/one", "x", flags), "errno 30") << flags;
+  }
+  EXPECT_EQ(write(files, "/data/new", "x"), "errno 30");
+  EXPECT_EQ(write(files, "/data/new", "x", kOpenReadOnly | kOpenCreate), "errno 30");
+  EXPECT_EQ(outcome_of(files.mkdir("/data/new")), "errno 30");
+  EXPECT_EQ(outcome_of(files.unlink("/data/file")), "errno 30");
+  EXPECT_EQ(outcome_of(files.unlink("/one")), "errno 16");
+  EXPECT_EQ(text_of("dir/file"), "in the directory");
+}
+
+TEST_F(MappingTest, NestsInAnyOrder) {
+  directory.write("elsewhere/inner", "of the nested");
+  map({{"elsewhere", "/data/sub/deep"}, {"outside", "/data/void/one"}, {"dir", "/data"}, {"tmp", "/data/tmp"}});
+  EXPECT_EQ(content_of(files, "/data/file"), "in the directory");
+  EXPECT_EQ(content_of(files, "/data/sub/inner"), "further in");
+  EXPECT_EQ(content_of(files, "/data/sub/deep/inner"), "of the nested");
+  EXPECT_EQ(content_of(files, "/data/sub/deep/../inner"), "further in");
+  EXPECT_EQ(content_of(files, "/data/sub/deep/../../file"), "in the directory");
+  EXPECT_EQ(content_of(files, "/data/void/one"), "secret") << "in a directory that the host does not have";
+  EXPECT_EQ(list(files, "/data"), (std::map<std::string, int>{{"file", 8}, {"sub", 4}, {"tmp", 4}, {"void", 4}}));
+  EXPECT_EQ(list(files, "/data/sub"), (std::map<std::string, int>{{"deep", 4}, {"inner", 8}}));
+  EXPECT_EQ(list(files, "/data/void", 24), (std::map<std::string, int>{{"one", 8}}));
+  EXPECT_EQ(list(files, "/data/sub/deep"), (std::map<std::string, int>{{"file", 8}, {"inner", 8}}));
+  EXPECT_EQ(write(files, "/data/sub/new", "of the outer"), "done");
+  EXPECT_EQ(text_of("dir/sub/new"), "of the outer");
+  EXPECT_EQ(outcome_of(files.mkdir("/data/void")), "errno 17");
+}
+
+TEST_F(MappingTest, HidesWhatTheImageHasThere) {
+  files.add_file("data/of_image", nullptr, 0, 0644);
+  files.add_file("data/file", nullptr, 0, 0644);
+  files.add_file("etc/beside", nullptr, 0, 0644);
+  map({{"dir", "/data"}, {"outside", "/etc/one"}});
+  EXPECT_EQ(content_of(files, "/data/of_image"), "errno 2");
+  EXPECT_EQ(content_of(files, "/data/file"), "in the directory");
+  EXPECT_EQ(content_of(files, "/etc/beside"), "");
+  EXPECT_EQ(content_of(files, "/etc/one"), "secret");
+}
+
+TEST_F(MappingTest, FollowsLinksWithinTheGuestsTree) {
+  const auto link = [&](const std::string& target, const std::string& name) {
+    fs::create_symlink(target, host("dir/" + name));
+  };
+  link("file", "same");
+  link("sub/../sub/inner", "relative");
+  link("../data/file", "around");
+  link("/data/file", "absolute");
+  link("/etc/one", "other");
+  link("sub", "to_sub");
+  link("dangling_target", "dangling");
+  map({{"dir", "/data"}, {"outside", "/etc/one"}});
+  EXPECT_EQ(content_of(files, "/data/same"), "in the directory");
+  EXPECT_EQ(content_of(files, "/data/relative"), "further in");
+  EXPECT_EQ(content_of(files, "/data/around"), "in the directory");
+  EXPECT_EQ(content_of(files, "/data/absolute"), "in the directory") << "absolute ones begin at the guest's root";
+  EXPECT_EQ(content_of(files, "/data/other"), "secret") << "which is mapped there";
+  EXPECT_EQ(content_of(files, "/data/to_sub/inner"), "further in");
+  EXPECT_EQ(content_of(files, "/data/to_sub/../file"), "in the directory");
+  EXPECT_EQ(content_of(files, "/data/dangling"), "errno 2");
+  EXPECT_EQ(write(files, "/data/dangling", "x", kOpenWriteOnly | kOpenCreate | kOpenExclusive), "errno 17");
+  EXPECT_EQ(write(files, "/data/dangling", "x"), "done");
+  EXPECT_EQ(text_of("dir/dangling_target"), "x");
+
+  EXPECT_EQ(files.stat("/data/same", true)->st_mode & S_IFMT, static_cast<unsigned>(S_IFREG));
+  EXPECT_EQ(files.stat("/data/same", false)->st_mode & S_IFMT, static_cast<unsigned>(S_IFLNK));
+  EXPECT_EQ(files.stat("/data/to_sub", true)->st_mode & S_IFMT, static_cast<unsigned>(S_IFDIR));
+  EXPECT_EQ(outcome_of(files.mkdir("/data/dangling2")), "done");
+  EXPECT_EQ(outcome_of(files.unlink("/data/same")), "done");
+  EXPECT_EQ(text_of("dir/file"), "in the directory") << "the link went, not what it leads to";
+
+  link("file", "l1");
+  for (int i = 2; i <= 41; ++i) link("l" + std::to_string(i - 1), "l" + std::to_string(i));
+  EXPECT_EQ(content_of(files, "/data/l40"), "in the directory");
+  EXPECT_EQ(content_of(files, "/data/l41"), "errno 40");
+  link("self", "self");
+  EXPECT_EQ(content_of(files, "/data/self"), "errno 40");
+}
+
+TEST_F(MappingTest, LeadsNowhereElse) {
+  const auto link = [&](const std::string& target, const std::string& name) {
+    fs::create_symlink(target, host("dir/" + name));
+  };
+  link("../outside", "up");
+  link(host("outside"), "absolute");
+  link("/proc/self/root" + host("outside"), "magic");
+  link("/proc/self/cwd", "cwd");
+  link("..", "parent");
+  link("../elsewhere", "directory");
+  map({{"dir", "/data"}, {"dir/sub", "/sub"}});
+  const std::vector<std::string> paths{
+      "/data/up", "/data/absolute", "/data/magic", "/data/cwd/x", "/data/parent/outside", "/data/directory/file",
+      "/data/../outside", "/data/../../outside", "/sub/../outside", "/data/../../../../.." + host("outside"),
+      "/data/sub/../../../outside", "/proc/self/root/etc/passwd", "/etc/passwd", "../../../../../../etc/passwd"};
+  for (const auto& path : paths) {
+    EXPECT_EQ(content_of(files, path), "errno 2") << path;
+  }
+  EXPECT_EQ(outcome_of(files.unlink("/data/up")), "done") << "the link";
+  EXPECT_EQ(write(files, "/data/absolute", "mine"), "done") << "in the guest's own tree";
+  EXPECT_EQ(text_of("outside"), "secret");
+  EXPECT_EQ(outcome_of(files.mkdir("/data/directory/new")), "done") << "the same";
+  EXPECT_FALSE(fs::exists(host("elsewhere/new")));
+}
+
+// Whoever makes a hard link in a mapped directory maps that file: the file system knows no difference.
+TEST_F(MappingTest, ShowsHardLinks) {
+  fs::create_hard_link(host("outside"), host("dir/hard"));
+  map({{"dir", "/data"}});
+  EXPECT_EQ(content_of(files, "/data/hard"), "secret");
+  EXPECT_EQ(files.stat("/data/hard", true)->st_nlink, 2U);
+}
+
+TEST_F(MappingTest, IsNotLedAstrayByAHostThatRenames) {
+  map({{"dir", "/data"}});
+  std::atomic<bool> is_done = false;
+  // Now "sub" is a directory, now a link that leads out.
+  fs::create_directory_symlink(host("elsewhere"), host("dir/away"));
+  directory.write("dir/sub/file", "further in");
+  std::jthread host_thread{[&] {
+    while (!is_done) {
+      ::renameat2(AT_FDCWD, host("dir/sub").c_str(), AT_FDCWD, host("dir/away").c_str(), RENAME_EXCHANGE);
+    }
+  }};
+  std::map<std::string, int> seen;
+  for (int i = 0; i < 20000; ++i) ++seen[content_of(files, "/data/sub/file")];
+  for (int i = 0; i < 5000; ++i) ++seen[content_of(files, "/data/sub/deep/../file")];
+  for (int i = 0; i < 5000; ++i) {
+    ++seen[write(files, "/data/sub/made", "x")];
+    ++seen[outcome_of(files.unlink("/data/sub/made"))];
+  }
+  is_done = true;
+  host_thread.join();
+  EXPECT_GT(seen["further in"], 0);
+  EXPECT_GT(seen["errno 2"], 0) << "the link was seen, and led to the guest's own tree";
+  for (const auto& [what, count] : seen) {
+    EXPECT_TRUE(what == "further in" || what == "errno 2" || what == "done" || what == "errno 20") << what;
+  }
+  EXPECT_EQ(text_of("elsewhere/file"), "secret, too");
+  EXPECT_FALSE(fs::exists(host("elsewhere/made")));
+}
+
+TEST_F(MappingTest, WaitsForNoPipe) {
+  ASSERT_EQ(::mkfifo(host("dir/pipe").c_str(), 0600), 0);
+  const Descriptor socket{::socket(AF_UNIX, SOCK_STREAM, 0)};
+  sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
+  const auto path = host("dir/socket");
+  ASSERT_LT(path.size(), sizeof address.sun_path);
+  std::memcpy(address.sun_path, path.c_str(), path.size());
+  ASSERT_EQ(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  map({{"dir", "/data"}});
+  for (const auto* const name : {"/data/pipe", "/data/socket"}) {
+    for (const auto flags : {kOpenReadOnly, kOpenWriteOnly, kOpenReadWrite, kOpenWriteOnly | kOpenCreate}) {
+      EXPECT_EQ(write(files, name, "x", flags), "errno 13") << name << " " << flags;
+    }
+  }
+  EXPECT_EQ(list(files, "/data"),
+            (std::map<std::string, int>{{"file", 8}, {"pipe", 1}, {"socket", 12}, {"sub", 4}}));
+  EXPECT_EQ(outcome_of(files.unlink("/data/pipe")), "done");
+  EXPECT_FALSE(open_file_beneath(AT_FDCWD, "/dev/null", O_RDONLY, 0)) << "which is not below";
+}
+
+TEST_F(MappingTest, KnowsNamesUpToTheirLimits) {
+  map({{"dir", "/data"}});
+  const std::string longest(255, 'n');
+  EXPECT_EQ(write(files, "/data/" + longest, "x"), "done");
+  EXPECT_EQ(list(files, "/data/sub", 32).size(), 2U);
+  EXPECT_EQ(list(files, "/data", 280).count(longest), 1U);
+  EXPECT_EQ(list(files, "/data", 24).begin()->first, "errno 22") << "no room for it";
+  EXPECT_EQ(write(files, "/data/" + longest + "n", "x"), "errno 36");
+  std::string path = "/data/file";
+  path.insert(5, GuestFiles::kMaxPath - 1 - path.size(), '/');
+  EXPECT_EQ(content_of(files, path), "in the directory");
+  EXPECT_EQ(content_of(files, "/" + path), "errno 36");
+  std::string deep = "/data";
+  while (deep.size() < 4000) deep += "/sub/..";
+  EXPECT_EQ(content_of(files, deep + "/file"), "in the directory");
+}
+
+TEST_F(MappingTest, ListsWhileFilesAreRemoved) {
+  map({{"dir", "/data"}});
+  const std::string of_guest = "/own";
+  for (const auto& path : {std::string{"/data/sub/deep"}, of_guest}) {
+    std::set<std::string> names;
+    for (int i = 0; i < 500; ++i) names.insert(std::to_string(i));
+    for (const auto& name : names) ASSERT_EQ(write(files, path + "/" + name, ""), "done");
+    const auto listed = list(files, path, 200, [&](const std::vector<Entry>& entries) {
+      for (const auto& entry : entries) EXPECT_EQ(outcome_of(files.unlink(path + "/" + entry.name)), "done");
+    });
+    EXPECT_EQ(listed.size(), names.size()) << path;
+    EXPECT_TRUE(list(files, path).empty()) << path;
+  }
+}
+
+TEST_F(MappingTest, ListsAgainFromTheBeginning) {
+  map({{"dir", "/data"}});
+  ASSERT_EQ(write(files, "/own/file", ""), "done");
+  for (const auto* const path : {"/data", "/own"}) {
+    const auto descriptor = files.open(path, kOpenDirectory, 0).value();
+    std::array<std::byte, 1024> buffer{};
+    const auto first = files.getdents(descriptor, buffer);
+    EXPECT_GT(first.value(), 0U);
+    EXPECT_EQ(files.getdents(descriptor, buffer), 0U);
+    EXPECT_EQ(files.lseek(descriptor, 0, uhyve::kSeekSet), 0);
+    EXPECT_EQ(files.getdents(descriptor, buffer), first);
+    EXPECT_EQ(outcome_of(files.lseek(descriptor, 1, uhyve::kSeekSet)), "errno 22");
+    EXPECT_EQ(outcome_of(files.lseek(descriptor, 0, uhyve::kSeekEnd)), "errno 22");
+    EXPECT_EQ(outcome_of(put(files, descriptor, "x")), "errno 9");
+    EXPECT_TRUE(files.close(descriptor));
+  }
+  const auto file = files.open("/data/file", kOpenReadOnly, 0).value();
+  std::array<std::byte, 64> buffer{};
+  EXPECT_EQ(outcome_of(files.getdents(file, buffer)), "errno 20");
+}
+
+TEST_F(MappingTest, TellsOfFilesWhatTheGuestMayKnow) {
+  map({{"dir", "/data"}, {"outside", "/one"}});
+  fs::permissions(host("dir/file"), static_cast<fs::perms>(04751));
+  const auto attributes = files.stat("/data/file", true).value();
+  EXPECT_EQ(attributes.st_mode, S_IFREG | 0751U);
+  EXPECT_EQ(attributes.st_size, 16);
+  EXPECT_EQ(attributes.st_uid, 0U);
+  EXPECT_EQ(attributes.st_dev, 0U);
+  struct stat status{};
+  ASSERT_EQ(::stat(host("dir/file").c_str(), &status), 0);
+  EXPECT_EQ(attributes.st_ino, status.st_ino);
+  EXPECT_EQ(attributes.st_mtim.tv_sec, status.st_mtim.tv_sec);
+  const auto descriptor = files.open("/data/file", kOpenReadOnly, 0).value();
+  EXPECT_EQ(files.fstat(descriptor)->st_ino, status.st_ino);
+  EXPECT_EQ(files.stat("/one", false)->st_size, 6);
+  EXPECT_EQ(files.stat("/data", true)->st_mode & S_IFMT, static_cast<unsigned>(S_IFDIR));
+  EXPECT_EQ(files.stat("/", true)->st_mode & S_IFMT, static_cast<unsigned>(S_IFDIR));
+  EXPECT_EQ(outcome_of(files.stat("/data/none", true)), "errno 2");
+}
+
+TEST_F(MappingTest, OpensOnlySoMany) {
+  map({{"dir", "/data"}});
+  std::size_t count = 0;
+  FileResult<std::int32_t> opened;
+  while ((opened = files.open("/data/file", kOpenReadOnly, 0))) ++count;
+  EXPECT_EQ(opened.error(), Errno::mfile);
+  EXPECT_LE(count, GuestFiles::kMaxOpenFiles);
+  EXPECT_GT(count, 500U);
+  EXPECT_TRUE(files.close(GuestFiles::kFirstDescriptor));
+  EXPECT_EQ(content_of(files, "/data/file"), "in the directory");
+}
+
+TEST_F(MappingTest, LimitsWhatIsNotMapped) {
+  map({{"dir", "/data"}});
+  const std::string some(4000, 'x');
+  const auto first = files.open("/own/first", kOpenReadWrite | kOpenCreate, 0).value();
+  EXPECT_EQ(put(files, first, some), 4000U);
+  EXPECT_EQ(put(files, first, some), 4000U);
+  EXPECT_EQ(put(files, first, some), 2000U) << "as much as there is room for";
+  EXPECT_EQ(outcome_of(put(files, first, some)), "errno 28");
+  EXPECT_EQ(write(files, "/own/second", "x"), "errno 28");
+  EXPECT_EQ(write(files, "/own/first", some), "done") << "over what is there";
+  EXPECT_EQ(write(files, "/data/new", some + some + some), "done") << "the host's are the operator's business";
+  // What is cut off, or removed and closed, is room again.
+  EXPECT_EQ(write(files, "/own/first", "short", kOpenWriteOnly | kOpenTruncate), "done");
+  EXPECT_EQ(write(files, "/own/second", some + some), "done");
+  EXPECT_EQ(outcome_of(files.unlink("/own/second")), "done");
+  EXPECT_EQ(write(files, "/own/third", some + some), "done");
+  EXPECT_EQ(outcome_of(files.unlink("/own/first")), "done");
+  EXPECT_EQ(write(files, "/own/third", "x", kOpenWriteOnly | kOpenAppend), "done");
+  // Holes count.
+  const auto sparse = files.open("/own/sparse", kOpenReadWrite | kOpenCreate, 0).value();
+  EXPECT_EQ(files.lseek(sparse, 1'000'000, uhyve::kSeekSet), 1'000'000);
+  EXPECT_EQ(outcome_of(put(files, sparse, "x")), "errno 28");
+  EXPECT_EQ(files.fstat(sparse)->st_size, 0);
+}
+
+TEST_F(MappingTest, SharesTheRoomAmongProcessors) {
+  std::atomic<std::uint64_t> total = 0;
+  {
+    std::vector<std::jthread> threads;
+    for (int thread = 0; thread < 4; ++thread) {
+      threads.emplace_back([&, thread] {
+        const auto name = "/own/" + std::to_string(thread % 2);
+        const auto file = files.open(name, kOpenWriteOnly | kOpenCreate | kOpenAppend, 0).value();
+        for (int i = 0; i < 200; ++i) total += put(files, file, std::string(37, 'x')).value_or(0);
+      });
+    }
+  }
+  EXPECT_EQ(total, 10000U) << "neither more nor less than there is";
+  EXPECT_EQ(files.stat("/own/0", true)->st_size + files.stat("/own/1", true)->st_size, 10000);
+}
+
+TEST_F(MappingTest, SaysWhatCannotBeMapped) {
+  EXPECT_EQ(complaint({{host("none"), "/data"}}), "'" + host("none") + "': No such file or directory");
+  EXPECT_EQ(complaint({{"/dev/null", "/data"}}), "'/dev/null': is neither a file nor a directory");
+  for (const auto* const guest : {"", "/", "/./", "/a/../b", ".."}) {
+    EXPECT_EQ(complaint({{host("dir"), guest}}), "'" + std::string{guest} +
+                                                     "' is no place to map something at: it has to be below /, "
+                                                     "without '..'");
+  }
+  EXPECT_EQ(complaint({{host("dir"), "/data"}, {host("sub"), "data/."}}), "two mappings are at 'data/.'");
+}
+
+TEST_F(MappingTest, NamesWhatStaysInReach) {
+  using Access = walls::OpenPath::Access;
+  map({{"dir", "/data", true}, {"outside", "/one"}});
+  const auto paths = files.open_paths();
+  ASSERT_EQ(paths.size(), 4U);
+  const auto is = [&](const walls::OpenPath& path, const std::string& name, Access access) {
+    struct stat here{};
+    struct stat there{};
+    EXPECT_EQ(::fstat(path.descriptor, &here), 0);
+    EXPECT_EQ(::stat(host(name).c_str(), &there), 0);
+    return here.st_ino == there.st_ino && path.access == access;
+  };
+  EXPECT_TRUE(is(paths[0], "dir", Access::read));
+  EXPECT_TRUE(is(paths[1], "outside", Access::write)) << "the file, and not its directory";
+  EXPECT_TRUE(is(paths[3], "tmp", Access::clean_up));
+}
+
+TEST_F(MappingTest, OpensAsTheModeSays) {
+  GuestFiles synchronous{GuestFileOptions{.temporary_parent = host("tmp"), .is_synchronous = true}};
+  ASSERT_TRUE(synchronous.add_mappings({{host("dir"), "/data"}}));
+  EXPECT_EQ(write(synchronous, "/data/new", "made"), "done");
+  EXPECT_EQ(write(synchronous, "/own", "made"), "done");
+  GuestFiles direct{GuestFileOptions{.temporary_parent = host("tmp"), .bypasses_cache = true}};
+  ASSERT_TRUE(direct.add_mappings({{host("dir"), "/data"}}));
+  // Past the cache go whole blocks only, or nothing at all, as the file system likes.
+  const auto outcome = write(direct, "/data/new", "odd");
+  EXPECT_TRUE(outcome == "errno 22" || outcome == "done") << outcome;
+}
+
+}  // namespace
+}  // namespace hermitage::vmm

@@ -1,0 +1,78 @@
+#include "hermitage/vmm/temporary_file.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <vector>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+namespace hermitage::vmm {
+namespace {
+
+auto last_error() -> std::unexpected<Errno> {
+  return std::unexpected{guest_errno(errno)};
+}
+
+auto total_size(std::span<const iovec> buffers) -> std::uint64_t {
+  std::uint64_t total = 0;
+  for (const auto& buffer : buffers) total += buffer.iov_len;
+  return total;
+}
+
+// The first `size` bytes of them.
+auto cut(std::span<const iovec> buffers, std::uint64_t size) -> std::vector<iovec> {
+  std::vector<iovec> result;
+  for (auto buffer : buffers) {
+    buffer.iov_len = std::min<std::uint64_t>(buffer.iov_len, size);
+    if (buffer.iov_len == 0) break;
+    size -= buffer.iov_len;
+    result.push_back(buffer);
+  }
+  return result;
+}
+
+}  // namespace
+
+auto Room::take(std::uint64_t size) noexcept -> std::uint64_t {
+  auto left = left_.load();
+  auto taken = std::min(size, left);
+  while (!left_.compare_exchange_weak(left, left - taken)) taken = std::min(size, left);
+  return taken;
+}
+
+auto TemporaryFile::open(int directory, int flags) -> FileResult<Descriptor> {
+  const std::scoped_lock lock{mutex_};
+  constexpr mode_t kMode = 0600;
+  Descriptor opened{::openat(directory, name_.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, kMode)};
+  if (!opened.is_open()) return last_error();
+  if ((flags & O_TRUNC) != 0) room_->give_back(std::exchange(size_, 0));
+  return opened;
+}
+
+auto TemporaryFile::write(const Descriptor& opened, bool appends, std::span<const iovec> buffers)
+    -> FileResult<std::uint64_t> {
+  const auto size = total_size(buffers);
+  if (size == 0) return 0;
+  const std::scoped_lock lock{mutex_};
+  const auto offset = appends ? static_cast<off_t>(size_) : ::lseek(opened.get(), 0, SEEK_CUR);
+  if (offset < 0) return last_error();
+  const auto begin = static_cast<std::uint64_t>(offset);
+  const auto end = begin + size;  // of two numbers below 2^63
+  const auto wanted = end > size_ ? end - size_ : 0;
+  const auto taken = room_->take(wanted);
+  if (begin >= size_ + taken) {
+    room_->give_back(taken);
+    return std::unexpected{Errno::nospc};
+  }
+  const auto fitting = taken == wanted ? std::vector<iovec>{} : cut(buffers, size_ + taken - begin);
+  const auto given = fitting.empty() ? buffers : std::span<const iovec>{fitting};
+  const auto put = ::writev(opened.get(), given.data(), static_cast<int>(given.size()));
+  const auto written_to = put < 0 ? size_ : std::max(size_, begin + static_cast<std::uint64_t>(put));
+  room_->give_back(size_ + taken - written_to);
+  size_ = written_to;
+  if (put < 0) return last_error();
+  return static_cast<std::uint64_t>(put);
+}
+
+}  // namespace hermitage::vmm
