@@ -200,9 +200,8 @@ class Supervisor {
   }
 
   void end_output() {
-    is_drained_ = true;
-    if (ending_ || !options_.on_output) return;
-    pass_on(options_.on_output({}));
+    const bool was_told = std::exchange(was_told_of_end_, true);
+    if (!was_told && !ending_ && options_.on_output) pass_on(options_.on_output({}));
     is_drained_ = pending_.empty();
   }
 
@@ -283,6 +282,7 @@ class Supervisor {
   std::string pending_;  // for the output
   std::optional<int> status_;
   std::optional<ProcessEnding> ending_;
+  bool was_told_of_end_ = false;  // on_output
   bool is_drained_ = false;
   bool was_killed_ = false;
 };

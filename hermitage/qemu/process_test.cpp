@@ -3,7 +3,10 @@
 #include <array>
 #include <chrono>
 #include <csignal>
+#include <expected>
 #include <filesystem>
+#include <set>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <variant>
@@ -98,8 +101,17 @@ TEST(Process, NamesFilesByDescriptors) {
   EXPECT_EQ(exit_code(finished), 0);
 }
 
-TEST(Process, HasNoOtherDescriptors) {
-  EXPECT_EQ(shell("ls /proc/self/fd | tr '\\n' ' '").output, "0 1 2 3 ");  // the last is that of ls
+TEST(Process, HasNoDescriptorsOfOurs) {
+  // Nothing but what whoever started this program lets all programs have.
+  std::set<std::string> inherited;
+  for (const auto& entry : std::filesystem::directory_iterator{"/proc/self/fd"}) {
+    const auto name = entry.path().filename().string();
+    const int flags = ::fcntl(std::stoi(name), F_GETFD);
+    if (flags >= 0 && (flags & FD_CLOEXEC) == 0) inherited.insert(name);
+  }
+  inherited.merge(std::set<std::string>{"0", "1", "2", "3"});  // the last is that of ls
+  std::istringstream names{shell("exec ls /proc/self/fd").output};
+  for (std::string name; names >> name;) EXPECT_TRUE(inherited.contains(name)) << name;
 }
 
 TEST(Process, SaysWhyItCannotBeStarted) {
