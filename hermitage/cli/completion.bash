@@ -57,14 +57,15 @@ _hermitage() {
       # Behind the image, words are the guest's.
       ((index < COMP_CWORD)) && [[ ${COMP_WORDS[COMP_CWORD - 1]} != -* && $index -lt $((COMP_CWORD - 1)) && $word != -* ]] && return
       case $before in
-        --output | -o | --config | --stats-file | --tempdir | --file-mapping) return ;;
+        --output | -o | --config | --stats-file | --tempdir | --file-mapping | --loader) return ;;
+        --engine) _hermitage_without_files && mapfile -t COMPREPLY < <(compgen -W 'auto kvm qemu' -- "$word") && return ;;
         --hermit-image-mode) _hermitage_without_files && mapfile -t COMPREPLY < <(compgen -W 'external internal' -- "$word") && return ;;
         --file-isolation) _hermitage_without_files && mapfile -t COMPREPLY < <(compgen -W 'none normal strict' -- "$word") && return ;;
         --sandbox) _hermitage_without_files && mapfile -t COMPREPLY < <(compgen -W 'none normal' -- "$word") && return ;;
         --io-mode) _hermitage_without_files && mapfile -t COMPREPLY < <(compgen -W 'host=direct host=sync host=direct,sync' -- "$word") && return ;;
-        --temp-limit | --memory-size | -m | --cpu-count | -c | --affinity | -a | --env-vars | -e | --timeout) _hermitage_without_files && return ;;
+        --qemu-arg | --temp-limit | --memory-size | -m | --cpu-count | -c | --affinity | -a | --env-vars | -e | --timeout) _hermitage_without_files && return ;;
       esac
-      offers='--memory-size -m --cpu-count -c --affinity -a --env-vars -e --output -o --timeout --no-aslr --thp --ksm
+      offers='--memory-size -m --cpu-count -c --affinity -a --env-vars -e --output -o --timeout --engine --qemu-arg --loader --dry-run --no-aslr --thp --ksm
         --pit --cpu-pm --hermit-image-mode --file-mapping --io-mode --tempdir --temp-limit --file-isolation --sandbox --config --stats --stats-file --trace --verbose --help -h'
       ;;
     *) return ;;

@@ -70,6 +70,10 @@ _hermitage() {
         '*'{-e,--env-vars=}'[an environment variable, or host]:KEY=VALUE:' \
         '(-o --output)'{-o,--output=}'[where output goes]:file, or none:_files' \
         '--timeout=[end the guest after so long]:seconds:' \
+        '--engine=[what runs the guest]:engine:(auto kvm qemu)' \
+        '*--qemu-arg=[one more word for QEMU]:word:' \
+        '--loader=[the boot loader for QEMU]:loader:_files' \
+        '--dry-run[print the command line of QEMU]' \
         '--no-aslr[no random address]' \
         '--thp[transparent huge pages]' \
         '--ksm[let the host merge pages]' \
