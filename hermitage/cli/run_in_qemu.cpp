@@ -1,7 +1,7 @@
 // hermitage run by QEMU, with a boot loader of ours where the kernel needs one.
 #include <algorithm>
-#include <chrono>
 #include <cerrno>
+#include <chrono>
 #include <cmath>
 #include <cstring>
 #include <optional>
@@ -17,8 +17,8 @@
 
 #include "hermitage/cli/engines.hpp"
 #include "hermitage/cli/input.hpp"
-#include "hermitage/cli/output.hpp"
 #include "hermitage/cli/options.hpp"
+#include "hermitage/cli/output.hpp"
 #include "hermitage/entry/boot_protocol.hpp"
 #include "hermitage/entry/format.hpp"
 #include "hermitage/entry/kernel_object.hpp"
@@ -271,9 +271,8 @@ auto run_plan(const RunOptions& options, const Plan& plan, const std::string& pr
   const auto output = Output::open(options);
   if (!output) return std::unexpected{output.error()};
   Complaints complaints;
-  qemu::BootOutput boot_output{has_firmware(plan.target.arch), [&options](std::string_view line) {
-                                 warn(fmt::format("{}: {}", options.image, line));
-                               }};
+  qemu::BootOutput boot_output{has_firmware(plan.target.arch),
+                               [&options](std::string_view line) { warn(fmt::format("{}: {}", options.image, line)); }};
   bool has_printed = false;
   const auto take_output = [&](std::string_view text) {
     has_printed = has_printed || !text.empty();
@@ -281,12 +280,11 @@ auto run_plan(const RunOptions& options, const Plan& plan, const std::string& pr
     return text.empty() ? boot_output.finish() : boot_output.take(text);
   };
   bool has_failed = false;
-  qemu::ProcessOptions process{.output = output->number(),
-                               .on_output = take_output,
-                               .on_error_line = [&](std::string_view line) {
-                                 complaints.add(line);
-                                 has_failed = complaints.has_errors() && !has_printed;
-                               }};
+  qemu::ProcessOptions process{
+      .output = output->number(), .on_output = take_output, .on_error_line = [&](std::string_view line) {
+        complaints.add(line);
+        has_failed = complaints.has_errors() && !has_printed;
+      }};
   if (options.timeout_seconds) process.timeout = std::chrono::nanoseconds{std::llround(*options.timeout_seconds * 1e9)};
   const auto ending = qemu::run_process(program, plan.line, process);
   if (!ending) return not_started(options.image, ending.error());

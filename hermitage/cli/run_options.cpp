@@ -125,8 +125,7 @@ auto take_uhyve(Section& section, RunOptions& options) -> Outcome {
                  [&] { return section.take("tempdir", options.tempdir); },
                  [&] { return section.take("hermit_image_mode", options.image_mode); },
                  [&] { return section.take("file_isolation", options.file_isolation); },
-                 [&] { return section.take("io_mode", options.io_mode); },
-                 [&] { return section.refuse("gdb_port"); }});
+                 [&] { return section.take("io_mode", options.io_mode); }, [&] { return section.refuse("gdb_port"); }});
 }
 
 auto take_memory(Section& section, RunOptions& options) -> Outcome {

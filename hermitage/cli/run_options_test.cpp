@@ -131,7 +131,8 @@ TEST_F(RunOptionsTest, KnowModesOfFiles) {
   EXPECT_EQ(parse_io_mode("host=sync"), (IoMode{.is_synchronous = true}));
   EXPECT_EQ(parse_io_mode("host=direct,sync"), (IoMode{.is_direct = true, .is_synchronous = true}));
   EXPECT_EQ(parse_io_mode("host=sync,direct,sync"), (IoMode{.is_direct = true, .is_synchronous = true}));
-  for (const auto* const wrong : {"", "host", "host=", "direct", "guest=direct", "host=direct,", "host=,sync", "host=x"}) {
+  for (const auto* const wrong :
+       {"", "host", "host=", "direct", "guest=direct", "host=direct,", "host=,sync", "host=x"}) {
     EXPECT_EQ(parse_io_mode(wrong), std::nullopt) << wrong;
   }
 }

@@ -32,9 +32,7 @@ class FixedText {
 
   constexpr auto append_decimal(std::uint64_t value) noexcept -> FixedText& { return append_digits(value, 10); }
 
-  constexpr auto append_hex(std::uint64_t value) noexcept -> FixedText& {
-    return append("0x").append_bare_hex(value);
-  }
+  constexpr auto append_hex(std::uint64_t value) noexcept -> FixedText& { return append("0x").append_bare_hex(value); }
 
   // Without the "0x", as in the names of a device tree.
   constexpr auto append_bare_hex(std::uint64_t value) noexcept -> FixedText& { return append_digits(value, 16); }

@@ -41,7 +41,8 @@ TEST(BootOutput, LeavesTheGuestItsOutputHoweverItComes) {
 
 TEST(BootOutput, TakesTheLoadersLinesOut) {
   for (const std::size_t piece : {1U, 5U, 1000U}) {
-    const auto told = tell(false, "[LOADER][INFO] one\r\n[LOADER][WARN] odd\r\nHello\n[LOADER][WARN] the guest's", piece);
+    const auto told =
+        tell(false, "[LOADER][INFO] one\r\n[LOADER][WARN] odd\r\nHello\n[LOADER][WARN] the guest's", piece);
     EXPECT_EQ(told.guest, "Hello\n[LOADER][WARN] the guest's");
     EXPECT_EQ(told.warnings, std::vector<std::string>{"odd"});
     EXPECT_EQ(told.failure, "");

@@ -63,8 +63,9 @@ class Builder {
       return std::unexpected{std::move(added.error())};
     }
     if (machine_.boot_arguments.size() > kMaxBootArguments) {
-      return std::unexpected{fmt::format("arguments and environment take {} bytes, and a kernel gets at most {} in QEMU",
-                                         machine_.boot_arguments.size(), kMaxBootArguments)};
+      return std::unexpected{
+          fmt::format("arguments and environment take {} bytes, and a kernel gets at most {} in QEMU",
+                      machine_.boot_arguments.size(), kMaxBootArguments)};
     }
     if (!machine_.boot_arguments.empty()) add("-append", machine_.boot_arguments);
     line_.words.insert(line_.words.end(), machine_.more.begin(), machine_.more.end());
@@ -93,7 +94,8 @@ class Builder {
     if (std::ranges::find(machine_.more, "-accel") == machine_.more.end()) {
       add("-accel", machine_.uses_kvm ? "kvm" : "tcg");
     }
-    add("-machine", fmt::format("{},mem-merge={}", board_of(machine_.target.arch), machine_.merges_pages ? "on" : "off"));
+    add("-machine",
+        fmt::format("{},mem-merge={}", board_of(machine_.target.arch), machine_.merges_pages ? "on" : "off"));
     if (machine_.manages_power) add("-overcommit", "cpu-pm=on");
     add("-cpu", processor_of(machine_));
     add("-smp", fmt::format("{}", machine_.cpu_count));
@@ -128,15 +130,16 @@ class Builder {
     return {};
   }
 
-  // For what is not Linux, QEMU's virt machine does not heed -initrd. At the end of the memory, the image is in nobody's
-  // way.
+  // For what is not Linux, QEMU's virt machine does not heed -initrd. At the end of the memory, the image is in
+  // nobody's way.
   [[nodiscard]] auto add_guest_loader() -> std::expected<void, std::string> {
     const auto reach = std::min(machine_.memory_size, kAarch64Reach);
     const auto size = (machine_.image_size + kMiB - 1) / kMiB * kMiB;
     if (size > reach || reach - size < kAarch64Room) {
-      return std::unexpected{fmt::format("an image of {} MiB does not fit into {} MiB of memory; give it more with "
-                                         "--memory-size",
-                                         size / kMiB, machine_.memory_size / kMiB)};
+      return std::unexpected{
+          fmt::format("an image of {} MiB does not fit into {} MiB of memory; give it more with "
+                      "--memory-size",
+                      size / kMiB, machine_.memory_size / kMiB)};
     }
     add("-kernel", machine_.loader);
     add("-device", fmt::format("guest-loader,addr={:#x},initrd={}", kAarch64Memory + reach - size,

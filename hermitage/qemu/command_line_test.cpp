@@ -48,21 +48,25 @@ auto expected(std::string_view program, std::string_view rest) -> std::string {
 
 TEST(CommandLine, IsThatOfTheArchitecture) {
   EXPECT_EQ(text_of(machine_for({Arch::x86_64})),
-            expected("qemu-system-x86_64", "pc,mem-merge=off -cpu max -smp 1 -m 128M -device "
-                                           "isa-debug-exit,iobase=0xf4,iosize=0x04 -kernel share/loader -initrd "
-                                           "dir/image"));
+            expected("qemu-system-x86_64",
+                     "pc,mem-merge=off -cpu max -smp 1 -m 128M -device "
+                     "isa-debug-exit,iobase=0xf4,iosize=0x04 -kernel share/loader -initrd "
+                     "dir/image"));
   // The image is at the end of the memory, at whole MiB.
-  EXPECT_EQ(text_of(machine_for({Arch::aarch64})),
-            expected("qemu-system-aarch64",
-                     "virt,gic-version=3,mem-merge=off -cpu cortex-a72 -smp 1 -m 128M -semihosting-config "
-                     "enable=on,target=gdb -kernel share/loader -device guest-loader,addr=0x47c00000,initrd=dir/image"));
-  EXPECT_EQ(text_of(machine_for({Arch::aarch64, Endian::big})),
-            expected("qemu-system-aarch64",
-                     "virt,gic-version=3,mem-merge=off -cpu max,lpa2=off -smp 1 -m 128M -semihosting-config "
-                     "enable=on,target=gdb -kernel share/loader -device guest-loader,addr=0x47c00000,initrd=dir/image"));
+  EXPECT_EQ(
+      text_of(machine_for({Arch::aarch64})),
+      expected("qemu-system-aarch64",
+               "virt,gic-version=3,mem-merge=off -cpu cortex-a72 -smp 1 -m 128M -semihosting-config "
+               "enable=on,target=gdb -kernel share/loader -device guest-loader,addr=0x47c00000,initrd=dir/image"));
+  EXPECT_EQ(
+      text_of(machine_for({Arch::aarch64, Endian::big})),
+      expected("qemu-system-aarch64",
+               "virt,gic-version=3,mem-merge=off -cpu max,lpa2=off -smp 1 -m 128M -semihosting-config "
+               "enable=on,target=gdb -kernel share/loader -device guest-loader,addr=0x47c00000,initrd=dir/image"));
   EXPECT_EQ(text_of(machine_for({Arch::riscv64})),
-            expected("qemu-system-riscv64", "virt,mem-merge=off -cpu rv64 -smp 1 -m 128M -semihosting-config "
-                                            "enable=on,target=gdb -kernel share/loader -initrd dir/image"));
+            expected("qemu-system-riscv64",
+                     "virt,mem-merge=off -cpu rv64 -smp 1 -m 128M -semihosting-config "
+                     "enable=on,target=gdb -kernel share/loader -initrd dir/image"));
 }
 
 TEST(CommandLine, HasProcessorsAndMemory) {

@@ -13,9 +13,9 @@ namespace hermitage::qemu {
 // The first executable file of that name in the directories of PATH.
 [[nodiscard]] auto find_program(std::string_view name) -> std::optional<std::string>;
 
-// The path of the boot loader for QEMU's -kernel: in the directory that HERMITAGE_LOADER_DIR names, if it does; otherwise
-// beside this program, in ../share/hermitage, where it is after a build as well as after an installation. The error is
-// the sentence that says where it is not.
+// The path of the boot loader for QEMU's -kernel: in the directory that HERMITAGE_LOADER_DIR names, if it does;
+// otherwise beside this program, in ../share/hermitage, where it is after a build as well as after an installation. The
+// error is the sentence that says where it is not.
 [[nodiscard]] auto find_loader(Target target) -> std::expected<std::string, std::string>;
 
 }  // namespace hermitage::qemu

@@ -65,8 +65,8 @@ auto exit_code(const Finished& finished) -> int {
 }
 
 TEST(Process, PassesWordsOutputAndExitCodeOn) {
-  const auto finished = finish({.words = {"sh", "-c", R"(printf '%s|' "$0" "$@"; exit 42)", "name", "two words", "", "'"},
-                                .descriptors = {}});
+  const auto finished = finish(
+      {.words = {"sh", "-c", R"(printf '%s|' "$0" "$@"; exit 42)", "name", "two words", "", "'"}, .descriptors = {}});
   EXPECT_EQ(finished.output, "name|two words||'|");
   EXPECT_EQ(exit_code(finished), 42);
 }
@@ -95,8 +95,7 @@ TEST(Process, NamesFilesByDescriptors) {
   const TemporaryDirectory directory;
   const auto first = directory.write("a b", "first,");
   const auto second = directory.write("c d", "second");
-  const auto finished =
-      finish({.words = {"sh", "-c", "cat /dev/fd/3 /dev/fd/4"}, .descriptors = {first, second}});
+  const auto finished = finish({.words = {"sh", "-c", "cat /dev/fd/3 /dev/fd/4"}, .descriptors = {first, second}});
   EXPECT_EQ(finished.output, "first,second");
   EXPECT_EQ(exit_code(finished), 0);
 }
@@ -145,8 +144,7 @@ TEST(Process, IsKilledWhenItDoesNotEnd) {
 
 TEST(Process, EndsWithTheSignalThatEndsThisOne) {
   for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
-    const auto finished =
-        shell("kill -" + std::to_string(signal) + " $PPID; exec sleep 60");
+    const auto finished = shell("kill -" + std::to_string(signal) + " $PPID; exec sleep 60");
     ASSERT_TRUE(finished.ending);
     const auto* const stopped = std::get_if<Stopped>(&*finished.ending);
     ASSERT_NE(stopped, nullptr);
@@ -172,9 +170,8 @@ TEST(Process, EndsWhenItsOutputCannotBeWritten) {
 }
 
 TEST(Process, MayPrintForNobody) {
-  const auto ending =
-      run_process("/bin/sh", {.words = {"sh", "-c", "head -c 1000000 /dev/zero; exit 3"}, .descriptors = {}},
-                  {.output = -1});
+  const auto ending = run_process(
+      "/bin/sh", {.words = {"sh", "-c", "head -c 1000000 /dev/zero; exit 3"}, .descriptors = {}}, {.output = -1});
   ASSERT_TRUE(ending);
   ASSERT_TRUE(std::holds_alternative<Ended>(*ending));
   EXPECT_EQ(WEXITSTATUS(std::get<Ended>(*ending).status), 3);

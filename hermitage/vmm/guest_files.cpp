@@ -353,7 +353,8 @@ auto GuestFiles::add_mappings(std::vector<FileMapping> mappings) -> Result<void>
     const auto components = components_of(guest);
     if (components.empty() || std::ranges::find(components, "..") != components.end()) {
       return fail(ErrorCode::configuration, fmt::format("'{}' is no place to map something at: it has to be below /, "
-                                                        "without '..'", guest));
+                                                        "without '..'",
+                                                        guest));
     }
     if (!taken.insert(components).second) {
       return fail(ErrorCode::configuration, fmt::format("two mappings are at '{}'", guest));
@@ -446,9 +447,8 @@ auto GuestFiles::State::make_file(const Place& place, std::int32_t flags) -> Fil
   if (!made) return fails(made.error());
   auto node = tree.make_entry(**parent, place.name, std::move(made->first));
   if (!node) return fails(node.error());
-  return OpenFile{.node = std::move(*node),
-                  .host = std::move(made->second),
-                  .appends = (flags & uhyve::kOpenAppend) != 0};
+  return OpenFile{
+      .node = std::move(*node), .host = std::move(made->second), .appends = (flags & uhyve::kOpenAppend) != 0};
 }
 
 auto GuestFiles::open(std::string_view path, std::int32_t flags, std::int32_t mode) -> FileResult<std::int32_t> {

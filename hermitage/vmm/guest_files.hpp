@@ -27,10 +27,10 @@ struct FileMapping {
 };
 
 struct GuestFileOptions {
-  std::string temporary_parent;                              // where the private directory is made, once it is needed
-  std::uint64_t temporary_limit = std::uint64_t{1} << 30;    // bytes, of all files in it together
-  bool bypasses_cache = false;                               // O_DIRECT for all files that are opened
-  bool is_synchronous = false;                               // O_SYNC
+  std::string temporary_parent;                            // where the private directory is made, once it is needed
+  std::uint64_t temporary_limit = std::uint64_t{1} << 30;  // bytes, of all files in it together
+  bool bypasses_cache = false;                             // O_DIRECT for all files that are opened
+  bool is_synchronous = false;                             // O_SYNC
 };
 
 // A tree of directories of the guest's own. There are in it

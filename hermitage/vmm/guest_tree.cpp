@@ -52,9 +52,7 @@ class Walk {
 
   [[nodiscard]] auto here() const -> const Position& { return way_.back().position; }
 
-  [[nodiscard]] auto host_here() const -> int {
-    return host_.is_open() ? host_.get() : here().mapping->directory();
-  }
+  [[nodiscard]] auto host_here() const -> int { return host_.is_open() ? host_.get() : here().mapping->directory(); }
 
   auto step(const std::string& name) -> FileResult<void> {
     if (kind_ == Kind::other) return fails(Errno::notdir);
@@ -180,7 +178,7 @@ class Walk {
   int links_ = 0;
 
   std::vector<Step> way_;  // the directories from the root to where the walk is
-  Descriptor host_;            // where that is below a mapping's root
+  Descriptor host_;        // where that is below a mapping's root
   Kind kind_ = Kind::directory;
   std::string name_;
   std::shared_ptr<Node> node_;

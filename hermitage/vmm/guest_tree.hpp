@@ -57,12 +57,12 @@ struct Place {
   enum class Kind : std::uint8_t { directory, other, nothing };
 
   Kind kind = Kind::directory;
-  Position position;                      // the directory, or the one that has the name
-  Descriptor host = {};                   // the same on the host, when it is below a mapping's root
-  std::string name = {};                  // empty for a directory
-  std::shared_ptr<Node> node = {};        // what of the tree's it is, when it is not a directory
-  std::optional<struct stat> status = {}; // what of the host's it is
-  std::vector<std::string> missing = {};  // directories between position and name that are not there
+  Position position;                       // the directory, or the one that has the name
+  Descriptor host = {};                    // the same on the host, when it is below a mapping's root
+  std::string name = {};                   // empty for a directory
+  std::shared_ptr<Node> node = {};         // what of the tree's it is, when it is not a directory
+  std::optional<struct stat> status = {};  // what of the host's it is
+  std::vector<std::string> missing = {};   // directories between position and name that are not there
 
   // The directory of `position` on the host; -1 where it is of the tree only.
   [[nodiscard]] auto host_directory() const -> int {

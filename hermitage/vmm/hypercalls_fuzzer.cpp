@@ -148,9 +148,9 @@ constexpr std::array kCallsV2{Call{0x1010, ""},       Call{0x1020, ""},      Cal
                               Call{0x1170, "pi_p__"}, Call{0x1180, "f_p__"}, Call{0x1190, "pl__"}};
 
 constexpr std::array<std::string_view, 26> kPaths{
-    "/",          "/etc",   "/etc/digits", "/link/../x", "loop",          "/tmp/x",    "/tmp/a/b/c",
-    "/tmp/a/..",  "",       "/deep/d",     "/dangling",  "/up",           "/m",        "/tmp/a/./y/",
-    "/m/new",     "/m/d/x", "/m/up/file",  "/m/r/over",  "/m/r/out",      "/m/r/file", "/m/there",
+    "/",          "/etc",   "/etc/digits", "/link/../x", "loop",         "/tmp/x",    "/tmp/a/b/c",
+    "/tmp/a/..",  "",       "/deep/d",     "/dangling",  "/up",          "/m",        "/tmp/a/./y/",
+    "/m/new",     "/m/d/x", "/m/up/file",  "/m/r/over",  "/m/r/out",     "/m/r/file", "/m/there",
     "/m/d/../..", "/m/r",   "/etc/f",      "/m/new/z",   "/etc/digits/z"};
 
 // Memory once for all inputs, with a page behind it that nobody may touch.

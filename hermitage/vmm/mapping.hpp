@@ -31,8 +31,7 @@ using FileResult = std::expected<T, Errno>;
 
 // The same, for a file that is to be read or written: EACCES when it is neither a file nor a directory, as pipes,
 // sockets and devices are.
-[[nodiscard]] auto open_file_beneath(int directory, const char* path, int flags, mode_t mode)
-    -> FileResult<Descriptor>;
+[[nodiscard]] auto open_file_beneath(int directory, const char* path, int flags, mode_t mode) -> FileResult<Descriptor>;
 
 // What a link says, which is open as O_PATH.
 [[nodiscard]] auto link_target(const Descriptor& link) -> FileResult<std::string>;
@@ -55,10 +54,7 @@ class Mapping {
 
  private:
   Mapping(Descriptor directory, std::string name, Descriptor file, bool is_read_only) noexcept
-      : directory_{std::move(directory)},
-        name_{std::move(name)},
-        file_{std::move(file)},
-        is_read_only_{is_read_only} {}
+      : directory_{std::move(directory)}, name_{std::move(name)}, file_{std::move(file)}, is_read_only_{is_read_only} {}
 
   Descriptor directory_;
   std::string name_;

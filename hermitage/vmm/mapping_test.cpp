@@ -288,10 +288,20 @@ TEST_F(MappingTest, LeadsNowhereElse) {
   link("..", "parent");
   link("../elsewhere", "directory");
   map({{"dir", "/data"}, {"dir/sub", "/sub"}});
-  const std::vector<std::string> paths{
-      "/data/up", "/data/absolute", "/data/magic", "/data/cwd/x", "/data/parent/outside", "/data/directory/file",
-      "/data/../outside", "/data/../../outside", "/sub/../outside", "/data/../../../../.." + host("outside"),
-      "/data/sub/../../../outside", "/proc/self/root/etc/passwd", "/etc/passwd", "../../../../../../etc/passwd"};
+  const std::vector<std::string> paths{"/data/up",
+                                       "/data/absolute",
+                                       "/data/magic",
+                                       "/data/cwd/x",
+                                       "/data/parent/outside",
+                                       "/data/directory/file",
+                                       "/data/../outside",
+                                       "/data/../../outside",
+                                       "/sub/../outside",
+                                       "/data/../../../../.." + host("outside"),
+                                       "/data/sub/../../../outside",
+                                       "/proc/self/root/etc/passwd",
+                                       "/etc/passwd",
+                                       "../../../../../../etc/passwd"};
   for (const auto& path : paths) {
     EXPECT_EQ(content_of(files, path), "errno 2") << path;
   }
@@ -353,8 +363,7 @@ TEST_F(MappingTest, WaitsForNoPipe) {
       EXPECT_EQ(write(files, name, "x", flags), "errno 13") << name << " " << flags;
     }
   }
-  EXPECT_EQ(list(files, "/data"),
-            (std::map<std::string, int>{{"file", 8}, {"pipe", 1}, {"socket", 12}, {"sub", 4}}));
+  EXPECT_EQ(list(files, "/data"), (std::map<std::string, int>{{"file", 8}, {"pipe", 1}, {"socket", 12}, {"sub", 4}}));
   EXPECT_EQ(outcome_of(files.unlink("/data/pipe")), "done");
   EXPECT_FALSE(open_file_beneath(AT_FDCWD, "/dev/null", O_RDONLY, 0)) << "which is not below";
 }
