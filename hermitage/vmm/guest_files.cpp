@@ -271,6 +271,12 @@ class GuestFiles::State {
     return file;
   }
 
+  // The same without the mutex, for what the host may take its time for.
+  auto find_open_file(std::int32_t descriptor) -> FileResult<std::shared_ptr<OpenFile>> {
+    const std::scoped_lock lock{mutex};
+    return open_file(descriptor);
+  }
+
   auto close(std::int32_t descriptor) -> FileResult<void> {
     if (const auto file = open_file(descriptor); !file) return fails(file.error());
     open_files_[static_cast<std::size_t>(descriptor - kFirstDescriptor)].reset();
@@ -471,11 +477,9 @@ auto GuestFiles::close(std::int32_t descriptor) -> FileResult<void> {
 }
 
 auto GuestFiles::read(std::int32_t descriptor, std::span<const iovec> buffers) -> FileResult<std::uint64_t> {
-  std::unique_lock lock{state_->mutex};
-  const auto file = state_->open_file(descriptor);
+  const auto file = state_->find_open_file(descriptor);
   if (!file) return fails(file.error());
   if ((*file)->host.is_open()) {
-    lock.unlock();  // the host may take its time
     if ((*file)->is_directory) return fails(Errno::isdir);
     const auto got = buffers.size() == 1
                          ? ::read((*file)->host.get(), buffers.front().iov_base, buffers.front().iov_len)
@@ -485,6 +489,7 @@ auto GuestFiles::read(std::int32_t descriptor, std::span<const iovec> buffers) -
   }
   const auto* const image = std::get_if<ImageFile>(&(*file)->node->what);
   if (image == nullptr) return fails(Errno::isdir);
+  const std::scoped_lock lock{state_->mutex};  // of the offset
   std::uint64_t total = 0;
   for (const auto& buffer : buffers) {
     const auto left = image->content.subspan(std::min<std::uint64_t>((*file)->offset, image->content.size()));
@@ -498,11 +503,9 @@ auto GuestFiles::read(std::int32_t descriptor, std::span<const iovec> buffers) -
 }
 
 auto GuestFiles::write(std::int32_t descriptor, std::span<const iovec> buffers) -> FileResult<std::uint64_t> {
-  std::unique_lock lock{state_->mutex};
-  const auto file = state_->open_file(descriptor);
+  const auto file = state_->find_open_file(descriptor);
   if (!file) return fails(file.error());
   if (!(*file)->host.is_open() || (*file)->is_directory) return fails(Errno::badf);  // opened for reading only
-  lock.unlock();
   if (auto* const temporary = temporary_file_of((*file)->node)) {
     return temporary->write((*file)->host, (*file)->appends, buffers);
   }
@@ -545,9 +548,9 @@ auto GuestFiles::unlink(std::string_view path) -> FileResult<void> {
   if (!place) return fails(place.error());
   if (place->kind == Place::Kind::nothing) return fails(Errno::noent);
   if (place->kind == Place::Kind::directory) return fails(Errno::isdir);
-  if (!place->node) {
+  if (const int directory = place->host_directory(); !place->node && directory >= 0) {
     if (place->is_read_only()) return fails(Errno::rofs);
-    if (::unlinkat(place->host_directory(), place->name.c_str(), 0) != 0) return last_error();
+    if (::unlinkat(directory, place->name.c_str(), 0) != 0) return last_error();
     return {};
   }
   if (mapping_of(place->node) != nullptr) return fails(Errno::busy);

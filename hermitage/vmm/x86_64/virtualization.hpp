@@ -14,10 +14,8 @@ namespace hermitage::vmm::x86_64 {
   unsigned ebx = 0;
   unsigned ecx = 0;
   unsigned edx = 0;
-  __cpuid(0x1, eax, ebx, ecx, edx);
-  if ((ecx & kVmx) != 0) return true;
-  __cpuid(0x8000'0001, eax, ebx, ecx, edx);
-  return (ecx & kSvm) != 0;
+  if (__get_cpuid(0x1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & kVmx) != 0) return true;
+  return __get_cpuid(0x8000'0001, &eax, &ebx, &ecx, &edx) != 0 && (ecx & kSvm) != 0;
 }
 
 }  // namespace hermitage::vmm::x86_64
