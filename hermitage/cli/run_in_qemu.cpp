@@ -293,6 +293,9 @@ auto run_plan(const RunOptions& options, const Plan& plan, const std::string& pr
   if (!boot_output.failure().empty()) {
     return not_started(options.image, fmt::format("the boot loader: {}", boot_output.failure()));
   }
+  if (plan.has_boot_output && !boot_output.has_begun() && !has_failed) {
+    return not_started(options.image, "the firmware did not start the boot loader");
+  }
   return end_of_guest(options, qemu::ending_of(plan.target.arch, ended->status, has_failed), complaints);
 }
 

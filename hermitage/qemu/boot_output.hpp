@@ -24,7 +24,6 @@ class BootOutput {
 
   // Whether the loader, or the guest, has begun.
   [[nodiscard]] auto has_begun() const -> bool { return part_ != Part::firmware; }
-  [[nodiscard]] auto is_the_guests() const -> bool { return part_ == Part::guest; }
 
   // Why the loader did not start the guest; empty where it has not said so.
   [[nodiscard]] auto failure() const -> const std::string& { return failure_; }

@@ -216,6 +216,8 @@ GuestTree::~GuestTree() {
 auto GuestTree::find(std::string_view path, bool follow) const -> FileResult<Place> {
   if (path.size() >= kMaxPath) return fails(Errno::nametoolong);
   if (path.empty()) return fails(Errno::noent);
+  // The host would take it for the end.
+  if (path.find('\0') != std::string_view::npos) return fails(Errno::inval);
   return Walk{root_, path, follow}.go();
 }
 

@@ -368,6 +368,16 @@ TEST_F(MappingTest, WaitsForNoPipe) {
   EXPECT_FALSE(open_file_beneath(AT_FDCWD, "/dev/null", O_RDONLY, 0)) << "which is not below";
 }
 
+TEST_F(MappingTest, KnowsNoNamesWithANul) {
+  map({{"dir", "/data"}});
+  for (const std::string_view path : {std::string_view{"/data/file\0x", 12}, std::string_view{"/own\0/x", 7}}) {
+    EXPECT_EQ(content_of(files, path), "errno 22");
+    EXPECT_EQ(write(files, path, "x"), "errno 22");
+    EXPECT_EQ(outcome_of(files.mkdir(path)), "errno 22");
+    EXPECT_EQ(outcome_of(files.unlink(path)), "errno 22");
+  }
+}
+
 TEST_F(MappingTest, KnowsNamesUpToTheirLimits) {
   map({{"dir", "/data"}});
   const std::string longest(255, 'n');
