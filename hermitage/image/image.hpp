@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "hermitage/entry/image_path.hpp"
 #include "hermitage/image/config.hpp"
 #include "hermitage/image/problem.hpp"
 
@@ -37,7 +38,7 @@ struct OpenOptions {
   Progress progress = {};
 };
 
-enum class FileKind : std::uint8_t { regular, directory, symbolic_link };
+using entry::FileKind;
 
 // The bytes of a regular file; hard links share them. Null for other kinds, and for what was not to be held.
 using SharedBytes = std::shared_ptr<const std::byte[]>;

@@ -438,6 +438,10 @@ TEST(Image, LinksThatLeadOutAreRefused) {
     EXPECT_TRUE(why.starts_with("link_outside: link: is a symbolic link to '" + target + "'")) << why;
   }
   EXPECT_EQ(failure_with({{.name = "d/link", .type = '2', .target = "../x"}}), "opens");
+  const TarEntry deep{.name = "d/link", .type = '2', .target = "../x"};
+  EXPECT_EQ(failure_with({deep, {.name = "e/link", .type = '1', .target = "d/link"}}), "opens");
+  EXPECT_TRUE(failure_with({deep, {.name = "link", .type = '1', .target = "d/link"}})
+                  .starts_with("link_outside: link: is a symbolic link to '../x'"));
   EXPECT_EQ(failure_with({{.name = "link", .type = '2'}}), "link_target: link: is a symbolic link to nothing");
   EXPECT_EQ(failure_with({{.name = "link", .type = '1', .target = "../kernel"}}),
             "link_outside: link: is a hard link to '../kernel', which may be outside of the image");

@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "hermitage/entry/image_path.hpp"
 #include "hermitage/image/path.hpp"
 
 namespace hermitage::image {
@@ -16,12 +17,16 @@ auto fail(ProblemCode code, const Entry& entry, std::string text) -> std::unexpe
   return std::unexpected{Problem{.code = code, .file = entry.name, .text = std::move(text)}};
 }
 
-auto is_too_long(std::string_view path) -> bool {
-  std::size_t name_size = 0;
-  return path.size() > kMaxPath || std::ranges::any_of(path, [&name_size](char c) {
-           name_size = c == '/' ? 0 : name_size + 1;
-           return name_size > kMaxName;
-         });
+// Whether a link that is at a normalized path leads to a place in the image.
+auto stays_inside(std::string_view path, std::string_view target) -> bool {
+  return entry::stays_inside(static_cast<std::size_t>(std::ranges::count(path, '/')), target);
+}
+
+auto leads_out(const Entry& entry, std::string_view target) -> std::unexpected<Problem> {
+  return fail(ProblemCode::link_outside, entry,
+              "is a symbolic link to '" + std::string{target} +
+                  "', which may be outside of the image: its target must be relative, and go up only at its "
+                  "beginning");
 }
 
 }  // namespace
@@ -79,12 +84,7 @@ auto Tree::make_node(const std::string& path, const Entry& entry) -> std::expect
     case EntryKind::directory: node.file.kind = FileKind::directory; return node;
     case EntryKind::symbolic_link:
       if (entry.link_target.empty()) return fail(ProblemCode::link_target, entry, "is a symbolic link to nothing");
-      if (!stays_inside(path, entry.link_target)) {
-        return fail(ProblemCode::link_outside, entry,
-                    "is a symbolic link to '" + entry.link_target +
-                        "', which may be outside of the image: its target must be relative, and go up only at its "
-                        "beginning");
-      }
+      if (!stays_inside(path, entry.link_target)) return leads_out(entry, entry.link_target);
       node.file.kind = FileKind::symbolic_link;
       node.file.link_target = entry.link_target;
       return node;
@@ -99,6 +99,8 @@ auto Tree::make_node(const std::string& path, const Entry& entry) -> std::expect
         return fail(ProblemCode::link_target, entry,
                     "is a hard link to '" + entry.link_target + "', and there is no such file before it");
       }
+      // A link stays what it is, but its target is now looked for from another directory.
+      if (!stays_inside(path, linked->file.link_target)) return leads_out(entry, linked->file.link_target);
       node = *linked;
       node.file.path = path;
       return node;
@@ -114,7 +116,7 @@ auto Tree::add(const Entry& entry, std::vector<Problem>& warnings) -> std::expec
   if (auto counted = count(entry); !counted) return std::unexpected{std::move(counted.error())};
   const auto path = normalize_path(entry.name);
   if (!path) return fail(ProblemCode::entry_outside, entry, "has '..' in its name, which may lead out of the image");
-  if (is_too_long(*path)) return fail(ProblemCode::entry_name, entry, "has too long a name");
+  if (entry::shape_of(*path).is_too_long) return fail(ProblemCode::entry_name, entry, "has too long a name");
   if (path->empty()) {
     if (entry.kind == EntryKind::directory) return nullptr;
     return fail(ProblemCode::entry_name, entry, "has no name");
