@@ -9,6 +9,8 @@
 #include <span>
 #include <string_view>
 
+#include "hermitage/entry/build.hpp"
+
 namespace hermitage::entry {
 
 static_assert(sizeof(std::size_t) == sizeof(std::uint64_t), "file and guest sizes are held in size_t");
@@ -42,6 +44,7 @@ template <std::unsigned_integral T, Endian order>
 
 template <std::unsigned_integral T>
 [[nodiscard]] inline auto read(std::span<const std::byte> bytes, std::size_t offset, Endian order) noexcept -> T {
+  if constexpr (!kHasBothByteOrders) return read<T, kNativeEndian>(bytes, offset);
   return order == Endian::little ? read<T, Endian::little>(bytes, offset) : read<T, Endian::big>(bytes, offset);
 }
 
@@ -54,6 +57,7 @@ inline void write(std::span<std::byte> bytes, std::size_t offset, T value) noexc
 
 template <std::unsigned_integral T>
 inline void write(std::span<std::byte> bytes, std::size_t offset, T value, Endian order) noexcept {
+  if constexpr (!kHasBothByteOrders) order = kNativeEndian;
   order == Endian::little ? write<T, Endian::little>(bytes, offset, value)
                           : write<T, Endian::big>(bytes, offset, value);
 }
@@ -93,7 +97,9 @@ class ByteView {
   [[nodiscard]] constexpr auto bytes() const noexcept -> std::span<const std::byte> { return bytes_; }
   [[nodiscard]] constexpr auto size() const noexcept -> std::size_t { return bytes_.size(); }
   [[nodiscard]] constexpr auto empty() const noexcept -> bool { return bytes_.empty(); }
-  [[nodiscard]] constexpr auto endian() const noexcept -> Endian { return endian_; }
+  [[nodiscard]] constexpr auto endian() const noexcept -> Endian {
+    return kHasBothByteOrders ? endian_ : kNativeEndian;
+  }
 
   // Precondition: offset + sizeof(T) <= size().
   template <std::unsigned_integral T>

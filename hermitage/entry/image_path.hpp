@@ -10,6 +10,10 @@
 
 namespace hermitage::entry {
 
+// Where an image has its configuration, and how large that may be, in bytes.
+inline constexpr std::string_view kConfigPath = "hermit.toml";
+inline constexpr std::size_t kMaxConfigSize = 256 << 10;
+
 // As Linux has them.
 inline constexpr std::size_t kMaxPath = 4096;
 inline constexpr std::size_t kMaxName = 255;

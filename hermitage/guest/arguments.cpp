@@ -5,23 +5,18 @@
 
 #include <fmt/format.h>
 
-#include "hermitage/guest/utf8.hpp"
+#include "hermitage/entry/shell_word.hpp"
+#include "hermitage/entry/utf8.hpp"
 
 namespace hermitage::guest {
 namespace {
 
 using Outcome = std::expected<void, std::string>;
 
-auto needs_no_quotes(char character) -> bool {
-  constexpr std::string_view kSafe = "%+,-./:=@_";
-  return (character >= 'a' && character <= 'z') || (character >= 'A' && character <= 'Z') ||
-         (character >= '0' && character <= '9') || kSafe.find(character) != std::string_view::npos;
-}
-
 class CommandLine {
  public:
   auto add(std::string_view word) -> Outcome {
-    if (!is_utf8(word)) {
+    if (!entry::is_utf8(word)) {
       return std::unexpected{fmt::format("'{}' is not UTF-8, which is all that a kernel takes", word)};
     }
     if (!text_.empty()) text_ += ' ';
@@ -38,7 +33,7 @@ class CommandLine {
 }  // namespace
 
 auto shell_quoted(std::string_view word) -> std::string {
-  if (!word.empty() && std::ranges::all_of(word, needs_no_quotes)) return std::string{word};
+  if (!word.empty() && std::ranges::all_of(word, entry::needs_no_quotes)) return std::string{word};
   std::string quoted = "'";
   for (const char character : word) {
     if (character == '\'') {

@@ -1,7 +1,6 @@
 // hermit.toml: what an image asks for. Mirrors hermit_entry::config::Config.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <expected>
 #include <optional>
@@ -9,15 +8,13 @@
 #include <string_view>
 #include <vector>
 
+#include "hermitage/entry/image_path.hpp"
 #include "hermitage/image/problem.hpp"
 
 namespace hermitage::image {
 
-// Where an image has its configuration.
-inline constexpr std::string_view kConfigPath = "hermit.toml";
-
-// The largest configuration that is read, in bytes.
-inline constexpr std::size_t kMaxConfigSize = 256 << 10;
+using entry::kConfigPath;
+using entry::kMaxConfigSize;
 
 // Version 1, the only one there is. No text in it has a NUL.
 struct Config {

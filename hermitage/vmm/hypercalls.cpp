@@ -8,7 +8,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "hermitage/guest/utf8.hpp"
+#include "hermitage/entry/utf8.hpp"
 
 namespace hermitage::vmm {
 namespace {
@@ -298,7 +298,7 @@ void Hypercalls::trace(std::string_view format, const Values&... values) const {
 auto Hypercalls::path_at(GuestAddress address) const -> FileResult<std::string> {
   if (!environment_.memory.span(address, 1)) return std::unexpected{Errno::fault};
   auto text = environment_.memory.read_text(address, GuestFiles::kMaxPath);
-  if (text && !guest::is_utf8(*text)) return std::unexpected{Errno::inval};
+  if (text && !entry::is_utf8(*text)) return std::unexpected{Errno::inval};
   if (text) return std::move(*text);
   // It ends behind the longest path, or not before the memory does.
   return std::unexpected{environment_.memory.span(address, GuestFiles::kMaxPath) ? Errno::nametoolong : Errno::fault};

@@ -3,9 +3,9 @@
 
 #include <string_view>
 
-namespace hermitage::guest {
+namespace hermitage::entry {
 
 // Whether a text is UTF-8 (RFC 3629): no overlong forms, no surrogates, nothing above U+10FFFF.
-[[nodiscard]] auto is_utf8(std::string_view text) -> bool;
+[[nodiscard]] auto is_utf8(std::string_view text) noexcept -> bool;
 
-}  // namespace hermitage::guest
+}  // namespace hermitage::entry

@@ -1,10 +1,10 @@
-#include "hermitage/guest/utf8.hpp"
+#include "hermitage/entry/utf8.hpp"
 
 #include <gtest/gtest.h>
 
 #include <string_view>
 
-namespace hermitage::guest {
+namespace hermitage::entry {
 namespace {
 
 using namespace std::string_view_literals;
@@ -33,4 +33,4 @@ TEST(Utf8, HasNoOtherBytes) {
 }
 
 }  // namespace
-}  // namespace hermitage::guest
+}  // namespace hermitage::entry

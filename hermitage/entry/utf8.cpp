@@ -1,13 +1,13 @@
-#include "hermitage/guest/utf8.hpp"
+#include "hermitage/entry/utf8.hpp"
 
 #include <cstddef>
 #include <cstdint>
 
-namespace hermitage::guest {
+namespace hermitage::entry {
 namespace {
 
 // How many bytes a UTF-8 character has that begins with this one; 0 for none.
-auto utf8_size(unsigned char first) -> std::size_t {
+auto utf8_size(unsigned char first) noexcept -> std::size_t {
   if (first < 0x80) return 1;
   if (first >= 0xc2 && first < 0xe0) return 2;
   if (first >= 0xe0 && first < 0xf0) return 3;
@@ -17,7 +17,7 @@ auto utf8_size(unsigned char first) -> std::size_t {
 
 }  // namespace
 
-auto is_utf8(std::string_view text) -> bool {
+auto is_utf8(std::string_view text) noexcept -> bool {
   while (!text.empty()) {
     const auto size = utf8_size(static_cast<unsigned char>(text.front()));
     if (size == 0 || size > text.size()) return false;
@@ -37,4 +37,4 @@ auto is_utf8(std::string_view text) -> bool {
   return true;
 }
 
-}  // namespace hermitage::guest
+}  // namespace hermitage::entry
