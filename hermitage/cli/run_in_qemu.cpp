@@ -44,6 +44,7 @@ struct Image {
   std::uint64_t size = 0;  // bytes
   qemu::Target target;
   bool needs_loader = true;
+  bool is_packed = false;
   image::Config config;
 };
 
@@ -56,7 +57,8 @@ auto file_size(const std::string& path) -> OrFailure<std::uint64_t> {
   return static_cast<std::uint64_t>(status.st_size);
 }
 
-// A kernel that says that it boots by PVH does so without a loader; unless it is packed, which QEMU cannot unpack.
+// A kernel that says that it boots by PVH does so without a loader. That is of no use to a packed one: QEMU cannot
+// unpack it, and the loader boots kernels by Hermit's own way.
 auto boots_by_itself(std::span<const std::byte> elf) -> bool {
   const auto file = entry::ElfFile::open(elf);
   return file && entry::arch_of_machine(file->header().machine) == Arch::x86_64 &&
@@ -95,6 +97,7 @@ auto read_image(const std::string& path, bool warns) -> OrFailure<Image> {
   if (warns) {
     for (const auto& problem : packed->warnings()) warn(fmt::format("{}: {}", path, problem.message()));
   }
+  image.is_packed = true;
   image.config = packed->config();
   if (auto examined = examine_kernel(path, packed->kernel(), image); !examined) {
     return std::unexpected{examined.error()};
@@ -196,6 +199,8 @@ auto make_plan(const RunOptions& options, const Image& image) -> OrFailure<Plan>
   }
   auto boot_arguments = guest::boot_arguments(*arguments);
   if (!boot_arguments) return wrong_usage(std::move(boot_arguments.error()));
+  // All that the image asks for is there already, and what it asks for in vain must not be added by the loader.
+  if (image.is_packed && arguments->application.empty()) *boot_arguments += " --";
   auto line = qemu::command_line({.target = image.target,
                                   .image = options.image,
                                   .image_size = image.size,

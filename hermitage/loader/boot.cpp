@@ -11,7 +11,7 @@ namespace hermitage::loader {
 auto allocate_or_fail(Arena& arena, std::size_t size, std::size_t alignment, std::string_view what) noexcept
     -> std::span<std::byte> {
   const auto room = arena.allocate(size, alignment);
-  if (room.empty()) fail(Failure{}.append("there is no room for ").append(what));
+  if (room.empty()) fail(entry::Message{}.append("there is no room for ").append(what));
   return room;
 }
 

@@ -1,5 +1,7 @@
 #include "hermitage/loader/command_line.hpp"
 
+#include "hermitage/entry/text.hpp"
+
 namespace hermitage::loader {
 namespace {
 
@@ -52,10 +54,44 @@ auto has_words(std::string_view line) noexcept -> bool {
   return space_size(line) < line.size();
 }
 
-auto without_first_word(std::string_view line) noexcept -> std::string_view {
+auto take_word(std::string_view& line) noexcept -> std::string_view {
   line.remove_prefix(space_size(line));
-  line.remove_prefix(word_size(line));
-  return line;
+  const auto word = line.substr(0, word_size(line));
+  line.remove_prefix(word.size());
+  return word;
+}
+
+auto ShellCharacters::next() noexcept -> std::optional<char> {
+  while (!rest_.empty()) {
+    const char character = rest_.front();
+    rest_.remove_prefix(1);
+    if (character == '\\' && quote_ != '\'') {
+      // In quotation marks, a backslash is one unless what follows would mean something there.
+      constexpr std::string_view kEscaped = "\"\\$`";
+      const bool is_escape =
+          !rest_.empty() && (quote_ == '\0' || entry::index_of(kEscaped, rest_.front()) < kEscaped.size());
+      if (!is_escape) return character;
+      const char escaped = rest_.front();
+      rest_.remove_prefix(1);
+      return escaped;
+    }
+    const bool is_quote = quote_ == '\0' ? character == '\'' || character == '"' : character == quote_;
+    if (!is_quote) return character;
+    quote_ = quote_ == '\0' ? character : '\0';
+  }
+  return std::nullopt;
+}
+
+auto ShellCharacters::take(std::string_view characters) noexcept -> bool {
+  for (const char character : characters) {
+    if (next() != character) return false;
+  }
+  return true;
+}
+
+auto ends_kernel_words(std::string_view word) noexcept -> bool {
+  ShellCharacters characters{word};
+  return characters.take("--") && !characters.next();
 }
 
 auto split_command_line(std::string_view line, std::span<char> kernel_line, LoaderOptions& options) noexcept
@@ -69,7 +105,7 @@ auto split_command_line(std::string_view line, std::span<char> kernel_line, Load
     keep(line.substr(0, spaces));
     line.remove_prefix(spaces);
     const auto word = line.substr(0, word_size(line));
-    if (word == "--") break;
+    if (ends_kernel_words(word)) break;
     line.remove_prefix(word.size());
     if (word.starts_with(kPrefix)) {
       take(word, options);

@@ -16,8 +16,27 @@ inline constexpr std::size_t kLongestCommandLine = 16 << 10;
 // Whether there is anything but space.
 [[nodiscard]] auto has_words(std::string_view line) noexcept -> bool;
 
-// What follows the first word.
-[[nodiscard]] auto without_first_word(std::string_view line) noexcept -> std::string_view;
+// Takes the first word off, as it is written, and the space before it; empty at the end.
+auto take_word(std::string_view& line) noexcept -> std::string_view;
+
+// The characters of a word as a shell reads them, one after another.
+class ShellCharacters {
+ public:
+  explicit constexpr ShellCharacters(std::string_view word) noexcept : rest_{word} {}
+
+  // Nothing at the end.
+  [[nodiscard]] auto next() noexcept -> std::optional<char>;
+
+  // Whether these come next; takes them, up to the first that does not.
+  [[nodiscard]] auto take(std::string_view characters) noexcept -> bool;
+
+ private:
+  std::string_view rest_;
+  char quote_ = '\0';
+};
+
+// Whether a word is the "--" behind which all is the application's.
+[[nodiscard]] auto ends_kernel_words(std::string_view word) noexcept -> bool;
 
 struct LoaderOptions {
   std::optional<LogLevel> log_level;

@@ -52,9 +52,35 @@ TEST(CommandLine, TellsWordsFromNone) {
   EXPECT_FALSE(has_words(""));
   EXPECT_FALSE(has_words(" \t\n"));
   EXPECT_TRUE(has_words("  a"));
-  EXPECT_EQ(without_first_word("  /a/loader -- b"), " -- b");
-  EXPECT_EQ(without_first_word("/loader"), "");
-  EXPECT_EQ(without_first_word(""), "");
+}
+
+TEST(CommandLine, ComesApartIntoWords) {
+  std::string_view line = "  /a/loader 'b c'd\\ e  -- ";
+  EXPECT_EQ(take_word(line), "/a/loader");
+  EXPECT_EQ(take_word(line), "'b c'd\\ e");
+  EXPECT_EQ(line, "  -- ");
+  EXPECT_EQ(take_word(line), "--");
+  EXPECT_EQ(take_word(line), "");
+  EXPECT_EQ(line, "");
+}
+
+TEST(ShellCharacters, AreWithoutQuotes) {
+  const auto read = [](std::string_view word) {
+    std::string text;
+    ShellCharacters characters{word};
+    while (const auto character = characters.next()) text += *character;
+    return text;
+  };
+  EXPECT_EQ(read("plain"), "plain");
+  EXPECT_EQ(read("'a b'\"c d\"e"), "a bc de");
+  EXPECT_EQ(read("a\\ b\\'c"), "a b'c");
+  EXPECT_EQ(read("'\\a\"'\"'\""), "\\a\"'");
+  EXPECT_EQ(read(R"("\a\"\$\`\\")"), R"(\a"$`\)");
+  EXPECT_EQ(read("'open"), "open");
+  EXPECT_EQ(read("end\\"), "end\\");
+  ShellCharacters characters{"'env='A=b"};
+  EXPECT_TRUE(characters.take("env="));
+  EXPECT_FALSE(characters.take("B"));
 }
 
 }  // namespace

@@ -25,8 +25,8 @@ auto DeviceTree::Item::text() const noexcept -> std::string_view {
 }
 
 auto DeviceTree::Item::number() const noexcept -> std::optional<std::uint64_t> {
-  if (value.size() == sizeof(std::uint32_t)) return value.get<std::uint32_t>(0);
-  if (value.size() == sizeof(std::uint64_t)) return value.get<std::uint64_t>(0);
+  if (value.size() == sizeof(std::uint32_t)) return fdt::read<std::uint32_t>(value, 0);
+  if (value.size() == sizeof(std::uint64_t)) return fdt::read<std::uint64_t>(value, 0);
   return std::nullopt;
 }
 
@@ -42,15 +42,16 @@ auto DeviceTree::Item::lists(std::string_view text) const noexcept -> bool {
 
 auto DeviceTree::total_size(std::span<const std::byte> header) noexcept -> std::optional<std::size_t> {
   const ByteView view{header, Endian::big};
-  if (header.size() < fdt::kHeaderSize || view.get<std::uint32_t>(fdt::kMagicAt) != fdt::kMagic) return std::nullopt;
-  return view.get<std::uint32_t>(fdt::kTotalSizeAt);
+  if (header.size() < fdt::kHeaderSize || fdt::read<std::uint32_t>(view, fdt::kMagicAt) != fdt::kMagic)
+    return std::nullopt;
+  return fdt::read<std::uint32_t>(view, fdt::kTotalSizeAt);
 }
 
 auto DeviceTree::parse(std::span<const std::byte> bytes) noexcept -> std::optional<DeviceTree> {
   const auto size = total_size(bytes);
   if (!size || *size < fdt::kHeaderSize || *size > bytes.size()) return std::nullopt;
   const ByteView all{bytes.first(*size), Endian::big};
-  const auto field = [&](std::size_t at) { return all.get<std::uint32_t>(at); };
+  const auto field = [&](std::size_t at) { return fdt::read<std::uint32_t>(all, at); };
   if (field(fdt::kVersionAt) < kVersion || field(fdt::kLastCompatibleVersionAt) > kVersion) return std::nullopt;
   const auto structure = all.slice(field(fdt::kStructureAt), field(fdt::kStructureSizeAt));
   const auto strings = all.slice(field(fdt::kStringsAt), field(fdt::kStringsSizeAt));
@@ -70,7 +71,7 @@ auto DeviceTree::next(std::size_t& at, std::size_t& depth) const noexcept -> std
     return rest.substr(0, entry::index_of(rest, '\0'));
   };
   while (entry::range_fits(at, sizeof(std::uint32_t), structure_.size())) {
-    const auto token = structure_.get<std::uint32_t>(at);
+    const auto token = fdt::read<std::uint32_t>(structure_, at);
     at += sizeof token;
     if (token == fdt::kNop) continue;
     if (token == fdt::kBeginNode) {
@@ -81,8 +82,8 @@ auto DeviceTree::next(std::size_t& at, std::size_t& depth) const noexcept -> std
     if (depth == 0) return std::nullopt;
     if (token == fdt::kEndNode) return Item{.kind = Kind::node_end, .depth = --depth, .name = {}, .value = {}};
     if (token != fdt::kProperty || !entry::range_fits(at, 8, structure_.size())) return std::nullopt;
-    const auto size = structure_.get<std::uint32_t>(at);
-    const auto name = text_at(strings_, structure_.get<std::uint32_t>(at + 4));
+    const auto size = fdt::read<std::uint32_t>(structure_, at);
+    const auto name = text_at(strings_, fdt::read<std::uint32_t>(structure_, at + 4));
     const auto value = structure_.slice(at + 8, size);
     if (!value) return std::nullopt;
     at += 8 + align_up(size);
@@ -97,20 +98,20 @@ auto copy_device_tree(const DeviceTree& tree, const DeviceTreeEdit& edit, std::s
   std::array<GuestRange, kMostReservations> reservations;
   std::size_t count = 0;
   bool is_whole = true;
-  tree.for_each_reservation([&](GuestRange range) {
+  const auto reserve = [&](GuestRange range) {
     if (count == reservations.size()) {
       is_whole = false;
     } else {
       reservations[count++] = range;
     }
-  });
+  };
+  tree.for_each_reservation(reserve);
+  if (edit.initrd) reserve(*edit.initrd);
 
   DeviceTreeWriter writer{buffer, std::span{reservations}.first(count)};
   const auto write_chosen = [&] {
     writer.property_text("bootargs", {edit.bootargs});
-    if (!edit.initrd) return;
-    writer.property_u64s("linux,initrd-start", {edit.initrd->start.value});
-    writer.property_u64s("linux,initrd-end", {edit.initrd->end.value});
+    write_initrd(writer, edit.initrd);
   };
   const auto write_memory = [&] {
     if (!edit.ram) return;

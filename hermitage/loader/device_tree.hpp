@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "hermitage/entry/bytes.hpp"
+#include "hermitage/loader/device_tree_format.hpp"
 #include "hermitage/loader/device_tree_writer.hpp"
 #include "hermitage/loader/physical_memory.hpp"
 
@@ -54,8 +55,8 @@ class DeviceTree {
   template <class Visitor>
   void for_each_reservation(Visitor&& visit) const {
     for (std::size_t at = 0; entry::range_fits(at, kReservationSize, reservations_.size()); at += kReservationSize) {
-      const auto start = reservations_.get<std::uint64_t>(at);
-      const auto size = reservations_.get<std::uint64_t>(at + 8);
+      const auto start = fdt::read<std::uint64_t>(reservations_, at);
+      const auto size = fdt::read<std::uint64_t>(reservations_, at + 8);
       if (start == 0 && size == 0) return;
       if (const auto range = range_of(start, size)) visit(*range);
     }
@@ -80,7 +81,7 @@ class DeviceTree {
 // What a kernel is told that whoever made the tree did not say.
 struct DeviceTreeEdit {
   std::string_view bootargs = {};
-  std::optional<GuestRange> initrd = std::nullopt;  // a packed image
+  std::optional<GuestRange> initrd = std::nullopt;  // a packed image without gzip, which is reserved, too
   // All RAM there is, for a root with two cells for addresses and two for sizes; the tree's own nodes unless given.
   std::optional<std::span<const GuestRange>> ram = std::nullopt;
 };

@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "hermitage/entry/bytes.hpp"
+
 namespace hermitage::loader::fdt {
 
 inline constexpr std::uint32_t kMagic = 0xd00dfeed;
@@ -20,6 +22,12 @@ inline constexpr std::size_t kLastCompatibleVersionAt = 24;
 inline constexpr std::size_t kBootCpuAt = 28;
 inline constexpr std::size_t kStringsSizeAt = 32;
 inline constexpr std::size_t kStructureSizeAt = 36;
+
+// Precondition as for entry::read.
+template <class T>
+[[nodiscard]] auto read(entry::ByteView bytes, std::size_t offset) noexcept -> T {
+  return entry::read<T, entry::Endian::big>(bytes.bytes(), offset);
+}
 
 inline constexpr std::uint32_t kBeginNode = 1;
 inline constexpr std::uint32_t kEndNode = 2;

@@ -203,7 +203,12 @@ TEST(CopyDeviceTree, EditsWhatIsChosen) {
   EXPECT_EQ(property(*copy, "/chosen", "stdout-path"), "/uart\0"s);
   EXPECT_EQ(property(*copy, "/uart", "bootargs"), "not these\0"s);
   EXPECT_LT(fdt_path_offset(copy->data(), "/chosen/module@48000000"), 0);
-  EXPECT_EQ(fdt_num_mem_rsv(copy->data()), 1);
+  ASSERT_EQ(fdt_num_mem_rsv(copy->data()), 2);
+  std::uint64_t start = 0;
+  std::uint64_t size = 0;
+  ASSERT_EQ(fdt_get_mem_rsv(copy->data(), 1, &start, &size), 0);
+  EXPECT_EQ(start, 16U);
+  EXPECT_EQ(size, 16U);
 }
 
 TEST(CopyDeviceTree, AddsWhatIsMissing) {

@@ -152,6 +152,12 @@ auto DeviceTreeWriter::string(std::string_view name) noexcept -> std::uint32_t {
   return static_cast<std::uint32_t>(at);
 }
 
+void write_initrd(DeviceTreeWriter& writer, std::optional<GuestRange> archive) noexcept {
+  if (!archive) return;
+  writer.property_u64s("linux,initrd-start", {archive->start.value});
+  writer.property_u64s("linux,initrd-end", {archive->end.value});
+}
+
 void write_memory_node(DeviceTreeWriter& writer, GuestRange range) noexcept {
   writer.begin_node("memory", range.start.value);
   writer.property_text("device_type", {"memory"});

@@ -49,6 +49,9 @@ class DeviceTreeWriter {
   bool is_full_ = false;
 };
 
+// Where a packed image is, without gzip, if there is one: properties of /chosen.
+void write_initrd(DeviceTreeWriter& writer, std::optional<GuestRange> archive) noexcept;
+
 // A /memory node, below a root with two cells for addresses and two for sizes.
 void write_memory_node(DeviceTreeWriter& writer, GuestRange range) noexcept;
 

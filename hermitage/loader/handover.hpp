@@ -12,8 +12,8 @@ namespace hermitage::loader {
 struct Handover {
   std::optional<GuestRange> image;  // a kernel, or a packed image
   std::string_view command_line;
-  // Whether a user wrote something on the command line: some loaders put the loader's own path there.
-  bool has_arguments = false;
+  // Whether the command line begins with a word that no user wrote: some put the loader's own path there.
+  bool names_loader = false;
   // RAM, and what of it is taken, but for the image.
   MemoryMap memory;
   std::optional<GuestAddress> rsdp;  // of ACPI

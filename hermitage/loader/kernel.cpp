@@ -4,6 +4,7 @@
 #include <optional>
 #include <span>
 
+#include "hermitage/entry/elf.hpp"
 #include "hermitage/entry/format.hpp"
 #include "hermitage/loader/log.hpp"
 #include "hermitage/loader/machine.hpp"
@@ -15,24 +16,34 @@ using entry::KernelObject;
 
 constexpr std::uint64_t kPageSize = 4096;
 
+// The core, as a loader has it, knows the byte order of this machine only.
+auto check_machine(std::span<const std::byte> image) noexcept -> Result<void> {
+  constexpr std::size_t kMachineAt = 18;
+  if (image.size() < kMachineAt + sizeof(std::uint16_t)) return {};
+  const bool is_big = image[entry::elf::kIdentData] == std::byte{entry::elf::kDataBig};
+  const auto endian = is_big ? entry::Endian::big : entry::Endian::little;
+  const auto number = is_big ? entry::read<std::uint16_t, entry::Endian::big>(image, kMachineAt)
+                             : entry::read<std::uint16_t, entry::Endian::little>(image, kMachineAt);
+  const auto arch = entry::arch_of_machine(number);
+  if (endian == entry::kNativeEndian && (!arch || *arch == machine::kArch)) return {};
+  return failure(entry::Message{}
+                     .append("the kernel is made for ")
+                     .append(arch ? name(*arch) : "another machine")
+                     .append(", ")
+                     .append(name(endian))
+                     .append(" endian, and this loader for ")
+                     .append(name(machine::kArch))
+                     .append(", ")
+                     .append(name(entry::kNativeEndian))
+                     .append(" endian"));
+}
+
 auto parse(std::span<const std::byte> image) noexcept -> Result<KernelObject> {
-  if (entry::detect_format(image) == entry::Format::gzip) {
-    return failure("the image is a packed one, which this loader does not open: pass the kernel that is in it");
+  if (entry::detect_format(image) == entry::Format::elf) {
+    if (const auto checked = check_machine(image); !checked) return std::unexpected{checked.error()};
   }
   auto kernel = KernelObject::parse(image);
   if (!kernel) return failure(kernel.error().message());
-  if (kernel->arch() != machine::kArch || kernel->endian() != entry::kNativeEndian) {
-    return std::unexpected{Failure{}
-                               .append("the kernel is made for ")
-                               .append(name(kernel->arch()))
-                               .append(", ")
-                               .append(name(kernel->endian()))
-                               .append(" endian, and this loader for ")
-                               .append(name(machine::kArch))
-                               .append(", ")
-                               .append(name(entry::kNativeEndian))
-                               .append(" endian")};
-  }
   return *kernel;
 }
 
@@ -49,12 +60,12 @@ void log_kernel(const KernelObject& kernel) noexcept {
 }
 
 auto no_place(std::string_view what, std::uint64_t size) noexcept -> std::unexpected<Failure> {
-  return std::unexpected{Failure{}
-                             .append("there is no free memory for ")
-                             .append(what)
-                             .append(" of ")
-                             .append_decimal(size)
-                             .append(" bytes; give the machine more")};
+  return failure(entry::Message{}
+                     .append("there is no free memory for ")
+                     .append(what)
+                     .append(" of ")
+                     .append_decimal(size)
+                     .append(" bytes; give the machine more"));
 }
 
 // Where a fixed kernel says that it must be.
@@ -62,12 +73,12 @@ auto fixed_place(const KernelObject& kernel, const MemoryMap& memory_map, const 
     -> Result<GuestRange> {
   const auto place = range_of(kernel.start_addr()->value, kernel.mem_size());
   if (!place || !contains(rules.bounds, *place) || !memory_map.is_free(*place)) {
-    return std::unexpected{Failure{}
-                               .append("the kernel can only be loaded at ")
-                               .append_hex(kernel.start_addr()->value)
-                               .append(", where there are no ")
-                               .append_decimal(kernel.mem_size())
-                               .append(" bytes of free memory; build it relocatable, or give the machine more")};
+    return failure(entry::Message{}
+                       .append("the kernel can only be loaded at ")
+                       .append_hex(kernel.start_addr()->value)
+                       .append(", where there are no ")
+                       .append_decimal(kernel.mem_size())
+                       .append(" bytes of free memory; build it relocatable, or give the machine more"));
   }
   return *place;
 }

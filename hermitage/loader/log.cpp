@@ -11,7 +11,8 @@ constexpr std::array<std::string_view, 6> kNames{"off", "error", "warn", "info",
 constexpr std::array<std::string_view, 6> kPrefixes{
     "", "[LOADER][ERROR] ", "[LOADER][WARN] ", "[LOADER][INFO] ", "[LOADER][DEBUG] ", "[LOADER][TRACE] "};
 
-constinit LogLevel current_level = LogLevel::info;
+// Zero stands for `info`: a file has no bytes for variables that begin as zero.
+constinit int more_than_info = 0;
 
 }  // namespace
 
@@ -27,11 +28,11 @@ auto log_level(std::string_view name) noexcept -> std::optional<LogLevel> {
 }
 
 void set_log_level(LogLevel level) noexcept {
-  current_level = level;
+  more_than_info = static_cast<int>(level) - static_cast<int>(LogLevel::info);
 }
 
 auto is_logged(LogLevel level) noexcept -> bool {
-  return level <= current_level;
+  return static_cast<int>(level) - static_cast<int>(LogLevel::info) <= more_than_info;
 }
 
 LogLine::~LogLine() {

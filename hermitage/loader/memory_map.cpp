@@ -72,4 +72,21 @@ auto MemoryMap::find(std::uint64_t size, std::uint64_t alignment, GuestRange bou
   return std::nullopt;
 }
 
+auto MemoryMap::find_last(std::uint64_t size, std::uint64_t alignment, GuestRange bounds) const noexcept
+    -> std::optional<GuestRange> {
+  for (auto index = ram().size(); index > 0; --index) {
+    const auto ram_range = ram()[index - 1];
+    const GuestRange within{larger(ram_range.start, bounds.start), smaller(ram_range.end, bounds.end)};
+    auto end = within.end;
+    while (within.start <= end && size <= end.value - within.start.value) {
+      const auto place = *range_of((end.value - size) & ~(alignment - 1), size);
+      if (!contains(within, place)) break;
+      const auto* const obstacle = first_overlap(reserved(), place);
+      if (obstacle == nullptr) return place;
+      end = obstacle->start;
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace hermitage::loader

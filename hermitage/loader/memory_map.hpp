@@ -43,6 +43,9 @@ class MemoryMap {
   // The lowest place of `size` bytes within `bounds` that is free, at a multiple of `alignment`, a power of two.
   [[nodiscard]] auto find(std::uint64_t size, std::uint64_t alignment, GuestRange bounds) const noexcept
       -> std::optional<GuestRange>;
+  // The highest one.
+  [[nodiscard]] auto find_last(std::uint64_t size, std::uint64_t alignment, GuestRange bounds) const noexcept
+      -> std::optional<GuestRange>;
 
  private:
   RangeList ram_;

@@ -79,6 +79,23 @@ TEST(MemoryMap, FindsTheLowestPlaceThatIsFree) {
   EXPECT_EQ(map.ram_end().value, 0x8000000U);
 }
 
+TEST(MemoryMap, FindsTheHighestPlaceThatIsFree) {
+  MemoryMap map;
+  ASSERT_TRUE(map.add_ram(range(0x0, 0x9fc00)));
+  ASSERT_TRUE(map.add_ram(range(0x100000, 0x8000000)));
+  ASSERT_TRUE(map.reserve(range(0x7ff0000, 0x7ff1000)));
+  ASSERT_TRUE(map.reserve(range(0x200000, 0x7f00000)));
+  EXPECT_EQ(map.find_last(0x1000, 0x1000, kEverything), range(0x7fff000, 0x8000000));
+  EXPECT_EQ(map.find_last(0xf000, 0x1000, kEverything), range(0x7ff1000, 0x8000000));
+  EXPECT_EQ(map.find_last(0xf001, 0x1000, kEverything), range(0x7fe0000, 0x7fef001));
+  EXPECT_EQ(map.find_last(0x100000, 0x1000, kEverything), range(0x100000, 0x200000));
+  EXPECT_EQ(map.find_last(0x1, 0x100000, range(0, 0x7ff0000)), range(0x7f00000, 0x7f00001));
+  EXPECT_EQ(map.find_last(0x9fc00, 0x1000, range(0, 0x180000)), range(0, 0x9fc00));
+  EXPECT_EQ(map.find_last(0x100001, 0x1000, kEverything), std::nullopt);
+  EXPECT_EQ(map.find_last(UINT64_MAX, 0x1000, kEverything), std::nullopt);
+  EXPECT_EQ(map.find_last(0x1, 0x1000, range(0x8000000, UINT64_MAX)), std::nullopt);
+}
+
 TEST(MemoryMap, KnowsWhatIsFree) {
   MemoryMap map;
   ASSERT_TRUE(map.add_ram(range(0x100000, 0x200000)));

@@ -2,6 +2,7 @@
 # firmware or images are not. All have the label `loader`.
 set(boot ${PROJECT_SOURCE_DIR}/testing/loader/boot)
 set(guests ${CMAKE_BINARY_DIR}/guests)
+set(packer $<TARGET_FILE:hermitage_cli>)
 
 # loader_test(PLATFORM LOADER IMAGE WHAT OPTION…): options as of testing/loader/boot. IMAGE is a guest of the
 # architecture, or, with --real, the name of a real image.
@@ -61,7 +62,29 @@ endmacro()
 macro(loader_platform_tests platform loader platform_name)
   loader_guest_tests(${platform} ${loader} if3 "" ${platform_name})
   loader_test(${platform} ${loader} if3/relocations-relr "" --prints "a table of relative ones: ok")
+  loader_test(
+    ${platform}
+    ${loader}
+    if3/args_env
+    .packed
+    --pack
+    ${packer}
+    --pack-options
+    "--app-arg one --app-arg \"it's two\" --env KEY=value --memory 64M"
+    --contains
+    "Image unpacked to"
+    --prints
+    "arguments: 2"
+    --prints
+    "argument 1: it's two"
+    --prints
+    "variables: 1"
+    --prints
+    "variable 0: KEY=value")
+  loader_test(${platform} ${loader} if3/boot_info .packed --pack ${packer} --contains "linux,initrd-start")
   # What goes wrong ends with a line.
+  loader_test(${platform} ${loader} if3/hello .packed-too-little --pack ${packer} --pack-options "--memory 2G" --fails
+              --contains "asks for 2048 MiB")
   loader_test(${platform} ${loader} "" no-image --fails --contains "there is no image")
   loader_test(${platform} ${loader} if3/hello .truncated --truncate 1000 --fails)
   loader_test(${platform} ${loader} if3/hello .no-elf --truncate 0 --fails)
@@ -75,6 +98,29 @@ macro(loader_machine_tests platform loader)
   string(REPEAT "0123456 " 500 long_line)
   loader_test(${platform} ${loader} if3/args_env .long-line --args "env=LONG='${long_line}' -- last" --contains
               "variable 0: LONG=0123456 0123456" --prints "argument 0: last")
+  loader_test(
+    ${platform}
+    ${loader}
+    if3/args_env
+    .packed-own-words
+    --pack
+    ${packer}
+    --pack-options
+    "--kernel-arg none --app-arg none --env A=1 --env B=2"
+    --args
+    "hermitage.log=info env=A=0 -- own"
+    --prints
+    "arguments: 1"
+    --prints
+    "argument 0: own"
+    --prints
+    "variables: 2"
+    --prints
+    "variable 0: A=0"
+    --prints
+    "variable 1: B=2")
+  loader_test(${platform} ${loader} if3/hello .packed-truncated --pack ${packer} --truncate 1000
+              --fails)
   loader_test(${platform} ${loader} if3/args_env .no-line --prints "arguments: 0" --prints "variables: 0")
   loader_test(${platform} ${loader} if3/hello .debug --args "hermitage.log=debug -- x" --contains "[LOADER][INFO]"
               --prints "${hello}")
@@ -118,6 +164,15 @@ loader_test(multiboot ${loader} if3/hostile "" --code 1 --prints "hostile needs 
 loader_test(multiboot ${loader} x86_64-0.6.9-hello_world .2cpus --real --cpus 2 --memory 64M --contains
             "shutting down with code 0")
 
+# Packed images of fixed kernels, of kernels for other machines, and of real ones.
+foreach(guest if3/hello-fixed if1/hello-fixed)
+  loader_test(multiboot ${loader} ${guest} .packed --pack ${packer} --memory 6G --prints "${hello}")
+endforeach()
+loader_test(multiboot ${loader} ../aarch64/if3/hello .packed-wrong-machine --pack ${packer} --fails
+            --contains "made for aarch64")
+loader_test(pvh ${loader} x86_64-0.6.9-hello_c .packed --real --pack ${packer} --pack-options "--app-arg packed"
+            --contains "packed" --contains "shutting down with code 0")
+
 set(loader hermitage-loader-x86_64.efi)
 loader_platform_tests(uefi-x86_64 ${loader} Fdt)
 loader_test(uefi-x86_64 ${loader} if1/hello-fixed "" --fails --contains "can only be loaded at")
@@ -138,6 +193,7 @@ set(arch aarch64)
 loader_test(aarch64 hermitage-loader-aarch64 aarch64-0.11.0-hello_world "" --real --contains "Hello, world!")
 loader_platform_tests(uefi-aarch64 hermitage-loader-aarch64.efi Fdt)
 loader_test(uefi-aarch64 hermitage-loader-aarch64.efi aarch64-0.11.0-hello_world "" --real --contains "Hello, world!")
+loader_test(aarch64 hermitage-loader-aarch64 aarch64-0.11.0-hello_world .packed --real --pack ${packer} --contains "Hello, world!")
 loader_test(aarch64-el2 hermitage-loader-aarch64 if3/hello "" --prints "${hello}")
 loader_test(aarch64-el3 hermitage-loader-aarch64 if3/hello "" --prints "${hello}")
 loader_test(aarch64 hermitage-loader-aarch64 ../aarch64_be/if3/hello .wrong-order --fails --contains "big endian")

@@ -17,8 +17,9 @@ namespace {
 
 constinit std::uint64_t console = 0;
 
-// To and from little endian, in which devices are.
-auto little(std::uint32_t value) noexcept -> std::uint32_t {
+// To and from little endian, in which devices are, and QEMU's semihosting.
+template <class T>
+constexpr auto little(T value) noexcept -> T {
   return entry::kNativeEndian == entry::Endian::big ? entry::swap_bytes(value) : value;
 }
 
@@ -34,7 +35,7 @@ void write(char character) noexcept {
   constexpr int kPatience = 100'000;
   for (int i = 0; i < kPatience && (little(*console_register(kFlags)) & kTransmitFull) != 0; ++i) {
   }
-  *console_register(kData) = little(static_cast<unsigned char>(character));
+  *console_register(kData) = little(std::uint32_t{static_cast<unsigned char>(character)});
 }
 
 // How far the end has come: each way that the machine does not know is an exception, in which the next one is tried.
@@ -62,14 +63,9 @@ void write_console(std::string_view text) noexcept {
 
 // Only a debugger, or QEMU with -semihosting, can be given a status.
 void stop_failed() noexcept {
-  // ADP_Stopped_ApplicationExit, with code 1. QEMU reads it in little endian.
+  // ADP_Stopped_ApplicationExit, with code 1.
   constexpr std::uint64_t kApplicationExit = 0x20026;
-  static constinit std::uint64_t block[] = {kApplicationExit, 1};
-  if constexpr (entry::kNativeEndian == entry::Endian::big) {
-    if (ways_tried == 0) {
-      for (auto& word : block) word = entry::swap_bytes(word);
-    }
-  }
+  static constexpr std::uint64_t block[] = {little(kApplicationExit), little(std::uint64_t{1})};
   switch (ways_tried++) {
     case 0: semihosting_exit(block);
     case 1: psci_off_by_hvc();

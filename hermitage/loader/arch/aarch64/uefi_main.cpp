@@ -8,6 +8,7 @@
 #include "hermitage/loader/boot.hpp"
 #include "hermitage/loader/device_tree.hpp"
 #include "hermitage/loader/handover.hpp"
+#include "hermitage/loader/image/boot_image.hpp"
 #include "hermitage/loader/kernel.hpp"
 #include "hermitage/loader/log.hpp"
 #include "hermitage/loader/platform/device_tree/boot_by_device_tree.hpp"
@@ -55,6 +56,11 @@ auto ram_of_kernel(GuestRange kernel) -> GuestRange {
   return kernel;
 }
 
+void add_pages_of(GuestRange range) {
+  const auto end = (range.end.value + 4095) & ~std::uint64_t{4095};
+  if (!handover.memory.add_ram({range.start, {end}})) fail("the memory map has too many parts");
+}
+
 auto tree_of_firmware_or_fail(const PhysicalMemory& memory) -> FlattenedTree {
   const auto at = uefi::find_table(*firmware, uefi::kDeviceTreeTable);
   if (!at) fail("the firmware has no device tree, which kernels need (QEMU: -machine virt,acpi=off)");
@@ -73,7 +79,7 @@ void efi_main(uefi::Handle handle, uefi::SystemTable* system) {
   const auto arena_range = arena_range_or_fail();
   Arena arena{*memory.bytes(arena_range)};
   uefi::find_image(*system, loaded, handover, arena);
-  const auto command_line = take_command_line(handover, arena);
+  const auto user_line = take_command_line(handover, arena);
   const GuestRange loader{address_of(loaded.image_base), address_of(loaded.image_base) + loaded.image_size};
   log_start("UEFI", loader);
   // What the image took is not free any more.
@@ -85,9 +91,11 @@ void efi_main(uefi::Handle handle, uefi::SystemTable* system) {
     fail("there is no image: put it on the EFI system partition, as \\EFI\\hermit\\hermit-app");
   }
 
-  const GuestRange bounds{arena_range.end, handover.memory.ram_end()};
-  const auto image = value_or_fail(load_kernel(memory, handover.memory, *handover.image,
-                                               {.bounds = bounds, .alignment = 2 * kMib, .claim = take_pages}));
+  const PlacementRules rules{
+      .bounds = {arena_range.end, handover.memory.ram_end()}, .alignment = 2 * kMib, .claim = take_pages};
+  const auto opened = value_or_fail(
+      open_image(memory, handover.memory, *handover.image, user_line, handover.names_loader, rules, arena));
+  const auto image = value_or_fail(load_kernel(memory, handover.memory, opened.kernel, rules));
   aarch64::synchronize_caches(image.kernel.image);
   const auto console = find_device(tree.tree, "arm,pl011");
   if (!console) fail("the device tree has no console that kernels know");
@@ -102,12 +110,11 @@ void efi_main(uefi::Handle handle, uefi::SystemTable* system) {
       .address(address_of(stack.data()));
 
   value_or_fail(uefi::exit_boot_services(*system, handle, handover.memory));
-  // The kernel's own pages are no free memory of the firmware's, but are its RAM.
-  const auto pages_end = (image.kernel.image.end.value + 4095) & ~std::uint64_t{4095};
-  if (!handover.memory.add_ram({image.kernel.image.start, {pages_end}})) fail("the memory map has too many parts");
-  const auto device_tree =
-      room_or_fail(copy_device_tree(tree.tree, {.bootargs = command_line, .ram = handover.memory.ram()}, tree_room),
-                   "the device tree");
+  // The kernel's own pages are no free memory of the firmware's, but are its RAM; and so are those of what it is given.
+  add_pages_of(image.kernel.image);
+  if (opened.archive) add_pages_of(*opened.archive);
+  const DeviceTreeEdit edit{.bootargs = opened.command_line, .initrd = opened.archive, .ram = handover.memory.ram()};
+  const auto device_tree = room_or_fail(copy_device_tree(tree.tree, edit, tree_room), "the device tree");
   const hermitage::entry::BootInfo boot_info{.hardware = {.phys_addr_range = ram_of_kernel(image.kernel.image),
                                                           .serial_port_base = aarch64::kConsoleOfKernels.value,
                                                           .device_tree = address_of(device_tree.data())},

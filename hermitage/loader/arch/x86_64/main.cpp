@@ -12,6 +12,7 @@
 #include "hermitage/loader/boot.hpp"
 #include "hermitage/loader/failure.hpp"
 #include "hermitage/loader/handover.hpp"
+#include "hermitage/loader/image/boot_image.hpp"
 #include "hermitage/loader/kernel.hpp"
 #include "hermitage/loader/log.hpp"
 #include "hermitage/loader/page_tables.hpp"
@@ -137,11 +138,11 @@ void loader_main(std::uint32_t protocol_number, std::uint64_t info, std::uint32_
   value_or_fail(protocol.read(PhysicalMemory::identity_mapped(kMappedAtStart), {info}, handover));
 
   Arena arena{arena_memory};
-  const auto command_line = take_command_line(handover, arena);
+  const auto user_line = take_command_line(handover, arena);
   const GuestRange loader{address_of(loader_start), address_of(loader_end)};
   log_start(protocol.name, loader);
   log_handover(handover);
-  const auto image_range = image_or_fail(handover);
+  const auto file = image_or_fail(handover);
   reserve_or_fail(handover.memory, kFirstMib);
   reserve_or_fail(handover.memory, loader);
 
@@ -154,11 +155,18 @@ void loader_main(std::uint32_t protocol_number, std::uint64_t info, std::uint32_
   PageTables tables{kPagesOfX86_64, largest, page_map, arena};
   if (!tables.map({kMappedAtStart, end}, kReadWrite)) fail("there is no room for page tables");
 
-  const auto image = value_or_fail(load_kernel(PhysicalMemory::identity_mapped(end), handover.memory, image_range,
-                                               {.bounds = {loader.end, end}, .alignment = 2 * kMib}));
-  const auto device_tree = write_pc_device_tree(
-      {.platform = protocol.root, .ram = handover.memory.ram(), .command_line = command_line, .rsdp = handover.rsdp},
-      arena);
+  const auto memory = PhysicalMemory::identity_mapped(end);
+  const PlacementRules rules{.bounds = {loader.end, end}, .alignment = 2 * kMib};
+  const auto opened =
+      value_or_fail(open_image(memory, handover.memory, file, user_line, handover.names_loader, rules, arena));
+  const auto command_line = opened.command_line;
+  const auto image = value_or_fail(load_kernel(memory, handover.memory, opened.kernel, rules));
+  const auto device_tree = write_pc_device_tree({.platform = protocol.root,
+                                                 .ram = handover.memory.ram(),
+                                                 .command_line = command_line,
+                                                 .archive = opened.archive,
+                                                 .rsdp = handover.rsdp},
+                                                arena);
   const BootInfo boot_info{.hardware = {.phys_addr_range = physical_addresses(protocol_number),
                                         .serial_port_base = x86_64::kSerialPort,
                                         .device_tree = device_tree},

@@ -11,7 +11,8 @@ namespace hermitage::loader {
 auto write_pc_device_tree(const PcDeviceTree& tree, Arena& arena) noexcept -> GuestAddress {
   constexpr std::size_t kRoomForRange = 112;
   const auto size = 2048 + 2 * tree.command_line.size() + tree.ram.size() * kRoomForRange;
-  DeviceTreeWriter writer{allocate_or_fail(arena, size, 8, "the device tree")};
+  const auto reservations = tree.archive ? std::span{&*tree.archive, 1} : std::span<const GuestRange>{};
+  DeviceTreeWriter writer{allocate_or_fail(arena, size, 8, "the device tree"), reservations};
   const auto pointer = [&](std::string_view name, std::optional<GuestAddress> address) {
     if (!address) return;
     writer.begin_node(name, address->value);
@@ -27,6 +28,7 @@ auto write_pc_device_tree(const PcDeviceTree& tree, Arena& arena) noexcept -> Gu
   for (const auto range : tree.ram) write_memory_node(writer, range);
   writer.begin_node("chosen");
   writer.property_text("bootargs", {tree.command_line});
+  write_initrd(writer, tree.archive);
   writer.end_node();
   writer.end_node();
   const auto flattened = room_or_fail(writer.finish(), "the device tree");

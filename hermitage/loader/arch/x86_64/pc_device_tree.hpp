@@ -14,7 +14,8 @@ struct PcDeviceTree {
   std::string_view platform;  // "hermit,multiboot", "hermit,linux" or "hermit,uefi"
   std::span<const GuestRange> ram;
   std::string_view command_line;
-  std::optional<GuestAddress> rsdp = std::nullopt;  // of ACPI
+  std::optional<GuestRange> archive = std::nullopt;  // a packed image without gzip
+  std::optional<GuestAddress> rsdp = std::nullopt;   // of ACPI
   // Of AMD SEV-SNP, as the firmware found it.
   std::optional<GuestAddress> confidential_computing_blob = std::nullopt;
 };

@@ -9,6 +9,7 @@
 #include "hermitage/loader/arena.hpp"
 #include "hermitage/loader/boot.hpp"
 #include "hermitage/loader/handover.hpp"
+#include "hermitage/loader/image/boot_image.hpp"
 #include "hermitage/loader/kernel.hpp"
 #include "hermitage/loader/log.hpp"
 #include "hermitage/loader/platform/uefi/find_image.hpp"
@@ -34,6 +35,10 @@ constinit uefi::SystemTable* firmware = nullptr;
 // What the kernel is left with; the firmware tells it to nobody as free memory.
 alignas(4096) constinit std::array<std::byte, 256 << 10> arena_memory{};
 
+auto take_pages(GuestRange place) noexcept -> bool {
+  return uefi::allocate_at(*firmware, place);
+}
+
 }  // namespace
 
 void efi_main(uefi::Handle handle, uefi::SystemTable* system) {
@@ -43,7 +48,7 @@ void efi_main(uefi::Handle handle, uefi::SystemTable* system) {
   const auto& loaded = uefi::loaded_image_or_fail(*system, handle);
   Arena arena{arena_memory};
   uefi::find_image(*system, loaded, handover, arena);
-  const auto command_line = take_command_line(handover, arena);
+  const auto user_line = take_command_line(handover, arena);
   const auto loader_start = address_of(loaded.image_base);
   log_start("UEFI", {loader_start, loader_start + loaded.image_size});
   value_or_fail(uefi::read_memory_map(*system, handover.memory));
@@ -52,12 +57,12 @@ void efi_main(uefi::Handle handle, uefi::SystemTable* system) {
     fail("there is no image: put it on the EFI system partition, as \\EFI\\hermit\\hermit-app");
   }
 
-  const auto end = handover.memory.ram_end();
-  const auto image = value_or_fail(
-      load_kernel(PhysicalMemory::identity_mapped(kMappedEnd), handover.memory, *handover.image,
-                  {.bounds = {{2 * kMib}, end}, .alignment = 2 * kMib, .claim = [](GuestRange place) noexcept {
-                     return uefi::allocate_at(*firmware, place);
-                   }}));
+  const auto memory = PhysicalMemory::identity_mapped(kMappedEnd);
+  const PlacementRules rules{
+      .bounds = {{2 * kMib}, handover.memory.ram_end()}, .alignment = 2 * kMib, .claim = take_pages};
+  const auto opened = value_or_fail(
+      open_image(memory, handover.memory, *handover.image, user_line, handover.names_loader, rules, arena));
+  const auto image = value_or_fail(load_kernel(memory, handover.memory, opened.kernel, rules));
   if (!image.object.hermit_version()) fail("kernels before 0.10 know nothing of UEFI; start this one by another way");
 
   auto rsdp = uefi::find_table(*system, uefi::kAcpi2Table);
@@ -73,7 +78,8 @@ void efi_main(uefi::Handle handle, uefi::SystemTable* system) {
   value_or_fail(uefi::exit_boot_services(*system, handle, handover.memory));
   const auto device_tree = write_pc_device_tree({.platform = "hermit,uefi",
                                                  .ram = handover.memory.ram(),
-                                                 .command_line = command_line,
+                                                 .command_line = opened.command_line,
+                                                 .archive = opened.archive,
                                                  .rsdp = rsdp,
                                                  .confidential_computing_blob = blob},
                                                 arena);

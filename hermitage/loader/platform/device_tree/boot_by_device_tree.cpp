@@ -2,6 +2,7 @@
 
 #include "hermitage/entry/boot_info.hpp"
 #include "hermitage/loader/boot.hpp"
+#include "hermitage/loader/image/boot_image.hpp"
 #include "hermitage/loader/log.hpp"
 
 namespace hermitage::loader {
@@ -11,11 +12,12 @@ namespace {
 constexpr std::uint64_t kAlignment = 2 << 20;
 
 // What whoever started the loader passed, unless the kernel has to be told something else.
-auto device_tree_for_kernel(const FlattenedTree& tree, std::string_view given_line, std::string_view command_line,
+auto device_tree_for_kernel(const FlattenedTree& tree, std::string_view given_line, const BootImage& image,
                             Arena& arena) noexcept -> GuestRange {
-  if (command_line == given_line) return tree.range;
+  if (image.command_line == given_line && !image.archive) return tree.range;
   const auto room = allocate_or_fail(arena, arena.rest() / 2, 8, "the device tree");
-  const auto copy = room_or_fail(copy_device_tree(tree.tree, {.bootargs = command_line}, room), "the device tree");
+  const DeviceTreeEdit edit{.bootargs = image.command_line, .initrd = image.archive};
+  const auto copy = room_or_fail(copy_device_tree(tree.tree, edit, room), "the device tree");
   return {address_of(copy.data()), address_of(copy.data()) + copy.size()};
 }
 
@@ -26,7 +28,7 @@ auto tree_or_fail(const PhysicalMemory& memory, GuestAddress address) noexcept -
   const auto size = header ? DeviceTree::total_size(*header).value_or(0) : 0;
   const auto bytes = memory.bytes(address.value, size);
   const auto tree = bytes ? DeviceTree::parse(*bytes) : std::nullopt;
-  if (!tree) fail(Failure{}.append("there is no device tree at ").append_hex(address.value));
+  if (!tree) fail(entry::Message{}.append("there is no device tree at ").append_hex(address.value));
   return {*tree, {address, address + size}};
 }
 
@@ -36,14 +38,15 @@ auto boot_by_device_tree(const PhysicalMemory& memory, const FlattenedTree& tree
   log_start("a device tree", loader);
   LogLine{LogLevel::info}.text("Device tree: ").range(tree.range);
   log_handover(handover);
-  const auto image_range = image_or_fail(handover);
+  const auto file = image_or_fail(handover);
   reserve_or_fail(handover.memory, loader);
   reserve_or_fail(handover.memory, tree.range);
 
-  const GuestRange bounds{loader.end, handover.memory.ram_end()};
-  const auto image =
-      value_or_fail(load_kernel(memory, handover.memory, image_range, {.bounds = bounds, .alignment = kAlignment}));
-  const auto device_tree = device_tree_for_kernel(tree, handover.command_line, command_line, arena);
+  const PlacementRules rules{.bounds = {loader.end, handover.memory.ram_end()}, .alignment = kAlignment};
+  const auto opened =
+      value_or_fail(open_image(memory, handover.memory, file, command_line, handover.names_loader, rules, arena));
+  const auto image = value_or_fail(load_kernel(memory, handover.memory, opened.kernel, rules));
+  const auto device_tree = device_tree_for_kernel(tree, handover.command_line, opened, arena);
   const entry::BootInfo boot_info{.hardware = {.phys_addr_range = handover.memory.ram().front(),
                                                .serial_port_base = serial_port,
                                                .device_tree = device_tree.start},

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "hermitage/entry/text.hpp"
-#include "hermitage/loader/command_line.hpp"
+#include "hermitage/loader/device_tree_format.hpp"
 
 namespace hermitage::loader {
 namespace {
@@ -23,7 +23,7 @@ struct Cells {
 
 auto read_cells(ByteView bytes, std::size_t at, std::size_t cells) noexcept -> std::uint64_t {
   std::uint64_t value = 0;
-  for (std::size_t i = 0; i < cells; ++i) value = value << 32 | bytes.get<std::uint32_t>(at + 4 * i);
+  for (std::size_t i = 0; i < cells; ++i) value = value << 32 | fdt::read<std::uint32_t>(bytes, at + 4 * i);
   return value;
 }
 
@@ -59,7 +59,6 @@ struct Chosen {
 void read_chosen(const Item& item, Chosen& chosen, Handover& handover) noexcept {
   if (item.name == "bootargs") {
     handover.command_line = item.text();
-    handover.has_arguments = has_words(handover.command_line);
   } else if (item.name == "linux,initrd-start") {
     chosen.initrd_start = item.number();
   } else if (item.name == "linux,initrd-end") {

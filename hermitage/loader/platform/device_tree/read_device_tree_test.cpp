@@ -46,7 +46,6 @@ TEST(ReadDeviceTree, ReadsMemoryAndReservations) {
   EXPECT_EQ(handover.memory.reserved()[0], (GuestRange{{0x80000000}, {0x80080000}}));
   EXPECT_EQ(handover.memory.reserved()[1], reservations[0]);
   EXPECT_FALSE(handover.image);
-  EXPECT_FALSE(handover.has_arguments);
 }
 
 TEST(ReadDeviceTree, FindsTheImageAsRamdisk) {
@@ -58,7 +57,6 @@ TEST(ReadDeviceTree, FindsTheImageAsRamdisk) {
   }));
   EXPECT_EQ(handover.image, (GuestRange{{0x88200000}, {0x88201000}}));
   EXPECT_EQ(handover.command_line, "-- a");
-  EXPECT_TRUE(handover.has_arguments);
 }
 
 TEST(ReadDeviceTree, PrefersBootModules) {

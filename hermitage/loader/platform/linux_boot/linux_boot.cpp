@@ -60,7 +60,6 @@ auto read_linux_boot(const PhysicalMemory& memory, GuestAddress boot_params, Han
     const auto line = memory.text(address, kLongestCommandLine + 1);
     if (!line) return failure("the command line is too long, or lies where there is no memory");
     handover.command_line = *line;
-    handover.has_arguments = has_words(*line);
     is_reserved &= handover.memory.reserve({{address}, {address + line->size() + 1}});
   }
 

@@ -77,7 +77,7 @@ auto read_multiboot(const PhysicalMemory& memory, GuestAddress info_address, Han
     const auto line = memory.text(address, kLongestCommandLine + 1);
     if (!line) return failure("the command line is too long, or lies where there is no memory");
     handover.command_line = *line;
-    handover.has_arguments = has_words(names_qemu(memory, *info) ? without_first_word(*line) : *line);
+    handover.names_loader = names_qemu(memory, *info);
     is_reserved &= reserve(handover.memory, address, line->size() + 1);
   }
 

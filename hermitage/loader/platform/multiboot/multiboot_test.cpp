@@ -55,23 +55,19 @@ TEST(Multiboot, ReadsWhatQemuTells) {
   ASSERT_TRUE(result) << result.error().c_str();
   EXPECT_EQ(handover.image, (GuestRange{{0x1d9000}, {0x2a0000}}));
   EXPECT_EQ(handover.command_line, "/loader -- a");
-  EXPECT_TRUE(handover.has_arguments);
+  EXPECT_TRUE(handover.names_loader);
   ASSERT_EQ(handover.memory.ram().size(), 2U);
   EXPECT_EQ(handover.memory.ram()[1], (GuestRange{{0x100000}, {0x7fe0000}}));
   EXPECT_FALSE(handover.memory.is_free({{kStart}, {kStart + 1}}));
   EXPECT_FALSE(handover.memory.is_free({{kStart + 0x405}, {kStart + 0x406}}));
 }
 
-TEST(Multiboot, KnowsWhetherThereAreArguments) {
+TEST(Multiboot, KnowsWhoPutsTheLoadersPathFirst) {
   Memory memory;
-  memory.text(0x400, "/loader ");
-  Handover handover;
-  ASSERT_TRUE(memory.read(handover));
-  EXPECT_FALSE(handover.has_arguments);
   memory.text(0x380, "GRUB");
   Handover of_grub;
   ASSERT_TRUE(memory.read(of_grub));
-  EXPECT_TRUE(of_grub.has_arguments);
+  EXPECT_FALSE(of_grub.names_loader);
 }
 
 TEST(Multiboot, LeavesOutMemoryThatIsNotAvailable) {

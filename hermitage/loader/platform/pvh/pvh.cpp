@@ -57,7 +57,6 @@ auto read_pvh(const PhysicalMemory& memory, GuestAddress info_address, Handover&
     const auto line = memory.text(address, kLongestCommandLine + 1);
     if (!line) return failure("the command line is too long, or lies where there is no memory");
     handover.command_line = *line;
-    handover.has_arguments = has_words(*line);
     is_reserved &= reserve(handover.memory, address, line->size() + 1);
   }
 

@@ -53,7 +53,6 @@ TEST(Pvh, ReadsTheStartInformation) {
   ASSERT_TRUE(result) << result.error().c_str();
   EXPECT_EQ(handover.image, (GuestRange{{0xff00000}, {0xff01234}}));
   EXPECT_EQ(handover.command_line, "-- a b");
-  EXPECT_TRUE(handover.has_arguments);
   EXPECT_EQ(handover.rsdp, GuestAddress{0xf5a20});
   ASSERT_EQ(handover.memory.ram().size(), 2U);
   EXPECT_EQ(handover.memory.ram()[1], (GuestRange{{0x100000}, {0x10000000}}));
@@ -69,7 +68,6 @@ TEST(Pvh, DoesWithoutWhatIsNotThere) {
   ASSERT_TRUE(memory.read(handover));
   EXPECT_FALSE(handover.image);
   EXPECT_EQ(handover.command_line, "");
-  EXPECT_FALSE(handover.has_arguments);
   EXPECT_FALSE(handover.rsdp);
 }
 

@@ -76,7 +76,6 @@ void find_image(SystemTable& system, const LoadedImage& loaded, Handover& handov
     const auto file = read_first(system, loaded, {u"\\EFI\\hermit\\hermit-bootargs", u"\\EFI\\BOOT\\hermit-bootargs"});
     if (file) handover.command_line = text_of(*file);
   }
-  handover.has_arguments = has_words(handover.command_line);
 }
 
 }  // namespace hermitage::loader::uefi

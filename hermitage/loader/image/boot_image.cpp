@@ -1,0 +1,144 @@
+#include "hermitage/loader/image/boot_image.hpp"
+
+#include <cstddef>
+#include <span>
+
+#include "hermitage/entry/format.hpp"
+#include "hermitage/entry/image_path.hpp"
+#include "hermitage/loader/command_line.hpp"
+#include "hermitage/loader/image/archive.hpp"
+#include "hermitage/loader/image/arguments.hpp"
+#include "hermitage/loader/image/gunzip.hpp"
+#include "hermitage/loader/image/image_config.hpp"
+#include "hermitage/loader/log.hpp"
+
+namespace hermitage::loader {
+namespace {
+
+constexpr std::uint64_t kPageSize = 4096;
+
+auto text_of(std::span<const std::byte> bytes) noexcept -> std::string_view {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+// Room for a text; empty when there is none.
+auto allocate_text(Arena& arena, std::size_t size) noexcept -> std::span<char> {
+  const auto room = arena.allocate(size, 1);
+  return {reinterpret_cast<char*>(room.data()), room.size()};
+}
+
+// The highest place for so many bytes that is free, and not the packed image's: low memory is left to kernels, of which
+// some want to be at a certain place.
+auto find_place(const MemoryMap& memory_map, std::uint64_t size, GuestRange file, GuestRange bounds) noexcept
+    -> std::optional<GuestRange> {
+  const auto place = memory_map.find_last(size, kPageSize, bounds);
+  if (!place || !overlaps(*place, file)) return place;
+  return memory_map.find_last(size, kPageSize, {bounds.start, file.start});
+}
+
+// Where the unpacked image is. Its size is known when it is unpacked; gzip data says at its end how large its last
+// member is, which most often is the only one.
+auto unpack(const PhysicalMemory& memory, MemoryMap& memory_map, GuestRange file, std::span<const std::byte> bytes,
+            const PlacementRules& rules) noexcept -> Result<GuestRange> {
+  const auto stated_size = stated_size_of_gzip(bytes);
+  for (auto size = stated_size < kPageSize ? kPageSize : stated_size;; size *= 2) {
+    const auto place = find_place(memory_map, size, file, rules.bounds);
+    if (!place || (rules.claim != nullptr && !rules.claim(*place))) {
+      return failure(entry::Message{}
+                         .append("there is no free memory for an image of ")
+                         .append_decimal(size)
+                         .append(" bytes, unpacked; give the machine more, or see that the image is whole"));
+    }
+    if (!memory_map.reserve(*place)) return failure("the memory map has too many parts");
+    const auto room = memory.bytes(*place);
+    if (!room) return failure("the memory map tells of memory that is not there");
+    const auto unpacked = gunzip(bytes, *room);
+    if (!unpacked) return std::unexpected{unpacked.error()};
+    if (*unpacked) return GuestRange{place->start, place->start + **unpacked};
+  }
+}
+
+// How much memory the machine was given. Firmware keeps some of it, and tables take some: what is begun of 16 MiB
+// counts whole.
+auto machine_memory(const MemoryMap& memory_map) noexcept -> std::uint64_t {
+  constexpr std::uint64_t kUnit = 16 << 20;
+  std::uint64_t size = 0;
+  std::uint64_t counted = 0;  // up to this address
+  for (const auto range : memory_map.ram()) {
+    const auto first = range.start.value / kUnit * kUnit;
+    const auto start = first < counted ? counted : first;
+    const auto end = entry::checked_align_up(range.end.value, kUnit).value_or(range.end.value);
+    if (end <= start) continue;
+    size += end - start;
+    counted = end;
+  }
+  return size;
+}
+
+auto check_memory(const ImageConfig& config, const MemoryMap& memory_map) noexcept -> Result<void> {
+  const auto size = machine_memory(memory_map);
+  if (!config.memory || *config.memory <= size) return {};
+  return failure(entry::Message{}
+                     .append("the image asks for ")
+                     .append_decimal(*config.memory >> 20)
+                     .append(" MiB of memory at least, and the machine has ")
+                     .append_decimal(size >> 20)
+                     .append(" MiB; give it more"));
+}
+
+auto read_config(const Archive& archive) noexcept -> Result<ImageConfig> {
+  const auto file = archive.find(entry::kConfigPath);
+  if (!file) return failure("the image has no file hermit.toml at its root: it is no Hermit image");
+  auto config = read_image_config(text_of(*file));
+  if (config && config->unknown_key) LogLine{LogLevel::warn}.text("hermit.toml has keys that are not known");
+  return config;
+}
+
+auto find_kernel(const Archive& archive, const ImageConfig& config, Arena& arena) noexcept
+    -> Result<std::span<const std::byte>> {
+  const auto room = allocate_text(arena, config.kernel.size());
+  if (room.empty()) return failure("there is no room for the kernel's path");
+  std::size_t size = 0;
+  TomlBytes bytes{config.kernel};
+  while (const auto byte = bytes.next()) room[size++] = *byte;
+  const std::string_view path{room.data(), size};
+  const auto kernel = archive.find(path);
+  if (kernel) return *kernel;
+  return failure(entry::Message{}.append("the image has no file ").append(path).append(", its kernel"));
+}
+
+}  // namespace
+
+auto open_image(const PhysicalMemory& memory, MemoryMap& memory_map, GuestRange file, std::string_view user_line,
+                bool names_loader, const PlacementRules& rules, Arena& arena) noexcept -> Result<BootImage> {
+  const auto bytes = memory.bytes(file);
+  if (!bytes) return failure("the image lies where there is no memory");
+  if (entry::detect_format(*bytes) != entry::Format::gzip) {
+    return BootImage{.kernel = file, .archive = {}, .command_line = user_line};
+  }
+
+  const auto unpacked = unpack(memory, memory_map, file, *bytes, rules);
+  if (!unpacked) return std::unexpected{unpacked.error()};
+  LogLine{LogLevel::info}.text("Image unpacked to ").range(*unpacked);
+  const auto archive_bytes = *memory.bytes(*unpacked);
+  const auto archive = Archive::open(archive_bytes);
+  if (!archive) return std::unexpected{archive.error()};
+  const auto config = read_config(*archive);
+  if (!config) return std::unexpected{config.error()};
+  if (const auto checked = check_memory(*config, memory_map); !checked) return std::unexpected{checked.error()};
+  const auto kernel = find_kernel(*archive, *config, arena);
+  if (!kernel) return std::unexpected{kernel.error()};
+
+  const auto room = allocate_text(arena, kLongestCommandLine + 1);
+  if (room.empty()) return failure("there is no room for the command line");
+  const auto size = add_image_arguments(user_line, names_loader, *config, room.first(kLongestCommandLine));
+  if (!size) return failure("the command line is too long with the arguments and variables of the image");
+  room[*size] = '\0';
+  const std::string_view command_line{room.data(), *size};
+  LogLine{LogLevel::info}.text("Command line of the kernel: ").text(command_line);
+  const auto kernel_start = unpacked->start + static_cast<std::uint64_t>(kernel->data() - archive_bytes.data());
+  return BootImage{
+      .kernel = {kernel_start, kernel_start + kernel->size()}, .archive = *unpacked, .command_line = command_line};
+}
+
+}  // namespace hermitage::loader

@@ -1,0 +1,151 @@
+#include "hermitage/loader/image/image_config.hpp"
+
+#include "hermitage/entry/image_path.hpp"
+#include "hermitage/entry/quantity.hpp"
+
+namespace hermitage::loader {
+namespace {
+
+using Kind = TomlValue::Kind;
+
+class ConfigReader {
+ public:
+  explicit ConfigReader(std::string_view toml) noexcept : toml_{toml} {}
+
+  [[nodiscard]] auto read() noexcept -> Result<ImageConfig> {
+    const auto read = read_all();
+    if (read) return config_;
+    return failure(
+        entry::Message{}.append("hermit.toml:").append_decimal(toml_.line()).append(": ").append(read.error()));
+  }
+
+ private:
+  // What has been seen, each of which may be there once.
+  enum Seen : std::uint32_t {
+    kVersion = 1 << 0,
+    kKernel = 1 << 1,
+    kInput = 1 << 2,
+    kKernelArgs = 1 << 3,
+    kAppArgs = 1 << 4,
+    kEnvVars = 1 << 5,
+    kRequirements = 1 << 6,
+    kMemory = 1 << 7,
+    kCpus = 1 << 8,
+  };
+  enum class Table : std::uint8_t { root, input, requirements, unknown };
+
+  [[nodiscard]] auto read_all() noexcept -> Result<void> {
+    for (;;) {
+      const auto has_more = toml_.next();
+      if (!has_more) return std::unexpected{has_more.error()};
+      if (!*has_more) break;
+      const auto& item = toml_.item();
+      const auto taken = item.is_table ? take_table(item.name) : take_pair(item.name, item.value);
+      if (!taken) return taken;
+    }
+    if ((seen_ & kVersion) == 0) return failure("there is no version");
+    if ((seen_ & kKernel) == 0) return failure("there is no kernel");
+    if ((seen_ & kInput) == 0) return failure("there is no [input]");
+    if ((seen_ & kKernelArgs) == 0) return failure("there is no input.kernel_args");
+    if ((seen_ & kAppArgs) == 0) return failure("there is no input.app_args");
+    return {};
+  }
+
+  [[nodiscard]] auto take_table(const TomlText& name) noexcept -> Result<void> {
+    if (name == "version" || name == "kernel") return failure("version and kernel are texts, and no tables");
+    if (name == "input") {
+      table_ = Table::input;
+      return see(kInput);
+    }
+    if (name == "requirements") {
+      table_ = Table::requirements;
+      return see(kRequirements);
+    }
+    table_ = Table::unknown;
+    return note_unknown(name);
+  }
+
+  [[nodiscard]] auto take_pair(const TomlText& key, const TomlValue& value) noexcept -> Result<void> {
+    switch (table_) {
+      case Table::root:
+        if (key == "version") return take_version(value);
+        if (key == "kernel") return take_kernel(value);
+        if (key == "input" || key == "requirements") {
+          return failure("this loader reads input and requirements only as tables of their own, as in [input]");
+        }
+        break;
+      case Table::input:
+        if (key == "kernel_args") return take_texts(value, config_.kernel_args, kKernelArgs);
+        if (key == "app_args") return take_texts(value, config_.app_args, kAppArgs);
+        if (key == "env_vars") return take_texts(value, config_.env_vars, kEnvVars);
+        break;
+      case Table::requirements:
+        if (key == "memory") return take_memory(value);
+        if (key == "cpus") return take_cpus(value);
+        break;
+      case Table::unknown: break;
+    }
+    return note_unknown(key);
+  }
+
+  [[nodiscard]] auto take_version(const TomlValue& value) noexcept -> Result<void> {
+    if (value.kind != Kind::text || value.text != "1") return failure("only version = \"1\" is known");
+    return see(kVersion);
+  }
+
+  [[nodiscard]] auto take_kernel(const TomlValue& value) noexcept -> Result<void> {
+    if (value.kind != Kind::text || value.text == "") return failure("kernel is not the path of a file");
+    config_.kernel = value.text;
+    return see(kKernel);
+  }
+
+  [[nodiscard]] auto take_texts(const TomlValue& value, TomlTexts& texts, Seen bit) noexcept -> Result<void> {
+    if (value.kind != Kind::array || !value.has_only_texts) return failure("the value is not an array of texts");
+    texts = TomlTexts{value.elements};
+    return see(bit);
+  }
+
+  [[nodiscard]] auto take_memory(const TomlValue& value) noexcept -> Result<void> {
+    constexpr std::size_t kLongest = 64;
+    entry::FixedText<kLongest + 1> text;
+    if (value.kind == Kind::text && value.text.size() <= kLongest) {
+      TomlBytes bytes{value.text};
+      while (const auto byte = bytes.next()) text.append(*byte);
+    }
+    config_.memory = entry::parse_quantity(text);
+    if (!config_.memory) return failure("requirements.memory is not a size such as \"64 MiB\"");
+    return see(kMemory);
+  }
+
+  [[nodiscard]] auto take_cpus(const TomlValue& value) noexcept -> Result<void> {
+    if (value.kind != Kind::number || value.number > UINT32_MAX) {
+      return failure("requirements.cpus is not a whole number from 0 to 4294967295");
+    }
+    return see(kCpus);
+  }
+
+  [[nodiscard]] auto see(Seen bit) noexcept -> Result<void> {
+    if ((seen_ & bit) != 0) return failure("the same a second time");
+    seen_ |= bit;
+    return {};
+  }
+
+  [[nodiscard]] auto note_unknown(const TomlText& name) noexcept -> Result<void> {
+    if (!config_.unknown_key) config_.unknown_key = name;
+    return {};
+  }
+
+  TomlReader toml_;
+  ImageConfig config_;
+  Table table_ = Table::root;
+  std::uint32_t seen_ = 0;
+};
+
+}  // namespace
+
+auto read_image_config(std::string_view toml) noexcept -> Result<ImageConfig> {
+  if (toml.size() > entry::kMaxConfigSize) return failure("hermit.toml is larger than any configuration needs to be");
+  return ConfigReader{toml}.read();
+}
+
+}  // namespace hermitage::loader

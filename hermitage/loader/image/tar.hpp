@@ -1,0 +1,58 @@
+// Reads a tar archive where it lies, entry by entry, without a heap: ustar (POSIX.1-1988), GNU's long names, and pax
+// (POSIX.1-2001). Its bytes may be any.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "hermitage/loader/failure.hpp"
+
+namespace hermitage::loader {
+
+// A path, in one or two pieces, name by name: "" and "." are none.
+class PathNames {
+ public:
+  constexpr PathNames() noexcept = default;
+  explicit constexpr PathNames(std::string_view path, std::string_view directory = {}) noexcept
+      : pieces_{directory, path} {}
+
+  // Takes the next name; empty at the end.
+  [[nodiscard]] auto next() noexcept -> std::string_view;
+
+ private:
+  std::string_view pieces_[2];
+};
+
+enum class TarKind : std::uint8_t { regular, directory, symbolic_link, hard_link };
+
+struct TarEntry {
+  TarKind kind = TarKind::directory;
+  PathNames path = {};
+  std::string_view target = {};              // of a link
+  std::span<const std::byte> contents = {};  // of a regular file
+};
+
+class TarReader {
+ public:
+  // `position` is where an entry begins.
+  explicit TarReader(std::span<const std::byte> archive, std::size_t position = 0) noexcept
+      : archive_{archive}, position_{position} {}
+
+  // Where the next entry begins.
+  [[nodiscard]] auto position() const noexcept -> std::size_t { return position_; }
+
+  // Makes entry() the next one; false at the end, behind which there are zeros only. Fails where the archive is
+  // damaged, and for entries that no image has, or that are not read here: sparse files, and those of 8 GiB and more.
+  [[nodiscard]] auto next() noexcept -> Result<bool>;
+
+  [[nodiscard]] auto entry() const noexcept -> const TarEntry& { return entry_; }
+
+ private:
+  std::span<const std::byte> archive_;
+  std::size_t position_;
+  TarEntry entry_;
+};
+
+}  // namespace hermitage::loader
