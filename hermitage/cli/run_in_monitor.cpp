@@ -204,10 +204,7 @@ auto files_of(const RunOptions& options, const Guest& guest, bool passes_image) 
   }
   vmm::GuestFiles files{std::move(made)};
   if (guest.image && !passes_image) add_files(files, *guest.image);
-  std::vector<vmm::FileMapping> mappings;
-  mappings.reserve(options.file_mappings.size());
-  for (const auto& [host, path, is_read_only] : options.file_mappings) mappings.push_back({host, path, is_read_only});
-  if (auto added = files.add_mappings(std::move(mappings)); !added) {
+  if (auto added = files.add_mappings(options.file_mappings); !added) {
     return wrong_usage(fmt::format("--file-mapping: {}", added.error().message));
   }
   return files;

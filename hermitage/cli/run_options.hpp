@@ -8,20 +8,14 @@
 #include <string_view>
 #include <vector>
 
+#include "hermitage/guest/file_mapping.hpp"
+
 namespace hermitage::cli {
 
 enum class Engine : std::uint8_t {
   any,   // the monitor where it can, else QEMU
   kvm,   // the monitor
   qemu,  // by its emulator or by KVM
-};
-
-struct MappedPath {
-  std::string host;
-  std::string guest;
-  bool is_read_only = false;
-
-  friend auto operator==(const MappedPath&, const MappedPath&) -> bool = default;
 };
 
 // As it is written, until an engine makes a machine of it. What is not given is empty.
@@ -50,7 +44,7 @@ struct RunOptions {
   std::string config;
   std::optional<std::string> sandbox;
   std::optional<std::string> temp_limit;
-  std::vector<MappedPath> file_mappings;
+  std::vector<guest::FileMapping> file_mappings;
   std::string stats_file;
   std::optional<double> timeout_seconds;
   bool trace = false;
@@ -76,7 +70,7 @@ struct RunOptions {
 [[nodiscard]] auto parse_affinity(std::string_view text) -> std::optional<std::vector<unsigned>>;
 
 // HOST:GUEST or HOST:GUEST:ro; nothing for anything else. There is no way to write a colon in a path.
-[[nodiscard]] auto parse_file_mapping(std::string_view text) -> std::optional<MappedPath>;
+[[nodiscard]] auto parse_file_mapping(std::string_view text) -> std::optional<guest::FileMapping>;
 
 // How the files that the guest opens are opened on the host.
 struct IoMode {

@@ -49,14 +49,6 @@ constexpr auto writes(std::int32_t flags) -> bool {
   return (flags & (uhyve::kOpenWriteOnly | uhyve::kOpenReadWrite | uhyve::kOpenTruncate)) != 0;
 }
 
-auto last_error() -> std::unexpected<Errno> {
-  return std::unexpected{guest_errno(errno)};
-}
-
-auto fails(Errno error) -> std::unexpected<Errno> {
-  return std::unexpected{error};
-}
-
 auto timespec_of(const timespec& time) -> uhyve::v2::Timespec {
   return {.tv_sec = time.tv_sec, .tv_nsec = static_cast<std::int32_t>(time.tv_nsec)};
 }
@@ -481,9 +473,7 @@ auto GuestFiles::read(std::int32_t descriptor, std::span<const iovec> buffers) -
   if (!file) return fails(file.error());
   if ((*file)->host.is_open()) {
     if ((*file)->is_directory) return fails(Errno::isdir);
-    const auto got = buffers.size() == 1
-                         ? ::read((*file)->host.get(), buffers.front().iov_base, buffers.front().iov_len)
-                         : ::readv((*file)->host.get(), buffers.data(), static_cast<int>(buffers.size()));
+    const auto got = ::readv((*file)->host.get(), buffers.data(), static_cast<int>(buffers.size()));
     if (got < 0) return last_error();
     return static_cast<std::uint64_t>(got);
   }
@@ -509,9 +499,7 @@ auto GuestFiles::write(std::int32_t descriptor, std::span<const iovec> buffers) 
   if (auto* const temporary = temporary_file_of((*file)->node)) {
     return temporary->write((*file)->host, (*file)->appends, buffers);
   }
-  const auto put = buffers.size() == 1
-                       ? ::write((*file)->host.get(), buffers.front().iov_base, buffers.front().iov_len)
-                       : ::writev((*file)->host.get(), buffers.data(), static_cast<int>(buffers.size()));
+  const auto put = ::writev((*file)->host.get(), buffers.data(), static_cast<int>(buffers.size()));
   if (put < 0) return last_error();
   return static_cast<std::uint64_t>(put);
 }

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "hermitage/entry/uhyve_interface.hpp"
+#include "hermitage/guest/file_mapping.hpp"
 #include "hermitage/vmm/error.hpp"
 #include "hermitage/vmm/guest_tree.hpp"
 #include "hermitage/vmm/mapping.hpp"
@@ -20,11 +21,7 @@
 
 namespace hermitage::vmm {
 
-struct FileMapping {
-  std::string host;
-  std::string guest;  // below /, without ".."
-  bool is_read_only = false;
-};
+using guest::FileMapping;
 
 struct GuestFileOptions {
   std::string temporary_parent;                            // where the private directory is made, once it is needed

@@ -12,10 +12,6 @@ namespace {
 constexpr int kMaxLinks = 40;  // on one path, as Linux
 constexpr std::size_t kMaxName = 255;
 
-auto fails(Errno error) -> std::unexpected<Errno> {
-  return std::unexpected{error};
-}
-
 // One walk along a path. The host is asked for one component at a time, in the directory where the walk is, so that
 // nothing that happens there meanwhile can lead it out of a mapping.
 class Walk {
@@ -136,7 +132,7 @@ class Walk {
       return {};
     }
     struct stat status{};
-    if (::fstat(opened->get(), &status) != 0) return fails(guest_errno(errno));
+    if (::fstat(opened->get(), &status) != 0) return last_error();
     if (S_ISDIR(status.st_mode)) {
       enter({.mapping = here().mapping}, name, way_.back().depth + 1, std::move(*opened));
       return {};

@@ -96,12 +96,6 @@ void set_result(Params& params, const FileResult<Value>& result) {
   params.error = result ? 0 : std::to_underlying(result.error());
 }
 
-auto total_size(std::span<const iovec> buffers) -> std::uint64_t {
-  std::uint64_t total = 0;
-  for (const auto& buffer : buffers) total += buffer.iov_len;
-  return total;
-}
-
 auto quoted(std::string_view text) -> std::string {
   std::string result = "\"";
   for (const char character : text.substr(0, kTracedBytes)) {
@@ -152,7 +146,7 @@ class VirtualBuffer {
       const auto size = translation ? std::min(translation->size, left_) : 0;
       const auto bytes =
           translation ? memory_.span(translation->address, size) : std::unexpected{OutsideMemory{{next_.value}, left_}};
-      if (!bytes && count == 0) return std::unexpected{Errno::fault};
+      if (!bytes && count == 0) return fails(Errno::fault);
       if (!bytes) break;
       room[count++] = {.iov_base = bytes->data(), .iov_len = bytes->size()};
       next_.value += size;
@@ -296,9 +290,9 @@ void Hypercalls::trace(std::string_view format, const Values&... values) const {
 }
 
 auto Hypercalls::path_at(GuestAddress address) const -> FileResult<std::string> {
-  if (!environment_.memory.span(address, 1)) return std::unexpected{Errno::fault};
+  if (!environment_.memory.span(address, 1)) return fails(Errno::fault);
   auto text = environment_.memory.read_text(address, GuestFiles::kMaxPath);
-  if (text && !entry::is_utf8(*text)) return std::unexpected{Errno::inval};
+  if (text && !entry::is_utf8(*text)) return fails(Errno::inval);
   if (text) return std::move(*text);
   // It ends behind the longest path, or not before the memory does.
   return std::unexpected{environment_.memory.span(address, GuestFiles::kMaxPath) ? Errno::nametoolong : Errno::fault};
@@ -307,22 +301,22 @@ auto Hypercalls::path_at(GuestAddress address) const -> FileResult<std::string> 
 auto Hypercalls::buffer_at(GuestAddress address, std::uint64_t size) const -> FileResult<iovec> {
   if (size == 0) return iovec{};
   const auto bytes = environment_.memory.span(address, size);
-  if (!bytes) return std::unexpected{Errno::fault};
+  if (!bytes) return fails(Errno::fault);
   return iovec{.iov_base = bytes->data(), .iov_len = std::min<std::uint64_t>(bytes->size(), kMaxTransfer)};
 }
 
 auto Hypercalls::read_file(std::int32_t descriptor, Buffers buffers) -> FileResult<std::uint64_t> {
-  if (descriptor == kStandardOutput || descriptor == kStandardError) return std::unexpected{Errno::badf};
+  if (descriptor == kStandardOutput || descriptor == kStandardError) return fails(Errno::badf);
   if (descriptor != kStandardInput) return environment_.files.read(descriptor, buffers);
   environment_.serial.flush();  // who is asked should see the question
-  if (!environment_.serial.wait_for_input()) return std::unexpected{guest_errno(EINTR)};
+  if (!environment_.serial.wait_for_input()) return fails(guest_errno(EINTR));
   const auto got = ::readv(STDIN_FILENO, buffers.data(), static_cast<int>(buffers.size()));
-  if (got < 0) return std::unexpected{guest_errno(errno)};
+  if (got < 0) return last_error();
   return static_cast<std::uint64_t>(got);
 }
 
 auto Hypercalls::write_file(std::int32_t descriptor, Buffers buffers) -> FileResult<std::uint64_t> {
-  if (descriptor == kStandardInput) return std::unexpected{Errno::badf};
+  if (descriptor == kStandardInput) return fails(Errno::badf);
   if (descriptor != kStandardOutput && descriptor != kStandardError) {
     return environment_.files.write(descriptor, buffers);
   }
@@ -414,11 +408,11 @@ void Hypercalls::stat(v2::StatParams& params) {
   FileResult<void> result;
   if (const auto found = !path      ? std::unexpected{path.error()}
                          : is_known ? environment_.files.stat(*path, follows)
-                                    : std::unexpected{Errno::inval};
+                                    : fails(Errno::inval);
       !found) {
     result = std::unexpected{found.error()};
   } else if (!environment_.memory.write({params.attr}, *found)) {
-    result = std::unexpected{Errno::fault};
+    result = fails(Errno::fault);
   }
   set_result(params, result);
   if (environment_.trace) {
@@ -431,7 +425,7 @@ void Hypercalls::fstat(v2::FstatParams& params) {
   if (const auto found = environment_.files.fstat(params.fd); !found) {
     result = std::unexpected{found.error()};
   } else if (!environment_.memory.write({params.attr}, *found)) {
-    result = std::unexpected{Errno::fault};
+    result = fails(Errno::fault);
   }
   set_result(params, result);
   trace("fstat({}, {:#x}) = {}", params.fd, params.attr, ret_of(result));
@@ -465,7 +459,7 @@ void Hypercalls::read_v1(v1::ReadParams& params, std::optional<PagingState> pagi
     total += *result;
     if (*result < total_size(*pages)) break;
   }
-  if (!is_possible) result = std::unexpected{Errno::fault};
+  if (!is_possible) result = fails(Errno::fault);
   // Whoever got something, is told of that first.
   params.ret = total > 0 ? static_cast<std::int64_t>(total) : ret_of(result);
   trace("read({}, {:#x}, {}) = {}", std::int32_t{params.fd}, std::uint64_t{params.buf}, std::uint64_t{params.len},

@@ -16,10 +16,6 @@
 namespace hermitage::vmm {
 namespace {
 
-auto last_error() -> std::unexpected<Errno> {
-  return std::unexpected{guest_errno(errno)};
-}
-
 auto unusable(int error_number) -> std::unexpected<Error> {
   return fail(ErrorCode::host_failed, std::strerror(error_number));
 }
@@ -31,11 +27,6 @@ auto resolved(const std::string& path) -> Result<std::string> {
 }
 
 }  // namespace
-
-auto guest_errno(int host_errno) noexcept -> Errno {
-  constexpr int kLastHermitErrno = 133;
-  return host_errno > 0 && host_errno <= kLastHermitErrno ? static_cast<Errno>(host_errno) : Errno::io;
-}
 
 auto open_beneath(int directory, const char* path, int flags, mode_t mode) -> FileResult<Descriptor> {
   flags |= O_CLOEXEC | O_NOFOLLOW;
@@ -57,7 +48,7 @@ auto open_file_beneath(int directory, const char* path, int flags, mode_t mode) 
   if (!opened) return opened;
   struct stat status{};
   if (::fstat(opened->get(), &status) != 0) return last_error();
-  if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) return std::unexpected{Errno::acces};
+  if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) return fails(Errno::acces);
   return opened;
 }
 

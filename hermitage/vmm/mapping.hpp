@@ -4,25 +4,15 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
-#include <cstdint>
-#include <expected>
 #include <string>
 #include <utility>
 
-#include "hermitage/entry/uhyve_interface.hpp"
 #include "hermitage/vmm/descriptor.hpp"
 #include "hermitage/vmm/error.hpp"
+#include "hermitage/vmm/file_result.hpp"
 #include "hermitage/vmm/walls/landlock.hpp"
 
 namespace hermitage::vmm {
-
-using entry::uhyve::Errno;
-
-template <class T>
-using FileResult = std::expected<T, Errno>;
-
-// The host's error number as the guest's, which are the same; EIO for what Hermit does not know.
-[[nodiscard]] auto guest_errno(int host_errno) noexcept -> Errno;
 
 // Opens what a directory has by this name, as openat2(2) does when it is told to follow no link whatever, not even one
 // of procfs, and to stay below the directory. `flags` are those of the host; O_CLOEXEC, O_NOFOLLOW, O_NOCTTY and

@@ -19,6 +19,7 @@
 #include <sys/un.h>
 
 #include "hermitage/vmm/guest_files.hpp"
+#include "hermitage/vmm/guest_files_testing.hpp"
 #include "testing/temporary_directory.hpp"
 
 namespace hermitage::vmm {
@@ -26,6 +27,11 @@ namespace {
 
 namespace fs = std::filesystem;
 namespace uhyve = entry::uhyve;
+using testing::content_of;
+using testing::Entry;
+using testing::error_of;
+using testing::list;
+using testing::put;
 using uhyve::kOpenAppend;
 using uhyve::kOpenCreate;
 using uhyve::kOpenDirectory;
@@ -35,35 +41,9 @@ using uhyve::kOpenReadWrite;
 using uhyve::kOpenTruncate;
 using uhyve::kOpenWriteOnly;
 
-auto error_of(Errno error) -> std::string {
-  return "errno " + std::to_string(static_cast<int>(error));
-}
-
 template <class T>
 auto outcome_of(const FileResult<T>& result) -> std::string {
   return result ? "done" : error_of(result.error());
-}
-
-auto content_of(GuestFiles& files, std::string_view path, std::int32_t flags = kOpenReadOnly) -> std::string {
-  const auto descriptor = files.open(path, flags, 0);
-  if (!descriptor) return error_of(descriptor.error());
-  std::string all;
-  std::array<char, 64> piece{};
-  const iovec buffer{.iov_base = piece.data(), .iov_len = piece.size()};
-  for (auto got = files.read(*descriptor, {&buffer, 1}); got != 0U; got = files.read(*descriptor, {&buffer, 1})) {
-    if (!got) {
-      all = error_of(got.error());
-      break;
-    }
-    all.append(piece.data(), *got);
-  }
-  EXPECT_TRUE(files.close(*descriptor));
-  return all;
-}
-
-auto put(GuestFiles& files, std::int32_t descriptor, std::string text) -> FileResult<std::uint64_t> {
-  const iovec buffer{.iov_base = text.data(), .iov_len = text.size()};
-  return files.write(descriptor, {&buffer, 1});
 }
 
 // "done", or the error of opening or of writing.
@@ -74,45 +54,6 @@ auto write(GuestFiles& files, std::string_view path, const std::string& content,
   const auto written = put(files, *descriptor, content);
   EXPECT_TRUE(files.close(*descriptor));
   return outcome_of(written);
-}
-
-struct Entry {
-  std::string name;
-  uhyve::v2::FileType type;
-};
-
-auto entries_in(std::span<const std::byte> records) -> std::vector<Entry> {
-  std::vector<Entry> entries;
-  while (!records.empty()) {
-    uhyve::v2::Dirent entry{};
-    std::memcpy(&entry, records.data(), uhyve::v2::kDirentNameAt);
-    entries.push_back({reinterpret_cast<const char*>(records.data() + uhyve::v2::kDirentNameAt), entry.d_type});
-    records = records.subspan(entry.d_reclen);
-  }
-  return entries;
-}
-
-// What is in a directory, asked for with a buffer of so many bytes at a time; `between` is done after each time.
-template <class Between>
-auto list(GuestFiles& files, std::string_view path, std::size_t size, Between between) -> std::map<std::string, int> {
-  std::map<std::string, int> all;
-  const auto descriptor = files.open(path, kOpenDirectory, 0);
-  if (!descriptor) return {{error_of(descriptor.error()), 0}};
-  std::vector<std::byte> buffer(size);
-  for (auto got = files.getdents(*descriptor, buffer); got != 0U; got = files.getdents(*descriptor, buffer)) {
-    if (!got) return {{error_of(got.error()), 0}};
-    const auto entries = entries_in(std::span{buffer}.first(*got));
-    for (const auto& [name, type] : entries) {
-      EXPECT_TRUE(all.emplace(name, static_cast<int>(type)).second) << name << " twice";
-    }
-    between(entries);
-  }
-  EXPECT_TRUE(files.close(*descriptor));
-  return all;
-}
-
-auto list(GuestFiles& files, std::string_view path, std::size_t size = 1024) -> std::map<std::string, int> {
-  return list(files, path, size, [](const auto& /*entries*/) {});
 }
 
 class MappingTest : public ::testing::Test {
@@ -143,7 +84,7 @@ class MappingTest : public ::testing::Test {
     return added ? "none" : added.error().message;
   }
 
-  testing::TemporaryDirectory directory;
+  hermitage::testing::TemporaryDirectory directory;
   GuestFiles files{GuestFileOptions{.temporary_parent = host("tmp"), .temporary_limit = 10000}};
 };
 
@@ -218,7 +159,7 @@ TEST_F(MappingTest, NestsInAnyOrder) {
   EXPECT_EQ(content_of(files, "/data/sub/deep/../inner"), "further in");
   EXPECT_EQ(content_of(files, "/data/sub/deep/../../file"), "in the directory");
   EXPECT_EQ(content_of(files, "/data/void/one"), "secret") << "in a directory that the host does not have";
-  EXPECT_EQ(list(files, "/data"), (std::map<std::string, int>{{"file", 8}, {"sub", 4}, {"tmp", 4}, {"void", 4}}));
+  EXPECT_EQ(list(files, "/data", 1024), (std::map<std::string, int>{{"file", 8}, {"sub", 4}, {"tmp", 4}, {"void", 4}}));
   EXPECT_EQ(list(files, "/data/sub"), (std::map<std::string, int>{{"deep", 4}, {"inner", 8}}));
   EXPECT_EQ(list(files, "/data/void", 24), (std::map<std::string, int>{{"one", 8}}));
   EXPECT_EQ(list(files, "/data/sub/deep"), (std::map<std::string, int>{{"file", 8}, {"inner", 8}}));
@@ -363,7 +304,8 @@ TEST_F(MappingTest, WaitsForNoPipe) {
       EXPECT_EQ(write(files, name, "x", flags), "errno 13") << name << " " << flags;
     }
   }
-  EXPECT_EQ(list(files, "/data"), (std::map<std::string, int>{{"file", 8}, {"pipe", 1}, {"socket", 12}, {"sub", 4}}));
+  EXPECT_EQ(list(files, "/data", 1024),
+            (std::map<std::string, int>{{"file", 8}, {"pipe", 1}, {"socket", 12}, {"sub", 4}}));
   EXPECT_EQ(outcome_of(files.unlink("/data/pipe")), "done");
   EXPECT_FALSE(open_file_beneath(AT_FDCWD, "/dev/null", O_RDONLY, 0)) << "which is not below";
 }

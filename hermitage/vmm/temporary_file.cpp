@@ -10,16 +10,6 @@
 namespace hermitage::vmm {
 namespace {
 
-auto last_error() -> std::unexpected<Errno> {
-  return std::unexpected{guest_errno(errno)};
-}
-
-auto total_size(std::span<const iovec> buffers) -> std::uint64_t {
-  std::uint64_t total = 0;
-  for (const auto& buffer : buffers) total += buffer.iov_len;
-  return total;
-}
-
 // The first `size` bytes of them.
 auto cut(std::span<const iovec> buffers, std::uint64_t size) -> std::vector<iovec> {
   std::vector<iovec> result;
@@ -63,7 +53,7 @@ auto TemporaryFile::write(const Descriptor& opened, bool appends, std::span<cons
   const auto taken = room_->take(wanted);
   if (begin >= size_ + taken) {
     room_->give_back(taken);
-    return std::unexpected{Errno::nospc};
+    return fails(Errno::nospc);
   }
   const auto fitting = taken == wanted ? std::vector<iovec>{} : cut(buffers, size_ + taken - begin);
   const auto given = fitting.empty() ? buffers : std::span<const iovec>{fitting};

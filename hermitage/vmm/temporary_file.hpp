@@ -11,7 +11,8 @@
 #include <string>
 #include <utility>
 
-#include "hermitage/vmm/mapping.hpp"
+#include "hermitage/vmm/descriptor.hpp"
+#include "hermitage/vmm/file_result.hpp"
 
 namespace hermitage::vmm {
 
