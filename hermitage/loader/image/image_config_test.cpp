@@ -56,15 +56,16 @@ TEST(ImageConfig, IsReadWhole) {
 }
 
 TEST(ImageConfig, NeedsLittle) {
-  const auto config = read_image_config("\xef\xbb\xbf" + with("kernel = 'k'\n"));
+  const auto toml = "\xef\xbb\xbf" + with("kernel = 'k'\n");
+  const auto config = read_image_config(toml);
   ASSERT_TRUE(config) << config.error().c_str();
   EXPECT_EQ(listed(config->kernel_args), "");
   EXPECT_EQ(config->memory, std::nullopt);
 }
 
 TEST(ImageConfig, PassesOverWhatItDoesNotKnow) {
-  const auto config =
-      read_image_config(with("kernel = 'k'\nauthor = 'me'\n", "more = [1, true, 'x']\n[other]\nmemory = 7\n"));
+  const auto toml = with("kernel = 'k'\nauthor = 'me'\n", "more = [1, true, 'x']\n[other]\nmemory = 7\n");
+  const auto config = read_image_config(toml);
   ASSERT_TRUE(config) << config.error().c_str();
   EXPECT_TRUE(config->unknown_key && *config->unknown_key == "author");
 }

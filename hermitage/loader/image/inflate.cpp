@@ -97,7 +97,7 @@ class HuffmanCode {
     unsigned first = 0;
     unsigned index = 0;
     for (unsigned length = 1; length <= kMaxCodeLength; ++length) {
-      code = 2 * code + (bits >> (length - 1) & 1);
+      code = 2 * code + static_cast<unsigned>(bits >> (length - 1) & 1);
       first *= 2;
       if (code - first < counts_[length]) {
         input.skip(length);
@@ -193,6 +193,7 @@ class Inflater {
     if ((size ^ complement) != 0xffff) return InflateProblem::damaged;
     if (size > input_.rest().size()) return InflateProblem::truncated;
     if (size > output_.size() - written_) return InflateProblem::output_full;
+    if (size == 0) return kWell;  // there may be no output at all
     std::memcpy(output_.data() + written_, input_.rest().data(), size);
     input_.skip_bytes(size);
     written_ += size;
