@@ -5,7 +5,7 @@
 //
 // SUBJECTS has a line for each program: a name, and the words of the command, with a tab before each. In every round
 // each is run once as it is, and once more while the kernel is traced, where it can be (as root, with the events of
-// KVM). What programs print is thrown away. For each round and subject there is a line of JSON:
+// KVM). For each round and subject there is a line of JSON:
 //   subject         its name
 //   status          the exit status, or 128 and the signal
 //   wall_us         from before the fork to the end
@@ -13,18 +13,24 @@
 //   peak_kib        the most memory that was resident; never less than this program's own
 //   first_run_us    from exec to the first KVM_RUN; null where it was not seen
 //   first_entry_us  from exec to the first entry of the guest; null where it was not seen (some KVMs do not tell)
+//   each_ns         what it says itself that something takes, in its last "NUMBER ticks each" of the processor's time
+//                   stamps; null where it says nothing. What else programs print is thrown away
 // Exit status: 0; 1 when something could not be measured; 2 wrong usage.
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <x86intrin.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cmath>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
@@ -33,6 +39,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 namespace {
@@ -49,6 +56,7 @@ struct Run {
   std::int64_t wall_us = 0;
   std::int64_t cpu_us = 0;
   long peak_kib = 0;
+  std::optional<std::int64_t> each_ns;
 };
 
 struct FirstEvents {
@@ -145,13 +153,35 @@ class Trace {
   }
 };
 
-[[noreturn]] void execute(const std::vector<std::string>& command) {
+// How many time stamps the processor counts in a microsecond.
+auto ticks_per_us() -> double {
+  static const auto rate = [] {
+    const auto begin = Clock::now();
+    const auto first = __rdtsc();
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    const auto ticks = __rdtsc() - first;
+    return static_cast<double>(ticks) / std::chrono::duration<double, std::micro>(Clock::now() - begin).count();
+  }();
+  return rate;
+}
+
+auto each_ns_in(const std::string& output) -> std::optional<std::int64_t> {
+  const auto end = output.rfind(" ticks each");
+  if (end == std::string::npos || end == 0) return std::nullopt;
+  const auto begin = output.find_last_not_of("0123456789", end - 1) + 1;
+  if (begin == end) return std::nullopt;
+  return std::llround(std::stod(output.substr(begin, end - begin)) * 1000 / ticks_per_us());
+}
+
+[[noreturn]] void execute(const std::vector<std::string>& command, int output) {
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
   const auto null = open("/dev/null", O_RDWR);
   if (null < 0) _exit(127);
-  for (const auto fd : {0, 1, 2}) dup2(null, fd);
+  dup2(null, 0);
+  dup2(output, 1);
+  dup2(null, 2);
   close(null);
   std::vector<char*> arguments;
   for (const auto& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
@@ -170,10 +200,12 @@ auto run(const Subject& subject, int limit_seconds) -> Run {
   sigemptyset(&child_ended);
   sigaddset(&child_ended, SIGCHLD);
 
+  const auto output = memfd_create("output", MFD_CLOEXEC);
+  if (output < 0) die("memfd_create");
   const auto begin = Clock::now();
   const auto child = fork();
   if (child < 0) die("fork");
-  if (child == 0) execute(subject.command);
+  if (child == 0) execute(subject.command, output);
   const timespec limit{.tv_sec = limit_seconds, .tv_nsec = 0};
   if (sigtimedwait(&child_ended, nullptr, &limit) < 0) kill(child, SIGKILL);
   int status = 0;
@@ -182,10 +214,14 @@ auto run(const Subject& subject, int limit_seconds) -> Run {
   const auto end = Clock::now();
   const timespec now{};
   sigtimedwait(&child_ended, nullptr, &now);  // of a child that was killed
+  lseek(output, 0, SEEK_SET);
+  const auto each_ns = each_ns_in(read_all(output));
+  close(output);
   return {.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
           .wall_us = std::chrono::duration_cast<std::chrono::microseconds>(end - begin).count(),
           .cpu_us = microseconds(usage.ru_utime) + microseconds(usage.ru_stime),
-          .peak_kib = usage.ru_maxrss};
+          .peak_kib = usage.ru_maxrss,
+          .each_ns = each_ns};
 }
 
 auto json(std::optional<std::int64_t> number) -> std::string {
@@ -195,9 +231,9 @@ auto json(std::optional<std::int64_t> number) -> std::string {
 void print(const Subject& subject, const Run& run, const FirstEvents& first) {
   std::printf(
       "{\"subject\": \"%s\", \"status\": %d, \"wall_us\": %lld, \"cpu_us\": %lld, \"peak_kib\": %ld, "
-      "\"first_run_us\": %s, \"first_entry_us\": %s}\n",
+      "\"first_run_us\": %s, \"first_entry_us\": %s, \"each_ns\": %s}\n",
       subject.name.c_str(), run.status, static_cast<long long>(run.wall_us), static_cast<long long>(run.cpu_us),
-      run.peak_kib, json(first.run_us).c_str(), json(first.entry_us).c_str());
+      run.peak_kib, json(first.run_us).c_str(), json(first.entry_us).c_str(), json(run.each_ns).c_str());
   std::fflush(stdout);
 }
 
