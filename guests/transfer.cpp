@@ -1,6 +1,6 @@
 // For benchmarks: `transfer read|write FILE SIZE COUNT` reads or writes so many pieces of so many bytes, at most 1 MiB
 // each, one behind the other, and prints what each took on average, in ticks of the machine's counter. The file has to
-// be there; to be read, it has to be large enough. For interfaces 2 and 3.
+// be there; to be read, it has to be large enough.
 #include <array>
 
 #include "guests/runtime/guest.hpp"
@@ -10,6 +10,7 @@ namespace {
 
 namespace monitor = guest::monitor;
 namespace uhyve = guest::monitor::uhyve;
+namespace v1 = hermitage::kernel::v1;
 namespace v2 = hermitage::kernel::v2;
 
 constexpr std::int64_t kMaxSize = std::int64_t{1} << 20;
@@ -41,22 +42,39 @@ auto name_in_argument(std::size_t index) -> const char* {
 }
 
 // How long so many calls take together, in ticks. What they say is written beforehand, so that the guest itself takes
-// as little of the time as it can.
-template <class Params>
-auto measure(v2::Hypercall call, Params params, std::uint64_t count) -> std::uint64_t {
+// as little of the time as it can. Interface 1 does not tell what became of a write.
+template <class Call, class Params>
+auto measure(Call call, Params params, std::uint64_t count) -> std::uint64_t {
+  using v1::hypercall;
+  using v2::hypercall;
+  constexpr bool kTells = requires { params.ret; };
   const auto begin = ticks();
   for (std::uint64_t i = 0; i < count; ++i) {
-    params.ret = -1;
-    v2::hypercall(call, params);
-    if (params.ret != static_cast<std::int64_t>(params.len)) guest::fail("a piece was not transferred whole");
+    if constexpr (kTells) params.ret = -1;
+    hypercall(call, params);
+    if constexpr (kTells) {
+      if (params.ret != static_cast<std::int64_t>(params.len)) guest::fail("a piece was not transferred whole");
+    }
   }
   return ticks() - begin;
+}
+
+auto measure(bool writes, std::int32_t fd, std::uint64_t size, std::uint64_t count) -> std::uint64_t {
+  const auto buf = hermitage::kernel::gpa_of(buffer.data());
+  if (guest::interface == 1) {
+    return writes ? measure(v1::Hypercall::write, uhyve::v1::WriteParams{.fd = fd, .buf = buf, .len = size}, count)
+                  : measure(v1::Hypercall::read, uhyve::v1::ReadParams{.fd = fd, .buf = buf, .len = size, .ret = 0},
+                            count);
+  }
+  return writes
+             ? measure(v2::Hypercall::write, uhyve::v2::WriteParams{.len = size, .ret = 0, .buf = buf, .fd = fd}, count)
+             : measure(v2::Hypercall::read, uhyve::v2::ReadParams{.len = size, .ret = 0, .buf = buf, .fd = fd}, count);
 }
 
 }  // namespace
 
 auto guest_main() -> int {
-  if (!guest::has_monitor() || guest::interface == 1) guest::fail("transfer needs a monitor of interface 2 or 3");
+  if (!guest::has_monitor()) guest::fail("transfer needs a monitor");
   const bool writes = guest::argument(0) == "write";
   const auto size = number_in_argument(2, kMaxSize);
   const auto count = number_in_argument(3, INT64_MAX);
@@ -65,11 +83,7 @@ auto guest_main() -> int {
 
   // The memory is there before anything is measured.
   for (std::size_t i = 0; i < buffer.size(); i += 4096) buffer[i] = std::byte{1};
-  const auto address = hermitage::kernel::gpa_of(buffer.data());
-  const auto total = writes ? measure(v2::Hypercall::write,
-                                      uhyve::v2::WriteParams{.len = size, .ret = 0, .buf = address, .fd = fd}, count)
-                            : measure(v2::Hypercall::read,
-                                      uhyve::v2::ReadParams{.len = size, .ret = 0, .buf = address, .fd = fd}, count);
+  const auto total = measure(writes, fd, size, count);
   if (count > 0) {
     guest::Line line;
     line.append_decimal(count).append(writes ? " writes of " : " reads of ").append_decimal(size);
