@@ -1,5 +1,5 @@
-// What a build of the core leaves out. A boot loader starts kernels of its own machine, has no words for what is odd but
-// no error, and is to be small: compiled with HERMITAGE_FOR_BOOT_LOADER, the core is.
+// What a build of the core leaves out. A boot loader starts kernels of its own machine, has no words for what is odd
+// but no error, and is to be small: compiled with HERMITAGE_FOR_BOOT_LOADER, the core is.
 #pragma once
 
 namespace hermitage::entry {

@@ -133,25 +133,31 @@ constexpr auto describe(ProblemCode code) noexcept -> Description {
       return {error, "page_flags_size", "{expected} pages need as many flags, and there is room for {found}"};
 
     case boots_by_pvh:
-      return odd(info, "boots_by_pvh", "has a Xen PVH note: it can be booted by that protocol, without a Hermit loader");
-    case os_abi: return odd(warning, "os_abi", "the operating system ABI is {found} instead of {expected} (standalone)");
+      return odd(info, "boots_by_pvh",
+                 "has a Xen PVH note: it can be booted by that protocol, without a Hermit loader");
+    case os_abi:
+      return odd(warning, "os_abi", "the operating system ABI is {found} instead of {expected} (standalone)");
     case elf_version: return odd(warning, "elf_version", "the ELF version is {found} instead of {expected}");
     case no_abi_tag:
       return odd(info, "no_abi_tag", "states no Hermit version (no ABI tag), as kernels before 0.10 do not");
     case malformed_abi_tag:
-      return odd(warning, "malformed_abi_tag", "the GNU ABI tag has {found} bytes instead of {expected} and is ignored");
+      return odd(warning, "malformed_abi_tag",
+                 "the GNU ABI tag has {found} bytes instead of {expected} and is ignored");
     case unknown_uhyve_interface:
-      return odd(warning, "unknown_uhyve_interface", "wants Uhyve interface {found}; the newest known one is {expected}");
+      return odd(warning, "unknown_uhyve_interface",
+                 "wants Uhyve interface {found}; the newest known one is {expected}");
     case no_uhyve_interface:
-      return odd(warning, "no_uhyve_interface",
-              "built without the Hermit kernel's feature `uhyve` (no UHYVEIF note in version 0.12 or later): boot it "
-              "by a loader");
+      return odd(
+          warning, "no_uhyve_interface",
+          "built without the Hermit kernel's feature `uhyve` (no UHYVEIF note in version 0.12 or later): boot it "
+          "by a loader");
     case fixed_below_4_gib:
       return odd(warning, "fixed_below_4_gib",
-              "linked to run at {x:found}: Uhyve interface {expected} places guests at 4 GiB and above");
+                 "linked to run at {x:found}: Uhyve interface {expected} places guests at 4 GiB and above");
     case note_in_later_segment:
-      return odd(warning, "note_in_later_segment",
-              "the HERMIT note is in PT_NOTE segment {index}, not in the first, the only one that hermit-entry reads");
+      return odd(
+          warning, "note_in_later_segment",
+          "the HERMIT note is in PT_NOTE segment {index}, not in the first, the only one that hermit-entry reads");
     case entry_outside_code:
       return odd(warning, "entry_outside_code", "the entry point {x:found} is in no executable segment");
     case writable_code: return odd(warning, "writable_code", "segment {index} is both writable and executable");
@@ -160,19 +166,19 @@ constexpr auto describe(ProblemCode code) noexcept -> Description {
       return odd(warning, "segment_alignment", "the alignment {x:found} of segment {index} is not a power of two");
     case segment_not_mappable:
       return odd(info, "segment_not_mappable",
-              "segment {index} does not lie on pages in the file as it does in memory, and must be copied");
+                 "segment {index} does not lie on pages in the file as it does in memory, and must be copied");
     case relr_relocations:
       return odd(info, "relr_relocations",
-              "has DT_RELR relocations, which hermit-entry up to 0.10 does not apply: it fails there");
+                 "has DT_RELR relocations, which hermit-entry up to 0.10 does not apply: it fails there");
     case ignored_plt_relocations:
       return odd(warning, "ignored_plt_relocations",
-              "has {found} bytes of PLT relocations (DT_JMPREL), which no Hermit loader applies");
+                 "has {found} bytes of PLT relocations (DT_JMPREL), which no Hermit loader applies");
     case undefined_symbol:
       return odd(warning, "undefined_symbol",
-              "relocation {index} needs symbol {found}, which is not defined: it is taken as the start address");
+                 "relocation {index} needs symbol {found}, which is not defined: it is taken as the start address");
     case section_table_outside_file:
       return odd(warning, "section_table_outside_file",
-              "the section headers end at {x:expected}, behind the end of the file at {x:found}");
+                 "the section headers end at {x:expected}, behind the end of the file at {x:found}");
     case left_out:
       return odd(info, "left_out", "{found} entries or names are left out: they would take many times the file's size");
   }
