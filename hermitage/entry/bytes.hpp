@@ -88,6 +88,11 @@ inline void write(std::span<std::byte> bytes, std::size_t offset, T value, Endia
   return *sum & ~(alignment - 1);
 }
 
+// Bytes as characters, whatever they are.
+[[nodiscard]] inline auto text_of(std::span<const std::byte> bytes) noexcept -> std::string_view {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
 // A run of bytes together with its byte order. Never owns, never outlives the bytes it was made from.
 class ByteView {
  public:
@@ -107,10 +112,7 @@ class ByteView {
     return read<T>(bytes_, offset, endian_);
   }
 
-  // The bytes as characters, whatever they are.
-  [[nodiscard]] auto text() const noexcept -> std::string_view {
-    return {reinterpret_cast<const char*>(bytes_.data()), bytes_.size()};
-  }
+  [[nodiscard]] auto text() const noexcept -> std::string_view { return text_of(bytes_); }
 
   // The bytes [offset, offset + size), or nothing when they do not all exist. Takes any values.
   [[nodiscard]] constexpr auto slice(std::uint64_t offset, std::uint64_t size) const noexcept

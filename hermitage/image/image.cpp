@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "hermitage/entry/bytes.hpp"
 #include "hermitage/entry/format.hpp"
 #include "hermitage/image/archive.hpp"
 #include "hermitage/image/config_source.hpp"
@@ -14,9 +15,7 @@
 namespace hermitage::image {
 namespace {
 
-auto text_of(std::span<const std::byte> bytes) -> std::string_view {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
+using entry::text_of;
 
 auto read_contents(ArchiveReader& reader, File& file) -> std::expected<void, Problem> {
   const auto size = static_cast<std::size_t>(file.size);

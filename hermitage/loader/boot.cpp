@@ -48,9 +48,15 @@ void reserve_or_fail(MemoryMap& memory_map, GuestRange range) noexcept {
   if (!memory_map.reserve(range)) fail("the memory map has too many parts");
 }
 
-auto image_or_fail(const Handover& handover) noexcept -> GuestRange {
+void check_image_or_fail(const Handover& handover) noexcept {
   if (!handover.image) fail("there is no image: pass it as the initial ramdisk (QEMU: -initrd IMAGE)");
-  return *handover.image;
+}
+
+auto load_or_fail(const PhysicalMemory& memory, Handover& handover, std::string_view user_line,
+                  const PlacementRules& rules, Arena& arena) noexcept -> OpenedKernel {
+  const auto image = value_or_fail(
+      open_image(memory, handover.memory, *handover.image, user_line, handover.names_loader, rules, arena));
+  return {image, value_or_fail(load_kernel(memory, handover.memory, image.kernel, rules))};
 }
 
 auto place_boot_info(const entry::BootInfo& info, const entry::KernelObject& kernel, Arena& arena) noexcept

@@ -11,6 +11,7 @@
 #include "hermitage/loader/arena.hpp"
 #include "hermitage/loader/failure.hpp"
 #include "hermitage/loader/handover.hpp"
+#include "hermitage/loader/image/boot_image.hpp"
 #include "hermitage/loader/kernel.hpp"
 
 namespace hermitage::loader {
@@ -47,8 +48,18 @@ void log_handover(const Handover& handover) noexcept;
 
 void reserve_or_fail(MemoryMap& memory_map, GuestRange range) noexcept;
 
-// The image that was handed over, or the end.
-auto image_or_fail(const Handover& handover) noexcept -> GuestRange;
+// The end, where no image was handed over.
+void check_image_or_fail(const Handover& handover) noexcept;
+
+struct OpenedKernel {
+  BootImage image;  // that was handed over
+  LoadedImage kernel;
+};
+
+// Opens the image that was handed over, which is there, and loads its kernel; or the end. `user_line` is what
+// take_command_line gave.
+auto load_or_fail(const PhysicalMemory& memory, Handover& handover, std::string_view user_line,
+                  const PlacementRules& rules, Arena& arena) noexcept -> OpenedKernel;
 
 // The raw boot information, in the arena.
 auto place_boot_info(const entry::BootInfo& info, const entry::KernelObject& kernel, Arena& arena) noexcept

@@ -6,11 +6,13 @@
 
 #include <fcntl.h>
 
+#include "hermitage/entry/image_path.hpp"
+
 namespace hermitage::vmm {
 namespace {
 
-constexpr int kMaxLinks = 40;  // on one path, as Linux
-constexpr std::size_t kMaxName = 255;
+using entry::kMaxLinks;
+using entry::kMaxName;
 
 // One walk along a path. The host is asked for one component at a time, in the directory where the walk is, so that
 // nothing that happens there meanwhile can lead it out of a mapping.
@@ -171,7 +173,7 @@ class Walk {
 
   bool follow_;
   std::vector<std::string> left_;
-  int links_ = 0;
+  std::size_t links_ = 0;
 
   std::vector<Step> way_;  // the directories from the root to where the walk is
   Descriptor host_;        // where that is below a mapping's root

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <span>
 
+#include "hermitage/entry/bytes.hpp"
 #include "hermitage/entry/format.hpp"
 #include "hermitage/entry/image_path.hpp"
 #include "hermitage/loader/command_line.hpp"
@@ -16,10 +17,6 @@ namespace hermitage::loader {
 namespace {
 
 constexpr std::uint64_t kPageSize = 4096;
-
-auto text_of(std::span<const std::byte> bytes) noexcept -> std::string_view {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
 
 // Room for a text; empty when there is none.
 auto allocate_text(Arena& arena, std::size_t size) noexcept -> std::span<char> {
@@ -89,7 +86,7 @@ auto check_memory(const ImageConfig& config, const MemoryMap& memory_map) noexce
 auto read_config(const Archive& archive) noexcept -> Result<ImageConfig> {
   const auto file = archive.find(entry::kConfigPath);
   if (!file) return failure("the image has no file hermit.toml at its root: it is no Hermit image");
-  auto config = read_image_config(text_of(*file));
+  auto config = read_image_config(entry::text_of(*file));
   if (config && config->unknown_key) LogLine{LogLevel::warn}.text("hermit.toml has keys that are not known");
   return config;
 }

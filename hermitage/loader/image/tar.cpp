@@ -9,6 +9,7 @@
 namespace hermitage::loader {
 namespace {
 
+using entry::text_of;
 using Bytes = std::span<const std::byte>;
 
 constexpr std::size_t kBlock = 512;
@@ -29,10 +30,6 @@ constexpr std::size_t kType = 156;
 constexpr Field kTarget{157, 100};
 constexpr Field kMagic{257, 6};
 constexpr Field kPrefix{345, 155};
-
-auto text_of(Bytes bytes) noexcept -> std::string_view {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
 
 auto until_nul(std::string_view text) noexcept -> std::string_view {
   return text.substr(0, entry::index_of(text, '\0'));

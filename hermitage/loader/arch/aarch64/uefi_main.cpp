@@ -8,7 +8,6 @@
 #include "hermitage/loader/boot.hpp"
 #include "hermitage/loader/device_tree.hpp"
 #include "hermitage/loader/handover.hpp"
-#include "hermitage/loader/image/boot_image.hpp"
 #include "hermitage/loader/kernel.hpp"
 #include "hermitage/loader/log.hpp"
 #include "hermitage/loader/platform/device_tree/boot_by_device_tree.hpp"
@@ -93,9 +92,7 @@ void efi_main(uefi::Handle handle, uefi::SystemTable* system) {
 
   const PlacementRules rules{
       .bounds = {arena_range.end, handover.memory.ram_end()}, .alignment = 2 * kMib, .claim = take_pages};
-  const auto opened = value_or_fail(
-      open_image(memory, handover.memory, *handover.image, user_line, handover.names_loader, rules, arena));
-  const auto image = value_or_fail(load_kernel(memory, handover.memory, opened.kernel, rules));
+  const auto [opened, image] = load_or_fail(memory, handover, user_line, rules, arena);
   aarch64::synchronize_caches(image.kernel.image);
   const auto console = find_device(tree.tree, "arm,pl011");
   if (!console) fail("the device tree has no console that kernels know");

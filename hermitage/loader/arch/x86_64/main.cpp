@@ -12,7 +12,6 @@
 #include "hermitage/loader/boot.hpp"
 #include "hermitage/loader/failure.hpp"
 #include "hermitage/loader/handover.hpp"
-#include "hermitage/loader/image/boot_image.hpp"
 #include "hermitage/loader/kernel.hpp"
 #include "hermitage/loader/log.hpp"
 #include "hermitage/loader/page_tables.hpp"
@@ -142,7 +141,7 @@ void loader_main(std::uint32_t protocol_number, std::uint64_t info, std::uint32_
   const GuestRange loader{address_of(loader_start), address_of(loader_end)};
   log_start(protocol.name, loader);
   log_handover(handover);
-  const auto file = image_or_fail(handover);
+  check_image_or_fail(handover);
   reserve_or_fail(handover.memory, kFirstMib);
   reserve_or_fail(handover.memory, loader);
 
@@ -157,10 +156,8 @@ void loader_main(std::uint32_t protocol_number, std::uint64_t info, std::uint32_
 
   const auto memory = PhysicalMemory::identity_mapped(end);
   const PlacementRules rules{.bounds = {loader.end, end}, .alignment = 2 * kMib};
-  const auto opened =
-      value_or_fail(open_image(memory, handover.memory, file, user_line, handover.names_loader, rules, arena));
+  const auto [opened, image] = load_or_fail(memory, handover, user_line, rules, arena);
   const auto command_line = opened.command_line;
-  const auto image = value_or_fail(load_kernel(memory, handover.memory, opened.kernel, rules));
   const auto device_tree = write_pc_device_tree({.platform = protocol.root,
                                                  .ram = handover.memory.ram(),
                                                  .command_line = command_line,

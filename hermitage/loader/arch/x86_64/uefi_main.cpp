@@ -9,7 +9,6 @@
 #include "hermitage/loader/arena.hpp"
 #include "hermitage/loader/boot.hpp"
 #include "hermitage/loader/handover.hpp"
-#include "hermitage/loader/image/boot_image.hpp"
 #include "hermitage/loader/kernel.hpp"
 #include "hermitage/loader/log.hpp"
 #include "hermitage/loader/platform/uefi/find_image.hpp"
@@ -60,9 +59,7 @@ void efi_main(uefi::Handle handle, uefi::SystemTable* system) {
   const auto memory = PhysicalMemory::identity_mapped(kMappedEnd);
   const PlacementRules rules{
       .bounds = {{2 * kMib}, handover.memory.ram_end()}, .alignment = 2 * kMib, .claim = take_pages};
-  const auto opened = value_or_fail(
-      open_image(memory, handover.memory, *handover.image, user_line, handover.names_loader, rules, arena));
-  const auto image = value_or_fail(load_kernel(memory, handover.memory, opened.kernel, rules));
+  const auto [opened, image] = load_or_fail(memory, handover, user_line, rules, arena);
   if (!image.object.hermit_version()) fail("kernels before 0.10 know nothing of UEFI; start this one by another way");
 
   auto rsdp = uefi::find_table(*system, uefi::kAcpi2Table);

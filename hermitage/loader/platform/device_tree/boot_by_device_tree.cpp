@@ -38,14 +38,12 @@ auto boot_by_device_tree(const PhysicalMemory& memory, const FlattenedTree& tree
   log_start("a device tree", loader);
   LogLine{LogLevel::info}.text("Device tree: ").range(tree.range);
   log_handover(handover);
-  const auto file = image_or_fail(handover);
+  check_image_or_fail(handover);
   reserve_or_fail(handover.memory, loader);
   reserve_or_fail(handover.memory, tree.range);
 
   const PlacementRules rules{.bounds = {loader.end, handover.memory.ram_end()}, .alignment = kAlignment};
-  const auto opened =
-      value_or_fail(open_image(memory, handover.memory, file, command_line, handover.names_loader, rules, arena));
-  const auto image = value_or_fail(load_kernel(memory, handover.memory, opened.kernel, rules));
+  const auto [opened, image] = load_or_fail(memory, handover, command_line, rules, arena);
   const auto device_tree = device_tree_for_kernel(tree, handover.command_line, opened, arena);
   const entry::BootInfo boot_info{.hardware = {.phys_addr_range = handover.memory.ram().front(),
                                                .serial_port_base = serial_port,
