@@ -444,6 +444,7 @@ void triple_fault() {
 }
 
 void loop_forever() {
+  guest::print("round and round");  // a line that never ends, either
   for (;;) asm volatile("" : : : "memory");
 }
 void halt_forever() {

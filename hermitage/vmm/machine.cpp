@@ -8,6 +8,7 @@
 #include <condition_variable>
 #include <csignal>
 #include <cstring>
+#include <limits>
 #include <mutex>
 #include <set>
 #include <system_error>
@@ -29,6 +30,7 @@
 #include "hermitage/vmm/kernel_loading.hpp"
 #include "hermitage/vmm/kvm/cpuid.hpp"
 #include "hermitage/vmm/kvm/kvm.hpp"
+#include "hermitage/vmm/timer.hpp"
 
 namespace hermitage::vmm {
 namespace {
@@ -48,6 +50,10 @@ constexpr std::array kBiosAreas{GuestRange{{0x9'f000}, {0xa'0000}}, GuestRange{{
 constexpr milliseconds kFlushInterval{8};
 // Kernels before 0.10 count on more than themselves being mapped.
 constexpr std::uint64_t kLegacyMapping = std::uint64_t{1} << 30;
+// Why a run was stopped, beside what Machine::stop() is told.
+constexpr auto kTimeIsOver = std::numeric_limits<std::int64_t>::min();
+// Calls processors back.
+const int kCallBack = SIGRTMIN;
 // A guest does not flood its host's log.
 constexpr std::size_t kMaxWarnings = 16;
 
@@ -111,6 +117,23 @@ class BlockedSignals {
   BlockedSignals(const BlockedSignals&) = delete;
   auto operator=(const BlockedSignals&) -> BlockedSignals& = delete;
   ~BlockedSignals() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_{};
+};
+
+// Lets a signal through in this thread.
+class UnblockedSignal {
+ public:
+  explicit UnblockedSignal(int signal) {
+    sigset_t one;
+    ::sigemptyset(&one);
+    ::sigaddset(&one, signal);
+    ::pthread_sigmask(SIG_UNBLOCK, &one, &before_);
+  }
+  UnblockedSignal(const UnblockedSignal&) = delete;
+  auto operator=(const UnblockedSignal&) -> UnblockedSignal& = delete;
+  ~UnblockedSignal() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
 
  private:
   sigset_t before_{};
@@ -228,7 +251,7 @@ class Machine::State {
                      .arguments = vectors_,
                      .trace = options_.trace,
                      .is_stopping = [this] { return is_stopping(); }}} {
-    serial_.set_on_pending([this] { signals_.write(signals_.supervisor); });
+    serial_.set_on_pending([this] { flush_soon(); });
   }
   State(const State&) = delete;
   auto operator=(const State&) -> State& = delete;
@@ -241,8 +264,8 @@ class Machine::State {
   [[nodiscard]] auto run() -> Result<RunResult>;
 
   // Only what a signal handler may do.
-  void stop(int reason) noexcept {
-    int none = 0;
+  void stop(std::int64_t reason) noexcept {
+    std::int64_t none = 0;
     stop_reason_.compare_exchange_strong(none, reason);
     serial_.abandon();
     call_back();
@@ -266,6 +289,7 @@ class Machine::State {
   [[nodiscard]] auto make_walls() -> Result<void>;
 
   void run_cpu(Cpu& cpu);
+  void run_guest(Cpu& cpu);
   void handle(Cpu& cpu, const kvm::Exit& exit);
   void write_port(Cpu& cpu, const kvm::PortWrite& write);
   void read_port(Cpu& cpu, const kvm::PortRead& read);
@@ -280,9 +304,14 @@ class Machine::State {
     return is_stopping_.load(std::memory_order_relaxed) || stop_reason_.load(std::memory_order_relaxed) != 0;
   }
   void call_back() noexcept;
+  [[nodiscard]] auto needs_threads() const -> bool;
+  [[nodiscard]] auto run_here() -> Result<void>;
+  void on_timer() noexcept;
+  [[nodiscard]] auto run_in_threads() -> Result<void>;
   [[nodiscard]] auto start() -> Result<void>;
   void join_threads();
   void supervise();
+  void flush_soon();
   [[nodiscard]] auto statistics() const -> Statistics;
 
   static void count(Cpu& cpu, ExitKind kind, std::uint16_t port = 0) {
@@ -317,10 +346,16 @@ class Machine::State {
   std::optional<Walls> walls_;
   std::optional<StartingLine> starting_line_;
 
+  // Where one thread does everything.
+  std::optional<Timer> flush_timer_;
+  std::atomic<bool> is_flush_due_ = false;
+
+  Clock::time_point deadline_;
+
   std::mutex ending_mutex_;
   std::optional<Ending> ending_;
   std::atomic<bool> is_stopping_ = false;
-  std::atomic<int> stop_reason_ = 0;
+  std::atomic<std::int64_t> stop_reason_ = 0;  // 0: none
 };
 
 auto Machine::State::prepare(const entry::KernelObject& kernel, int descriptor) -> Result<void> {
@@ -472,15 +507,16 @@ auto Machine::State::make_walls() -> Result<void> {
 
 auto Machine::State::run() -> Result<RunResult> {
   struct sigaction action{};
-  action.sa_handler = [](int) {};
-  ::sigaction(SIGRTMIN, &action, nullptr);  // without SA_RESTART: it shall interrupt
+  action.sa_flags = SA_SIGINFO;  // without SA_RESTART: it shall interrupt
+  action.sa_sigaction = [](int, siginfo_t* info, void*) {
+    if (info->si_code == SI_TIMER) static_cast<State*>(info->si_value.sival_ptr)->on_timer();
+  };
+  ::sigaction(kCallBack, &action, nullptr);
   serial_.begin();
-  if (auto started = start(); !started) {
-    join_threads();
-    return std::unexpected{started.error()};
-  }
-  supervise();
-  join_threads();
+  const auto begin = Clock::now();
+  const auto most = Clock::time_point::max() - begin;
+  deadline_ = begin + std::min<Clock::duration>(options_.timeout.value_or(most), most);
+  if (auto ran = needs_threads() ? run_in_threads() : run_here(); !ran) return std::unexpected{ran.error()};
   const auto end = Clock::now();
 
   drain_coalesced();
@@ -493,12 +529,52 @@ auto Machine::State::run() -> Result<RunResult> {
   return result;
 }
 
+// Walls tell threads apart, and who is bound to a processor stays so.
+auto Machine::State::needs_threads() const -> bool {
+  return cpus_.size() > 1 || !options_.affinity.empty() || options_.walls.sandbox ||
+         options_.walls.file_isolation != FileIsolation::none;
+}
+
+// Runs the only processor in the calling thread, which timers interrupt to do what a supervisor would: a thread fewer
+// to start before the guest does.
+auto Machine::State::run_here() -> Result<void> {
+  const UnblockedSignal interrupts{kCallBack};
+  auto flush_timer = Timer::make(kCallBack, this);
+  if (!flush_timer) return std::unexpected{flush_timer.error()};
+  flush_timer_.emplace(std::move(*flush_timer));
+  if (coalesces_uart_) flush_soon();
+  std::optional<Timer> limit;
+  if (options_.timeout) {
+    auto timer = Timer::make(kCallBack, this);
+    if (!timer) return std::unexpected{timer.error()};
+    limit.emplace(std::move(*timer));
+    limit->set(deadline_ - Clock::now(), false);
+  }
+  run_guest(*cpus_.front());
+  flush_timer_.reset();
+  return {};
+}
+
+// Of run_here(), in a signal handler.
+void Machine::State::on_timer() noexcept {
+  if (options_.timeout && Clock::now() >= deadline_) return stop(kTimeIsOver);
+  is_flush_due_.store(true, std::memory_order_relaxed);
+  cpus_.front()->vcpu.request_exit();
+}
+
+auto Machine::State::run_in_threads() -> Result<void> {
+  auto started = start();
+  if (started) supervise();
+  join_threads();
+  return started;
+}
+
 // Starts the processors' threads. When it comes back, the guest runs, and all walls are up.
 auto Machine::State::start() -> Result<void> {
   starting_line_.emplace(cpus_.size() + 1);
   if (auto enclosed = walls_->enclose_caller(); !enclosed) return enclosed;
   try {
-    const BlockedSignals blocked{SIGRTMIN};
+    const BlockedSignals blocked{kCallBack};
     for (const auto& cpu : cpus_) cpu->thread = std::thread{[this, &cpu = *cpu] { run_cpu(cpu); }};
   } catch (const std::system_error& error) {
     return starting_line_->arrive(
@@ -516,17 +592,30 @@ void Machine::State::run_cpu(Cpu& cpu) {
       warn(fmt::format("processor {} cannot be bound to the host's {}", cpu.number, options_.affinity[cpu.number]));
     }
   }
-  if (!starting_line_->arrive(walls_->enclose_processor())) return;
+  if (starting_line_->arrive(walls_->enclose_processor())) run_guest(cpu);
+}
+
+void Machine::State::run_guest(Cpu& cpu) {
   cpu.entered = Clock::now();
   cpu.running_in = ::gettid();
   while (!is_stopping()) {
     const auto exit = cpu.vcpu.run();
     if (!coalesced_.is_empty()) drain_coalesced();
     handle(cpu, exit);
+    if (is_flush_due_.load(std::memory_order_relaxed)) {
+      is_flush_due_.store(false, std::memory_order_relaxed);
+      cpu.vcpu.forget_exit_request();
+      serial_.flush();
+    }
     if (serial_.write_error() != 0) finish(OutputFailed{serial_.write_error()});
   }
   cpu.running_in = 0;
-  if (const int reason = stop_reason_; reason != 0) finish(Stopped{reason});
+  const auto reason = stop_reason_.load();
+  if (reason == kTimeIsOver) {
+    finish(TimedOut{});
+  } else if (reason != 0) {
+    finish(Stopped{static_cast<int>(reason)});
+  }
 }
 
 // Gets all processors out of the guest, and out of calls of the host that wait for something.
@@ -535,7 +624,7 @@ void Machine::State::call_back() noexcept {
   signals_.write(signals_.supervisor);
   for (const auto& cpu : cpus_) {
     cpu->vcpu.request_exit();
-    if (const auto thread = cpu->running_in.load(); thread != 0) ::tgkill(::getpid(), thread, SIGRTMIN);
+    if (const auto thread = cpu->running_in.load(); thread != 0) ::tgkill(::getpid(), thread, kCallBack);
   }
 }
 
@@ -547,23 +636,23 @@ void Machine::State::join_threads() {
 
 // Sees to it that output is not late, and that time limits are kept.
 void Machine::State::supervise() {
-  const auto begin = Clock::now();
-  const auto most = Clock::time_point::max() - begin;
-  const auto deadline = begin + std::min<Clock::duration>(options_.timeout.value_or(most), most);
   while (!is_stopping()) {
     auto timeout = milliseconds::max();
     if (coalesces_uart_ || serial_.has_pending()) timeout = kFlushInterval;
-    if (options_.timeout) timeout = std::min(timeout, std::chrono::ceil<milliseconds>(deadline - Clock::now()));
+    if (options_.timeout) timeout = std::min(timeout, std::chrono::ceil<milliseconds>(deadline_ - Clock::now()));
     const bool was_woken = signals_.wait(signals_.supervisor, timeout);
-    if (options_.timeout && Clock::now() >= deadline) {
-      serial_.abandon();
-      finish(TimedOut{});
-    }
+    if (options_.timeout && Clock::now() >= deadline_) stop(kTimeIsOver);
     // What has only just begun to wait has its time still.
     if (was_woken) continue;
     drain_coalesced();
     serial_.flush();
   }
+}
+
+void Machine::State::flush_soon() {
+  // What KVM has collected shows only when somebody looks.
+  if (flush_timer_) return flush_timer_->set(kFlushInterval, coalesces_uart_);
+  signals_.write(signals_.supervisor);
 }
 
 void Machine::State::handle(Cpu& cpu, const kvm::Exit& exit) {

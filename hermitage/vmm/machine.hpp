@@ -40,9 +40,9 @@ struct KernelSource {
 
 struct MachineOptions {
   std::uint64_t memory_size = guest::kDefaultMemory;  // bytes; see guest::check_memory_size()
-  std::uint32_t cpu_count = 1;                        // each is a thread
-  std::vector<unsigned> affinity = {};                // the host's processor for each, or none
-  bool randomizes_addresses = true;                   // where the kernel is relocatable
+  std::uint32_t cpu_count = 1;
+  std::vector<unsigned> affinity = {};  // the host's processor for each, or none
+  bool randomizes_addresses = true;     // where the kernel is relocatable
   bool huge_pages = false;
   bool merges_pages = false;
   bool timer = false;          // an i8254 (PIT)
@@ -102,9 +102,10 @@ class Machine {
   // Where things lie.
   [[nodiscard]] auto layout() const noexcept -> const x86_64::MemoryLayout&;
 
-  // Runs the guest to its end, once. The calling thread supervises, each processor has one of its own; the signal
-  // SIGRTMIN is used to call processors back, and its handler is replaced. Fails with host_failed when there are no
-  // threads for the processors, or the host refuses walls that are asked for.
+  // Runs the guest to its end, once. A single processor runs in the calling thread; where there are more, or walls, or
+  // an affinity, each has a thread of its own, and the calling one supervises. The signal SIGRTMIN is used to call
+  // processors back, and its handler is replaced. Fails with host_failed when there are no threads or timers, or the
+  // host refuses walls that are asked for.
   [[nodiscard]] auto run() -> Result<RunResult>;
 
   // Ends the run, now or as soon as it begins, with Stopped{reason}, which must not be 0; the first call counts. From

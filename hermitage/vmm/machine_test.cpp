@@ -138,6 +138,11 @@ auto exit_code(const RunResult& result) -> std::int64_t {
   return death == nullptr ? INT64_MIN : (ADD_FAILURE() << death->reason, INT64_MAX);
 }
 
+auto text_of(const std::string& path) -> std::string {
+  std::ifstream file{path};
+  return {std::istreambuf_iterator<char>{file}, {}};
+}
+
 constexpr std::string_view kHello = "Hello from a Hermit kernel in C++\n";
 
 TEST_P(MachineTest, SaysHello) {
@@ -174,8 +179,7 @@ TEST_P(MachineTest, WritesToFiles) {
   const auto result = run("hello", {.output = OutputFile{path}});
   EXPECT_EQ(exit_code(result), 0);
   EXPECT_EQ(result.output, "");
-  std::ifstream file{path};
-  EXPECT_EQ(std::string(std::istreambuf_iterator<char>{file}, {}), kHello);
+  EXPECT_EQ(text_of(path), kHello);
   EXPECT_EQ(exit_code(run("hello", {.output = NoOutput{}})), 0);
 }
 
@@ -360,6 +364,29 @@ TEST_P(HostileTest, EndsBeforeItBegins) {
     ASSERT_TRUE(std::holds_alternative<Stopped>(result->ending));
     EXPECT_EQ(std::get<Stopped>(result->ending).reason, 7);
     EXPECT_EQ(result->output, "");
+  }
+}
+
+// Where one thread does everything, and beside a supervisor.
+TEST_P(HostileTest, IsHeardWhileItRuns) {
+  for (const std::uint32_t cpu_count : {1U, 2U}) {
+    auto options = options_for("loop");
+    options.cpu_count = cpu_count;
+    const auto path = directory.file("output");
+    options.output = OutputFile{path};
+    auto machine = create("hostile", std::move(options));
+    std::thread listener{[&] {
+      const auto limit = std::chrono::steady_clock::now() + 60s;
+      while (text_of(path) != "round and round" && std::chrono::steady_clock::now() < limit) {
+        std::this_thread::sleep_for(1ms);
+      }
+      EXPECT_EQ(text_of(path), "round and round") << cpu_count;
+      machine.stop(1);
+    }};
+    const auto result = machine.run();
+    listener.join();
+    ASSERT_TRUE(result);
+    EXPECT_TRUE(std::holds_alternative<Stopped>(result->ending));
   }
 }
 

@@ -1,6 +1,7 @@
 #include "hermitage/vmm/kvm/kvm.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <memory>
@@ -53,8 +54,10 @@ struct RingHeader {
 template <class Entry>
 class List {
  public:
-  explicit List(std::size_t count) : bytes_{std::make_unique<std::byte[]>(sizeof(ListHeader) + count * sizeof(Entry))} {
-    header()->count = static_cast<std::uint32_t>(count);
+  // The entries are whatever was there: pages that KVM does not fill are not touched.
+  explicit List(std::size_t count)
+      : bytes_{std::make_unique_for_overwrite<std::byte[]>(sizeof(ListHeader) + count * sizeof(Entry))} {
+    *header() = {.count = static_cast<std::uint32_t>(count)};
   }
 
   [[nodiscard]] auto header() -> ListHeader* { return reinterpret_cast<ListHeader*>(bytes_.get()); }
@@ -169,6 +172,12 @@ auto Vcpu::port_exit() -> Exit {
 
 void Vcpu::request_exit() noexcept {
   __atomic_store_n(&shared().immediate_exit, std::uint8_t{1}, __ATOMIC_RELEASE);
+}
+
+void Vcpu::forget_exit_request() noexcept {
+  // Before anything that the caller reads next, so that no request that comes meanwhile is lost.
+  __atomic_store_n(&shared().immediate_exit, std::uint8_t{0}, __ATOMIC_SEQ_CST);
+  std::atomic_thread_fence(std::memory_order_seq_cst);
 }
 
 auto Vcpu::rdi() const noexcept -> std::uint64_t {

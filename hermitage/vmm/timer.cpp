@@ -1,0 +1,43 @@
+#include "hermitage/vmm/timer.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+
+#include <unistd.h>
+
+namespace hermitage::vmm {
+namespace {
+
+using std::chrono::nanoseconds;
+using std::chrono::seconds;
+
+auto timespec_of(nanoseconds time) -> timespec {
+  const auto whole = std::chrono::duration_cast<seconds>(time);
+  return {.tv_sec = whole.count(), .tv_nsec = (time - whole).count()};
+}
+
+}  // namespace
+
+auto Timer::make(int signal, void* context) -> Result<Timer> {
+  sigevent event{};
+  event.sigev_notify = SIGEV_THREAD_ID;
+  event.sigev_signo = signal;
+  event.sigev_value.sival_ptr = context;
+  event._sigev_un._tid = ::gettid();  // glibc before 2.38 has no other name for it
+  timer_t timer{};
+  if (::timer_create(CLOCK_MONOTONIC, &event, &timer) != 0) return system_failure("no timer", errno);
+  return Timer{timer};
+}
+
+Timer::~Timer() {
+  if (timer_) ::timer_delete(*timer_);
+}
+
+void Timer::set(nanoseconds delay, bool repeats) noexcept {
+  const auto first = timespec_of(std::max(delay, nanoseconds{1}));
+  const itimerspec times{.it_interval = repeats ? first : timespec{}, .it_value = first};
+  ::timer_settime(*timer_, 0, &times, nullptr);
+}
+
+}  // namespace hermitage::vmm
