@@ -111,7 +111,7 @@ constexpr CommandText kText{.name = "doctor",
 
 auto run_doctor(const Words& words) -> ExitCode {
   DoctorOptions options;
-  const auto operands = parse_command(kText, kOptions, words, options);
+  const auto operands = parse_command<kOptions>(kText, words, options);
   return operands ? check_and_show(options.json) : operands.error();
 }
 

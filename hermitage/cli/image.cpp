@@ -278,7 +278,7 @@ constexpr CommandText kCreate{
 
 auto run_create(const Words& words) -> ExitCode {
   CreateOptions options;
-  auto directories = parse_command(kCreate, kCreateOptions, words, options);
+  auto directories = parse_command<kCreateOptions>(kCreate, words, options);
   if (!directories) return directories.error();
   if (options.output.empty()) return complain_of_usage(kCreate.name, "--output is needed");
   options.directories = std::move(*directories);
@@ -352,7 +352,7 @@ constexpr CommandText kList{
 
 auto run_list(const Words& words) -> ExitCode {
   ImageOptions options;
-  const auto operands = parse_command(kList, kListOptions, words, options);
+  const auto operands = parse_command<kListOptions>(kList, words, options);
   if (!operands) return operands.error();
   options.file = operands->front();
   return with_image(options, image::Contents::kernel, [&options](const Image& image) {
@@ -375,7 +375,7 @@ constexpr CommandText kExtract{
 
 auto run_extract(const Words& words) -> ExitCode {
   ImageOptions options;
-  const auto operands = parse_command(kExtract, kLimitOptions, words, options);
+  const auto operands = parse_command<kLimitOptions>(kExtract, words, options);
   if (!operands) return operands.error();
   options.file = operands->front();
   return with_image(options, image::Contents::all, [&](const Image& image) {
@@ -398,7 +398,7 @@ constexpr CommandText kCheck{
 
 auto run_check(const Words& words) -> ExitCode {
   ImageOptions options;
-  const auto operands = parse_command(kCheck, kLimitOptions, words, options);
+  const auto operands = parse_command<kLimitOptions>(kCheck, words, options);
   if (!operands) return operands.error();
   options.file = operands->front();
   return with_image(options, image::Contents::kernel, [&options](const Image& image) {

@@ -153,7 +153,7 @@ constexpr CommandText kText{
 
 auto run_inspect(const Words& words) -> ExitCode {
   InspectOptions options;
-  auto files = parse_command(kText, kOptions, words, options);
+  auto files = parse_command<kOptions>(kText, words, options);
   if (!files) return files.error();
   options.files = std::move(*files);
   return inspect_files(std::move(options));

@@ -168,7 +168,7 @@ constexpr CommandText kText{
 
 auto run_load(const Words& words) -> ExitCode {
   LoadOptions options;
-  const auto operands = parse_command(kText, kOptions, words, options);
+  const auto operands = parse_command<kOptions>(kText, words, options);
   if (!operands) return operands.error();
   options.file = operands->front();
   return load_file(options);

@@ -8,37 +8,7 @@
 namespace hermitage::cli {
 namespace {
 
-constexpr OptionText kHelp{'h', "help", nullptr, "print this"};
-
-// What getopt_long gives for an option that has no letter, or was given by its name: its index, above all letters.
-constexpr int kFirstOption = 256;
-
 constexpr std::size_t kHelpColumn = 28;
-
-auto has_argument(const OptionText& option) -> int {
-  if (option.help == nullptr) return optional_argument;
-  return option.argument == nullptr ? no_argument : required_argument;
-}
-
-auto letters_of(std::span<const OptionText> options, Order order) -> std::string {
-  std::string letters = order == Order::options_first ? "+:" : ":";  // the colon leaves complaints to us
-  for (const auto& option : options) {
-    if (option.letter == 0) continue;
-    letters += option.letter;
-    if (has_argument(option) != no_argument) letters += has_argument(option) == required_argument ? ":" : "::";
-  }
-  return letters;
-}
-
-auto names_of(std::span<const OptionText> options) -> std::vector<option> {
-  std::vector<option> names;
-  names.reserve(options.size() + 1);
-  for (const auto& one : options) {
-    names.push_back({one.name, has_argument(one), nullptr, kFirstOption + static_cast<int>(names.size())});
-  }
-  names.push_back({});
-  return names;
-}
 
 auto line_of_help(std::string_view what, std::string_view help) -> std::string {
   return fmt::format("  {:<{}} {}\n", what, kHelpColumn, help);
@@ -55,8 +25,16 @@ struct GroupOptions {
 constexpr std::array kGroupOptions{OptionOf<GroupOptions>{0, "version", nullptr, "print the version of the program",
                                                           set<&GroupOptions::wants_version>}};
 
+constexpr std::array<OptionOf<GroupOptions>, 0> kNoOptions{};
+
 auto options_of(const CommandGroup& group) -> std::span<const OptionOf<GroupOptions>> {
-  return std::span{kGroupOptions}.first(group.version == nullptr ? 0 : kGroupOptions.size());
+  if (group.version == nullptr) return kNoOptions;
+  return kGroupOptions;
+}
+
+auto parse_options_of(const CommandGroup& group, Words& words, GroupOptions& options) {
+  return group.version == nullptr ? parse_options<kNoOptions>(words, Order::options_first, options)
+                                  : parse_options<kGroupOptions>(words, Order::options_first, options);
 }
 
 auto help_of(const CommandGroup& group) -> std::string {
@@ -68,11 +46,13 @@ auto help_of(const CommandGroup& group) -> std::string {
 
 }  // namespace
 
-OptionReader::OptionReader(std::vector<OptionText> options, Words& words, Order order) : options_{std::move(options)} {
+OptionReader::OptionReader(std::span<const option> names, const char* letters,
+                           const char* (*argument_of)(std::size_t index), Words& words, Order order)
+    : names_{names.first(names.size() - 1)},
+      letters_{order == Order::options_first ? letters : letters + 1},
+      argument_of_{argument_of} {
   static char program[] = "hermitage";  // getopt(3) skips a first word
-  options_.push_back(kHelp);
-  letters_ = letters_of(options_, order);
-  names_ = names_of(options_);
+  arguments_.reserve(words.size() + 2);
   arguments_.push_back(program);
   for (auto& word : words) arguments_.push_back(word.data());
   arguments_.push_back(nullptr);
@@ -83,12 +63,12 @@ auto OptionReader::next() -> std::expected<std::optional<Found>, std::string> {
   opterr = 0;
   if (next_ == 0) optind = 0;  // glibc's way to say: from the beginning
   for (;;) {
-    const int found = ::getopt_long(count, arguments_.data(), letters_.c_str(), names_.data(), nullptr);
+    const int found = ::getopt_long(count, arguments_.data(), letters_, names_.data(), nullptr);
     next_ = optind;
     if (found == -1) return std::nullopt;
     if (found == '?' || found == ':') return std::unexpected{complaint(found)};
     const auto index = index_of(found);
-    if (index < options_.size() - 1) return Found{.index = index, .argument = optarg};
+    if (index < names_.size() - 1) return Found{.index = index, .argument = optarg};
     wants_help_ = true;
   }
 }
@@ -98,16 +78,15 @@ auto OptionReader::operands() const -> Words {
 }
 
 auto OptionReader::index_of(int found) const -> std::size_t {
-  if (found >= kFirstOption) return static_cast<std::size_t>(found - kFirstOption);
-  const auto option = std::ranges::find(options_, found, &OptionText::letter);
-  return static_cast<std::size_t>(option - options_.begin());
+  return static_cast<std::size_t>(std::ranges::find(names_, found, &option::val) - names_.begin());
 }
 
 auto OptionReader::complaint(int found) const -> std::string {
-  const auto index = optopt == 0 ? options_.size() : index_of(optopt);
-  if (index < options_.size()) {
-    const auto& [letter, name, argument, help] = options_[index];
-    return found == ':' ? fmt::format("--{} needs a {}", name, argument) : fmt::format("--{} takes no value", name);
+  const auto index = optopt == 0 ? names_.size() : index_of(optopt);
+  if (index < names_.size()) {
+    const auto* const name = names_[index].name;
+    return found == ':' ? fmt::format("--{} needs a {}", name, argument_of_(index))
+                        : fmt::format("--{} takes no value", name);
   }
   if (optopt != 0) return fmt::format("there is no option '-{}'", static_cast<char>(optopt));
   return fmt::format("there is no option '{}'", arguments_[static_cast<std::size_t>(next_ - 1)]);
@@ -164,7 +143,7 @@ auto complain_of_usage(const char* command, std::string_view message) -> ExitCod
 
 auto run_one_of(const CommandGroup& group, Words words) -> ExitCode {
   GroupOptions options;
-  auto parsed = parse_options(options_of(group), words, Order::options_first, options);
+  auto parsed = parse_options_of(group, words, options);
   if (!parsed) return complain_of_usage(group.name, parsed.error());
   if (parsed->wants_help) return print_or_complain(help_of(group));
   if (options.wants_version) return print_or_complain(group.version);

@@ -68,7 +68,7 @@ struct CommandGroup {
   const char* version = nullptr;  // what --version prints; null: there is no such option
 };
 
-// What getopt_long(3) is to know of an option, and what the help says of it.
+// What the help says of an option.
 struct OptionText {
   char letter = 0;
   const char* name = nullptr;
@@ -76,8 +76,49 @@ struct OptionText {
   const char* help = nullptr;
 };
 
+inline constexpr OptionText kHelp{'h', "help", nullptr, "print this"};
+
 // Whether options may stand after operands, or the first operand ends them.
 enum class Order : std::uint8_t { any, options_first };
+
+// What getopt_long(3) is to know of options, `kHelp` behind them.
+template <std::size_t count>
+struct GetoptTable {
+  // What it gives for an option that has no letter: its index, above all letters.
+  static constexpr int kFirstOption = 256;
+
+  std::array<option, count + 2> names{};  // and zeros at the end
+  // The first orders options before operands, the second leaves complaints to us; up to three for an option, and a
+  // zero.
+  std::array<char, 2 + 3 * (count + 1) + 1> letters{'+', ':'};
+
+  template <class Values>
+  consteval explicit GetoptTable(const std::array<OptionOf<Values>, count>& options) {
+    std::size_t end = 2;
+    for (std::size_t i = 0; i <= count; ++i) {
+      const bool is_help = i == count;
+      const char letter = is_help ? kHelp.letter : options[i].letter;
+      const int takes = is_help ? no_argument : has_argument(options[i]);
+      names[i] = {is_help ? kHelp.name : options[i].name, takes, nullptr,
+                  letter == 0 ? kFirstOption + static_cast<int>(i) : letter};
+      if (letter == 0) continue;
+      letters[end++] = letter;
+      if (takes != no_argument) letters[end++] = ':';
+      if (takes == optional_argument) letters[end++] = ':';
+    }
+  }
+
+ private:
+  template <class Values>
+  static consteval auto has_argument(const OptionOf<Values>& option) -> int {
+    if (option.help == nullptr) return optional_argument;
+    return option.argument == nullptr ? no_argument : required_argument;
+  }
+};
+
+// Of options that stand in a constant, made as the program is compiled.
+template <const auto& options>
+inline constexpr GetoptTable<std::tuple_size_v<std::remove_cvref_t<decltype(options)>>> kGetoptTable{options};
 
 // Reads the options among words, one after the other.
 class OptionReader {
@@ -87,9 +128,10 @@ class OptionReader {
     const char* argument;  // null where it has none
   };
 
-  // The words must stay where they are, and are put in another order with Order::any. `--help` and `-h` are added to
-  // the options.
-  OptionReader(std::vector<OptionText> options, Words& words, Order order);
+  // `names` and `letters` are those of a GetoptTable, `argument_of` tells what an option takes, for people. The words
+  // must stay where they are, and are put in another order with Order::any.
+  OptionReader(std::span<const option> names, const char* letters, const char* (*argument_of)(std::size_t index),
+               Words& words, Order order);
 
   // The next option, or nothing after the last. The error is a sentence about wrong usage.
   [[nodiscard]] auto next() -> std::expected<std::optional<Found>, std::string>;
@@ -103,9 +145,9 @@ class OptionReader {
   [[nodiscard]] auto index_of(int found) const -> std::size_t;
   [[nodiscard]] auto complaint(int found) const -> std::string;
 
-  std::vector<OptionText> options_;
-  std::string letters_;
-  std::vector<option> names_;
+  std::span<const option> names_;
+  const char* letters_;
+  const char* (*argument_of_)(std::size_t index);
   std::vector<char*> arguments_;
   int next_ = 0;  // optind(3)
   bool wants_help_ = false;
@@ -127,10 +169,11 @@ auto texts_of(std::span<const OptionOf<Values>> options) -> std::vector<OptionTe
 // "--NAME 'ARGUMENT': WHY".
 [[nodiscard]] auto complaint_of(const char* name, const char* argument, std::string_view why) -> std::string;
 
-template <class Values>
-auto parse_options(std::span<const OptionOf<Values>> options, Words& words, Order order, Values& values)
-    -> std::expected<Parsed, std::string> {
-  OptionReader reader{texts_of(options), words, order};
+template <const auto& options, class Values>
+auto parse_options(Words& words, Order order, Values& values) -> std::expected<Parsed, std::string> {
+  constexpr const auto& table = kGetoptTable<options>;
+  constexpr auto argument_of = [](std::size_t index) { return options[index].argument; };
+  OptionReader reader{table.names, table.letters.data(), argument_of, words, order};
   for (;;) {
     const auto found = reader.next();
     if (!found) return std::unexpected{found.error()};
@@ -160,13 +203,11 @@ auto parse_options(std::span<const OptionOf<Values>> options, Words& words, Orde
 
 // Reads a whole command line: its options into `values`, and gives its operands. When there is nothing left to do but
 // to end, because of --help or wrong usage, it has said what there is to say, and gives how.
-template <class Values, std::size_t count>
-auto parse_command(const CommandText& text, const std::array<OptionOf<Values>, count>& table, Words words,
-                   Values& values) -> std::expected<Words, ExitCode> {
-  const std::span<const OptionOf<Values>> options{table};
-  auto parsed = parse_options(options, words, Order::any, values);
+template <const auto& options, class Values>
+auto parse_command(const CommandText& text, Words words, Values& values) -> std::expected<Words, ExitCode> {
+  auto parsed = parse_options<options>(words, Order::any, values);
   if (!parsed) return std::unexpected{complain_of_usage(text.name, parsed.error())};
-  if (parsed->wants_help) return std::unexpected{print_or_complain(help_of(text, texts_of(options)))};
+  if (parsed->wants_help) return std::unexpected{print_or_complain(help_of(text, texts_of<Values>(options)))};
   if (const auto checked = check_operands(text, parsed->operands); !checked) {
     return std::unexpected{complain_of_usage(text.name, checked.error())};
   }

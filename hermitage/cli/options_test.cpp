@@ -30,7 +30,7 @@ constexpr std::array kOptions{
 };
 
 auto parse(Words words, Values& values, Order order = Order::any) {
-  return parse_options(std::span<const OptionOf<Values>>{kOptions}, words, order, values);
+  return parse_options<kOptions>(words, order, values);
 }
 
 auto error_of(Words words) -> std::string {

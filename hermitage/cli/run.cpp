@@ -1,7 +1,6 @@
 // hermitage run: a Hermit kernel or image in a virtual machine, by the engine that can.
 #include <csignal>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "hermitage/cli/command.hpp"
@@ -31,7 +30,7 @@ auto run_by_engine(const RunOptions& options) -> OrFailure<ExitCode> {
   return run_in_monitor(options);
 }
 
-auto run_machine(RunOptions options) -> ExitCode {
+auto run_machine(RunOptions& options) -> ExitCode {
   // A reader that goes away, and a limit on file sizes, are errors of a write, and told as such.
   ::signal(SIGPIPE, SIG_IGN);
   ::signal(SIGXFSZ, SIG_IGN);
@@ -54,7 +53,7 @@ auto run_machine(RunOptions options) -> ExitCode {
 auto run_guest(const Words& words) -> ExitCode {
   auto options = parse_run_options(words);
   if (!options) return complain_of_usage("run", options.error());
-  return options->wants_help ? print_or_complain(run_help()) : run_machine(std::move(*options));
+  return options->wants_help ? print_or_complain(run_help()) : run_machine(*options);
 }
 
 }  // namespace hermitage::cli

@@ -278,7 +278,7 @@ auto parse_number(std::string_view text) -> std::optional<unsigned> {
 
 auto parse_run_options(std::vector<std::string> words) -> std::expected<RunOptions, std::string> {
   RunOptions options;
-  auto parsed = parse_options(std::span<const Option>{kOptions}, words, Order::options_first, options);
+  auto parsed = parse_options<kOptions>(words, Order::options_first, options);
   if (!parsed) return std::unexpected{parsed.error()};
   options.wants_help = parsed->wants_help;
   if (options.wants_help) return options;
