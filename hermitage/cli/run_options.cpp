@@ -274,19 +274,23 @@ auto parse_number(std::string_view text) -> std::optional<unsigned> {
   return number;
 }
 
-}  // namespace
-
-auto parse_run_options(std::vector<std::string> words) -> std::expected<RunOptions, std::string> {
-  RunOptions options;
+auto read_words(std::vector<std::string> words, RunOptions& options) -> Outcome {
   auto parsed = parse_options<kOptions>(words, Order::options_first, options);
   if (!parsed) return std::unexpected{parsed.error()};
   options.wants_help = parsed->wants_help;
-  if (options.wants_help) return options;
+  if (options.wants_help) return {};
   options.words = std::move(parsed->operands);
   if (options.words.empty()) return std::unexpected{std::string{"an IMAGE is needed"}};
   options.image = options.words.front();
   options.words.erase(options.words.begin());
-  if (auto added = add_environment(options); !added) return std::unexpected{added.error()};
+  return add_environment(options);
+}
+
+}  // namespace
+
+auto parse_run_options(std::vector<std::string> words) -> std::expected<RunOptions, std::string> {
+  std::expected<RunOptions, std::string> options;
+  if (auto read = read_words(std::move(words), *options); !read) options = std::unexpected{std::move(read.error())};
   return options;
 }
 

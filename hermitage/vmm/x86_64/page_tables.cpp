@@ -1,5 +1,7 @@
 #include "hermitage/vmm/x86_64/page_tables.hpp"
 
+#include <algorithm>
+
 #include "hermitage/vmm/x86_64/memory_layout.hpp"
 
 namespace hermitage::vmm::x86_64 {
@@ -29,26 +31,38 @@ class IdentityMapper {
   IdentityMapper(const GuestMemory& memory, GuestAddress page_map, GuestRange tables)
       : memory_{memory}, page_map_{page_map}, next_table_{tables.start}, tables_end_{tables.end} {}
 
-  // False when there is no room for a table.
-  [[nodiscard]] auto map(std::uint64_t large_page) -> bool {
+  // Maps everything from here on that one page directory maps, in large pages, up to `end`; the next address. Nothing
+  // when there is no room for a table.
+  [[nodiscard]] auto map_some(std::uint64_t large_page, std::uint64_t end) -> std::optional<std::uint64_t> {
+    const auto directory = find_directory(large_page);
+    if (!directory) return std::nullopt;
+    const auto directory_end = ((large_page >> shift_of(3)) + 1) << shift_of(3);
+    for (; large_page < std::min(end, directory_end); large_page += kLargePageSize) {
+      const auto entry = entry_address(*directory, large_page, 2);
+      if (!memory_.write(entry, large_page | kPresent | kWritable | kLargePage)) return std::nullopt;
+    }
+    return large_page;
+  }
+
+ private:
+  [[nodiscard]] auto find_directory(std::uint64_t address) -> std::optional<GuestAddress> {
     auto table = page_map_;
     for (int level = 4; level > 2; --level) {
-      const auto entry = entry_address(table, large_page, level);
+      const auto entry = entry_address(table, address, level);
       const auto present = memory_.read<std::uint64_t>(entry);
-      if (!present) return false;
+      if (!present) return std::nullopt;
       if ((*present & kPresent) == 0) {
-        if (next_table_ >= tables_end_ || !memory_.write(entry, next_table_.value | kPresent | kWritable)) return false;
+        if (next_table_ >= tables_end_) return std::nullopt;
+        if (!memory_.write(entry, next_table_.value | kPresent | kWritable)) return std::nullopt;
         table = next_table_;
         next_table_ = next_table_ + kPageSize;
       } else {
         table = {*present & kAddressMask};
       }
     }
-    return memory_.write(entry_address(table, large_page, 2), large_page | kPresent | kWritable | kLargePage)
-        .has_value();
+    return table;
   }
 
- private:
   const GuestMemory& memory_;
   GuestAddress page_map_;
   GuestAddress next_table_;
@@ -60,11 +74,13 @@ class IdentityMapper {
 auto write_identity_map(const GuestMemory& memory, GuestAddress page_map, GuestRange tables, GuestRange mapped)
     -> Result<void> {
   IdentityMapper mapper{memory, page_map, tables};
-  for (auto page = mapped.start.value & ~(kLargePageSize - 1); page < mapped.end.value; page += kLargePageSize) {
-    if (!mapper.map(page)) {
+  for (auto page = mapped.start.value & ~(kLargePageSize - 1); page < mapped.end.value;) {
+    const auto next = mapper.map_some(page, mapped.end.value);
+    if (!next) {
       return fail(ErrorCode::configuration,
                   "the kernel and what is passed with it take more memory than can be mapped");
     }
+    page = *next;
   }
   if (!memory.write(page_map + kRecursiveEntry * sizeof(std::uint64_t), page_map.value | kPresent | kWritable)) {
     return fail(ErrorCode::configuration, "the page tables lie outside of the memory");
