@@ -48,27 +48,28 @@ auto measure(Call call, Params params, std::uint64_t count) -> std::uint64_t {
   using v1::hypercall;
   using v2::hypercall;
   constexpr bool kTells = requires { params.ret; };
+  std::uint64_t transferred = 0;
   const auto begin = ticks();
-  for (std::uint64_t i = 0; i < count; ++i) {
-    if constexpr (kTells) params.ret = -1;
+  for (auto left = count; left > 0; --left) {
     hypercall(call, params);
-    if constexpr (kTells) {
-      if (params.ret != static_cast<std::int64_t>(params.len)) guest::fail("a piece was not transferred whole");
-    }
+    if constexpr (kTells) transferred += static_cast<std::uint64_t>(params.ret);
   }
-  return ticks() - begin;
+  const auto end = ticks();
+  if (kTells && transferred != count * params.len) guest::fail("a piece was not transferred whole");
+  return end - begin;
 }
 
 auto measure(bool writes, std::int32_t fd, std::uint64_t size, std::uint64_t count) -> std::uint64_t {
   const auto buf = hermitage::kernel::gpa_of(buffer.data());
   if (guest::interface == 1) {
     return writes ? measure(v1::Hypercall::write, uhyve::v1::WriteParams{.fd = fd, .buf = buf, .len = size}, count)
-                  : measure(v1::Hypercall::read, uhyve::v1::ReadParams{.fd = fd, .buf = buf, .len = size, .ret = 0},
+                  : measure(v1::Hypercall::read, uhyve::v1::ReadParams{.fd = fd, .buf = buf, .len = size, .ret = -1},
                             count);
   }
   return writes
-             ? measure(v2::Hypercall::write, uhyve::v2::WriteParams{.len = size, .ret = 0, .buf = buf, .fd = fd}, count)
-             : measure(v2::Hypercall::read, uhyve::v2::ReadParams{.len = size, .ret = 0, .buf = buf, .fd = fd}, count);
+             ? measure(v2::Hypercall::write, uhyve::v2::WriteParams{.len = size, .ret = -1, .buf = buf, .fd = fd},
+                       count)
+             : measure(v2::Hypercall::read, uhyve::v2::ReadParams{.len = size, .ret = -1, .buf = buf, .fd = fd}, count);
 }
 
 }  // namespace

@@ -1,9 +1,12 @@
 /* The floor below every monitor of Hermit kernels: a guest of 64 MiB that is made by the KVM calls that none can do
  * without, runs in long mode, makes some hypercalls (port writes of a pointer), and ends by one.
  *
- * usage: floor [HYPERCALLS]      by default none but the one that ends the guest; prints what each took, in ticks
+ * usage: floor [HYPERCALLS [read|write FILE SIZE]]
  *
- * It loads no image, parses no option but the number, and protects itself from nobody.
+ * By default there is no hypercall but the one that ends the guest. For each of the others, the file is read or written
+ * where it was left, so many bytes, to or from the guest's memory. Prints what each took, in ticks.
+ *
+ * It loads no image, parses no option, and protects itself from nobody.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -14,12 +17,14 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <unistd.h>
 #include <x86intrin.h>
 
 #define MEMORY_SIZE (64ull << 20)
 
 /* The places that Uhyve has them at. */
-enum { GDT = 0x0, PML4 = 0x10000, PDPT = 0x11000, PAGE_DIRECTORY = 0x12000, CODE = 0x40000 };
+enum { GDT = 0x0, PML4 = 0x10000, PDPT = 0x11000, PAGE_DIRECTORY = 0x12000, CODE = 0x40000, BUFFER = 0x200000 };
+enum { MAX_TRANSFER = 1 << 20 };
 enum { PRESENT_WRITABLE = 0x3, LARGE_PAGE = 0x80, PAGE_TABLE_ENTRIES = 512 };
 enum { PORT_WRITE = 0x400, PORT_EXIT = 0x540 };
 
@@ -94,8 +99,34 @@ static void set_misc_enable(int vcpu) {
   CALL(vcpu, KVM_SET_MSRS, &one);
 }
 
+/* What is done for each hypercall. */
+struct transfer {
+  int fd; /* -1: nothing */
+  int writes;
+  size_t size;
+};
+
+static struct transfer open_transfer(int argc, char** argv) {
+  struct transfer transfer = {.fd = -1};
+  if (argc < 5) return transfer;
+  transfer.writes = strcmp(argv[2], "write") == 0;
+  transfer.size = strtoul(argv[4], NULL, 10);
+  transfer.fd = open(argv[3], (transfer.writes ? O_WRONLY : O_RDONLY) | O_CLOEXEC);
+  check(transfer.fd >= 0, argv[3]);
+  check(transfer.size <= MAX_TRANSFER, "SIZE");
+  return transfer;
+}
+
+static void make_transfer(const struct transfer* transfer, uint8_t* buffer) {
+  if (transfer->fd < 0) return;
+  const ssize_t done =
+      transfer->writes ? write(transfer->fd, buffer, transfer->size) : read(transfer->fd, buffer, transfer->size);
+  check(done == (ssize_t)transfer->size, "the file");
+}
+
 int main(int argc, char** argv) {
   const uint64_t hypercalls = argc > 1 ? strtoull(argv[1], NULL, 10) : 0;
+  const struct transfer transfer = open_transfer(argc, argv);
 
   const int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
   check(kvm >= 0, "/dev/kvm");
@@ -122,12 +153,16 @@ int main(int argc, char** argv) {
   struct kvm_regs registers = {.rip = CODE, .rsp = CODE, .rcx = hypercalls, .rflags = 2};
   CALL(vcpu, KVM_SET_REGS, &registers);
 
+  if (transfer.fd >= 0) memset(memory + BUFFER, 1, MAX_TRANSFER);
+
   unsigned long long begin = 0; /* the first exit */
-  do {
+  for (;;) {
     CALL(vcpu, KVM_RUN, NULL);
     check(run->exit_reason == KVM_EXIT_IO, "the guest");
     if (begin == 0) begin = __rdtsc();
-  } while (run->io.port == PORT_WRITE);
+    if (run->io.port != PORT_WRITE) break;
+    make_transfer(&transfer, memory + BUFFER);
+  }
   if (hypercalls != 0) printf("%llu ticks each\n", (__rdtsc() - begin) / hypercalls);
   return run->io.port == PORT_EXIT ? 0 : 1;
 }
