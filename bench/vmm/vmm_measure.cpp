@@ -4,8 +4,8 @@
 // usage: vmm_measure ROUNDS LIMIT_SECONDS <SUBJECTS
 //
 // SUBJECTS has a line for each program: a name, and the words of the command, with a tab before each. In every round
-// each is run once as it is, and once more while the kernel is traced, where it can be (as root, with the events of
-// KVM). For each round and subject there is a line of JSON:
+// each is run once as it is, and once more, after a pause, while the kernel is traced, where it can be (as root, with
+// the events of KVM). For each round and subject there is a line of JSON:
 //   subject         its name
 //   status          the exit status, or 128 and the signal
 //   wall_us         from before the fork to the end
@@ -45,6 +45,9 @@
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+// What a machine leaves behind when it ends, the kernel takes apart a little later, in whoever runs then.
+constexpr std::chrono::milliseconds kPause{100};
 
 struct Subject {
   std::string name;
@@ -286,6 +289,7 @@ auto main(int argc, char** argv) -> int {
       FirstEvents first;
       if (trace) {
         trace->clear();
+        std::this_thread::sleep_for(kPause);
         run(subject, limit_seconds);
         first = trace->first_events();
       }
