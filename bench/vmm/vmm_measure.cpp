@@ -4,8 +4,8 @@
 // usage: vmm_measure ROUNDS LIMIT_SECONDS <SUBJECTS
 //
 // SUBJECTS has a line for each program: a name, and the words of the command, with a tab before each. In every round
-// each is run once as it is, and once more, after a pause, while the kernel is traced, where it can be (as root, with
-// the events of KVM). For each round and subject there is a line of JSON:
+// each, in another order, is run once as it is, and once more, after a pause, while the kernel is traced, where it can
+// be (as root, with the events of KVM). For each round and subject there is a line of JSON:
 //   subject         its name
 //   status          the exit status, or 128 and the signal
 //   wall_us         from before the fork to the end
@@ -37,6 +37,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <optional>
+#include <random>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -282,9 +283,12 @@ auto main(int argc, char** argv) -> int {
   sigaddset(&child_ended, SIGCHLD);
   sigprocmask(SIG_BLOCK, &child_ended, nullptr);
 
-  const auto subjects = read_subjects();
+  auto subjects = read_subjects();
   const auto trace = Trace::open_if_possible();
+  std::minstd_rand numbers;  // the same ones each time
   for (int round = 0; round < rounds; ++round) {
+    // Nobody comes always after the same other one, whose traces in caches and memory it finds.
+    std::ranges::shuffle(subjects, numbers);
     for (const auto& subject : subjects) {
       FirstEvents first;
       if (trace) {

@@ -184,9 +184,10 @@ def run_here(files, results, say=lambda case: None):
 
 
 def qemu(kernel_directory, initrd, *more):
-    # One processor: with two the emulated host locks up in a KVM thread now and then.
+    # One processor: with two the emulated host locks up in a KVM thread now and then. Little room for translated code, in
+    # MiB, which is soon all there: a fresh page of 2 MiB of it would stop the machine for milliseconds each time.
     return [program("qemu-system-x86_64"), "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
-            "-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "EPYC,+svm,+npt", "-smp", "1", "-m", "2G",
+            "-machine", "q35", "-accel", "tcg,thread=multi,tb-size=64", "-cpu", "EPYC,+svm,+npt", "-smp", "1", "-m", "2G",
             "-kernel", str(kernel_directory / "vmlinuz"), "-initrd", str(initrd),
             "-append", "console=ttyS0 quiet panic=-1 mitigations=off random.trust_cpu=on", *more]
 
