@@ -48,7 +48,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 // What a machine leaves behind when it ends, the kernel takes apart a little later, in whoever runs then.
-constexpr std::chrono::milliseconds kPause{100};
+constexpr std::chrono::milliseconds kPause{30};
 
 struct Subject {
   std::string name;
