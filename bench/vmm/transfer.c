@@ -1,4 +1,5 @@
-/* What a monitor cannot do without to serve the guest `transfer`: the same calls, on the host.
+/* What a monitor cannot do without to serve the guest `transfer`: the same calls, on the host, to and from the same
+ * places.
  *
  * usage: transfer read|write FILE SIZE COUNT      prints what each took, in the processor's time stamps, as the guest
  * does
@@ -10,9 +11,9 @@
 #include <unistd.h>
 #include <x86intrin.h>
 
-enum { MAX_SIZE = 1 << 20 };
+enum { MAX_SIZE = 1 << 20, PAGE_SIZE = 4096, PLACES = 16 };
 
-static char buffer[MAX_SIZE] __attribute__((aligned(4096)));
+static char buffer[MAX_SIZE + (PLACES - 1) * PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
 
 int main(int argc, char** argv) {
   if (argc != 5) return 2;
@@ -28,7 +29,8 @@ int main(int argc, char** argv) {
   memset(buffer, 1, sizeof buffer);
   const unsigned long long begin = __rdtsc();
   for (unsigned long i = 0; i < count; ++i) {
-    const ssize_t done = writes ? write(fd, buffer, size) : read(fd, buffer, size);
+    char* const place = buffer + i * PLACES / count * PAGE_SIZE;
+    const ssize_t done = writes ? write(fd, place, size) : read(fd, place, size);
     if (done != (ssize_t)size) {
       fprintf(stderr, "%s: a piece was not transferred whole\n", argv[2]);
       return 1;

@@ -3,10 +3,11 @@
 //
 // usage: vmm_measure ROUNDS LIMIT_SECONDS <SUBJECTS
 //
-// SUBJECTS has a line for each program: a name, and the words of the command, with a tab before each. In every round
-// each is run once as it is, and once more, after a pause, while the kernel is traced, where it can be (as root, with
-// the events of KVM); those whose names are the same up to a colon in another order each time. For each round and
-// subject there is a line of JSON:
+// SUBJECTS has a line for each program: a name, and the words of the command, with a tab before each. Those whose names
+// are the same up to a colon are compared: they run in turn, in another order each round, before the next ones do; so
+// that nobody comes always after the same other one, whose traces in caches and memory it finds. Each time a program is
+// run once as it is, and once more while the kernel is traced, where it can be (as root, with the events of KVM). For
+// each there is a line of JSON:
 //   subject         its name
 //   status          the exit status, or 128 and the signal
 //   wall_us         from before the fork to the end
@@ -39,6 +40,7 @@
 #include <cstring>
 #include <optional>
 #include <random>
+#include <span>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -47,9 +49,6 @@
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-// What a machine leaves behind when it ends, the kernel takes apart a little later, in whoever runs then.
-constexpr std::chrono::milliseconds kPause{30};
 
 struct Subject {
   std::string name;
@@ -270,18 +269,19 @@ auto read_subjects() -> std::vector<Subject> {
   return subjects;
 }
 
-// Orders anew those that stand side by side and have the same name up to a colon. Then nobody comes always after the
-// same other one, whose traces in caches and memory it finds; and still they are compared within moments.
-void shuffle_like_ones(std::vector<Subject>& subjects, std::minstd_rand& numbers) {
+// Those that stand side by side and have the same name up to a colon.
+auto groups_of(std::vector<Subject>& subjects) -> std::vector<std::span<Subject>> {
   const auto title = [](const Subject& subject) {
     return std::string_view{subject.name}.substr(0, subject.name.find(':'));
   };
+  std::vector<std::span<Subject>> groups;
   for (auto begin = subjects.begin(); begin != subjects.end();) {
-    const auto end =
-        std::find_if(begin, subjects.end(), [&](const auto& other) { return title(other) != title(*begin); });
-    std::shuffle(begin, end, numbers);
+    const auto other = [&](const Subject& subject) { return title(subject) != title(*begin); };
+    const auto end = std::find_if(begin, subjects.end(), other);
+    groups.emplace_back(begin, end);
     begin = end;
   }
+  return groups;
 }
 
 }  // namespace
@@ -301,17 +301,18 @@ auto main(int argc, char** argv) -> int {
   auto subjects = read_subjects();
   const auto trace = Trace::open_if_possible();
   std::minstd_rand numbers;  // the same ones each time
-  for (int round = 0; round < rounds; ++round) {
-    shuffle_like_ones(subjects, numbers);
-    for (const auto& subject : subjects) {
-      FirstEvents first;
-      if (trace) {
-        trace->clear();
-        std::this_thread::sleep_for(kPause);
-        run(subject, limit_seconds);
-        first = trace->first_events();
+  for (const auto group : groups_of(subjects)) {
+    for (int round = 0; round < rounds; ++round) {
+      std::ranges::shuffle(group, numbers);
+      for (const auto& subject : group) {
+        FirstEvents first;
+        if (trace) {
+          trace->clear();
+          run(subject, limit_seconds);
+          first = trace->first_events();
+        }
+        print(subject, run(subject, limit_seconds), first);
       }
-      print(subject, run(subject, limit_seconds), first);
     }
   }
   if (trace) Trace::remove();
