@@ -82,6 +82,7 @@ fuzz:
 lint:
 	@cmake/packages build test fuzz lint
 	$(call CONFIGURE,debug)
+	$(call BUILD,debug) --target generated_sources
 	testing/lint build/debug
 
 format:

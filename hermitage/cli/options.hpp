@@ -171,8 +171,8 @@ auto texts_of(std::span<const OptionOf<Values>> options) -> std::vector<OptionTe
 
 template <const auto& options, class Values>
 auto parse_options(Words& words, Order order, Values& values) -> std::expected<Parsed, std::string> {
-  constexpr const auto& table = kGetoptTable<options>;
-  constexpr auto argument_of = [](std::size_t index) { return options[index].argument; };
+  const auto& table = kGetoptTable<options>;
+  const auto argument_of = [](std::size_t index) { return options[index].argument; };
   OptionReader reader{table.names, table.letters.data(), argument_of, words, order};
   for (;;) {
     const auto found = reader.next();

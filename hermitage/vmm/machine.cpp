@@ -52,10 +52,13 @@ constexpr milliseconds kFlushInterval{8};
 constexpr std::uint64_t kLegacyMapping = std::uint64_t{1} << 30;
 // Why a run was stopped, beside what Machine::stop() is told.
 constexpr auto kTimeIsOver = std::numeric_limits<std::int64_t>::min();
-// Calls processors back.
-const int kCallBack = SIGRTMIN;
 // A guest does not flood its host's log.
 constexpr std::size_t kMaxWarnings = 16;
+
+// Calls processors back. The C library says as the program runs which it keeps for itself.
+auto call_back_signal() -> int {
+  return SIGRTMIN;
+}
 
 auto contains(GuestRange range, GuestAddress address) -> bool {
   return address >= range.start && address < range.end;
@@ -184,8 +187,8 @@ struct Signals {
     pollfd woken{.fd = event.get(), .events = POLLIN, .revents = 0};
     const auto limit = waits_forever ? -1 : static_cast<int>(std::clamp<std::int64_t>(timeout.count(), 0, INT_MAX));
     if (::poll(&woken, 1, limit) <= 0) return false;
-    std::uint64_t count = 0;
-    [[maybe_unused]] const auto got = ::read(event.get(), &count, sizeof count);
+    eventfd_t count = 0;
+    ::eventfd_read(event.get(), &count);
     return true;
   }
 };
@@ -511,7 +514,7 @@ auto Machine::State::run() -> Result<RunResult> {
   action.sa_sigaction = [](int, siginfo_t* info, void*) {
     if (info->si_code == SI_TIMER) static_cast<State*>(info->si_value.sival_ptr)->on_timer();
   };
-  ::sigaction(kCallBack, &action, nullptr);
+  ::sigaction(call_back_signal(), &action, nullptr);
   serial_.begin();
   const auto begin = Clock::now();
   const auto most = Clock::time_point::max() - begin;
@@ -538,14 +541,14 @@ auto Machine::State::needs_threads() const -> bool {
 // Runs the only processor in the calling thread, which timers interrupt to do what a supervisor would: a thread fewer
 // to start before the guest does.
 auto Machine::State::run_here() -> Result<void> {
-  const UnblockedSignal interrupts{kCallBack};
-  auto flush_timer = Timer::make(kCallBack, this);
+  const UnblockedSignal interrupts{call_back_signal()};
+  auto flush_timer = Timer::make(call_back_signal(), this);
   if (!flush_timer) return std::unexpected{flush_timer.error()};
   flush_timer_.emplace(std::move(*flush_timer));
   if (coalesces_uart_) flush_soon();
   std::optional<Timer> limit;
   if (options_.timeout) {
-    auto timer = Timer::make(kCallBack, this);
+    auto timer = Timer::make(call_back_signal(), this);
     if (!timer) return std::unexpected{timer.error()};
     limit.emplace(std::move(*timer));
     limit->set(deadline_ - Clock::now(), false);
@@ -574,7 +577,7 @@ auto Machine::State::start() -> Result<void> {
   starting_line_.emplace(cpus_.size() + 1);
   if (auto enclosed = walls_->enclose_caller(); !enclosed) return enclosed;
   try {
-    const BlockedSignals blocked{kCallBack};
+    const BlockedSignals blocked{call_back_signal()};
     for (const auto& cpu : cpus_) cpu->thread = std::thread{[this, &cpu = *cpu] { run_cpu(cpu); }};
   } catch (const std::system_error& error) {
     return starting_line_->arrive(
@@ -624,7 +627,7 @@ void Machine::State::call_back() noexcept {
   signals_.write(signals_.supervisor);
   for (const auto& cpu : cpus_) {
     cpu->vcpu.request_exit();
-    if (const auto thread = cpu->running_in.load(); thread != 0) ::tgkill(::getpid(), thread, kCallBack);
+    if (const auto thread = cpu->running_in.load(); thread != 0) ::tgkill(::getpid(), thread, call_back_signal());
   }
 }
 
