@@ -111,6 +111,20 @@ TEST(DeviceTreeWriter, WritesWhatLibfdtReads) {
   EXPECT_EQ(fdt_size_dt_strings(tree->data()), "compatible.#address-cells.device_type.reg.bootargs."sv.size());
 }
 
+TEST(DeviceTreeWriter, TakesTextsThatAreNowhere) {
+  alignas(8) std::array<std::byte, 512> buffer;
+  DeviceTreeWriter writer{buffer};
+  writer.begin_node({});
+  writer.property_text("bootargs", {std::string_view{}});
+  writer.property("", {});
+  writer.property({}, {});
+  writer.end_node();
+  const auto tree = writer.finish();
+  ASSERT_TRUE(tree);
+  EXPECT_EQ(property(*tree, "/", "bootargs"), "\0"s);
+  EXPECT_EQ(property(*tree, "/", ""), ""s);
+}
+
 TEST(DeviceTreeWriter, SaysWhenTheBufferIsTooSmall) {
   bool did_fit = false;
   for (std::size_t size = 0; size < 512; ++size) {

@@ -104,6 +104,7 @@ void DeviceTreeWriter::begin_property(std::string_view name, std::size_t size) n
 }
 
 void DeviceTreeWriter::put(std::span<const std::byte> bytes) noexcept {
+  if (bytes.empty()) return;  // what is empty may be nowhere, which memcpy does not take
   if (is_full_ || bytes.size() > buffer_.size() - size_) {
     is_full_ = true;
     return;
@@ -146,7 +147,7 @@ auto DeviceTreeWriter::string(std::string_view name) noexcept -> std::uint32_t {
     is_full_ = true;
     return 0;
   }
-  std::memcpy(strings_.data() + strings_size_, name.data(), name.size());
+  if (!name.empty()) std::memcpy(strings_.data() + strings_size_, name.data(), name.size());
   strings_[strings_size_ + name.size()] = std::byte{0};
   strings_size_ += name.size() + 1;
   return static_cast<std::uint32_t>(at);
