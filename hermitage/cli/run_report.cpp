@@ -3,6 +3,7 @@
 #include <chrono>
 #include <numeric>
 #include <optional>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -72,23 +73,25 @@ auto registers_text(const vmm::GuestDeath& death, std::span<const std::byte> elf
 }
 
 auto statistics_text(const vmm::Statistics& statistics) -> std::string {
-  auto text = fmt::format(
-      "Time to the first instruction  {:.3f} ms\nRun time                       {:.3f} ms\n"
-      "Peak memory                    {}\n",
-      milliseconds_of(statistics.preparation), milliseconds_of(statistics.run_time),
-      inspect::human_size(statistics.peak_memory));
-  text += fmt::format("Coalesced writes               {}\nExits\n", statistics.coalesced_writes);
+  std::string text;
+  const auto add = [&](std::string_view name, std::string_view value) {
+    text += fmt::format("{:<32} {}\n", name, value);
+  };
+  add("Time to the first instruction", fmt::format("{:.3f} ms", milliseconds_of(statistics.preparation)));
+  add("Run time", fmt::format("{:.3f} ms", milliseconds_of(statistics.run_time)));
+  add("Peak memory", inspect::human_size(statistics.peak_memory));
+  add("Coalesced writes", fmt::format("{}", statistics.coalesced_writes));
+  text += "Exits\n";
   for (const auto& [kind, counts] : statistics.exits) {
-    const auto total = std::accumulate(counts.begin(), counts.end(), std::uint64_t{0});
-    text += fmt::format("  {:<29}{}", kind, total);
+    auto value = fmt::format("{}", std::accumulate(counts.begin(), counts.end(), std::uint64_t{0}));
     if (counts.size() > 1) {
-      text += "  (";
+      value += "  (";
       for (std::size_t cpu = 0; cpu < counts.size(); ++cpu) {
-        text += fmt::format("{}cpu{} {}", cpu == 0 ? "" : ", ", cpu, counts[cpu]);
+        value += fmt::format("{}cpu{} {}", cpu == 0 ? "" : ", ", cpu, counts[cpu]);
       }
-      text += ")";
+      value += ")";
     }
-    text += "\n";
+    add(fmt::format("  {}", kind), value);
   }
   return text;
 }

@@ -70,7 +70,7 @@ TEST(RegistersText, SaysThatTheyAreLost) {
 }
 
 auto sample() -> vmm::Statistics {
-  return {.exits = {{"hypercall exit", {1, 0}}, {"port read", {20, 3}}},
+  return {.exits = {{"hypercall serial_write_buffer", {1, 0}}, {"port read", {20, 3}}},
           .coalesced_writes = 7,
           .preparation = 1234567ns,
           .run_time = 2s,
@@ -80,14 +80,15 @@ auto sample() -> vmm::Statistics {
 TEST(StatisticsText, SaysEverything) {
   const auto text = statistics_text(sample());
   for (const auto* const words :
-       {"Time to the first instruction  1.235 ms", "Run time                       2000.000 ms",
-        "Peak memory                    5 MiB", "Coalesced writes               7",
-        "port read                    23  (cpu0 20, cpu1 3)"}) {
+       {"Time to the first instruction    1.235 ms", "Run time                         2000.000 ms",
+        "Peak memory                      5 MiB", "Coalesced writes                 7",
+        "  hypercall serial_write_buffer  1  (cpu0 1, cpu1 0)",
+        "  port read                      23  (cpu0 20, cpu1 3)"}) {
     EXPECT_NE(text.find(words), std::string::npos) << words << "\n" << text;
   }
   auto one = sample();
   one.exits = {{"halt", {5}}};
-  EXPECT_NE(statistics_text(one).find("halt                         5\n"), std::string::npos) << "for one, no list";
+  EXPECT_NE(statistics_text(one).find("  halt                           5\n"), std::string::npos) << "for one, no list";
 }
 
 TEST(StatisticsJson, SaysEverything) {
