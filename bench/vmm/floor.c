@@ -21,11 +21,12 @@
 #include <unistd.h>
 #include <x86intrin.h>
 
+#include "places.h"
+
 #define MEMORY_SIZE (64ull << 20)
 
 /* The places that Uhyve has them at. */
 enum { GDT = 0x0, PML4 = 0x10000, PDPT = 0x11000, PAGE_DIRECTORY = 0x12000, CODE = 0x40000, BUFFER = 0x200000 };
-enum { MAX_TRANSFER = 1 << 20, PAGE_SIZE = 4096, PLACES = 16 };
 enum { PRESENT_WRITABLE = 0x3, LARGE_PAGE = 0x80, PAGE_TABLE_ENTRIES = 512 };
 enum { PORT_WRITE = 0x400, PORT_EXIT = 0x540 };
 
@@ -154,7 +155,7 @@ int main(int argc, char** argv) {
   struct kvm_regs registers = {.rip = CODE, .rsp = CODE, .rcx = hypercalls, .rflags = 2};
   CALL(vcpu, KVM_SET_REGS, &registers);
 
-  if (transfer.fd >= 0) memset(memory + BUFFER, 1, MAX_TRANSFER + (PLACES - 1) * PAGE_SIZE);
+  if (transfer.fd >= 0) memset(memory + BUFFER, 1, TRANSFER_ROOM);
 
   unsigned long long begin = 0; /* the first exit */
   for (uint64_t i = 0;; ++i) {
@@ -162,7 +163,7 @@ int main(int argc, char** argv) {
     check(run->exit_reason == KVM_EXIT_IO, "the guest");
     if (begin == 0) begin = __rdtsc();
     if (run->io.port != PORT_WRITE) break;
-    make_transfer(&transfer, memory + BUFFER + i * PLACES / hypercalls * PAGE_SIZE);
+    make_transfer(&transfer, memory + BUFFER + place_of(i, hypercalls));
   }
   if (hypercalls != 0) printf("%llu ticks each\n", (__rdtsc() - begin) / hypercalls);
   return run->io.port == PORT_EXIT ? 0 : 1;

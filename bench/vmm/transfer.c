@@ -11,16 +11,16 @@
 #include <unistd.h>
 #include <x86intrin.h>
 
-enum { MAX_SIZE = 1 << 20, PAGE_SIZE = 4096, PLACES = 16 };
+#include "places.h"
 
-static char buffer[MAX_SIZE + (PLACES - 1) * PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
+static char buffer[TRANSFER_ROOM] __attribute__((aligned(PAGE_SIZE)));
 
 int main(int argc, char** argv) {
   if (argc != 5) return 2;
   const int writes = strcmp(argv[1], "write") == 0;
   const size_t size = strtoul(argv[3], NULL, 10);
   const unsigned long count = strtoul(argv[4], NULL, 10);
-  if (size > MAX_SIZE) return 2;
+  if (size > MAX_TRANSFER) return 2;
   const int fd = open(argv[2], writes ? O_WRONLY : O_RDONLY);
   if (fd < 0) {
     perror(argv[2]);
@@ -29,7 +29,7 @@ int main(int argc, char** argv) {
   memset(buffer, 1, sizeof buffer);
   const unsigned long long begin = __rdtsc();
   for (unsigned long i = 0; i < count; ++i) {
-    char* const place = buffer + i * PLACES / count * PAGE_SIZE;
+    char* const place = buffer + place_of(i, count);
     const ssize_t done = writes ? write(fd, place, size) : read(fd, place, size);
     if (done != (ssize_t)size) {
       fprintf(stderr, "%s: a piece was not transferred whole\n", argv[2]);
