@@ -3,6 +3,7 @@
 // of the machine's counter. Without a monitor there are no hypercalls.
 #include "guests/runtime/guest.hpp"
 #include "guests/runtime/monitor.hpp"
+#include "guests/runtime/ticks.hpp"
 
 namespace {
 
@@ -12,26 +13,9 @@ constexpr std::int64_t kMaxPages = 4096;
 // Not in the file, and zero: a monitor that maps memory lazily has not touched it.
 alignas(kPageSize) volatile std::uint8_t pages[kMaxPages * kPageSize];
 
-auto ticks() -> std::uint64_t {
-#if defined(__x86_64__)
-  std::uint32_t low;
-  std::uint32_t high;
-  asm volatile("rdtsc" : "=a"(low), "=d"(high));
-  return static_cast<std::uint64_t>(high) << 32 | low;
-#elif defined(__aarch64__)
-  std::uint64_t value;
-  asm volatile("isb; mrs %0, cntvct_el0" : "=r"(value));
-  return value;
-#else
-  std::uint64_t value;
-  asm volatile("rdtime %0" : "=r"(value));
-  return value;
-#endif
-}
-
 void print_average(std::string_view what, std::uint64_t begin, std::uint64_t count) {
   if (count == 0) return;
-  const auto total = ticks() - begin;
+  const auto total = guest::ticks() - begin;
   guest::Line line;
   line.append_decimal(count).append(' ').append(what).append(": ").append_decimal(total / count);
   guest::print_line(line.append(" ticks each"));
@@ -53,12 +37,12 @@ auto guest_main() -> int {
 #if GUEST_CAN_HAVE_MONITOR
   if (guest::has_monitor()) {
     const std::byte nothing{};
-    const auto begin = ticks();
+    const auto begin = guest::ticks();
     for (std::uint64_t i = 0; i < hypercalls; ++i) guest::monitor::serial_write({&nothing, 0});
     print_average("hypercalls", begin, hypercalls);
   }
 #endif
-  const auto begin = ticks();
+  const auto begin = guest::ticks();
   for (std::uint64_t i = 0; i < page_count; ++i) pages[i * kPageSize] = 1;
   print_average("pages", begin, page_count);
   return 0;

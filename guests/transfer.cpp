@@ -9,6 +9,7 @@
 
 #include "guests/runtime/guest.hpp"
 #include "guests/runtime/monitor.hpp"
+#include "guests/runtime/ticks.hpp"
 
 namespace {
 
@@ -22,13 +23,6 @@ constexpr std::uint64_t kPageSize = 4096;
 constexpr std::uint64_t kPlaces = 16;
 
 alignas(kPageSize) std::array<std::byte, kMaxSize + (kPlaces - 1) * kPageSize> buffer;
-
-auto ticks() -> std::uint64_t {
-  std::uint32_t low;
-  std::uint32_t high;
-  asm volatile("rdtsc" : "=a"(low), "=d"(high));
-  return static_cast<std::uint64_t>(high) << 32 | low;
-}
 
 auto number_in_argument(std::size_t index, std::int64_t most) -> std::uint64_t {
   const auto argument = guest::argument(index);
@@ -59,9 +53,9 @@ template <class Params, class Call>
 // How long so many calls take together, in ticks.
 template <class Call, class Params>
 auto measure(Call call, const Params& params, std::uint64_t count) -> std::uint64_t {
-  const auto begin = ticks();
+  const auto begin = guest::ticks();
   make_calls(count, params, call);
-  return ticks() - begin;
+  return guest::ticks() - begin;
 }
 
 auto measure(bool writes, std::int32_t fd, std::span<std::byte> piece, std::uint64_t count) -> std::uint64_t {
