@@ -1,5 +1,7 @@
 #include "hermitage/vmm/file_result.hpp"
 
+#include <unistd.h>
+
 #include <cerrno>
 
 namespace hermitage::vmm {
@@ -17,6 +19,16 @@ auto total_size(std::span<const iovec> buffers) noexcept -> std::uint64_t {
   std::uint64_t total = 0;
   for (const auto& buffer : buffers) total += buffer.iov_len;
   return total;
+}
+
+auto read_into(int descriptor, std::span<const iovec> buffers) noexcept -> ssize_t {
+  if (buffers.size() == 1) return ::read(descriptor, buffers.front().iov_base, buffers.front().iov_len);
+  return ::readv(descriptor, buffers.data(), static_cast<int>(buffers.size()));
+}
+
+auto write_from(int descriptor, std::span<const iovec> buffers) noexcept -> ssize_t {
+  if (buffers.size() == 1) return ::write(descriptor, buffers.front().iov_base, buffers.front().iov_len);
+  return ::writev(descriptor, buffers.data(), static_cast<int>(buffers.size()));
 }
 
 }  // namespace hermitage::vmm

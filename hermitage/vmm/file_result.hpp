@@ -1,6 +1,7 @@
 // How calls for files end: with a value, or with one of the guest's error numbers.
 #pragma once
 
+#include <sys/types.h>
 #include <sys/uio.h>
 
 #include <cstdint>
@@ -28,5 +29,10 @@ using FileResult = std::expected<T, Errno>;
 
 // In bytes.
 [[nodiscard]] auto total_size(std::span<const iovec> buffers) noexcept -> std::uint64_t;
+
+// As readv(2) and writev(2); a single buffer, which is what guests mostly have, without the list that the host would
+// look at.
+[[nodiscard]] auto read_into(int descriptor, std::span<const iovec> buffers) noexcept -> ssize_t;
+[[nodiscard]] auto write_from(int descriptor, std::span<const iovec> buffers) noexcept -> ssize_t;
 
 }  // namespace hermitage::vmm

@@ -1,9 +1,15 @@
 #include "hermitage/vmm/file_result.hpp"
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <array>
 #include <cerrno>
+#include <string>
 
 #include <gtest/gtest.h>
+
+#include "hermitage/vmm/descriptor.hpp"
 
 namespace hermitage::vmm {
 namespace {
@@ -26,6 +32,26 @@ TEST(TotalSize, IsThatOfAllBuffers) {
   EXPECT_EQ(total_size({}), 0U);
   const std::array buffers{iovec{.iov_base = nullptr, .iov_len = 3}, iovec{.iov_base = nullptr, .iov_len = 4}};
   EXPECT_EQ(total_size(buffers), 7U);
+}
+
+TEST(Transfers, TakeAnyNumberOfBuffers) {
+  const guest::Descriptor file{::memfd_create("file", MFD_CLOEXEC)};
+  ASSERT_TRUE(file.is_open());
+  std::string first = "abc";
+  std::string second = "defg";
+  const std::array both{iovec{.iov_base = first.data(), .iov_len = 3}, iovec{.iov_base = second.data(), .iov_len = 4}};
+  const auto one = std::span{both}.first(1);
+  EXPECT_EQ(write_from(file.get(), both), 7);
+  EXPECT_EQ(write_from(file.get(), one), 3);
+  EXPECT_EQ(write_from(file.get(), {}), 0);
+  EXPECT_EQ(::lseek(file.get(), 1, SEEK_SET), 1);
+  EXPECT_EQ(read_into(file.get(), one), 3);
+  EXPECT_EQ(first, "bcd");
+  EXPECT_EQ(read_into(file.get(), both), 6);
+  EXPECT_EQ(first + second, "efgabcg");
+  EXPECT_EQ(read_into(file.get(), one), 0) << "at the end";
+  EXPECT_EQ(read_into(-1, one), -1);
+  EXPECT_EQ(write_from(-1, both), -1);
 }
 
 }  // namespace

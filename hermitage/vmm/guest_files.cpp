@@ -473,7 +473,7 @@ auto GuestFiles::read(std::int32_t descriptor, std::span<const iovec> buffers) -
   if (!file) return fails(file.error());
   if ((*file)->host.is_open()) {
     if ((*file)->is_directory) return fails(Errno::isdir);
-    const auto got = ::readv((*file)->host.get(), buffers.data(), static_cast<int>(buffers.size()));
+    const auto got = read_into((*file)->host.get(), buffers);
     if (got < 0) return last_error();
     return static_cast<std::uint64_t>(got);
   }
@@ -499,7 +499,7 @@ auto GuestFiles::write(std::int32_t descriptor, std::span<const iovec> buffers) 
   if (auto* const temporary = temporary_file_of((*file)->node)) {
     return temporary->write((*file)->host, (*file)->appends, buffers);
   }
-  const auto put = ::writev((*file)->host.get(), buffers.data(), static_cast<int>(buffers.size()));
+  const auto put = write_from((*file)->host.get(), buffers);
   if (put < 0) return last_error();
   return static_cast<std::uint64_t>(put);
 }

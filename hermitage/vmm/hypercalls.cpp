@@ -130,7 +130,7 @@ auto flags_text(std::int32_t flags) -> std::string {
   return rest == 0 ? text : fmt::format("{}|{:#x}", text, rest);
 }
 
-// The host's memory behind a virtual buffer, page by page.
+// The host's memory behind a virtual buffer: pages that follow one another there, too, are one piece.
 class VirtualBuffer {
  public:
   VirtualBuffer(const GuestMemory& memory, PagingState paging, VirtualAddress start, std::uint64_t size)
@@ -138,7 +138,7 @@ class VirtualBuffer {
 
   [[nodiscard]] auto is_done() const -> bool { return left_ == 0; }
 
-  // The next pages; EFAULT when the first of them is not there. An error behind the first ends them early.
+  // The next pieces; EFAULT when the first page is not there. An error behind that ends them early.
   auto next(std::array<iovec, kMaxBuffers>& room) -> FileResult<std::span<const iovec>> {
     std::size_t count = 0;
     while (count < room.size() && left_ > 0) {
@@ -148,7 +148,11 @@ class VirtualBuffer {
           translation ? memory_.span(translation->address, size) : std::unexpected{OutsideMemory{{next_.value}, left_}};
       if (!bytes && count == 0) return fails(Errno::fault);
       if (!bytes) break;
-      room[count++] = {.iov_base = bytes->data(), .iov_len = bytes->size()};
+      if (count > 0 && end_of(room[count - 1]) == bytes->data()) {
+        room[count - 1].iov_len += bytes->size();
+      } else {
+        room[count++] = {.iov_base = bytes->data(), .iov_len = bytes->size()};
+      }
       next_.value += size;
       left_ -= size;
     }
@@ -156,6 +160,10 @@ class VirtualBuffer {
   }
 
  private:
+  static auto end_of(const iovec& piece) -> const std::byte* {
+    return static_cast<const std::byte*>(piece.iov_base) + piece.iov_len;
+  }
+
   const GuestMemory& memory_;
   PagingState paging_;
   VirtualAddress next_;
@@ -310,7 +318,7 @@ auto Hypercalls::read_file(std::int32_t descriptor, Buffers buffers) -> FileResu
   if (descriptor != kStandardInput) return environment_.files.read(descriptor, buffers);
   environment_.serial.flush();  // who is asked should see the question
   if (!environment_.serial.wait_for_input()) return fails(guest_errno(EINTR));
-  const auto got = ::readv(STDIN_FILENO, buffers.data(), static_cast<int>(buffers.size()));
+  const auto got = read_into(STDIN_FILENO, buffers);
   if (got < 0) return last_error();
   return static_cast<std::uint64_t>(got);
 }
@@ -453,11 +461,11 @@ void Hypercalls::read_v1(v1::ReadParams& params, std::optional<PagingState> pagi
   while (is_possible && result && !buffer.is_done()) {
     if (environment_.is_stopping && environment_.is_stopping()) break;
     std::array<iovec, kMaxBuffers> room;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by next()
-    const auto pages = buffer.next(room);
-    result = pages ? read_file(params.fd, *pages) : std::unexpected{pages.error()};
+    const auto pieces = buffer.next(room);
+    result = pieces ? read_file(params.fd, *pieces) : std::unexpected{pieces.error()};
     if (!result) break;
     total += *result;
-    if (*result < total_size(*pages)) break;
+    if (*result < total_size(*pieces)) break;
   }
   if (!is_possible) result = fails(Errno::fault);
   // Whoever got something, is told of that first.
@@ -473,8 +481,8 @@ void Hypercalls::write_v1(const v1::WriteParams& params, std::optional<PagingSta
   while (is_possible && result && !buffer.is_done()) {
     if (environment_.is_stopping && environment_.is_stopping()) break;
     std::array<iovec, kMaxBuffers> room;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by next()
-    const auto pages = buffer.next(room);
-    result = pages ? write_file(params.fd, *pages) : std::unexpected{pages.error()};
+    const auto pieces = buffer.next(room);
+    result = pieces ? write_file(params.fd, *pieces) : std::unexpected{pieces.error()};
   }
   trace("write({}, {:#x}, {})", std::int32_t{params.fd}, std::uint64_t{params.buf}, std::uint64_t{params.len});
 }

@@ -299,7 +299,6 @@ class Machine::State {
   void read_memory(Cpu& cpu, const kvm::MemoryRead& read);
   void hypercall(Cpu& cpu, std::uint16_t port, std::span<const std::byte> data);
   void drain_coalesced();
-  [[nodiscard]] auto paging_of(const kvm::Vcpu& vcpu) const -> x86_64::PagingState;
 
   void finish(Ending ending);
   void die(Cpu& cpu, std::string reason);
@@ -749,7 +748,7 @@ void Machine::State::hypercall(Cpu& cpu, std::uint16_t port, std::span<const std
   } else {
     argument = cpu.vcpu.rdi();
   }
-  auto outcome = hypercalls_.call(port, argument, [&] { return std::optional{paging_of(cpu.vcpu)}; });
+  auto outcome = hypercalls_.call(port, argument, [&] { return std::optional{cpu.vcpu.paging()}; });
   if (const auto* const exit = std::get_if<GuestExit>(&outcome)) return finish(*exit);
   if (const auto* const bad = std::get_if<BadHypercall>(&outcome)) {
     die(cpu, fmt::format("a hypercall {} that makes no sense: {}", Hypercalls::name(interface_, port), bad->reason));
@@ -767,13 +766,6 @@ void Machine::State::drain_coalesced() {
       pci_address_ = entry::read<std::uint32_t, entry::Endian::little>(write.data, 0);
     }
   });
-}
-
-auto Machine::State::paging_of(const kvm::Vcpu& vcpu) const -> x86_64::PagingState {
-  constexpr std::uint64_t kAddressMask = 0x000f'ffff'ffff'f000;
-  const auto registers = vcpu.registers();
-  return {.page_map = {registers.cr3 & kAddressMask},
-          .levels = (registers.cr4 & x86_64::kControl4FiveLevels) != 0 ? 5 : 4};
 }
 
 void Machine::State::finish(Ending ending) {

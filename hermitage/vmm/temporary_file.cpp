@@ -57,7 +57,7 @@ auto TemporaryFile::write(const Descriptor& opened, bool appends, std::span<cons
   }
   const auto fitting = taken == wanted ? std::vector<iovec>{} : cut(buffers, size_ + taken - begin);
   const auto given = fitting.empty() ? buffers : std::span<const iovec>{fitting};
-  const auto put = ::writev(opened.get(), given.data(), static_cast<int>(given.size()));
+  const auto put = write_from(opened.get(), given);
   const auto written_to = put < 0 ? size_ : std::max(size_, begin + static_cast<std::uint64_t>(put));
   room_->give_back(size_ + taken - written_to);
   size_ = written_to;

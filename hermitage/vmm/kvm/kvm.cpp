@@ -187,6 +187,13 @@ auto Vcpu::rdi() const noexcept -> std::uint64_t {
   return general.rdi;
 }
 
+auto Vcpu::paging() const noexcept -> x86_64::PagingState {
+  constexpr std::uint64_t kAddressMask = 0x000f'ffff'ffff'f000;
+  kvm_sregs special{};
+  ::ioctl(descriptor_.get(), KVM_GET_SREGS, &special);
+  return {.page_map = {special.cr3 & kAddressMask}, .levels = (special.cr4 & x86_64::kControl4FiveLevels) != 0 ? 5 : 4};
+}
+
 auto Vcpu::registers() const -> x86_64::Registers {
   kvm_regs general{};
   kvm_sregs special{};

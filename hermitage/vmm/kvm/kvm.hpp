@@ -14,6 +14,7 @@
 #include "hermitage/vmm/descriptor.hpp"
 #include "hermitage/vmm/error.hpp"
 #include "hermitage/vmm/guest_memory.hpp"
+#include "hermitage/vmm/x86_64/page_tables.hpp"
 #include "hermitage/vmm/x86_64/processor_state.hpp"
 
 namespace hermitage::vmm::kvm {
@@ -93,6 +94,7 @@ class Vcpu {
 
   // rdi, as it was when the guest was left.
   [[nodiscard]] auto rdi() const noexcept -> std::uint64_t;
+  [[nodiscard]] auto paging() const noexcept -> x86_64::PagingState;
   [[nodiscard]] auto registers() const -> x86_64::Registers;
 
  private:
