@@ -2,6 +2,7 @@
 
 #include <linux/capability.h>
 #include <linux/seccomp.h>
+#include <linux/securebits.h>
 
 #include <algorithm>
 #include <array>
@@ -24,7 +25,10 @@ namespace {
 
 static_assert(kViolationStatus == 128 + SIGSYS);
 
-constexpr int kMaxCapability = 63;
+// Each way to capabilities that capabilities(7) lets be closed, closed for good.
+constexpr unsigned long kLocked = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |
+                                  SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED |
+                                  SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
 
 thread_local Role role_of_thread = Role::supervisor;
 
@@ -87,10 +91,9 @@ auto forbid_new_privileges() -> Result<void> {
 }
 
 auto drop_capabilities() -> Result<void> {
-  // Who may not take any from the bounding set, has none in it that it could get.
-  for (int capability = 0; capability <= kMaxCapability; ++capability) {
-    if (::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0) break;
-  }
+  // User 0 gets none by being that, at an execve or otherwise; who may not say so is no such user. The bounding set
+  // limits what executed files give, which PR_SET_NO_NEW_PRIVS makes nothing; emptying it would take 41 calls.
+  ::prctl(PR_SET_SECUREBITS, kLocked, 0, 0, 0);
   if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0) return refused("(PR_CAP_AMBIENT)");
   __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
   constexpr std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> kNone{};

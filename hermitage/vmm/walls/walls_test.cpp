@@ -176,26 +176,47 @@ TEST_P(Sandbox, LetsGoOnWhatIsAllowed) {
 INSTANTIATE_TEST_SUITE_P(Role, Sandbox, ::testing::ValuesIn(walls::kRoles),
                          [](const auto& test) { return test.param == Role::processor ? "processor" : "supervisor"; });
 
+// How /proc tells that a set of capabilities is empty.
+constexpr const char* kNone = ":\t0000000000000000\n";
+
+// All of capabilities(7) but SECBIT_KEEP_CAPS, which is locked, too.
+constexpr int kAllLocked = 0xef;
+
+auto read_file(const std::string& path) -> std::string {
+  std::stringstream text;
+  text << std::ifstream{path}.rdbuf();
+  return text.str();
+}
+
 TEST(Sandboxed, HasNoPrivilegesAndIsNotDumped) {
   const testing::TemporaryDirectory directory;
   const auto status_file = directory.file("status");
+  const bool is_root = ::geteuid() == 0;
   const auto ended = in_a_process([&] {
     if (!walls::forbid_new_privileges() || !walls::drop_capabilities()) return 1;
     std::ofstream{status_file} << std::ifstream{"/proc/thread-self/status"}.rdbuf();
+    if (is_root && ::prctl(PR_GET_SECUREBITS, 0, 0, 0, 0) != kAllLocked) return 5;
     rlimit core{};
     if (!walls::guard_process() || ::getrlimit(RLIMIT_CORE, &core) != 0) return 2;
     if (core.rlim_cur != 0 || core.rlim_max != 0) return 3;
     return ::prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0 ? 0 : 4;
   });
   EXPECT_EQ(ended.status, 0);
-  std::stringstream text;
-  text << std::ifstream{status_file}.rdbuf();
-  const auto status = text.str();
+  const auto status = read_file(status_file);
   EXPECT_NE(status.find("NoNewPrivs:\t1\n"), std::string::npos);
-  // Who is not root cannot take anything from the bounding set, and with PR_SET_NO_NEW_PRIVS gets nothing from it.
-  std::vector<std::string> sets{"CapInh", "CapPrm", "CapEff", "CapAmb"};
-  if (::geteuid() == 0) sets.emplace_back("CapBnd");
-  for (const auto& set : sets) EXPECT_NE(status.find(set + ":\t0000000000000000\n"), std::string::npos) << set;
+  for (const auto* const set : {"CapInh", "CapPrm", "CapEff", "CapAmb"}) {
+    EXPECT_NE(status.find(std::string{set} + kNone), std::string::npos) << set;
+  }
+}
+
+TEST(DroppedCapabilities, AreNotThoseOfAProgramThatIsExecuted) {
+  const testing::TemporaryDirectory directory;
+  const auto command = "cat /proc/self/status >" + directory.file("status");
+  const auto ended = in_a_process([&] { return walls::drop_capabilities() ? std::system(command.c_str()) : 1; });
+  EXPECT_EQ(ended.status, 0);
+  const auto status = read_file(directory.file("status"));
+  for (const auto* const set : {"CapPrm", "CapEff"})
+    EXPECT_NE(status.find(std::string{set} + kNone), std::string::npos) << set;
 }
 
 class LandlockTest : public ::testing::Test {
