@@ -29,9 +29,12 @@ MODULES = ("irqbypass", "kvm", "kvm-amd", "tun")
 DISK_SIZE = 1 << 30
 # What the machine may take beyond a case's own time limit: to start, to switch off, to pack results.
 PATIENCE_SECONDS = 60
-# How much translated code the emulator keeps, in MiB. So little is soon all there: a fresh page of 2 MiB of it would stop
-# the machine for milliseconds each time.
-CODE_ROOM = 64
+# How QEMU emulates. Time passes with the instructions, eight nanoseconds each, and idle time at once: so that what images
+# measure does not depend on how busy the host is.
+STEADY_TIME = ("-accel", "tcg,tb-size=64", "-icount", "shift=3,sleep=off")
+# With the host's time, for people and for benchmarks. The room for translated code, in MiB, is little and so soon all
+# there: a fresh page of 2 MiB of it would stop the machine for milliseconds each time.
+HOST_TIME = ("-accel", "tcg,thread=multi,tb-size=64")
 
 
 class Unavailable(Exception):
@@ -186,11 +189,10 @@ def run_here(files, results, say=lambda case: None):
                 say(line.removeprefix("lab: ").strip())
 
 
-def qemu(kernel_directory, initrd, *more, code_room=CODE_ROOM):
+def qemu(kernel_directory, initrd, emulation, *more):
     # One processor: with two the emulated host locks up in a KVM thread now and then.
     return [program("qemu-system-x86_64"), "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
-            "-machine", "q35", "-accel", f"tcg,thread=multi,tb-size={code_room}", "-cpu", "EPYC,+svm,+npt", "-smp", "1",
-            "-m", "2G",
+            "-machine", "q35", *emulation, "-cpu", "EPYC,+svm,+npt", "-smp", "1", "-m", "2G",
             "-kernel", str(kernel_directory / "vmlinuz"), "-initrd", str(initrd),
             "-append", "console=ttyS0 quiet panic=-1 mitigations=off random.trust_cpu=on", *more]
 
@@ -203,7 +205,8 @@ def shell(kernel, files, directory):
         where.write_text(directory)
         initramfs(kernel_directory, {**files, "lab/directory": where}, initrd)
         print("A shell in the lab; exit, or Ctrl-A X, ends it.", file=sys.stderr)
-        ended = subprocess.run(qemu(kernel_directory, initrd, "-serial", "mon:stdio"), stderr=subprocess.PIPE, text=True)
+        ended = subprocess.run(qemu(kernel_directory, initrd, HOST_TIME, "-serial", "mon:stdio"), stderr=subprocess.PIPE,
+                               text=True)
         if ended.returncode:
             print(ended.stderr, file=sys.stderr)
         return ended.returncode
@@ -262,12 +265,12 @@ def last_words(log):
     return "".join(f"\n  {line}" for line in lines)
 
 
-def boot(kernel, files, limits, results, say=lambda case: None, code_room=CODE_ROOM):
+def boot(kernel, files, limits, results, say=lambda case: None, emulation=STEADY_TIME):
     """Runs cases in one boot of an emulated machine.
 
     files: where in the initramfs → what; with lab/work as run-cases wants it. limits: the names of the cases and their
-    time limits in seconds. results: a directory that gets what run-cases writes, and console.log. code_room: as
-    CODE_ROOM, which it is unless a benchmark asks for another.
+    time limits in seconds. results: a directory that gets what run-cases writes, and console.log. emulation: options for
+    QEMU, such as STEADY_TIME.
     Results of cases that came to their end are there even if the machine did not.
     """
     kernel_directory = fetch_kernel(kernel)
@@ -281,9 +284,8 @@ def boot(kernel, files, limits, results, say=lambda case: None, code_room=CODE_R
             stream.truncate(DISK_SIZE)
         with open(results / "qemu.log", "wb") as said:
             process = subprocess.Popen(
-                qemu(kernel_directory, initrd, "-serial", f"file:{log}", "-drive",
-                     f"file={disk},format=raw,if=none,id=results,cache=unsafe", "-device", "nvme,drive=results,serial=lab",
-                     code_room=code_room),
+                qemu(kernel_directory, initrd, emulation, "-serial", f"file:{log}", "-drive",
+                     f"file={disk},format=raw,if=none,id=results,cache=unsafe", "-device", "nvme,drive=results,serial=lab"),
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said)
         try:
             watch(process, log, limits, say)
