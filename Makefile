@@ -76,7 +76,7 @@ conformance:
 fuzz:
 	@cmake/packages build fuzz
 	$(call CONFIGURE,fuzz)
-	$(call BUILD,fuzz)
+	$(call BUILD,fuzz) --target fuzzers
 	testing/fuzz build/fuzz $(FUZZ_SECONDS)
 
 lint:

@@ -13,6 +13,12 @@ if(HERMITAGE_WARNINGS_AS_ERRORS)
   list(APPEND HERMITAGE_WARNINGS -Werror)
 endif()
 
+# Each source that has all of {fmt} in it takes seconds longer to compile, but Debian has no static library of it.
+set(HERMITAGE_FMT fmt::fmt)
+if(HERMITAGE_STATIC_PROGRAM)
+  set(HERMITAGE_FMT fmt::fmt-header-only)
+endif()
+
 function(hermitage_compile_options target)
   target_compile_options(${target} PRIVATE ${HERMITAGE_WARNINGS})
   if(HERMITAGE_SANITIZERS)
@@ -46,8 +52,16 @@ function(hermitage_test name)
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE ${arg_LINK} hermitage::testing GTest::gtest_main)
   hermitage_compile_options(${name})
+  # To optimize them takes as long as to compile them, and longer than they run.
+  target_compile_options(${name} PRIVATE -O0)
   gtest_discover_tests(${name} NO_PRETTY_VALUES PROPERTIES TIMEOUT 600 DISCOVERY_TIMEOUT 60)
 endfunction()
+
+# What testing/fuzz runs, and what it makes seeds with.
+if(HERMITAGE_BUILD_FUZZERS)
+  add_custom_target(fuzzers)
+  add_dependencies(fuzzers write_archives write_device_trees write_kernels)
+endif()
 
 # hermitage_fuzzer(STEM LINK …): STEM_fuzzer.cpp, of this room or a folder in it, as a libFuzzer program.
 function(hermitage_fuzzer stem)
@@ -61,4 +75,5 @@ function(hermitage_fuzzer stem)
   target_link_options(${name}_fuzzer PRIVATE -fsanitize=fuzzer)
   hermitage_compile_options(${name}_fuzzer)
   set_target_properties(${name}_fuzzer PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzzers)
+  add_dependencies(fuzzers ${name}_fuzzer)
 endfunction()

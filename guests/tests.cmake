@@ -1,5 +1,14 @@
+if(HERMITAGE_BUILD_TOOLS)
+  add_test(NAME guests_inspect COMMAND ${guest_room}/inspect_test.sh $<TARGET_FILE:hermitage_cli>
+                                       ${guest_folder}/index.txt)
+endif()
+
 # Every guest runs on a bare machine, in QEMU, for each architecture that there is a compiler for. (Under a monitor they
-# are run by the monitor's own tests.) Skipped, and said, where QEMU is not.
+# are run by the monitor's own tests.) Skipped, and said, where QEMU is not. No sanitizer sees what happens there.
+if(HERMITAGE_SANITIZERS)
+  return()
+endif()
+
 set(bare_machine ${PROJECT_SOURCE_DIR}/testing/bare_machine)
 set(image_address_x86_64 0x100000)
 set(image_address_aarch64 0x40080000)
@@ -93,8 +102,3 @@ foreach(arch ${guest_archs})
 endforeach()
 
 add_custom_target(guest_trampolines ALL DEPENDS ${trampolines})
-
-if(HERMITAGE_BUILD_TOOLS)
-  add_test(NAME guests_inspect COMMAND ${guest_room}/inspect_test.sh $<TARGET_FILE:hermitage_cli>
-                                       ${guest_folder}/index.txt)
-endif()
