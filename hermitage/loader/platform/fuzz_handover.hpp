@@ -1,0 +1,47 @@
+// What the fuzz targets of all boot protocols share.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "hermitage/loader/failure.hpp"
+#include "hermitage/loader/handover.hpp"
+#include "hermitage/loader/physical_memory.hpp"
+
+namespace hermitage::loader {
+
+// A memory of the fuzzer's bytes, and of zeros behind them if it is to be larger. It is a copy of that size, so that
+// the sanitizer sees a read behind it.
+inline auto fuzzed_memory(const std::uint8_t* data, std::size_t size, std::size_t at_least = 0)
+    -> std::vector<std::byte> {
+  std::vector<std::byte> bytes(std::max(size, at_least));
+  std::ranges::copy(std::as_bytes(std::span{data, size}), bytes.begin());
+  return bytes;
+}
+
+// What is said of memory is ordered, places in it are where it says, and the command line can be read.
+inline void trap_if_inconsistent(const Handover& handover) {
+  std::uint64_t last = 0;
+  for (const auto range : handover.memory.ram()) {
+    if (range.start.value < last || range.end <= range.start) __builtin_trap();
+    last = range.end.value;
+  }
+  const auto place = handover.memory.find(0x1000, 0x1000, {{0}, {UINT64_MAX}});
+  if (place && !handover.memory.is_free(*place)) __builtin_trap();
+  std::uint64_t sum = 0;
+  for (const char character : handover.command_line) sum += static_cast<unsigned char>(character);
+  if (sum != 0 && handover.command_line.empty()) __builtin_trap();
+}
+
+// `read`: the reader of a protocol, which finds what it is told of at the start of the memory.
+inline void fuzz_handover(std::span<std::byte> bytes,
+                          auto (*read)(const PhysicalMemory&, GuestAddress, Handover&) noexcept -> Result<void>) {
+  constexpr GuestAddress kStart{0x1000};
+  Handover handover;
+  if (read({bytes, kStart}, kStart, handover)) trap_if_inconsistent(handover);
+}
+
+}  // namespace hermitage::loader
