@@ -13,6 +13,29 @@ if(HERMITAGE_WARNINGS_AS_ERRORS)
   list(APPEND HERMITAGE_WARNINGS -Werror)
 endif()
 
+# How guests and boot loaders are compiled, which are for machines without anything, and by commands of their own.
+set(HERMITAGE_BARE_FLAGS
+    -std=c++23
+    -Wall
+    -Wextra
+    -Wpedantic
+    -Wshadow
+    -Wconversion
+    -ffreestanding
+    -fno-exceptions
+    -fno-rtti
+    -fno-stack-protector
+    -fno-asynchronous-unwind-tables
+    -fno-unwind-tables
+    -fno-threadsafe-statics
+    -ffunction-sections
+    -fdata-sections
+    -fvisibility=hidden
+    -I${PROJECT_SOURCE_DIR})
+if(HERMITAGE_WARNINGS_AS_ERRORS)
+  list(APPEND HERMITAGE_BARE_FLAGS -Werror)
+endif()
+
 # Each source that has all of {fmt} in it takes seconds longer to compile, but Debian has no static library of it.
 set(HERMITAGE_FMT fmt::fmt)
 if(HERMITAGE_STATIC_PROGRAM)
