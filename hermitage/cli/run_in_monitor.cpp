@@ -1,15 +1,18 @@
 // hermitage run by the monitor, on KVM.
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <cmath>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <utility>
 #include <variant>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "hermitage/cli/engines.hpp"
 #include "hermitage/cli/output.hpp"
@@ -185,14 +188,23 @@ auto wants_image_passed(const RunOptions& options) -> OrFailure<bool> {
   return mode == "internal";
 }
 
-// Whether it is there, only a guest finds out that makes a file.
-auto default_tempdir() -> std::string {
-  const auto* const chosen = std::getenv("TMPDIR");
-  return chosen != nullptr && *chosen != '\0' ? chosen : "/tmp";
+// One that was asked for has to be there. Of the usual one, only a guest finds out that makes a file.
+auto tempdir_of(const RunOptions& options) -> OrFailure<std::string> {
+  if (!options.tempdir) {
+    const auto* const usual = std::getenv("TMPDIR");
+    return usual != nullptr && *usual != '\0' ? usual : "/tmp";
+  }
+  // With a slash behind it, a file is no directory.
+  if (::access((*options.tempdir + "/").c_str(), W_OK | X_OK) != 0) {
+    return wrong_usage(fmt::format("--tempdir: '{}': {}", *options.tempdir, std::strerror(errno)));
+  }
+  return *options.tempdir;
 }
 
 auto files_of(const RunOptions& options, const Guest& guest, bool passes_image) -> OrFailure<vmm::GuestFiles> {
-  vmm::GuestFileOptions made{.temporary_parent = options.tempdir.value_or(default_tempdir())};
+  auto tempdir = tempdir_of(options);
+  if (!tempdir) return std::unexpected{tempdir.error()};
+  vmm::GuestFileOptions made{.temporary_parent = std::move(*tempdir)};
   const auto limit = parse_size("--temp-limit", options.temp_limit, made.temporary_limit);
   if (!limit) return std::unexpected{limit.error()};
   made.temporary_limit = *limit;

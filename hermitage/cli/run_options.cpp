@@ -324,8 +324,9 @@ auto add_config_file(RunOptions& options, const std::string& path, std::vector<s
   for (const auto& [key, node] : parsed.table()) {
     const auto* const known = std::ranges::find(kSections, key.str(), &std::pair<std::string_view, Taker>::first);
     if (known == std::end(kSections)) {
-      warnings.push_back(fmt::format("{}:{}:{}: unknown section [{}]", path, node.source().begin.line,
-                                     node.source().begin.column, key.str()));
+      const auto what = node.is_table() ? fmt::format("section [{}]", key.str()) : fmt::format("key '{}'", key.str());
+      warnings.push_back(
+          fmt::format("{}:{}:{}: unknown {}", path, node.source().begin.line, node.source().begin.column, what));
       continue;
     }
     const auto* const table = node.as_table();

@@ -334,10 +334,10 @@ TEST_F(ConfigFileTest, SaysWhereItIsWrong) {
 }
 
 TEST_F(ConfigFileTest, WarnsOfWhatItDoesNotKnow) {
-  EXPECT_EQ(add("[uhyve]\nfile_mapping = ['foo:bar']\n[network]\nx = 1\n[guest]\nkernel = 'k'\n"), "");
-  EXPECT_EQ(warnings.size(), 3U);
-  for (const auto* const words :
-       {"unknown key 'file_mapping' in [uhyve]", "unknown section [network]", "unknown key 'kernel' in [guest]"}) {
+  EXPECT_EQ(add("size = 1\n[uhyve]\nfile_mapping = ['foo:bar']\n[network]\nx = 1\n[guest]\nkernel = 'k'\n"), "");
+  EXPECT_EQ(warnings.size(), 4U);
+  for (const auto* const words : {"unknown key 'size'", "unknown key 'file_mapping' in [uhyve]",
+                                  "unknown section [network]", "unknown key 'kernel' in [guest]"}) {
     EXPECT_TRUE(std::ranges::any_of(warnings, [&](const std::string& warning) {
       return warning.find(words) != std::string::npos;
     })) << words;
