@@ -75,8 +75,6 @@ function(hermitage_test name)
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE ${arg_LINK} hermitage::testing GTest::gtest_main)
   hermitage_compile_options(${name})
-  # To optimize them takes as long as to compile them, and longer than they run.
-  target_compile_options(${name} PRIVATE -O0)
   gtest_discover_tests(${name} NO_PRETTY_VALUES PROPERTIES TIMEOUT 600 DISCOVERY_TIMEOUT 60)
 endfunction()
 
