@@ -425,15 +425,14 @@ auto Machine::State::make_processors(GuestAddress entry_point) -> Result<void> {
   const kvm::VmOptions devices{.timer = options_.timer, .manages_power = options_.manages_power};
   if (auto made = vm_->create_devices(*kvm, devices); !made) return made;
 
-  const auto supported = kvm->supported_cpuid();
-  if (!supported) return std::unexpected{supported.error()};
+  auto cpuid = kvm->supported_cpuid();
+  if (!cpuid) return std::unexpected{cpuid.error()};
   for (std::uint32_t number = 0; number < options_.cpu_count; ++number) {
     auto vcpu = vm_->create_vcpu(number);
     if (!vcpu) return std::unexpected{vcpu.error()};
     // Linux 6.12 takes long mode only of a processor that knows its features.
-    auto cpuid = *supported;
-    kvm::adapt_cpuid(cpuid, number);
-    if (auto set = vcpu->set_cpuid(std::move(cpuid)); !set) return set;
+    kvm::adapt_cpuid(cpuid->entries(), number);
+    if (auto set = vcpu->set_cpuid(*cpuid); !set) return set;
     if (auto set = vcpu->set_model_registers(); !set) return set;
     if (auto set = vcpu->set_entry_state({.rip = entry_point.value,
                                           .rdi = layout_.boot_info.value,

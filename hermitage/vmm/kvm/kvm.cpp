@@ -4,7 +4,6 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
-#include <memory>
 #include <utility>
 
 #include <fcntl.h>
@@ -36,12 +35,6 @@ auto call(const Descriptor& descriptor, unsigned long request, unsigned long arg
   return result;
 }
 
-// kvm_cpuid2, kvm_msrs and kvm_coalesced_mmio_ring end with an array of any length. Linux's headers of 2023 give them a
-// wrong size in C++, and the numbers of their calls with it; so what stands before the array is written out here.
-struct ListHeader {
-  std::uint32_t count = 0;
-  std::uint32_t padding = 0;
-};
 constexpr unsigned long kGetSupportedCpuid = _IOWR(KVMIO, 0x05, ListHeader);
 constexpr unsigned long kSetCpuid = _IOW(KVMIO, 0x90, ListHeader);
 constexpr unsigned long kSetModelRegisters = _IOW(KVMIO, 0x89, ListHeader);
@@ -49,24 +42,6 @@ constexpr unsigned long kSetModelRegisters = _IOW(KVMIO, 0x89, ListHeader);
 struct RingHeader {
   std::uint32_t first;  // the oldest entry: ours to advance
   std::uint32_t last;   // where KVM puts the next
-};
-
-template <class Entry>
-class List {
- public:
-  // The entries are whatever was there: pages that KVM does not fill are not touched.
-  explicit List(std::size_t count)
-      : bytes_{std::make_unique_for_overwrite<std::byte[]>(sizeof(ListHeader) + count * sizeof(Entry))} {
-    *header() = {.count = static_cast<std::uint32_t>(count)};
-  }
-
-  [[nodiscard]] auto header() -> ListHeader* { return reinterpret_cast<ListHeader*>(bytes_.get()); }
-  [[nodiscard]] auto entries() -> std::span<Entry> {
-    return {reinterpret_cast<Entry*>(bytes_.get() + sizeof(ListHeader)), header()->count};
-  }
-
- private:
-  std::unique_ptr<std::byte[]> bytes_;
 };
 
 // A flat segment with the attributes of its descriptor in x86_64::kDescriptorTable.
@@ -94,9 +69,7 @@ Vcpu::Vcpu(Descriptor descriptor, SharedPages pages, bool syncs_registers) noexc
   if (syncs_registers_) shared().kvm_valid_regs = KVM_SYNC_X86_REGS;
 }
 
-auto Vcpu::set_cpuid(std::vector<kvm_cpuid_entry2> entries) -> Result<void> {
-  List<kvm_cpuid_entry2> cpuid{entries.size()};
-  std::ranges::copy(entries, cpuid.entries().begin());
+auto Vcpu::set_cpuid(Cpuid& cpuid) -> Result<void> {
   return call(descriptor_, kSetCpuid, cpuid.header(), "the processor's features");
 }
 
@@ -350,14 +323,13 @@ auto Kvm::max_vcpus() const noexcept -> unsigned {
   return static_cast<unsigned>(max > 0 ? max : std::max(4, extension(KVM_CAP_NR_VCPUS)));
 }
 
-auto Kvm::supported_cpuid() const -> Result<std::vector<kvm_cpuid_entry2>> {
+auto Kvm::supported_cpuid() const -> Result<Cpuid> {
   constexpr std::size_t kMaxEntries = 256;
-  List<kvm_cpuid_entry2> cpuid{kMaxEntries};
+  Cpuid cpuid{kMaxEntries};
   if (auto got = call(descriptor_, kGetSupportedCpuid, cpuid.header(), "to tell the processor's features"); !got) {
     return std::unexpected{got.error()};
   }
-  const auto entries = cpuid.entries().first(std::min<std::size_t>(cpuid.header()->count, kMaxEntries));
-  return std::vector(entries.begin(), entries.end());
+  return cpuid;
 }
 
 auto Kvm::create_vm() const -> Result<Vm> {

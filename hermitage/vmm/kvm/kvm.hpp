@@ -6,10 +6,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <variant>
-#include <vector>
 
 #include "hermitage/vmm/descriptor.hpp"
 #include "hermitage/vmm/error.hpp"
@@ -36,6 +36,33 @@ class SharedPages {
  private:
   std::span<std::byte> bytes_;
 };
+
+// kvm_cpuid2, kvm_msrs and kvm_coalesced_mmio_ring end with an array of any length. Linux's headers of 2023 give them a
+// wrong size in C++, and the numbers of their calls with it; so what stands before the array is written out here.
+struct ListHeader {
+  std::uint32_t count = 0;
+  std::uint32_t padding = 0;
+};
+
+// Entries with their header, as KVM takes and gives them.
+template <class Entry>
+class List {
+ public:
+  // The entries are whatever was there: pages that KVM does not fill are not touched.
+  explicit List(std::size_t count)
+      : bytes_{std::make_unique_for_overwrite<std::byte[]>(sizeof(ListHeader) + count * sizeof(Entry))} {
+    *header() = {.count = static_cast<std::uint32_t>(count)};
+  }
+
+  [[nodiscard]] auto header() noexcept -> ListHeader* { return reinterpret_cast<ListHeader*>(bytes_.get()); }
+  [[nodiscard]] auto entries() noexcept -> std::span<Entry> {
+    return {reinterpret_cast<Entry*>(bytes_.get() + sizeof(ListHeader)), header()->count};
+  }
+
+ private:
+  std::unique_ptr<std::byte[]> bytes_;
+};
+using Cpuid = List<kvm_cpuid_entry2>;
 
 // Why a processor came back from the guest. `data` lies in the page shared with KVM and holds `count` items of the
 // same size, one behind the other; what is to be read is written there.
@@ -78,7 +105,7 @@ using Exit = std::variant<PortWrite, PortRead, MemoryWrite, MemoryRead, Halt, Sh
 class Vcpu {
  public:
   // `tsc_khz` and the like are asked of the processor that they are for. All of these fail with kvm_failed.
-  [[nodiscard]] auto set_cpuid(std::vector<kvm_cpuid_entry2> entries) -> Result<void>;
+  [[nodiscard]] auto set_cpuid(Cpuid& cpuid) -> Result<void>;
   [[nodiscard]] auto set_entry_state(const x86_64::EntryState& state) -> Result<void>;
   [[nodiscard]] auto set_model_registers() -> Result<void>;
   [[nodiscard]] auto set_runnable() -> Result<void>;
@@ -171,7 +198,7 @@ class Kvm {
   [[nodiscard]] auto extension(unsigned long capability) const noexcept -> int;
   // How many processors a guest can have.
   [[nodiscard]] auto max_vcpus() const noexcept -> unsigned;
-  [[nodiscard]] auto supported_cpuid() const -> Result<std::vector<kvm_cpuid_entry2>>;
+  [[nodiscard]] auto supported_cpuid() const -> Result<Cpuid>;
   [[nodiscard]] auto create_vm() const -> Result<Vm>;
 
  private:

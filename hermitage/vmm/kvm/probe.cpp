@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cstring>
-#include <utility>
 #include <variant>
 
 #include "hermitage/vmm/guest_memory.hpp"
@@ -29,13 +28,13 @@ constexpr std::array<std::uint8_t, 16> kProgram{
     0xf4,                         // hlt
 };
 
-auto prepare(Vcpu& vcpu, const GuestMemory& memory, std::vector<kvm_cpuid_entry2> features) -> Result<void> {
+auto prepare(Vcpu& vcpu, const GuestMemory& memory, Cpuid& cpuid) -> Result<void> {
   if (auto mapped = x86_64::write_identity_map(memory, kPageMap, kPageTables, memory.range()); !mapped) return mapped;
   if (!memory.write(kDescriptors, x86_64::kDescriptorTable) || !memory.write(kCode, kProgram)) {
     return fail(ErrorCode::kvm_failed, "the probe does not fit into its memory");
   }
-  adapt_cpuid(features, 0);
-  if (auto set = vcpu.set_cpuid(std::move(features)); !set) return set;
+  adapt_cpuid(cpuid.entries(), 0);
+  if (auto set = vcpu.set_cpuid(cpuid); !set) return set;
   return vcpu.set_entry_state(
       {.rip = kCode.value, .rdi = 0, .rsi = 0, .rsp = kMemorySize, .cr3 = kPageMap.value, .gdt = kDescriptors.value});
 }
@@ -49,13 +48,11 @@ auto probe_execution(const Kvm& kvm) -> Result<Execution> {
   if (!vm) return std::unexpected{vm.error()};
   if (auto set = vm->set_memory(*memory); !set) return std::unexpected{set.error()};
   if (auto made = vm->create_devices(kvm, {}); !made) return std::unexpected{made.error()};
-  auto features = kvm.supported_cpuid();
-  if (!features) return std::unexpected{features.error()};
+  auto cpuid = kvm.supported_cpuid();
+  if (!cpuid) return std::unexpected{cpuid.error()};
   auto vcpu = vm->create_vcpu(0);
   if (!vcpu) return std::unexpected{vcpu.error()};
-  if (auto prepared = prepare(*vcpu, *memory, std::move(*features)); !prepared) {
-    return std::unexpected{prepared.error()};
-  }
+  if (auto prepared = prepare(*vcpu, *memory, *cpuid); !prepared) return std::unexpected{prepared.error()};
 
   for (int i = 0; i < kMaxExits; ++i) {
     const auto exit = vcpu->run();
