@@ -35,8 +35,9 @@ GuestMemory::~GuestMemory() {
 }
 
 auto GuestMemory::allocate(GuestAddress base, std::uint64_t size, Options options) -> Result<GuestMemory> {
+  const auto alignment = options.huge_pages ? kHugePageSize : kPageSize;
   std::size_t mapping_size = 0;
-  if (__builtin_add_overflow(size, kHugePageSize, &mapping_size)) {
+  if (__builtin_add_overflow(size, alignment - kPageSize, &mapping_size)) {
     return fail(ErrorCode::configuration, fmt::format("no machine has {} bytes of memory", size));
   }
   auto* const start =
@@ -45,7 +46,7 @@ auto GuestMemory::allocate(GuestAddress base, std::uint64_t size, Options option
 
   void* aligned = start;
   std::size_t space = mapping_size;
-  std::align(kHugePageSize, size, aligned, space);
+  std::align(alignment, size, aligned, space);
   GuestMemory memory{base, {static_cast<std::byte*>(aligned), size}, {static_cast<std::byte*>(start), mapping_size}};
 
   // A guest touches a little here and there: without being asked, a host that gives huge pages to everybody (as many

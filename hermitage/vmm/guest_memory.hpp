@@ -35,7 +35,7 @@ struct OutsideMemory {
 class GuestMemory {
  public:
   struct Options {
-    bool huge_pages = false;  // MADV_HUGEPAGE
+    bool huge_pages = false;  // MADV_HUGEPAGE, from a multiple of 2 MiB on
     bool mergeable = false;   // MADV_MERGEABLE: kernel samepage merging
   };
 

@@ -28,13 +28,21 @@ auto memory_at(std::uint64_t base, std::uint64_t size = kSize) -> GuestMemory {
   return std::move(*memory);
 }
 
-TEST(GuestMemory, IsZeroAndAlignedAsTheGuestSeesIt) {
+TEST(GuestMemory, IsZero) {
   const auto memory = memory_at(kBase);
   EXPECT_EQ(memory.base(), GuestAddress{kBase});
   EXPECT_EQ(memory.size(), kSize);
   EXPECT_EQ(memory.range(), (GuestRange{{kBase}, {kEnd}}));
-  EXPECT_EQ(reinterpret_cast<std::uintptr_t>(memory.bytes().data()) % (2U << 20), 0U);
   EXPECT_TRUE(std::ranges::all_of(memory.bytes(), [](std::byte byte) { return byte == std::byte{}; }));
+}
+
+TEST(GuestMemory, InHugePagesIsAlignedAsTheGuestSeesIt) {
+  constexpr std::uint64_t kHugePage = std::uint64_t{2} << 20;
+  const auto memory = GuestMemory::allocate({kBase}, kHugePage + kPage, {.huge_pages = true});
+  if (!memory) GTEST_SKIP() << memory.error().message;
+  EXPECT_EQ(memory->size(), kHugePage + kPage);
+  EXPECT_EQ(reinterpret_cast<std::uintptr_t>(memory->bytes().data()) % kHugePage, 0U);
+  memory->bytes().back() = std::byte{1};
 }
 
 TEST(GuestMemory, GivesWhatIsInsideOnly) {
@@ -151,7 +159,7 @@ TEST(GuestMemory, PopulatesWithoutChangingAnything) {
 }
 
 TEST(GuestMemory, TellsHowMuchIsTooMuch) {
-  const auto endless = GuestMemory::allocate({0}, kMax & ~(kPage - 1), {});
+  const auto endless = GuestMemory::allocate({0}, kMax & ~(kPage - 1), {.huge_pages = true});
   ASSERT_FALSE(endless);
   EXPECT_EQ(endless.error().code, ErrorCode::configuration);
   const auto large = GuestMemory::allocate({0}, std::uint64_t{1} << 62, {});

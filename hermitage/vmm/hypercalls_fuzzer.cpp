@@ -36,7 +36,7 @@ namespace fs = std::filesystem;
 namespace uhyve = hermitage::entry::uhyve;
 
 constexpr std::uint64_t kPage = 0x1000;
-constexpr std::uint64_t kMemorySize = std::uint64_t{2} << 20;
+constexpr std::uint64_t kMemorySize = std::uint64_t{1} << 20;  // less than what Linux aligns to huge pages
 constexpr std::uint64_t kTables = 0x10000;
 constexpr std::uint64_t kTableCount = 8;
 constexpr std::uint64_t kParams = 0x8000;
@@ -155,11 +155,16 @@ constexpr std::array<std::string_view, 26> kPaths{
 
 // Memory once for all inputs, with a page behind it that nobody may touch.
 auto memory_at(std::uint64_t base) -> GuestMemory {
-  auto memory = GuestMemory::allocate({base}, kMemorySize, {});
-  require(memory.has_value());
-  // Its alignment leaves room there, at least a page.
-  require(::mprotect(memory->bytes().data() + kMemorySize, kPage, PROT_NONE) == 0);
-  return std::move(*memory);
+  std::vector<GuestMemory> elsewhere;  // where there was room for the memory, but not for the page
+  for (;;) {
+    // Linux puts the memory into the room that is left in front of the page, if there is no other that it just fits in.
+    auto* const room = ::mmap(nullptr, kMemorySize + kPage, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    require(room != MAP_FAILED && ::munmap(room, kMemorySize) == 0);
+    auto memory = GuestMemory::allocate({base}, kMemorySize, {});
+    require(memory.has_value());
+    if (memory->bytes().data() == room) return std::move(*memory);
+    elsewhere.push_back(std::move(*memory));
+  }
 }
 
 class Guest {
