@@ -39,6 +39,7 @@ constexpr unsigned long kGetSupportedCpuid = _IOWR(KVMIO, 0x05, ListHeader);
 constexpr unsigned long kSetCpuid = _IOW(KVMIO, 0x90, ListHeader);
 constexpr unsigned long kSetModelRegisters = _IOW(KVMIO, 0x89, ListHeader);
 
+// The same of kvm_coalesced_mmio_ring.
 struct RingHeader {
   std::uint32_t first;  // the oldest entry: ours to advance
   std::uint32_t last;   // where KVM puts the next

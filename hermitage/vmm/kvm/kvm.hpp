@@ -37,8 +37,8 @@ class SharedPages {
   std::span<std::byte> bytes_;
 };
 
-// kvm_cpuid2, kvm_msrs and kvm_coalesced_mmio_ring end with an array of any length. Linux's headers of 2023 give them a
-// wrong size in C++, and the numbers of their calls with it; so what stands before the array is written out here.
+// What stands before the array that kvm_cpuid2 and kvm_msrs end with, written out: Linux's headers of 2023 give
+// structures that end so a wrong size in C++, and the numbers of their calls with it.
 struct ListHeader {
   std::uint32_t count = 0;
   std::uint32_t padding = 0;
