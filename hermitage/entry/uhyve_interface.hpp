@@ -7,10 +7,16 @@
 // By interface 1 a kernel writes the 32-bit address of the parameters to an I/O port (x86_64). By interfaces 2 and 3 it
 // writes to an I/O port with the 64-bit address, or the value itself, in rdi (x86_64), or stores that to a
 // guest-physical address (aarch64). `Gpa` is a guest-physical address, `Gva` a virtual one; texts end with a NUL.
+//
+// No structure has padding that the compiler inserts: a monitor copies them out to its guest, and bytes that nobody
+// wrote would show the guest what lay in the monitor's memory. Fields named `padding` are 0.
 #pragma once
 
+#include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 namespace hermitage::entry::uhyve {
 
@@ -187,6 +193,7 @@ struct WriteParams {
   std::int64_t ret;  // bytes written
   Gpa buf;
   std::int32_t fd;
+  std::uint32_t padding = 0;
 };
 static_assert(sizeof(WriteParams) == 32 && offsetof(WriteParams, ret) == 8 && offsetof(WriteParams, buf) == 16 &&
               offsetof(WriteParams, fd) == 24);
@@ -196,6 +203,7 @@ struct ReadParams {
   std::int64_t ret;  // bytes read
   Gpa buf;
   std::int32_t fd;
+  std::uint32_t padding = 0;
 };
 static_assert(sizeof(ReadParams) == 32 && offsetof(ReadParams, ret) == 8 && offsetof(ReadParams, buf) == 16 &&
               offsetof(ReadParams, fd) == 24);
@@ -247,17 +255,23 @@ enum class GetdentsTag : std::uint32_t { none = 0, success = 1, end_of_directory
 
 struct GetdentsParams {
   std::int32_t fd;
+  std::uint32_t padding = 0;
   Gpa buf;
   std::uint64_t len;
   GetdentsTag tag;
-  union {
-    std::uint64_t bytes;  // success
-    std::int32_t error;
-  };
+  std::uint32_t padding_behind_tag = 0;
+  std::uint64_t payload;  // success: the number of bytes; error: an Errno in the first four bytes
+
+  [[nodiscard]] constexpr auto error() const noexcept -> std::int32_t {
+    return std::bit_cast<std::array<std::int32_t, 2>>(payload).front();
+  }
+  constexpr void set_error(std::int32_t error) noexcept {
+    payload = std::bit_cast<std::uint64_t>(std::array<std::int32_t, 2>{error, 0});
+  }
 };
 static_assert(sizeof(GetdentsParams) == 40 && offsetof(GetdentsParams, buf) == 8 &&
               offsetof(GetdentsParams, len) == 16 && offsetof(GetdentsParams, tag) == 24 &&
-              offsetof(GetdentsParams, bytes) == 32 && offsetof(GetdentsParams, error) == 32);
+              offsetof(GetdentsParams, payload) == 32);
 
 // Of stat, fstat and mkdir.
 enum class ResultTag : std::uint32_t { none = 0, success = 1, error = 2 };
@@ -265,6 +279,7 @@ enum class ResultTag : std::uint32_t { none = 0, success = 1, error = 2 };
 struct Timespec {
   std::int64_t tv_sec;
   std::int32_t tv_nsec;
+  std::uint32_t padding = 0;
 };
 static_assert(sizeof(Timespec) == 16 && offsetof(Timespec, tv_nsec) == 8);
 
@@ -275,6 +290,7 @@ struct FileAttr {
   std::uint32_t st_mode;
   std::uint32_t st_uid;
   std::uint32_t st_gid;
+  std::uint32_t padding = 0;
   std::uint64_t st_rdev;
   std::int64_t st_size;
   std::int64_t st_blksize;
@@ -288,12 +304,14 @@ static_assert(sizeof(FileAttr) == 120 && offsetof(FileAttr, st_nlink) == 16 && o
               offsetof(FileAttr, st_size) == 48 && offsetof(FileAttr, st_blocks) == 64 &&
               offsetof(FileAttr, st_atim) == 72 && offsetof(FileAttr, st_mtim) == 88 &&
               offsetof(FileAttr, st_ctim) == 104);
+static_assert(std::has_unique_object_representations_v<FileAttr>);
 
 enum class StatKind : std::uint32_t { stat = 0, lstat = 1 };
 
 struct StatParams {
   Gpa name;
   StatKind kind;
+  std::uint32_t padding = 0;
   Gpa attr;  // of a FileAttr
   ResultTag tag;
   std::int32_t error;
@@ -303,6 +321,7 @@ static_assert(sizeof(StatParams) == 32 && offsetof(StatParams, kind) == 8 && off
 
 struct FstatParams {
   std::int32_t fd;
+  std::uint32_t padding = 0;
   Gpa attr;  // of a FileAttr
   ResultTag tag;
   std::int32_t error;

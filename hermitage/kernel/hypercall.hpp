@@ -183,12 +183,12 @@ inline void serial_write(std::span<const std::byte> bytes) noexcept {
 [[nodiscard]] inline auto getdents(std::int32_t fd, std::span<std::byte> buffer) noexcept -> std::int64_t {
   using uhyve::v2::GetdentsTag;
   uhyve::v2::GetdentsParams params{
-      .fd = fd, .buf = gpa_of(buffer.data()), .len = buffer.size(), .tag = GetdentsTag::none, .bytes = 0};
+      .fd = fd, .buf = gpa_of(buffer.data()), .len = buffer.size(), .tag = GetdentsTag::none, .payload = 0};
   hypercall(Hypercall::getdents, params);
   switch (params.tag) {
-    case GetdentsTag::success: return static_cast<std::int64_t>(params.bytes);
+    case GetdentsTag::success: return static_cast<std::int64_t>(params.payload);
     case GetdentsTag::end_of_directory: return 0;
-    case GetdentsTag::error: return -params.error;
+    case GetdentsTag::error: return -params.error();
     default: return -1;
   }
 }

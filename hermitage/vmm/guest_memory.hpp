@@ -71,9 +71,11 @@ class GuestMemory {
     return value;
   }
 
+  // Copies the T out to the guest, every byte of it: so T has no padding, which would hold bytes of this process's
+  // memory.
   template <class T>
   [[nodiscard]] auto write(GuestAddress address, const T& value) const noexcept -> std::expected<void, OutsideMemory> {
-    static_assert(std::is_trivially_copyable_v<T>);
+    static_assert(std::is_trivially_copyable_v<T> && std::has_unique_object_representations_v<T>);
     const auto target = span(address, sizeof(T));
     if (!target) return std::unexpected{target.error()};
     std::memcpy(target->data(), &value, sizeof value);

@@ -401,10 +401,10 @@ void Hypercalls::getdents(v2::GetdentsParams& params) {
   }
   if (!got) {
     params.tag = v2::GetdentsTag::error;
-    params.error = std::to_underlying(got.error());
+    params.set_error(std::to_underlying(got.error()));
   } else {
     params.tag = *got == 0 ? v2::GetdentsTag::end_of_directory : v2::GetdentsTag::success;
-    params.bytes = *got;
+    params.payload = *got;
   }
   trace("getdents({}, {:#x}, {}) = {}", params.fd, params.buf, params.len, ret_of(got));
 }
@@ -483,6 +483,8 @@ void Hypercalls::write_v1(const v1::WriteParams& params, std::optional<PagingSta
     std::array<iovec, kMaxBuffers> room;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by next()
     const auto pieces = buffer.next(room);
     result = pieces ? write_file(params.fd, *pieces) : std::unexpected{pieces.error()};
+    // What follows a short write would land behind a gap.
+    if (result && *result < total_size(*pieces)) break;
   }
   trace("write({}, {:#x}, {})", std::int32_t{params.fd}, std::uint64_t{params.buf}, std::uint64_t{params.len});
 }

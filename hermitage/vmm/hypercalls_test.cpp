@@ -334,10 +334,10 @@ TEST(Hypercalls, RefuseBadDescriptors) {
     EXPECT_EQ(monitor.call(v2::Hypercall::read, v2::ReadParams{1, 0, monitor.at(kBuffer), fd}).ret, badf);
     EXPECT_EQ(monitor.call(v2::Hypercall::write, v2::WriteParams{1, 0, monitor.at(kBuffer), fd}).ret, badf);
     EXPECT_EQ(monitor.call(v2::Hypercall::lseek, v2::LseekParams{0, 0, fd}).offset, badf);
-    v2::GetdentsParams getdents{.fd = fd, .buf = monitor.at(kBuffer), .len = 100, .tag = {}, .bytes = kMax};
+    v2::GetdentsParams getdents{.fd = fd, .buf = monitor.at(kBuffer), .len = 100, .tag = {}, .payload = kMax};
     getdents = monitor.call(v2::Hypercall::getdents, getdents);
     EXPECT_EQ(getdents.tag, v2::GetdentsTag::error);
-    EXPECT_EQ(getdents.error, error_of(Errno::badf)) << "positive, in tagged results";
+    EXPECT_EQ(getdents.error(), error_of(Errno::badf)) << "positive, in tagged results";
     const v2::FstatParams fstat{.fd = fd, .attr = monitor.at(kBuffer), .tag = {}, .error = 0};
     EXPECT_EQ(monitor.call(v2::Hypercall::fstat, fstat).tag, v2::ResultTag::error);
     EXPECT_EQ(monitor.call(v2::Hypercall::fstat, fstat).error, error_of(Errno::badf));
@@ -376,10 +376,10 @@ TEST(Hypercalls, ReadAndWriteInsideTheMemoryOnly) {
     EXPECT_EQ(monitor.call(v2::Hypercall::read, v2::ReadParams{size, 0, address, fd}).ret, fault);
     EXPECT_EQ(monitor.call(v2::Hypercall::write, v2::WriteParams{size, 0, address, own}).ret, fault);
     EXPECT_EQ(monitor.call(v2::Hypercall::write, v2::WriteParams{size, 0, address, 1}).ret, fault);
-    v2::GetdentsParams getdents{.fd = fd, .buf = address, .len = size, .tag = {}, .bytes = 0};
+    v2::GetdentsParams getdents{.fd = fd, .buf = address, .len = size, .tag = {}, .payload = 0};
     getdents = monitor.call(v2::Hypercall::getdents, getdents);
     EXPECT_EQ(getdents.tag, v2::GetdentsTag::error);
-    EXPECT_EQ(getdents.error, error_of(Errno::fault));
+    EXPECT_EQ(getdents.error(), error_of(Errno::fault));
   }
   EXPECT_EQ(monitor.call(v2::Hypercall::read, v2::ReadParams{1, 0, monitor.end() - 1, fd}).ret, 1);
   EXPECT_EQ(monitor.output(), "");
@@ -509,15 +509,15 @@ TEST(Hypercalls, MakeDirectoriesAndListThem) {
   const auto fd = monitor.open("/dir", uhyve::kOpenReadOnly | uhyve::kOpenDirectory);
   ASSERT_GE(fd, 0);
   const auto getdents = [&](std::uint64_t size) {
-    const v2::GetdentsParams params{.fd = fd, .buf = monitor.at(kBuffer), .len = size, .tag = {}, .bytes = 0};
+    const v2::GetdentsParams params{.fd = fd, .buf = monitor.at(kBuffer), .len = size, .tag = {}, .payload = 0};
     return monitor.call(v2::Hypercall::getdents, params);
   };
   const auto too_small = getdents(23);
   EXPECT_EQ(too_small.tag, v2::GetdentsTag::error);
-  EXPECT_EQ(too_small.error, error_of(Errno::inval));
+  EXPECT_EQ(too_small.error(), error_of(Errno::inval));
   const auto first = getdents(24);
   ASSERT_EQ(first.tag, v2::GetdentsTag::success);
-  EXPECT_EQ(first.bytes, 24U);  // 19 + "one" and its NUL, padded
+  EXPECT_EQ(first.payload, 24U);  // 19 + "one" and its NUL, padded
   const auto entry = monitor.memory().read<v2::Dirent>({monitor.at(kBuffer)}).value();
   EXPECT_EQ(entry.d_reclen, 24);
   EXPECT_EQ(entry.d_type, v2::FileType::directory);
@@ -526,13 +526,13 @@ TEST(Hypercalls, MakeDirectoriesAndListThem) {
   EXPECT_EQ(monitor.bytes(kBuffer + v2::kDirentNameAt, 5), std::string_view("one\0\0", 5));
   const auto second = getdents(1000);
   ASSERT_EQ(second.tag, v2::GetdentsTag::success);
-  EXPECT_EQ(second.bytes, 32U);
+  EXPECT_EQ(second.payload, 32U);
   EXPECT_EQ(monitor.bytes(kBuffer + v2::kDirentNameAt, 6), std::string_view("three\0", 6));
   EXPECT_EQ(getdents(1000).tag, v2::GetdentsTag::end_of_directory);
 
   // Back to the beginning.
   EXPECT_EQ(monitor.call(v2::Hypercall::lseek, v2::LseekParams{0, 0, fd}).offset, 0);
-  EXPECT_EQ(getdents(1000).bytes, 56U);
+  EXPECT_EQ(getdents(1000).payload, 56U);
 }
 
 TEST(Hypercalls, TellOfFiles) {
@@ -580,6 +580,31 @@ TEST(Hypercalls, TellOfFiles) {
     EXPECT_EQ(fstat(address).error, error_of(Errno::fault));
     const v2::StatParams params{.name = monitor.put("/etc"), .kind = {}, .attr = address, .tag = {}, .error = 9};
     EXPECT_EQ(monitor.call(v2::Hypercall::stat, params).error, error_of(Errno::fault));
+  }
+}
+
+// Every byte that a guest gets was written for it: none is what lay in this process's memory before.
+TEST(Hypercalls, ShowNothingOfTheMonitorsMemory) {
+  Monitor monitor{3};
+  constexpr std::array<std::uint64_t, 4> kPaddings{36, 84, 100, 116};
+  const auto expect_zeros = [&](std::string_view what) {
+    for (const auto offset : kPaddings) {
+      EXPECT_EQ(monitor.bytes(kBuffer + offset, 4), std::string(4, '\0')) << what << ", offset " << offset;
+    }
+    std::memset(monitor.memory().span({monitor.at(kBuffer)}, sizeof(v2::FileAttr)).value().data(), 0xa5,
+                sizeof(v2::FileAttr));
+  };
+  for (const auto* const path : {"/link", "/etc", "/etc/digits"}) {
+    const v2::StatParams params{
+        .name = monitor.put(path), .kind = {}, .attr = monitor.at(kBuffer), .tag = {}, .error = 9};
+    EXPECT_EQ(monitor.call(v2::Hypercall::stat, params).tag, v2::ResultTag::success);
+    expect_zeros(path);
+  }
+  for (const auto* const path : {"/etc/digits", "/tmp/own"}) {
+    const auto fd = monitor.open(path, path[1] == 't' ? uhyve::kOpenReadWrite | uhyve::kOpenCreate : 0);
+    const v2::FstatParams params{.fd = fd, .attr = monitor.at(kBuffer), .tag = {}, .error = 9};
+    EXPECT_EQ(monitor.call(v2::Hypercall::fstat, params).tag, v2::ResultTag::success);
+    expect_zeros(path);
   }
 }
 
