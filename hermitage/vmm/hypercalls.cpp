@@ -197,7 +197,7 @@ auto Hypercalls::read_port(std::uint16_t port) -> std::uint8_t {
   if (port != std::to_underlying(v2::Hypercall::serial_read_byte)) return 0;
   environment_.serial.flush();
   std::byte byte{};
-  const auto got = Serial::read_available({&byte, 1});
+  const auto got = environment_.serial.read_available({&byte, 1});
   trace("serial_read_byte() = {}", got == 0 ? "nothing" : fmt::format("{:#x}", std::to_integer<unsigned>(byte)));
   return std::to_integer<std::uint8_t>(byte);
 }
@@ -316,11 +316,8 @@ auto Hypercalls::buffer_at(GuestAddress address, std::uint64_t size) const -> Fi
 auto Hypercalls::read_file(std::int32_t descriptor, Buffers buffers) -> FileResult<std::uint64_t> {
   if (descriptor == kStandardOutput || descriptor == kStandardError) return fails(Errno::badf);
   if (descriptor != kStandardInput) return environment_.files.read(descriptor, buffers);
-  environment_.serial.flush();  // who is asked should see the question
-  if (!environment_.serial.wait_for_input()) return fails(guest_errno(EINTR));
-  const auto got = read_into(STDIN_FILENO, buffers);
-  if (got < 0) return last_error();
-  return static_cast<std::uint64_t>(got);
+  environment_.serial.flush();  // a prompt is on the screen before the guest waits for the answer
+  return environment_.serial.read(buffers);
 }
 
 auto Hypercalls::write_file(std::int32_t descriptor, Buffers buffers) -> FileResult<std::uint64_t> {
@@ -449,7 +446,8 @@ void Hypercalls::mkdir(v2::MkdirParams& params) {
 void Hypercalls::serial_read(v2::SerialReadBufferParams& params) {
   environment_.serial.flush();
   const auto buffer = buffer_at({params.buf}, params.maxlen);
-  params.len = buffer ? Serial::read_available({static_cast<std::byte*>(buffer->iov_base), buffer->iov_len}) : 0;
+  params.len =
+      buffer ? environment_.serial.read_available({static_cast<std::byte*>(buffer->iov_base), buffer->iov_len}) : 0;
   trace("serial_read_buffer({:#x}, {}) = {}", params.buf, params.maxlen, params.len);
 }
 

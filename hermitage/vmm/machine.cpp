@@ -48,6 +48,8 @@ constexpr std::array kBiosAreas{GuestRange{{0x9'f000}, {0xa'0000}}, GuestRange{{
 
 // Output is on its way at most ten milliseconds after the guest wrote it.
 constexpr milliseconds kFlushInterval{8};
+// How often threads that have not come back are called again.
+constexpr milliseconds kCallBackInterval{5};
 // Kernels before 0.10 count on more than themselves being mapped.
 constexpr std::uint64_t kLegacyMapping = std::uint64_t{1} << 30;
 // Why a run was stopped, beside what Machine::stop() is told.
@@ -164,33 +166,33 @@ class StartingLine {
   Result<void> outcome_;
 };
 
-// By which threads wake one another. Writing to one is something that a signal handler may do.
-struct Signals {
-  Descriptor stop;        // readable from when the run is to end: who waits for something else, waits for this, too
-  Descriptor supervisor;  // readable when the supervisor is to look around
-
-  [[nodiscard]] static auto make() -> Result<Signals> {
-    Signals signals{.stop = Descriptor{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)},
-                    .supervisor = Descriptor{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)}};
-    if (!signals.stop.is_open() || !signals.supervisor.is_open()) return system_failure("no event descriptor", errno);
-    return signals;
+// Wakes the supervisor. Any thread and any signal handler may call wake().
+class Wakeup {
+ public:
+  [[nodiscard]] static auto make() -> Result<Wakeup> {
+    Descriptor event{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    if (!event.is_open()) return system_failure("eventfd", errno);
+    return Wakeup{std::move(event)};
   }
 
-  static void write(const Descriptor& event) noexcept {
-    const std::uint64_t one = 1;
-    [[maybe_unused]] const auto written = ::write(event.get(), &one, sizeof one);
+  void wake() const noexcept {
+    const eventfd_t one = 1;
+    [[maybe_unused]] const auto written = ::write(event_.get(), &one, sizeof one);
   }
 
-  // Whether it was written to within so long.
-  static auto wait(const Descriptor& event, milliseconds timeout) -> bool {
-    const bool waits_forever = timeout == milliseconds::max();
-    pollfd woken{.fd = event.get(), .events = POLLIN, .revents = 0};
-    const auto limit = waits_forever ? -1 : static_cast<int>(std::clamp<std::int64_t>(timeout.count(), 0, INT_MAX));
-    if (::poll(&woken, 1, limit) <= 0) return false;
+  // Whether wake() was called within this time; a signal ends the waiting, too.
+  [[nodiscard]] auto wait(std::optional<milliseconds> limit) const -> bool {
+    pollfd woken{.fd = event_.get(), .events = POLLIN, .revents = 0};
+    if (::poll(&woken, 1, limit ? static_cast<int>(limit->count()) : -1) <= 0) return false;
     eventfd_t count = 0;
-    ::eventfd_read(event.get(), &count);
+    [[maybe_unused]] const auto got = ::read(event_.get(), &count, sizeof count);
     return true;
   }
+
+ private:
+  explicit Wakeup(Descriptor event) noexcept : event_{std::move(event)} {}
+
+  Descriptor event_;
 };
 
 // What a processor came back for, as a number that is quick to count, and as words.
@@ -236,7 +238,7 @@ struct Overloaded : Functions... {
 class Machine::State {
  public:
   State(MachineOptions options, GuestFiles files, GuestMemory memory, x86_64::MemoryLayout layout,
-        entry::UhyveInterfaceVersion interface, ArgumentVectors vectors, Serial serial, Signals signals,
+        entry::UhyveInterfaceVersion interface, ArgumentVectors vectors, Serial serial, Wakeup wakeup,
         Clock::time_point begin)
       : options_{std::move(options)},
         files_{std::move(files)},
@@ -245,7 +247,7 @@ class Machine::State {
         interface_{interface},
         vectors_{std::move(vectors)},
         serial_{std::move(serial)},
-        signals_{std::move(signals)},
+        wakeup_{std::move(wakeup)},
         begin_{begin},
         hypercalls_{interface,
                     {.memory = memory_,
@@ -254,7 +256,7 @@ class Machine::State {
                      .arguments = vectors_,
                      .trace = options_.trace,
                      .is_stopping = [this] { return is_stopping(); }}} {
-    serial_.set_on_pending([this] { flush_soon(); });
+    serial_.set_on_pending([this] { wakeup_.wake(); });
   }
   State(const State&) = delete;
   auto operator=(const State&) -> State& = delete;
@@ -266,12 +268,16 @@ class Machine::State {
   [[nodiscard]] auto prepare(const entry::KernelObject& kernel, int descriptor) -> Result<void>;
   [[nodiscard]] auto run() -> Result<RunResult>;
 
-  // Only what a signal handler may do.
+  // Calls only what a signal handler may call.
   void stop(std::int64_t reason) noexcept {
     std::int64_t none = 0;
     stop_reason_.compare_exchange_strong(none, reason);
     serial_.abandon();
-    call_back();
+    call_back_until_all_are_back();
+  }
+
+  [[nodiscard]] auto is_stopping() const noexcept -> bool {
+    return is_stopping_.load(std::memory_order_relaxed) || stop_reason_.load(std::memory_order_relaxed) != 0;
   }
 
  private:
@@ -302,18 +308,17 @@ class Machine::State {
 
   void finish(Ending ending);
   void die(Cpu& cpu, std::string reason);
-  [[nodiscard]] auto is_stopping() const noexcept -> bool {
-    return is_stopping_.load(std::memory_order_relaxed) || stop_reason_.load(std::memory_order_relaxed) != 0;
-  }
+  [[nodiscard]] auto forced_ending() const -> Ending;
   void call_back() noexcept;
-  [[nodiscard]] auto needs_threads() const -> bool;
-  [[nodiscard]] auto run_here() -> Result<void>;
+  void call_back_until_all_are_back() noexcept;
   void on_timer() noexcept;
-  [[nodiscard]] auto run_in_threads() -> Result<void>;
+  [[nodiscard]] auto start_timer() -> Result<void>;
+  void end_timer();
+  [[nodiscard]] auto run_threads() -> Result<void>;
   [[nodiscard]] auto start() -> Result<void>;
   void join_threads();
   void supervise();
-  void flush_soon();
+  void end_output();
   [[nodiscard]] auto statistics() const -> Statistics;
 
   static void count(Cpu& cpu, ExitKind kind, std::uint16_t port = 0) {
@@ -328,7 +333,7 @@ class Machine::State {
   entry::UhyveInterfaceVersion interface_;
   ArgumentVectors vectors_;
   Serial serial_;
-  Signals signals_;
+  Wakeup wakeup_;
   Clock::time_point begin_;
   Hypercalls hypercalls_;
 
@@ -348,11 +353,12 @@ class Machine::State {
   std::optional<Walls> walls_;
   std::optional<StartingLine> starting_line_;
 
-  // Where one thread does everything.
-  std::optional<Timer> flush_timer_;
-  std::atomic<bool> is_flush_due_ = false;
-
-  Clock::time_point deadline_;
+  // Interrupts the supervisor's thread: at the deadline, and again and again while the run ends.
+  std::optional<Timer> timer_;
+  std::atomic<bool> has_timer_ = false;  // timer_ may be set
+  std::atomic<int> timer_users_ = 0;     // threads that set it just now
+  Clock::time_point deadline_ = Clock::time_point::max();
+  Clock::time_point run_end_;
 
   std::mutex ending_mutex_;
   std::optional<Ending> ending_;
@@ -507,67 +513,78 @@ auto Machine::State::make_walls() -> Result<void> {
 }
 
 auto Machine::State::run() -> Result<RunResult> {
+  const UnblockedSignal interrupts{call_back_signal()};
+  if (auto started = start_timer(); !started) return std::unexpected{started.error()};
+  serial_.begin();
+  auto ran = run_threads();
+  if (ran) end_output();
+  end_timer();
+  if (!ran) return std::unexpected{ran.error()};
+  return RunResult{.ending = std::move(*ending_),
+                   .statistics = statistics(),
+                   .output = serial_.take_buffer(),
+                   .undelivered_output = serial_.undelivered()};
+}
+
+auto Machine::State::start_timer() -> Result<void> {
   struct sigaction action{};
-  action.sa_flags = SA_SIGINFO;  // without SA_RESTART: it shall interrupt
+  action.sa_flags = SA_SIGINFO;  // without SA_RESTART, so that it interrupts system calls
   action.sa_sigaction = [](int, siginfo_t* info, void*) {
     if (info->si_code == SI_TIMER) static_cast<State*>(info->si_value.sival_ptr)->on_timer();
   };
   ::sigaction(call_back_signal(), &action, nullptr);
-  serial_.begin();
-  const auto begin = Clock::now();
-  const auto most = Clock::time_point::max() - begin;
-  deadline_ = begin + std::min<Clock::duration>(options_.timeout.value_or(most), most);
-  if (auto ran = needs_threads() ? run_in_threads() : run_here(); !ran) return std::unexpected{ran.error()};
-  const auto end = Clock::now();
-
-  drain_coalesced();
-  serial_.flush();
-  if (serial_.write_error() != 0 && std::holds_alternative<GuestExit>(*ending_)) {
-    ending_ = OutputFailed{serial_.write_error()};
-  }
-  RunResult result{.ending = std::move(*ending_), .statistics = statistics(), .output = serial_.take_buffer()};
-  result.statistics.run_time = end - cpus_.front()->entered;
-  return result;
-}
-
-// Walls tell threads apart, and who is bound to a processor stays so.
-auto Machine::State::needs_threads() const -> bool {
-  return cpus_.size() > 1 || !options_.affinity.empty() || options_.walls.sandbox ||
-         options_.walls.file_isolation != FileIsolation::none;
-}
-
-// Runs the only processor in the calling thread, which timers interrupt to do what a supervisor would: a thread fewer
-// to start before the guest does.
-auto Machine::State::run_here() -> Result<void> {
-  const UnblockedSignal interrupts{call_back_signal()};
-  auto flush_timer = Timer::make(call_back_signal(), this);
-  if (!flush_timer) return std::unexpected{flush_timer.error()};
-  flush_timer_.emplace(std::move(*flush_timer));
-  if (coalesces_uart_) flush_soon();
-  std::optional<Timer> limit;
+  auto timer = Timer::make(call_back_signal(), this);
+  if (!timer) return std::unexpected{timer.error()};
+  timer_.emplace(std::move(*timer));
   if (options_.timeout) {
-    auto timer = Timer::make(call_back_signal(), this);
-    if (!timer) return std::unexpected{timer.error()};
-    limit.emplace(std::move(*timer));
-    limit->set(deadline_ - Clock::now(), false);
+    const auto now = Clock::now();
+    const auto limit = std::min<Clock::duration>(*options_.timeout, Clock::time_point::max() - now);
+    deadline_ = now + limit;
+    timer_->set(limit, kCallBackInterval);
   }
-  run_guest(*cpus_.front());
-  flush_timer_.reset();
+  has_timer_ = true;
+  // What stop() was told before there was a timer.
+  if (is_stopping()) timer_->set(kCallBackInterval, kCallBackInterval);
   return {};
 }
 
-// Of run_here(), in a signal handler.
-void Machine::State::on_timer() noexcept {
-  if (options_.timeout && Clock::now() >= deadline_) return stop(kTimeIsOver);
-  is_flush_due_.store(true, std::memory_order_relaxed);
-  cpus_.front()->vcpu.request_exit();
+// No signal of the timer comes after this.
+void Machine::State::end_timer() {
+  has_timer_ = false;
+  while (timer_users_ != 0) ::poll(nullptr, 0, 1);
+  timer_.reset();
 }
 
-auto Machine::State::run_in_threads() -> Result<void> {
+// Called by a signal in the supervisor's thread.
+void Machine::State::on_timer() noexcept {
+  const int error = errno;  // the interrupted code goes on with its own
+  if (is_stopping()) {
+    call_back();
+  } else if (Clock::now() >= deadline_) {
+    stop(kTimeIsOver);
+  }
+  errno = error;
+}
+
+auto Machine::State::run_threads() -> Result<void> {
   auto started = start();
   if (started) supervise();
   join_threads();
+  run_end_ = Clock::now();
   return started;
+}
+
+// Delivers what the guest has printed. Its reader may take its time, unless the run is ended from outside: if output is
+// lost then, that is how the run ended.
+void Machine::State::end_output() {
+  drain_coalesced();
+  serial_.flush();
+  if (!std::holds_alternative<GuestExit>(*ending_)) return;
+  if (serial_.write_error() != 0) {
+    ending_ = OutputFailed{serial_.write_error()};
+  } else if (serial_.undelivered() != 0) {
+    ending_ = forced_ending();
+  }
 }
 
 // Starts the processors' threads. When it comes back, the guest runs, and all walls are up.
@@ -603,30 +620,34 @@ void Machine::State::run_guest(Cpu& cpu) {
     const auto exit = cpu.vcpu.run();
     if (!coalesced_.is_empty()) drain_coalesced();
     handle(cpu, exit);
-    if (is_flush_due_.load(std::memory_order_relaxed)) {
-      is_flush_due_.store(false, std::memory_order_relaxed);
-      cpu.vcpu.forget_exit_request();
-      serial_.flush();
-    }
     if (serial_.write_error() != 0) finish(OutputFailed{serial_.write_error()});
   }
   cpu.running_in = 0;
-  const auto reason = stop_reason_.load();
-  if (reason == kTimeIsOver) {
-    finish(TimedOut{});
-  } else if (reason != 0) {
-    finish(Stopped{static_cast<int>(reason)});
-  }
+  if (stop_reason_.load() != 0) finish(forced_ending());
 }
 
-// Gets all processors out of the guest, and out of calls of the host that wait for something.
+// Precondition: stop() was called.
+auto Machine::State::forced_ending() const -> Ending {
+  const auto reason = stop_reason_.load();
+  if (reason == kTimeIsOver) return TimedOut{};
+  return Stopped{static_cast<int>(reason)};
+}
+
+// Gets all vCPUs out of the guest, and out of system calls that wait for something. A vCPU that is just about to make
+// such a call misses this.
 void Machine::State::call_back() noexcept {
-  signals_.write(signals_.stop);
-  signals_.write(signals_.supervisor);
+  wakeup_.wake();
   for (const auto& cpu : cpus_) {
     cpu->vcpu.request_exit();
     if (const auto thread = cpu->running_in.load(); thread != 0) ::tgkill(::getpid(), thread, call_back_signal());
   }
+}
+
+void Machine::State::call_back_until_all_are_back() noexcept {
+  call_back();
+  ++timer_users_;
+  if (has_timer_) timer_->set(kCallBackInterval, kCallBackInterval);
+  --timer_users_;
 }
 
 void Machine::State::join_threads() {
@@ -635,25 +656,17 @@ void Machine::State::join_threads() {
   }
 }
 
-// Sees to it that output is not late, and that time limits are kept.
+// Passes on output that has waited long enough.
 void Machine::State::supervise() {
   while (!is_stopping()) {
-    auto timeout = milliseconds::max();
-    if (coalesces_uart_ || serial_.has_pending()) timeout = kFlushInterval;
-    if (options_.timeout) timeout = std::min(timeout, std::chrono::ceil<milliseconds>(deadline_ - Clock::now()));
-    const bool was_woken = signals_.wait(signals_.supervisor, timeout);
-    if (options_.timeout && Clock::now() >= deadline_) stop(kTimeIsOver);
-    // What has only just begun to wait has its time still.
+    // KVM tells nobody that it has collected writes.
+    const bool looks_again = coalesces_uart_ || serial_.has_pending();
+    const bool was_woken = wakeup_.wait(looks_again ? std::optional{kFlushInterval} : std::nullopt);
+    // Output that has only just begun to wait has its time still.
     if (was_woken) continue;
     drain_coalesced();
     serial_.flush();
   }
-}
-
-void Machine::State::flush_soon() {
-  // What KVM has collected shows only when somebody looks.
-  if (flush_timer_) return flush_timer_->set(kFlushInterval, coalesces_uart_);
-  signals_.write(signals_.supervisor);
 }
 
 void Machine::State::handle(Cpu& cpu, const kvm::Exit& exit) {
@@ -773,7 +786,8 @@ void Machine::State::finish(Ending ending) {
     if (!ending_) ending_ = std::move(ending);
   }
   is_stopping_ = true;
-  call_back();
+  serial_.end();
+  call_back_until_all_are_back();
 }
 
 void Machine::State::die(Cpu& cpu, std::string reason) {
@@ -802,6 +816,7 @@ auto Machine::State::statistics() const -> Statistics {
   }
   result.coalesced_writes = coalesced_count_;
   result.preparation = cpus_.front()->entered - begin_;
+  result.run_time = run_end_ - cpus_.front()->entered;
   result.peak_memory = peak_memory();
   return result;
 }
@@ -835,13 +850,13 @@ auto Machine::create(const KernelSource& source, MachineOptions options, GuestFi
                                       {.huge_pages = options.huge_pages, .mergeable = options.merges_pages});
   if (!memory) return std::unexpected{memory.error()};
 
-  auto signals = Signals::make();
-  if (!signals) return std::unexpected{signals.error()};
-  auto serial = Serial::open(options.output, signals->stop.get());
+  auto wakeup = Wakeup::make();
+  if (!wakeup) return std::unexpected{wakeup.error()};
+  auto serial = Serial::open(options.output);
   if (!serial) return std::unexpected{serial.error()};
 
   auto state = std::make_unique<State>(std::move(options), std::move(files), std::move(*memory), *layout, interface,
-                                       std::move(*vectors), std::move(*serial), std::move(*signals), begin);
+                                       std::move(*vectors), std::move(*serial), std::move(*wakeup), begin);
   if (auto prepared = state->prepare(*kernel, source.descriptor); !prepared) return std::unexpected{prepared.error()};
   return Machine{std::move(state)};
 }
@@ -860,6 +875,10 @@ auto Machine::run() -> Result<RunResult> {
 
 void Machine::stop(int reason) noexcept {
   state_->stop(reason);
+}
+
+auto Machine::is_stopping() const noexcept -> bool {
+  return state_->is_stopping();
 }
 
 }  // namespace hermitage::vmm

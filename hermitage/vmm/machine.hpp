@@ -54,7 +54,8 @@ struct MachineOptions {
   OutputTarget output = StandardOutput{};
   std::optional<std::chrono::nanoseconds> timeout = std::nullopt;
   WallOptions walls = {};
-  // Get a line each, without its end, from any thread: every hypercall; what is odd about the guest, but goes on.
+  // Get a line each, without its end, from any thread: every hypercall; what is odd about the guest, but goes on. A
+  // signal interrupts their system calls once Machine::is_stopping(), and they have to return soon then.
   std::function<void(std::string_view)> trace = {};
   std::function<void(std::string_view)> warn = {};
 };
@@ -86,7 +87,8 @@ struct Statistics {
 struct RunResult {
   Ending ending;
   Statistics statistics;
-  std::string output;  // with OutputBuffer
+  std::string output;                    // with OutputBuffer
+  std::uint64_t undelivered_output = 0;  // bytes whose reader did not take them before the run was ended from outside
 };
 
 class Machine {
@@ -102,15 +104,21 @@ class Machine {
   // Where things lie.
   [[nodiscard]] auto layout() const noexcept -> const x86_64::MemoryLayout&;
 
-  // Runs the guest to its end, once. A single processor runs in the calling thread; where there are more, or walls, or
-  // an affinity, each has a thread of its own, and the calling one supervises. The signal SIGRTMIN is used to call
-  // processors back, and its handler is replaced. Fails with host_failed when there are no threads or timers, or the
-  // host refuses walls that are asked for.
+  // Runs the guest to its end, once. Each vCPU has a thread, and the calling thread supervises. The signal SIGRTMIN is
+  // used to call threads back; its handler is replaced. Fails with host_failed when there are no threads or timers, or
+  // the host refuses walls that are asked for.
+  //
+  // After the time limit or stop() it returns within 0.3 s, whatever the guest does or a reader of its output does not
+  // do. It cannot return while the kernel does not give back a thread: in a file call on a dead network mount, for
+  // example, or in `trace` or `warn`, which have to return soon once is_stopping().
   [[nodiscard]] auto run() -> Result<RunResult>;
 
-  // Ends the run, now or as soon as it begins, with Stopped{reason}, which must not be 0; the first call counts. From
-  // any thread, and from a signal handler, too.
+  // Ends the run, now or as soon as it begins, with Stopped{reason}, which must not be 0; the first call counts. Any
+  // thread may call it, and a signal handler.
   void stop(int reason) noexcept;
+
+  // Whether the run is at its end, for any reason, or stop() was called. Any thread may ask.
+  [[nodiscard]] auto is_stopping() const noexcept -> bool;
 
  private:
   class State;

@@ -8,56 +8,57 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 namespace hermitage::vmm {
 namespace {
 
-auto is_ready(int descriptor, short events, int timeout_milliseconds) -> bool {
-  pollfd ready{.fd = descriptor, .events = events, .revents = 0};
-  return ::poll(&ready, 1, timeout_milliseconds) > 0;
-}
-
-// Waits for one descriptor, but not beyond the moment at which `stop` becomes readable. Whether it is the one that is
-// ready.
-auto wait_for(int descriptor, short events, int stop) -> bool {
-  for (;;) {
-    std::array<pollfd, 2> ready{pollfd{.fd = descriptor, .events = events, .revents = 0},
-                                pollfd{.fd = stop, .events = POLLIN, .revents = 0}};
-    const int count = ::poll(ready.data(), ready.size(), -1);
-    if (count > 0) return ready[0].revents != 0;
-    if (count < 0 && errno != EINTR) return true;  // what is wrong, the call that follows will say
-  }
+void signal_event(const Descriptor& event) noexcept {
+  const int error = errno;  // a handler leaves it to the code that it interrupts
+  const eventfd_t one = 1;
+  [[maybe_unused]] const auto written = ::write(event.get(), &one, sizeof one);
+  errno = error;
 }
 
 }  // namespace
 
-Serial::Serial(Kind kind, Descriptor owned, int descriptor, int stop)
-    : kind_{kind}, owned_{std::move(owned)}, descriptor_{descriptor}, stop_{stop} {}
+auto Serial::Events::make() -> Result<Events> {
+  Events events{.ended = Descriptor{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)},
+                .abandoned = Descriptor{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)}};
+  if (!events.ended.is_open() || !events.abandoned.is_open()) return system_failure("eventfd", errno);
+  return events;
+}
+
+Serial::Serial(Kind kind, Events events, Descriptor owned, int descriptor) noexcept
+    : kind_{kind}, events_{std::move(events)}, owned_{std::move(owned)}, descriptor_{descriptor} {}
 
 Serial::Serial(Serial&& other) noexcept
     : kind_{other.kind_},
+      events_{std::move(other.events_)},
       owned_{std::move(other.owned_)},
       descriptor_{other.descriptor_},
-      stop_{other.stop_},
       buffer_limit_{other.buffer_limit_},
       on_pending_{std::move(other.on_pending_)},
       pending_{std::move(other.pending_)} {}
 
-auto Serial::open(const OutputTarget& target, int stop) -> Result<Serial> {
-  if (std::holds_alternative<NoOutput>(target)) return Serial{Kind::none, {}, -1, stop};
+auto Serial::open(const OutputTarget& target) -> Result<Serial> {
+  auto events = Events::make();
+  if (!events) return std::unexpected{events.error()};
+  if (std::holds_alternative<NoOutput>(target)) return Serial{Kind::none, std::move(*events), {}, -1};
   if (const auto* const buffer = std::get_if<OutputBuffer>(&target)) {
-    Serial serial{Kind::buffer, {}, -1, stop};
+    Serial serial{Kind::buffer, std::move(*events), {}, -1};
     serial.buffer_limit_ = buffer->limit;
     return serial;
   }
   const auto* const file = std::get_if<OutputFile>(&target);
-  if (file == nullptr) return Serial{Kind::descriptor, {}, STDOUT_FILENO, stop};
+  if (file == nullptr) return Serial{Kind::descriptor, std::move(*events), {}, STDOUT_FILENO};
 
   constexpr mode_t kMode = 0666;
   Descriptor opened{::open(file->path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, kMode)};
   if (!opened.is_open()) return system_failure(fmt::format("the output file {} cannot be made", file->path), errno);
   const int number = opened.get();
-  return Serial{Kind::descriptor, std::move(opened), number, stop};
+  return Serial{Kind::descriptor, std::move(*events), std::move(opened), number};
 }
 
 void Serial::begin() {
@@ -66,17 +67,21 @@ void Serial::begin() {
 }
 
 void Serial::write(std::span<const std::byte> bytes) {
-  // What is copied at a time does not depend on what the guest says.
-  for (; !bytes.empty() && kind_ != Kind::none && write_error() == 0;
-       bytes = bytes.subspan(std::min(bytes.size(), kCapacity))) {
-    write_some(bytes.first(std::min(bytes.size(), kCapacity)));
+  if (kind_ == Kind::none) return;
+  // The size of a copy does not depend on the guest.
+  while (!bytes.empty() && write_error() == 0) {
+    const auto size = std::min(bytes.size(), kCapacity);
+    write_some(bytes.first(size));
+    bytes = bytes.subspan(size);
+    if (is_ended_.load(std::memory_order_relaxed)) break;
   }
+  if (is_abandoned() && write_error() == 0) undelivered_ += bytes.size();
 }
 
 void Serial::write_some(std::span<const std::byte> bytes) {
   bool begins_to_wait = false;
   {
-    const std::scoped_lock lock{mutex_};
+    const std::scoped_lock lock{output_mutex_};
     // The guest may change what it has written while it is looked at: this is the one copy that counts.
     const auto old_size = pending_.size();
     pending_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
@@ -102,25 +107,36 @@ void Serial::write_some(std::span<const std::byte> bytes) {
 
 void Serial::flush() {
   if (kind_ != Kind::descriptor) return;
-  const std::scoped_lock lock{mutex_};
+  const std::scoped_lock lock{output_mutex_};
   pass_on(pending_);
   pending_.clear();
   has_pending_.store(false, std::memory_order_relaxed);
 }
 
-// Whether to write now: when somebody takes it, or the guest ends, and its last words are to be waited for.
-auto Serial::can_write() const -> bool {
-  const auto is_abandoned = [this] { return is_abandoned_.load(std::memory_order_relaxed); };
-  if (is_abandoned()) return is_ready(descriptor_, POLLOUT, 0);
-  if (wait_for(descriptor_, POLLOUT, stop_)) return true;
-  // The guest has ended by itself, and a reader has its time for its last words.
-  return is_abandoned() ? is_ready(descriptor_, POLLOUT, 0) : is_ready(descriptor_, POLLOUT, -1);
+// Waits until the descriptor takes output. False when that is given up.
+auto Serial::wait_for_reader() const -> bool {
+  for (;;) {
+    const auto give_up_at = give_up_at_.load();
+    const bool is_limited = give_up_at != Clock::duration::max();
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(give_up_at - Clock::now().time_since_epoch());
+    std::array<pollfd, 2> ready{
+        pollfd{.fd = descriptor_, .events = POLLOUT, .revents = 0},
+        pollfd{.fd = is_limited ? -1 : events_.abandoned.get(), .events = POLLIN, .revents = 0}};
+    const int timeout = is_limited ? static_cast<int>(std::max<std::int64_t>(left.count(), 0)) : -1;
+    const int count = ::poll(ready.data(), ready.size(), timeout);
+    if (count < 0 && errno != EINTR) return true;  // the write that follows fails, too, and says why
+    if (count > 0 && ready[0].revents != 0) return true;
+    if (is_limited && left.count() <= 0) return false;
+  }
 }
 
 void Serial::pass_on(std::string_view text) {
   while (!text.empty() && write_error() == 0) {
-    if (!can_write()) return note_error(EAGAIN);
-    // As much as a pipe takes without waiting that poll(2) calls writable.
+    if (!wait_for_reader()) {
+      undelivered_ += text.size();
+      return;
+    }
+    // As much as a pipe that poll(2) calls writable takes without waiting.
     const auto written = ::write(descriptor_, text.data(), std::min(text.size(), kCapacity));
     if (written >= 0) {
       text.remove_prefix(static_cast<std::size_t>(written));
@@ -130,19 +146,52 @@ void Serial::pass_on(std::string_view text) {
   }
 }
 
+void Serial::abandon() noexcept {
+  auto never = Clock::duration::max();
+  give_up_at_.compare_exchange_strong(never, Clock::now().time_since_epoch() + kGrace);
+  signal_event(events_.abandoned);
+  end();
+}
+
 auto Serial::take_buffer() -> std::string {
-  const std::scoped_lock lock{mutex_};
+  const std::scoped_lock lock{output_mutex_};
   return std::exchange(pending_, {});
 }
 
+// Waits until standard input has something, or its end. False after end().
+auto Serial::wait_for_input() const -> bool {
+  while (!is_ended_.load()) {
+    std::array<pollfd, 2> ready{pollfd{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0},
+                                pollfd{.fd = events_.ended.get(), .events = POLLIN, .revents = 0}};
+    const int count = ::poll(ready.data(), ready.size(), -1);
+    if (count < 0 && errno != EINTR) return true;  // the read that follows fails, too, and says why
+    if (count > 0 && ready[1].revents == 0) return true;
+  }
+  return false;
+}
+
+auto Serial::read(std::span<const iovec> buffers) -> FileResult<std::uint64_t> {
+  const std::scoped_lock lock{input_mutex_};
+  while (wait_for_input()) {
+    const auto got = read_into(STDIN_FILENO, buffers);
+    if (got >= 0) return static_cast<std::uint64_t>(got);
+    if (errno != EINTR && errno != EAGAIN) return last_error();
+  }
+  return fails(guest_errno(EINTR));
+}
+
 auto Serial::read_available(std::span<std::byte> bytes) -> std::size_t {
-  if (bytes.empty() || !is_ready(STDIN_FILENO, POLLIN, 0)) return 0;
+  const std::unique_lock lock{input_mutex_, std::try_to_lock};
+  if (!lock || bytes.empty()) return 0;
+  pollfd ready{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
+  if (::poll(&ready, 1, 0) <= 0) return 0;
   const auto got = ::read(STDIN_FILENO, bytes.data(), bytes.size());
   return got > 0 ? static_cast<std::size_t>(got) : 0;
 }
 
-auto Serial::wait_for_input() const -> bool {
-  return wait_for(STDIN_FILENO, POLLIN, stop_);
+void Serial::end() noexcept {
+  is_ended_.store(true);
+  signal_event(events_.ended);
 }
 
 }  // namespace hermitage::vmm

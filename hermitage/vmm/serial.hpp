@@ -1,8 +1,12 @@
 // The guest's serial port: what it writes, and what it reads.
 #pragma once
 
+#include <sys/uio.h>
+
 #include <atomic>
+#include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <mutex>
 #include <span>
@@ -12,6 +16,7 @@
 
 #include "hermitage/vmm/descriptor.hpp"
 #include "hermitage/vmm/error.hpp"
+#include "hermitage/vmm/file_result.hpp"
 
 namespace hermitage::vmm {
 
@@ -26,17 +31,23 @@ struct OutputBuffer {                         // kept in memory, for Serial::tak
 };
 using OutputTarget = std::variant<StandardOutput, NoOutput, OutputFile, OutputBuffer>;
 
-// Of all processors together: every function may be called from any thread.
+// Of all vCPUs together: every function may be called from any thread.
 //
 // Whole lines are passed on at once. The rest of a line waits for its end, for flush(), or until kCapacity bytes are
-// together; whoever owns the port flushes it at least every ten milliseconds while has_pending().
+// together; the owner of the port flushes it at least every ten milliseconds while has_pending().
+//
+// Output waits for a slow reader until abandon(), and input for somebody who types until end(). Both wake the threads
+// that wait in poll(2). A thread that waits in read(2) or write(2) itself, because another process was faster,
+// comes back when it gets a signal whose handler has no SA_RESTART: the owner sends one, again and again, until all
+// threads are back.
 class Serial {
  public:
   static constexpr std::size_t kCapacity = 4096;
+  // How long output still waits for its reader after abandon().
+  static constexpr std::chrono::milliseconds kGrace{150};
 
-  // `stop` is a descriptor that becomes readable when the guest is to end, so that nobody waits for a reader any longer
-  // without noticing; or -1. Fails with host_failed when a file cannot be made.
-  [[nodiscard]] static auto open(const OutputTarget& target, int stop = -1) -> Result<Serial>;
+  // Fails with host_failed when a file cannot be made.
+  [[nodiscard]] static auto open(const OutputTarget& target) -> Result<Serial>;
 
   Serial(Serial&& other) noexcept;
   auto operator=(Serial&&) -> Serial& = delete;
@@ -51,8 +62,14 @@ class Serial {
   void flush();
   [[nodiscard]] auto has_pending() const noexcept -> bool { return has_pending_.load(std::memory_order_relaxed); }
 
-  // From now on, waits for nobody who does not read: the guest is to be stopped, and must not be held up by that.
-  void abandon() noexcept { is_abandoned_.store(true, std::memory_order_relaxed); }
+  // The guest has ended: a write that is under way takes no further bytes, and no thread waits for input any longer.
+  // What was taken before still waits for its reader. A signal handler may call it.
+  void end() noexcept;
+  // The guest is ended from outside: end(), and after kGrace no thread waits for a reader any longer. The first call
+  // counts. A signal handler may call it.
+  void abandon() noexcept;
+  // Bytes of output that abandon() has cost: neither delivered nor dropped because of write_error().
+  [[nodiscard]] auto undelivered() const noexcept -> std::uint64_t { return undelivered_.load(); }
 
   // The error number of the first write that failed, or 0. What comes after it is dropped.
   [[nodiscard]] auto write_error() const noexcept -> int { return write_error_.load(std::memory_order_relaxed); }
@@ -60,32 +77,49 @@ class Serial {
   // What an OutputBuffer has gathered.
   [[nodiscard]] auto take_buffer() -> std::string;
 
-  // Reads what standard input has, without waiting for it: 0 bytes when there is nothing, or no more.
-  [[nodiscard]] static auto read_available(std::span<std::byte> bytes) -> std::size_t;
-  // Waits until standard input has something, or its end. False when the guest is to end first.
-  [[nodiscard]] auto wait_for_input() const -> bool;
+  // Reads standard input, and waits until there is something, or its end (0). EINTR after end().
+  [[nodiscard]] auto read(std::span<const iovec> buffers) -> FileResult<std::uint64_t>;
+  // Reads what standard input has, without waiting: 0 bytes when there is nothing, no more, or another vCPU waits for
+  // it.
+  [[nodiscard]] auto read_available(std::span<std::byte> bytes) -> std::size_t;
 
  private:
   enum class Kind { descriptor, none, buffer };
+  using Clock = std::chrono::steady_clock;
 
-  Serial(Kind kind, Descriptor owned, int descriptor, int stop);
+  // Readable once the waiting is to end. Nobody reads it.
+  struct Events {
+    Descriptor ended;
+    Descriptor abandoned;
+
+    [[nodiscard]] static auto make() -> Result<Events>;
+  };
+
+  Serial(Kind kind, Events events, Descriptor owned, int descriptor) noexcept;
 
   void write_some(std::span<const std::byte> bytes);
   void pass_on(std::string_view text);
-  [[nodiscard]] auto can_write() const -> bool;
+  [[nodiscard]] auto wait_for_reader() const -> bool;
+  [[nodiscard]] auto wait_for_input() const -> bool;
+  [[nodiscard]] auto is_abandoned() const noexcept -> bool { return give_up_at_.load() != Clock::duration::max(); }
   void note_error(int error) noexcept { write_error_.store(error, std::memory_order_relaxed); }
 
   Kind kind_;
+  Events events_;
   Descriptor owned_;
   int descriptor_;
-  int stop_;
   std::size_t buffer_limit_ = 0;
   std::function<void()> on_pending_;
-  std::mutex mutex_;
-  std::string pending_;  // or everything, of an OutputBuffer
+
+  std::mutex output_mutex_;  // of pending_, and of the order of writes
+  std::string pending_;      // or everything, of an OutputBuffer
   std::atomic<bool> has_pending_ = false;
   std::atomic<int> write_error_ = 0;
-  std::atomic<bool> is_abandoned_ = false;
+  std::atomic<Clock::duration> give_up_at_ = Clock::duration::max();  // since the clock's epoch; max: not abandoned
+  std::atomic<std::uint64_t> undelivered_ = 0;
+  std::atomic<bool> is_ended_ = false;
+
+  std::mutex input_mutex_;  // from looking for input to reading it, so that nobody takes it in between
 };
 
 }  // namespace hermitage::vmm

@@ -1,10 +1,13 @@
 #include "hermitage/vmm/serial.hpp"
 
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <cstdint>
 #include <fstream>
+#include <functional>
 #include <iterator>
 #include <string>
 #include <system_error>
@@ -13,7 +16,6 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,6 +23,8 @@
 
 namespace hermitage::vmm {
 namespace {
+
+using namespace std::chrono_literals;
 
 auto content_of(const std::string& path) -> std::string {
   std::ifstream file{path, std::ios::binary};
@@ -204,43 +208,245 @@ TEST(Serial, WaitsForAReader) {
   EXPECT_EQ(serial.write_error(), 0);
 }
 
-TEST(Serial, WaitsForNobodyOnceAbandoned) {
+TEST(Serial, WaitsForNoReaderForLongOnceAbandoned) {
   const testing::TemporaryDirectory directory;
   const FullPipe pipe{directory.file("pipe")};
   auto serial = opened(OutputFile{directory.file("pipe")});
   pipe.fill();
   serial.abandon();
   write(serial, "late\n");
-  EXPECT_EQ(serial.write_error(), EAGAIN);
+  EXPECT_EQ(serial.write_error(), 0) << "nothing is wrong with the output";
+  EXPECT_EQ(serial.undelivered(), 5U);
+  write(serial, "and more");
+  serial.flush();
+  EXPECT_EQ(serial.undelivered(), 13U);
 }
 
-// The guest is to end while somebody waits: its last words count, unless it is ended by force.
-TEST(Serial, StopsWaitingWhenTheGuestIsEnded) {
+TEST(Serial, StopsWaitingForAReaderOnceAbandoned) {
   const testing::TemporaryDirectory directory;
   const FullPipe pipe{directory.file("pipe")};
-  const Descriptor stop{::eventfd(0, EFD_CLOEXEC)};
-  auto serial = std::move(Serial::open(OutputFile{directory.file("pipe")}, stop.get()).value());
+  auto serial = opened(OutputFile{directory.file("pipe")});
   pipe.fill();
   std::thread writer{[&] { write(serial, "late\n"); }};
-  std::this_thread::sleep_for(std::chrono::milliseconds{20});
+  std::this_thread::sleep_for(20ms);
   serial.abandon();
-  const std::uint64_t one = 1;
-  ASSERT_EQ(::write(stop.get(), &one, sizeof one), 8);
   writer.join();
-  EXPECT_EQ(serial.write_error(), EAGAIN);
+  EXPECT_EQ(serial.undelivered(), 5U);
 }
 
-TEST(Serial, WritesWithoutWaitingOnceAbandoned) {
+// Its last output still reaches a reader that takes a moment.
+TEST(Serial, GivesAReaderTimeOnceAbandoned) {
+  const testing::TemporaryDirectory directory;
+  const FullPipe pipe{directory.file("pipe")};
+  auto serial = opened(OutputFile{directory.file("pipe")});
+  pipe.fill();
+  serial.abandon();
+  std::thread writer{[&] { write(serial, "late\n"); }};
+  std::string all;
+  while (!all.ends_with("late\n") && serial.undelivered() == 0) all += pipe.read_all();
+  writer.join();
+  EXPECT_EQ(serial.undelivered(), 0U);
+}
+
+// A guest that has ended by itself is not ended from outside: a slow reader loses nothing.
+TEST(Serial, WaitsForAReaderAfterTheEnd) {
+  const testing::TemporaryDirectory directory;
+  const FullPipe pipe{directory.file("pipe")};
+  auto serial = opened(OutputFile{directory.file("pipe")});
+  pipe.fill();
+  write(serial, "last words");
+  serial.end();
+  std::thread flusher{[&] { serial.flush(); }};
+  std::this_thread::sleep_for(Serial::kGrace + 50ms);
+  std::string all;
+  while (!all.ends_with("last words")) all += pipe.read_all();
+  flusher.join();
+  EXPECT_EQ(serial.undelivered(), 0U);
+}
+
+TEST(Serial, CutsALargeWriteShortAtTheEnd) {
   const testing::TemporaryDirectory directory;
   const auto path = directory.file("out");
-  auto serial = opened(OutputFile{path});
-  serial.abandon();
-  const std::string text(3 * Serial::kCapacity, 'x');
-  write(serial, text + "\n");
-  EXPECT_EQ(content_of(path), text + "\n");
+  const std::string large(100 * Serial::kCapacity, 'x');
+  auto ended = opened(OutputFile{path});
+  ended.end();
+  write(ended, large);
+  EXPECT_EQ(content_of(path).size(), Serial::kCapacity);
+  EXPECT_EQ(ended.undelivered(), 0U) << "the guest did not wait for it";
+
+  auto abandoned = opened(OutputFile{path});
+  abandoned.abandon();
+  write(abandoned, large);
+  EXPECT_EQ(abandoned.undelivered(), 99 * Serial::kCapacity);
 }
 
-TEST(Serial, KeepsLinesOfSeveralProcessorsWhole) {
+// A signal is no reason to give up.
+class InterruptedThread {
+ public:
+  // Runs `work` in a thread that gets a signal every millisecond.
+  explicit InterruptedThread(std::function<void()> work) {
+    struct sigaction action{};
+    action.sa_handler = [](int) {};
+    ::sigaction(SIGUSR1, &action, &before_);
+    thread_ = std::thread{[this, work = std::move(work)] {
+      work();
+      is_done_ = true;
+    }};
+    while (!is_done_) {
+      ::pthread_kill(thread_.native_handle(), SIGUSR1);
+      std::this_thread::sleep_for(1ms);
+    }
+    thread_.join();
+    ::sigaction(SIGUSR1, &before_, nullptr);
+  }
+
+ private:
+  struct sigaction before_{};
+  std::atomic<bool> is_done_ = false;
+  std::thread thread_;
+};
+
+TEST(Serial, WaitsForAReaderThroughSignals) {
+  const testing::TemporaryDirectory directory;
+  const FullPipe pipe{directory.file("pipe")};
+  auto serial = opened(OutputFile{directory.file("pipe")});
+  pipe.fill();
+  std::thread reader{[&] {
+    std::this_thread::sleep_for(50ms);
+    std::string all;
+    while (!all.ends_with("late\n")) all += pipe.read_all();
+  }};
+  const InterruptedThread writer{[&] { write(serial, "late\n"); }};
+  reader.join();
+  EXPECT_EQ(serial.write_error(), 0);
+  EXPECT_EQ(serial.undelivered(), 0U);
+}
+
+// Standard input is a pipe, while this is there.
+class InputPipe {
+ public:
+  InputPipe() : before_{::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)} {
+    std::array<int, 2> ends{};
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw std::system_error{errno, std::generic_category(), "pipe2"};
+    const Descriptor reading{ends[0]};
+    writing_ = Descriptor{ends[1]};
+    ::dup2(reading.get(), STDIN_FILENO);
+  }
+  InputPipe(const InputPipe&) = delete;
+  auto operator=(const InputPipe&) -> InputPipe& = delete;
+  ~InputPipe() {
+    if (before_.is_open()) ::dup2(before_.get(), STDIN_FILENO);
+  }
+
+  void put(std::string_view text) const {
+    ASSERT_EQ(::write(writing_.get(), text.data(), text.size()), static_cast<ssize_t>(text.size()));
+  }
+  void close() { writing_ = Descriptor{}; }
+
+ private:
+  Descriptor before_;
+  Descriptor writing_;
+};
+
+auto read_byte(Serial& serial) -> FileResult<std::uint64_t> {
+  std::byte byte{};
+  const iovec buffer{.iov_base = &byte, .iov_len = 1};
+  return serial.read({&buffer, 1});
+}
+
+TEST(Serial, WaitsForInput) {
+  const InputPipe input;
+  auto serial = opened(NoOutput{});
+  std::thread typist{[&] {
+    std::this_thread::sleep_for(20ms);
+    input.put("x");
+  }};
+  EXPECT_EQ(read_byte(serial), 1U);
+  typist.join();
+}
+
+TEST(Serial, WaitsForNoInputAfterTheEnd) {
+  const InputPipe input;
+  auto serial = opened(NoOutput{});
+  std::thread ender{[&] {
+    std::this_thread::sleep_for(20ms);
+    serial.end();
+  }};
+  EXPECT_EQ(read_byte(serial), fails(guest_errno(EINTR)));
+  ender.join();
+  EXPECT_EQ(read_byte(serial), fails(guest_errno(EINTR)));
+}
+
+TEST(Serial, ReadsInputThroughSignals) {
+  const InputPipe input;
+  auto serial = opened(NoOutput{});
+  std::thread typist{[&] {
+    std::this_thread::sleep_for(50ms);
+    input.put("x");
+  }};
+  FileResult<std::uint64_t> got = 0;
+  const InterruptedThread reader{[&] { got = read_byte(serial); }};
+  typist.join();
+  EXPECT_EQ(got, 1U);
+}
+
+TEST(Serial, TakesOnlyInputThatIsThere) {
+  InputPipe input;
+  auto serial = opened(NoOutput{});
+  std::array<std::byte, 8> bytes{};
+  EXPECT_EQ(serial.read_available(bytes), 0U);
+  input.put("abc");
+  EXPECT_EQ(serial.read_available(bytes), 3U);
+  EXPECT_EQ(serial.read_available({}), 0U);
+  input.close();
+  EXPECT_EQ(serial.read_available(bytes), 0U);
+  EXPECT_EQ(read_byte(serial), 0U);
+}
+
+// Each byte goes to one reader. The others wait for the next one, and come back at the end; the pipe stays open.
+TEST(SerialThreads, ShareInputAndAllComeBack) {
+  for (int round = 0; round < 300; ++round) {
+    const InputPipe input;
+    auto serial = opened(NoOutput{});
+    std::atomic<int> bytes = 0;
+    std::vector<std::thread> readers;
+    for (int i = 0; i < 4; ++i) {
+      readers.emplace_back([&, i] {
+        std::array<std::byte, 1> byte{};
+        if (i == 3) {
+          while (bytes == 0) bytes += static_cast<int>(serial.read_available(byte));
+          return serial.end();
+        }
+        if (read_byte(serial) != 1U) return;
+        ++bytes;
+        serial.end();
+      });
+    }
+    input.put("x");
+    for (auto& reader : readers) reader.join();
+    EXPECT_EQ(bytes, 1);
+  }
+}
+
+TEST(SerialThreads, AllComeBackFromAFullPipe) {
+  for (int round = 0; round < 10; ++round) {
+    const testing::TemporaryDirectory directory;
+    const FullPipe pipe{directory.file("pipe")};
+    auto serial = opened(OutputFile{directory.file("pipe")});
+    pipe.fill();
+    std::vector<std::thread> writers;
+    for (int i = 0; i < 4; ++i) {
+      writers.emplace_back([&] {
+        for (int line = 0; line < 100; ++line) write(serial, "line\n");
+      });
+    }
+    serial.abandon();
+    for (auto& writer : writers) writer.join();
+    EXPECT_EQ(serial.undelivered(), 4U * 100 * 5);
+  }
+}
+
+TEST(SerialThreads, KeepTheirLinesWhole) {
   const testing::TemporaryDirectory directory;
   const auto path = directory.file("out");
   auto serial = opened(OutputFile{path});

@@ -34,9 +34,9 @@ Timer::~Timer() {
   if (timer_) ::timer_delete(*timer_);
 }
 
-void Timer::set(nanoseconds delay, bool repeats) noexcept {
-  const auto first = timespec_of(std::max(delay, nanoseconds{1}));
-  const itimerspec times{.it_interval = repeats ? first : timespec{}, .it_value = first};
+void Timer::set(nanoseconds delay, nanoseconds interval) noexcept {
+  const itimerspec times{.it_interval = timespec_of(interval),
+                         .it_value = timespec_of(std::max(delay, nanoseconds{1}))};
   ::timer_settime(*timer_, 0, &times, nullptr);
 }
 

@@ -21,9 +21,9 @@ class Timer {
   auto operator=(Timer&&) -> Timer& = delete;
   ~Timer();
 
-  // Once after this time, or at once when it is not above 0; then, if it repeats, each time after as long again.
-  // Replaces what was set before.
-  void set(std::chrono::nanoseconds delay, bool repeats) noexcept;
+  // Once after `delay`, or at once when it is not above 0, and then every `interval`; 0: never again. Replaces what was
+  // set before. A signal handler may call it.
+  void set(std::chrono::nanoseconds delay, std::chrono::nanoseconds interval) noexcept;
 
  private:
   explicit Timer(timer_t timer) noexcept : timer_{timer} {}

@@ -51,7 +51,7 @@ class TimerTest : public ::testing::Test {
 TEST_F(TimerTest, InterruptsTheThreadThatMadeIt) {
   auto timer = Timer::make(SIGRTMIN, &seen_);
   ASSERT_TRUE(timer);
-  std::thread{[&] { timer->set(1ms, false); }}.join();
+  std::thread{[&] { timer->set(1ms, 0ns); }}.join();
   ASSERT_TRUE(waits_for(1));
   EXPECT_EQ(seen_.thread, ::gettid());
 }
@@ -59,11 +59,11 @@ TEST_F(TimerTest, InterruptsTheThreadThatMadeIt) {
 TEST_F(TimerTest, ComesOnceOrAgainAndAgain) {
   auto timer = Timer::make(SIGRTMIN, &seen_);
   ASSERT_TRUE(timer);
-  timer->set(1ms, true);
+  timer->set(1ms, 1ms);
   ASSERT_TRUE(waits_for(3));
-  timer->set(1h, true);  // and what was set before no more
+  timer->set(1h, 1h);  // and what was set before no more
   const int count = seen_.count;
-  timer->set(0ns, false);
+  timer->set(0ns, 0ns);
   ASSERT_TRUE(waits_for(count + 1));
   std::this_thread::sleep_for(20ms);
   EXPECT_EQ(seen_.count, count + 1);
@@ -75,7 +75,7 @@ TEST_F(TimerTest, IsSilentUntilItIsSetAndOnceItIsGone) {
     ASSERT_TRUE(timer);
     std::this_thread::sleep_for(5ms);
     EXPECT_EQ(seen_.count, 0);
-    timer->set(10ms, true);
+    timer->set(10ms, 10ms);
   }
   std::this_thread::sleep_for(30ms);
   EXPECT_EQ(seen_.count, 0);

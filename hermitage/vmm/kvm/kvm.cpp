@@ -1,7 +1,6 @@
 #include "hermitage/vmm/kvm/kvm.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -146,12 +145,6 @@ auto Vcpu::port_exit() -> Exit {
 
 void Vcpu::request_exit() noexcept {
   __atomic_store_n(&shared().immediate_exit, std::uint8_t{1}, __ATOMIC_RELEASE);
-}
-
-void Vcpu::forget_exit_request() noexcept {
-  // Before anything that the caller reads next, so that no request that comes meanwhile is lost.
-  __atomic_store_n(&shared().immediate_exit, std::uint8_t{0}, __ATOMIC_SEQ_CST);
-  std::atomic_thread_fence(std::memory_order_seq_cst);
 }
 
 auto Vcpu::rdi() const noexcept -> std::uint64_t {

@@ -116,8 +116,6 @@ class Vcpu {
   // Makes run() come back with Interrupted, now and from now on; for any thread, but one that is in the guest must be
   // sent a signal, too.
   void request_exit() noexcept;
-  // Until it is requested anew. Who requests it notes why before that, so that it can be looked up after this.
-  void forget_exit_request() noexcept;
 
   // rdi, as it was when the guest was left.
   [[nodiscard]] auto rdi() const noexcept -> std::uint64_t;

@@ -85,6 +85,8 @@ inline constexpr std::array kSystemCalls{
     SystemCall{"rt_sigprocmask", true, true},
     SystemCall{"rt_sigreturn", true, true},
     SystemCall{"sched_getaffinity", true, true},
+    SystemCall{"timer_delete", false, true},
+    SystemCall{"timer_settime", true, true},
     SystemCall{"tgkill", true, true, {Condition::Kind::equals, 0, kOwnProcess, "its own process"}},
 };
 
