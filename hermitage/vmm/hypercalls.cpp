@@ -25,6 +25,10 @@ constexpr std::int32_t kStandardError = 2;
 
 // As much as Linux reads or writes at a time.
 constexpr std::uint64_t kMaxTransfer = 0x7fff'f000;
+// How much of a transfer is one call of the host's, which nothing interrupts: a few milliseconds.
+constexpr std::uint64_t kPieceSize = std::uint64_t{16} << 20;
+// How much of a directory is listed at a time, for the same reason.
+constexpr std::uint64_t kMaxListing = std::uint64_t{1} << 20;
 // How many pages of a virtual buffer are handed to the host at a time.
 constexpr std::size_t kMaxBuffers = 64;
 // Traces show the beginning of a text only.
@@ -141,9 +145,10 @@ class VirtualBuffer {
   // The next pieces; EFAULT when the first page is not there. An error behind that ends them early.
   auto next(std::array<iovec, kMaxBuffers>& room) -> FileResult<std::span<const iovec>> {
     std::size_t count = 0;
-    while (count < room.size() && left_ > 0) {
+    std::uint64_t room_left = kPieceSize;
+    while (count < room.size() && left_ > 0 && room_left > 0) {
       const auto translation = x86_64::translate(memory_, paging_, next_);
-      const auto size = translation ? std::min(translation->size, left_) : 0;
+      const auto size = translation ? std::min({translation->size, left_, room_left}) : 0;
       const auto bytes =
           translation ? memory_.span(translation->address, size) : std::unexpected{OutsideMemory{{next_.value}, left_}};
       if (!bytes && count == 0) return fails(Errno::fault);
@@ -155,6 +160,7 @@ class VirtualBuffer {
       }
       next_.value += size;
       left_ -= size;
+      room_left -= size;
     }
     return std::span<const iovec>{room.data(), count};
   }
@@ -313,6 +319,25 @@ auto Hypercalls::buffer_at(GuestAddress address, std::uint64_t size) const -> Fi
   return iovec{.iov_base = bytes->data(), .iov_len = std::min<std::uint64_t>(bytes->size(), kMaxTransfer)};
 }
 
+auto Hypercalls::is_stopping() const -> bool {
+  return environment_.is_stopping && environment_.is_stopping();
+}
+
+template <class Transfer>
+auto Hypercalls::in_pieces(const iovec& buffer, const Transfer& transfer) const -> FileResult<std::uint64_t> {
+  std::uint64_t total = 0;
+  do {
+    const iovec piece{.iov_base = static_cast<std::byte*>(buffer.iov_base) + total,
+                      .iov_len = std::min<std::uint64_t>(buffer.iov_len - total, kPieceSize)};
+    const FileResult<std::uint64_t> result = transfer(Buffers{&piece, 1});
+    if (!result && total == 0) return result;
+    if (!result) break;
+    total += *result;
+    if (*result < piece.iov_len) break;
+  } while (total < buffer.iov_len && !is_stopping());
+  return total;
+}
+
 auto Hypercalls::read_file(std::int32_t descriptor, Buffers buffers) -> FileResult<std::uint64_t> {
   if (descriptor == kStandardOutput || descriptor == kStandardError) return fails(Errno::badf);
   if (descriptor != kStandardInput) return environment_.files.read(descriptor, buffers);
@@ -370,14 +395,18 @@ void Hypercalls::unlink(uhyve::UnlinkParams& params) {
 }
 
 void Hypercalls::read(v2::ReadParams& params) {
-  const auto buffer = buffer_at({params.buf}, params.len);
-  params.ret = ret_of(buffer ? read_file(params.fd, {&*buffer, 1}) : std::unexpected{buffer.error()});
+  auto buffer = buffer_at({params.buf}, params.len);
+  const auto read = [&](Buffers piece) { return read_file(params.fd, piece); };
+  // A second piece of standard input would be waited for although there is something already.
+  if (buffer && params.fd == kStandardInput) buffer->iov_len = std::min<std::uint64_t>(buffer->iov_len, kPieceSize);
+  params.ret = ret_of(buffer ? in_pieces(*buffer, read) : std::unexpected{buffer.error()});
   trace("read({}, {:#x}, {}) = {}", params.fd, params.buf, params.len, params.ret);
 }
 
 void Hypercalls::write(v2::WriteParams& params) {
   const auto buffer = buffer_at({params.buf}, params.len);
-  params.ret = ret_of(buffer ? write_file(params.fd, {&*buffer, 1}) : std::unexpected{buffer.error()});
+  const auto write = [&](Buffers piece) { return write_file(params.fd, piece); };
+  params.ret = ret_of(buffer ? in_pieces(*buffer, write) : std::unexpected{buffer.error()});
   trace("write({}, {:#x}, {}) = {}", params.fd, params.buf, params.len, params.ret);
 }
 
@@ -394,7 +423,8 @@ void Hypercalls::getdents(v2::GetdentsParams& params) {
   const auto buffer = buffer_at({params.buf}, params.len);
   FileResult<std::uint64_t> got = std::unexpected{buffer ? Errno::inval : buffer.error()};
   if (buffer) {
-    got = environment_.files.getdents(params.fd, {static_cast<std::byte*>(buffer->iov_base), buffer->iov_len});
+    const auto size = std::min<std::uint64_t>(buffer->iov_len, kMaxListing);
+    got = environment_.files.getdents(params.fd, {static_cast<std::byte*>(buffer->iov_base), size});
   }
   if (!got) {
     params.tag = v2::GetdentsTag::error;
@@ -457,16 +487,16 @@ void Hypercalls::read_v1(v1::ReadParams& params, std::optional<PagingState> pagi
   const bool is_possible = paging && params.len <= environment_.memory.size();
   VirtualBuffer buffer{environment_.memory, paging.value_or(PagingState{}), {params.buf}, params.len};
   while (is_possible && result && !buffer.is_done()) {
-    if (environment_.is_stopping && environment_.is_stopping()) break;
+    if (is_stopping()) break;
     std::array<iovec, kMaxBuffers> room;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by next()
     const auto pieces = buffer.next(room);
     result = pieces ? read_file(params.fd, *pieces) : std::unexpected{pieces.error()};
     if (!result) break;
     total += *result;
-    if (*result < total_size(*pieces)) break;
+    if (*result < total_size(*pieces) || params.fd == kStandardInput) break;
   }
   if (!is_possible) result = fails(Errno::fault);
-  // Whoever got something, is told of that first.
+  // Report a partial read before the error.
   params.ret = total > 0 ? static_cast<std::int64_t>(total) : ret_of(result);
   trace("read({}, {:#x}, {}) = {}", std::int32_t{params.fd}, std::uint64_t{params.buf}, std::uint64_t{params.len},
         std::int64_t{params.ret});
@@ -477,7 +507,7 @@ void Hypercalls::write_v1(const v1::WriteParams& params, std::optional<PagingSta
   const bool is_possible = paging && params.len <= environment_.memory.size();
   VirtualBuffer buffer{environment_.memory, paging.value_or(PagingState{}), {params.buf}, params.len};
   while (is_possible && result && !buffer.is_done()) {
-    if (environment_.is_stopping && environment_.is_stopping()) break;
+    if (is_stopping()) break;
     std::array<iovec, kMaxBuffers> room;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by next()
     const auto pieces = buffer.next(room);
     result = pieces ? write_file(params.fd, *pieces) : std::unexpected{pieces.error()};

@@ -76,6 +76,10 @@ class Hypercalls {
   [[nodiscard]] auto path_at(GuestAddress address) const -> FileResult<std::string>;
   [[nodiscard]] auto buffer_at(GuestAddress address, std::uint64_t size) const -> FileResult<iovec>;
 
+  [[nodiscard]] auto is_stopping() const -> bool;
+  // Lets `transfer` read or write one piece after the other, until one is short or the guest is to end.
+  template <class Transfer>
+  [[nodiscard]] auto in_pieces(const iovec& buffer, const Transfer& transfer) const -> FileResult<std::uint64_t>;
   [[nodiscard]] auto read_file(std::int32_t descriptor, Buffers buffers) -> FileResult<std::uint64_t>;
   [[nodiscard]] auto write_file(std::int32_t descriptor, Buffers buffers) -> FileResult<std::uint64_t>;
   [[nodiscard]] auto write_serial(GuestAddress address, std::uint64_t size) -> HypercallOutcome;
