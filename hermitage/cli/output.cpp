@@ -1,13 +1,17 @@
 #include "hermitage/cli/output.hpp"
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <unistd.h>
 
+#include "hermitage/guest/reader_limit.hpp"
 #include "hermitage/inspect/quantities.hpp"
 
 namespace hermitage::cli {
@@ -28,6 +32,9 @@ auto write_all(int descriptor, std::span<const std::byte> bytes) -> Result {
   }
   return {};
 }
+
+constexpr std::chrono::milliseconds kErrorGrace{100};
+guest::ReaderLimit reader_of_errors;
 
 auto has_value(const char* variable) -> bool {
   const auto* value = std::getenv(variable);
@@ -78,8 +85,15 @@ auto LateFile::write(std::string_view text) -> Result {
 }
 
 void print_error(std::string_view text) {
-  // Who cannot be told of an error, cannot be told of this one.
-  [[maybe_unused]] const auto written = write_all(STDERR_FILENO, std::as_bytes(std::span{text}));
+  while (!text.empty() && reader_of_errors.wait(STDERR_FILENO)) {
+    const auto written = ::write(STDERR_FILENO, text.data(), std::min<std::size_t>(text.size(), guest::kWriteSize));
+    if (written < 0 && errno != EINTR && errno != EAGAIN) return;  // there is no other place to say so
+    if (written > 0) text.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
+void hurry_errors() noexcept {
+  reader_of_errors.set(kErrorGrace);
 }
 
 void complain(std::string_view subject, std::string_view message) {

@@ -41,8 +41,14 @@ class LateFile {
   int descriptor_;
 };
 
-// Writes a text to standard error, as far as that is possible.
+// Writes a string to standard error, as far as that is possible. Waits for a slow reader, but not once hurry_errors()
+// was called.
 void print_error(std::string_view text);
+
+// From now on, standard error waits for its reader for a tenth of a second in all, and then drops what it does not
+// take. The first call counts. Any thread and any signal handler may call it. A thread that waits at this moment
+// notices when a signal interrupts it.
+void hurry_errors() noexcept;
 
 // One line on standard error: "hermitage: SUBJECT: MESSAGE". The subject, a file most often, may be empty.
 void complain(std::string_view subject, std::string_view message);

@@ -227,6 +227,11 @@ auto words_of(ExitKind kind) -> std::string_view {
   return {};
 }
 
+auto run_failure(int error_number) -> std::string {
+  constexpr const char* kTruncated = "; a part of its memory is gone: the kernel's file may have been truncated";
+  return fmt::format("KVM_RUN: {}{}", std::strerror(error_number), error_number == EFAULT ? kTruncated : "");
+}
+
 // A visitor made of several functions.
 template <class... Functions>
 struct Overloaded : Functions... {
@@ -273,11 +278,8 @@ class Machine::State {
     std::int64_t none = 0;
     stop_reason_.compare_exchange_strong(none, reason);
     serial_.abandon();
+    if (options_.on_stop) options_.on_stop();
     call_back_until_all_are_back();
-  }
-
-  [[nodiscard]] auto is_stopping() const noexcept -> bool {
-    return is_stopping_.load(std::memory_order_relaxed) || stop_reason_.load(std::memory_order_relaxed) != 0;
   }
 
  private:
@@ -308,7 +310,11 @@ class Machine::State {
 
   void finish(Ending ending);
   void die(Cpu& cpu, std::string reason);
+  void die_of_fault(Cpu& cpu, std::string reason);
   [[nodiscard]] auto forced_ending() const -> Ending;
+  [[nodiscard]] auto is_stopping() const noexcept -> bool {
+    return is_stopping_.load(std::memory_order_relaxed) || stop_reason_.load(std::memory_order_relaxed) != 0;
+  }
   void call_back() noexcept;
   void call_back_until_all_are_back() noexcept;
   void on_timer() noexcept;
@@ -537,10 +543,8 @@ auto Machine::State::start_timer() -> Result<void> {
   if (!timer) return std::unexpected{timer.error()};
   timer_.emplace(std::move(*timer));
   if (options_.timeout) {
-    const auto now = Clock::now();
-    const auto limit = std::min<Clock::duration>(*options_.timeout, Clock::time_point::max() - now);
-    deadline_ = now + limit;
-    timer_->set(limit, kCallBackInterval);
+    deadline_ = begin_ + std::min<Clock::duration>(*options_.timeout, Clock::time_point::max() - begin_);
+    timer_->set(deadline_ - Clock::now(), kCallBackInterval);
   }
   has_timer_ = true;
   // What stop() was told before there was a timer.
@@ -683,7 +687,7 @@ void Machine::State::handle(Cpu& cpu, const kvm::Exit& exit) {
                  [&](kvm::Interrupted) { count(cpu, ExitKind::interruption); },
                  [&](kvm::Shutdown) {
                    count(cpu, ExitKind::shutdown);
-                   die(cpu, "a triple fault: an exception that it has no handler for");
+                   die_of_fault(cpu, "a triple fault: an exception that it has no handler for");
                  },
                  [&](kvm::EntryFailure failure) {
                    count(cpu, ExitKind::failure);
@@ -691,9 +695,9 @@ void Machine::State::handle(Cpu& cpu, const kvm::Exit& exit) {
                  },
                  [&](kvm::InternalError error) {
                    count(cpu, ExitKind::failure);
-                   die(cpu, error.suberror == KVM_INTERNAL_ERROR_EMULATION
-                                ? "an instruction that KVM would have to emulate, and cannot"
-                                : fmt::format("KVM gives up on it (internal error {})", error.suberror));
+                   die_of_fault(cpu, error.suberror == KVM_INTERNAL_ERROR_EMULATION
+                                         ? "an instruction that KVM would have to emulate, and cannot"
+                                         : fmt::format("KVM gives up on it (internal error {})", error.suberror));
                  },
                  [&](kvm::UnknownExit unknown) {
                    count(cpu, ExitKind::failure);
@@ -701,10 +705,22 @@ void Machine::State::handle(Cpu& cpu, const kvm::Exit& exit) {
                  },
                  [&](kvm::RunFailure failure) {
                    count(cpu, ExitKind::failure);
-                   die(cpu, fmt::format("KVM cannot run it: {}", std::strerror(failure.error_number)));
+                   die(cpu, run_failure(failure.error_number));
                  },
              },
              exit);
+}
+
+// A kernel's fault, as KVM reports it.
+void Machine::State::die_of_fault(Cpu& cpu, std::string reason) {
+  // Its only exit is this one.
+  if (cpu.number > 0 && cpu.exits.size() == 1) {
+    reason += fmt::format(
+        " (vCPU {} had made no hypercall yet: a kernel that was built without SMP dies so; give the guest one vCPU, -c "
+        "1)",
+        cpu.number);
+  }
+  die(cpu, std::move(reason));
 }
 
 void Machine::State::write_port(Cpu& cpu, const kvm::PortWrite& write) {
@@ -875,10 +891,6 @@ auto Machine::run() -> Result<RunResult> {
 
 void Machine::stop(int reason) noexcept {
   state_->stop(reason);
-}
-
-auto Machine::is_stopping() const noexcept -> bool {
-  return state_->is_stopping();
 }
 
 }  // namespace hermitage::vmm

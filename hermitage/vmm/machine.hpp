@@ -52,12 +52,15 @@ struct MachineOptions {
   std::span<const std::byte> image = {};
   std::vector<std::string> mounts = {};  // where the guest finds files
   OutputTarget output = StandardOutput{};
-  std::optional<std::chrono::nanoseconds> timeout = std::nullopt;
+  std::optional<std::chrono::nanoseconds> timeout = std::nullopt;  // from the beginning of create()
   WallOptions walls = {};
-  // Get a line each, without its end, from any thread: every hypercall; what is odd about the guest, but goes on. A
-  // signal interrupts their system calls once Machine::is_stopping(), and they have to return soon then.
+  // Get a line each, without its end, from any thread: every hypercall; what is odd about the guest, but goes on. After
+  // `on_stop`, signals interrupt their system calls, and they have to return soon.
   std::function<void(std::string_view)> trace = {};
   std::function<void(std::string_view)> warn = {};
+  // The run is ended from outside, by its time limit or by stop(). Called in any thread and in signal handlers, perhaps
+  // more than once.
+  std::function<void()> on_stop = {};
 };
 
 // How a run ended.
@@ -110,15 +113,12 @@ class Machine {
   //
   // After the time limit or stop() it returns within 0.3 s, whatever the guest does or a reader of its output does not
   // do. It cannot return while the kernel does not give back a thread: in a file call on a dead network mount, for
-  // example, or in `trace` or `warn`, which have to return soon once is_stopping().
+  // example, or in `trace` or `warn`, which have to return soon after `on_stop`.
   [[nodiscard]] auto run() -> Result<RunResult>;
 
   // Ends the run, now or as soon as it begins, with Stopped{reason}, which must not be 0; the first call counts. Any
   // thread may call it, and a signal handler.
   void stop(int reason) noexcept;
-
-  // Whether the run is at its end, for any reason, or stop() was called. Any thread may ask.
-  [[nodiscard]] auto is_stopping() const noexcept -> bool;
 
  private:
   class State;

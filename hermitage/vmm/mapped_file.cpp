@@ -46,7 +46,7 @@ auto MappedFile::map(Descriptor descriptor) -> Result<MappedFile> {
   if (S_ISDIR(status.st_mode)) return unreadable(EISDIR);
   if (!S_ISREG(status.st_mode)) return fail(ErrorCode::host_failed, "is not a regular file");
   const auto size = static_cast<std::size_t>(status.st_size);
-  if (size <= kMostRead) {
+  if (size <= kMostRead || (status.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
     auto bytes = read_all(descriptor.get(), size);
     if (!bytes) return std::unexpected{bytes.error()};
     return MappedFile{std::move(descriptor), std::move(*bytes)};
@@ -54,6 +54,13 @@ auto MappedFile::map(Descriptor descriptor) -> Result<MappedFile> {
   auto* const bytes = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor.get(), 0);
   if (bytes == MAP_FAILED) return unreadable(errno);
   return MappedFile{std::move(descriptor), {static_cast<std::byte*>(bytes), size}};
+}
+
+auto MappedFile::read() && -> Result<MappedFile> {
+  if (!is_mapped()) return std::move(*this);
+  auto bytes = read_all(descriptor_.get(), bytes_.size());
+  if (!bytes) return std::unexpected{bytes.error()};
+  return MappedFile{std::move(descriptor_), std::move(*bytes)};
 }
 
 MappedFile::~MappedFile() {

@@ -13,7 +13,9 @@
 
 namespace hermitage::vmm {
 
-// Read only, and whole. Nobody may write to a mapped file meanwhile: whoever shortens it ends this process (SIGBUS).
+// Read only, and whole. A file that others than its owner may write to is read, not mapped: what they write later must
+// not change what has been checked. The owner may not write to a mapped file while it is in use, or while a guest runs
+// that has parts of it in its memory: a write shows, and an access behind the end of a file that got shorter is SIGBUS.
 class MappedFile {
  public:
   // Fails with host_failed when there is no such file, or it is none that can be mapped: a directory, or a pipe.
@@ -34,6 +36,9 @@ class MappedFile {
   ~MappedFile();
 
   [[nodiscard]] auto bytes() const noexcept -> std::span<const std::byte> { return bytes_; }
+
+  // The same content, read into memory.
+  [[nodiscard]] auto read() && -> Result<MappedFile>;
 
   // -1 when the file was read: there is nothing to be gained from mapping it again.
   [[nodiscard]] auto descriptor() const noexcept -> int { return is_mapped() ? descriptor_.get() : -1; }

@@ -75,7 +75,7 @@ void Serial::write(std::span<const std::byte> bytes) {
     bytes = bytes.subspan(size);
     if (is_ended_.load(std::memory_order_relaxed)) break;
   }
-  if (is_abandoned() && write_error() == 0) undelivered_ += bytes.size();
+  if (is_abandoned_.load() && write_error() == 0) undelivered_ += bytes.size();
 }
 
 void Serial::write_some(std::span<const std::byte> bytes) {
@@ -113,31 +113,13 @@ void Serial::flush() {
   has_pending_.store(false, std::memory_order_relaxed);
 }
 
-// Waits until the descriptor takes output. False when that is given up.
-auto Serial::wait_for_reader() const -> bool {
-  for (;;) {
-    const auto give_up_at = give_up_at_.load();
-    const bool is_limited = give_up_at != Clock::duration::max();
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(give_up_at - Clock::now().time_since_epoch());
-    std::array<pollfd, 2> ready{
-        pollfd{.fd = descriptor_, .events = POLLOUT, .revents = 0},
-        pollfd{.fd = is_limited ? -1 : events_.abandoned.get(), .events = POLLIN, .revents = 0}};
-    const int timeout = is_limited ? static_cast<int>(std::max<std::int64_t>(left.count(), 0)) : -1;
-    const int count = ::poll(ready.data(), ready.size(), timeout);
-    if (count < 0 && errno != EINTR) return true;  // the write that follows fails, too, and says why
-    if (count > 0 && ready[0].revents != 0) return true;
-    if (is_limited && left.count() <= 0) return false;
-  }
-}
-
 void Serial::pass_on(std::string_view text) {
   while (!text.empty() && write_error() == 0) {
-    if (!wait_for_reader()) {
+    if (!reader_limit_.wait(descriptor_, events_.abandoned.get())) {
       undelivered_ += text.size();
       return;
     }
-    // As much as a pipe that poll(2) calls writable takes without waiting.
-    const auto written = ::write(descriptor_, text.data(), std::min(text.size(), kCapacity));
+    const auto written = ::write(descriptor_, text.data(), std::min<std::size_t>(text.size(), guest::kWriteSize));
     if (written >= 0) {
       text.remove_prefix(static_cast<std::size_t>(written));
     } else if (errno != EINTR && errno != EAGAIN) {
@@ -147,8 +129,8 @@ void Serial::pass_on(std::string_view text) {
 }
 
 void Serial::abandon() noexcept {
-  auto never = Clock::duration::max();
-  give_up_at_.compare_exchange_strong(never, Clock::now().time_since_epoch() + kGrace);
+  reader_limit_.set(kGrace);
+  is_abandoned_.store(true);
   signal_event(events_.abandoned);
   end();
 }

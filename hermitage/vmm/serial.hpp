@@ -14,6 +14,7 @@
 #include <string_view>
 #include <variant>
 
+#include "hermitage/guest/reader_limit.hpp"
 #include "hermitage/vmm/descriptor.hpp"
 #include "hermitage/vmm/error.hpp"
 #include "hermitage/vmm/file_result.hpp"
@@ -42,7 +43,7 @@ using OutputTarget = std::variant<StandardOutput, NoOutput, OutputFile, OutputBu
 // threads are back.
 class Serial {
  public:
-  static constexpr std::size_t kCapacity = 4096;
+  static constexpr std::size_t kCapacity = guest::kWriteSize;
   // How long output still waits for its reader after abandon().
   static constexpr std::chrono::milliseconds kGrace{150};
 
@@ -85,7 +86,6 @@ class Serial {
 
  private:
   enum class Kind { descriptor, none, buffer };
-  using Clock = std::chrono::steady_clock;
 
   // Readable once the waiting is to end. Nobody reads it.
   struct Events {
@@ -99,9 +99,7 @@ class Serial {
 
   void write_some(std::span<const std::byte> bytes);
   void pass_on(std::string_view text);
-  [[nodiscard]] auto wait_for_reader() const -> bool;
   [[nodiscard]] auto wait_for_input() const -> bool;
-  [[nodiscard]] auto is_abandoned() const noexcept -> bool { return give_up_at_.load() != Clock::duration::max(); }
   void note_error(int error) noexcept { write_error_.store(error, std::memory_order_relaxed); }
 
   Kind kind_;
@@ -115,9 +113,10 @@ class Serial {
   std::string pending_;      // or everything, of an OutputBuffer
   std::atomic<bool> has_pending_ = false;
   std::atomic<int> write_error_ = 0;
-  std::atomic<Clock::duration> give_up_at_ = Clock::duration::max();  // since the clock's epoch; max: not abandoned
+  guest::ReaderLimit reader_limit_;
   std::atomic<std::uint64_t> undelivered_ = 0;
   std::atomic<bool> is_ended_ = false;
+  std::atomic<bool> is_abandoned_ = false;
 
   std::mutex input_mutex_;  // from looking for input to reading it, so that nobody takes it in between
 };
