@@ -5,6 +5,7 @@
 #include "hermitage/cli/command.hpp"
 #include "hermitage/cli/options.hpp"
 #include "hermitage/cli/output.hpp"
+#include "hermitage/cli/process.hpp"
 
 namespace hermitage::cli {
 namespace {
@@ -31,6 +32,8 @@ constexpr CommandGroup kProgram{
 
 auto main(int argc, char** argv) -> int {
   using namespace hermitage::cli;
+  process_start();
+  occupy_closed_streams();
   try {
     return static_cast<int>(run_one_of(kProgram, {argv + std::min(argc, 1), argv + argc}));
   } catch (const std::exception& error) {

@@ -1,12 +1,14 @@
 // hermitage run: a Hermit kernel or image in a virtual machine, by the engine that can.
 #include <csignal>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "hermitage/cli/command.hpp"
 #include "hermitage/cli/engines.hpp"
 #include "hermitage/cli/options.hpp"
 #include "hermitage/cli/output.hpp"
+#include "hermitage/cli/process.hpp"
 #include "hermitage/cli/run_options.hpp"
 
 namespace hermitage::cli {
@@ -51,8 +53,12 @@ auto run_machine(RunOptions& options) -> ExitCode {
 }  // namespace
 
 auto run_guest(const Words& words) -> ExitCode {
+  auto kept = named_descriptors(words);
+  close_inherited_descriptors(kept);
+  discard_closed_streams();
   auto options = parse_run_options(words);
   if (!options) return complain_of_usage("run", options.error());
+  options->kept_descriptors = std::move(kept);
   return options->wants_help ? print_or_complain(run_help()) : run_machine(*options);
 }
 

@@ -1,4 +1,5 @@
 // hermitage run by the monitor, on KVM.
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -14,9 +15,12 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "hermitage/cli/bus_errors.hpp"
 #include "hermitage/cli/engines.hpp"
 #include "hermitage/cli/output.hpp"
+#include "hermitage/cli/process.hpp"
 #include "hermitage/cli/run_report.hpp"
+#include "hermitage/cli/time_limit.hpp"
 #include "hermitage/entry/format.hpp"
 #include "hermitage/image/gunzip.hpp"
 #include "hermitage/image/image.hpp"
@@ -30,18 +34,25 @@ namespace {
 
 using vmm::Machine;
 
-// The machine that a signal ends.
+// The machine that a signal ends, and what sees to it that it ends soon.
 std::atomic<Machine*> running_machine = nullptr;
+std::atomic<TimeLimit*> running_limit = nullptr;
 
 void end_run(int signal) {
+  if (auto* const limit = running_limit.load()) limit->end_soon(end_after_signal(signal));
   if (auto* const machine = running_machine.load()) machine->stop(signal);
+}
+
+void end_run_after_bus_error() {
+  if (auto* const machine = running_machine.load()) machine->stop(SIGBUS);
 }
 
 // While it is there, the signals by which people end programs end the guest, and the rest is cleaned up. Nothing else
 // that happens to output or files ends the program behind its back.
 class SignalsEndRun {
  public:
-  explicit SignalsEndRun(Machine& machine) {
+  SignalsEndRun(Machine& machine, TimeLimit& limit) {
+    running_limit = &limit;
     running_machine = &machine;
     struct sigaction action{};
     action.sa_handler = end_run;
@@ -56,7 +67,10 @@ class SignalsEndRun {
   }
   SignalsEndRun(const SignalsEndRun&) = delete;
   auto operator=(const SignalsEndRun&) -> SignalsEndRun& = delete;
-  ~SignalsEndRun() { running_machine = nullptr; }
+  ~SignalsEndRun() {
+    running_machine = nullptr;
+    running_limit = nullptr;
+  }
 };
 
 // What this monitor cannot do with a kernel or a host, another engine may be able to.
@@ -102,8 +116,21 @@ auto read_guest(const std::string& path, vmm::MappedFile file) -> OrFailure<Gues
   return guest;
 }
 
-auto open_guest(const std::string& path, bool passes_image) -> OrFailure<Guest> {
-  auto file = vmm::MappedFile::open(path);
+// A guest that can write to files of the host may write to its own kernel's, by whatever name it finds there: the file
+// is read then, not mapped.
+auto is_read(const RunOptions& options) -> bool {
+  return !std::ranges::all_of(options.file_mappings, &guest::FileMapping::is_read_only);
+}
+
+auto open_file(const RunOptions& options) -> vmm::Result<vmm::MappedFile> {
+  auto file = vmm::MappedFile::open(options.image);
+  if (!file || !is_read(options)) return file;
+  return std::move(*file).read();
+}
+
+auto open_guest(const RunOptions& options, bool passes_image) -> OrFailure<Guest> {
+  const auto& path = options.image;
+  auto file = open_file(options);
   if (!file) return not_started(path, std::move(file.error().message));
   auto guest = read_guest(path, std::move(*file));
   if (!guest || !guest->image) return guest;
@@ -174,9 +201,9 @@ auto machine_options(const RunOptions& options) -> OrFailure<vmm::MachineOptions
                               .manages_power = options.manages_power,
                               .output = parse_output(options.output),
                               .walls = *walls};
-  if (options.timeout_seconds) machine.timeout = std::chrono::nanoseconds{std::llround(*options.timeout_seconds * 1e9)};
   if (options.trace) machine.trace = [](std::string_view line) { print_error(fmt::format("{}\n", line)); };
   machine.warn = [image = options.image](std::string_view line) { warn(fmt::format("{}: {}", image, line)); };
+  machine.on_stop = hurry_errors;
   return machine;
 }
 
@@ -229,7 +256,7 @@ struct Run {
   std::optional<LateFile> stats_file;
 };
 
-auto prepare_run(const RunOptions& options) -> OrFailure<Run> {
+auto prepare_run(const RunOptions& options, const TimeLimit& limit) -> OrFailure<Run> {
   auto machine = machine_options(options);
   if (!machine) return std::unexpected{machine.error()};
   const auto passes_image = wants_image_passed(options);
@@ -240,7 +267,7 @@ auto prepare_run(const RunOptions& options) -> OrFailure<Run> {
     if (!opened) return std::unexpected{Failure{ExitCode::usage, options.stats_file, std::move(opened.error())}};
     stats_file = std::move(*opened);
   }
-  auto guest = open_guest(options.image, *passes_image);
+  auto guest = open_guest(options, *passes_image);
   if (!guest) return std::unexpected{guest.error()};
 
   const image::Config no_config;
@@ -256,6 +283,7 @@ auto prepare_run(const RunOptions& options) -> OrFailure<Run> {
   if (!files) return std::unexpected{files.error()};
   machine->image = guest->unpacked;
   machine->mounts = files->top_directories();
+  machine->timeout = limit.remaining();
   auto made = Machine::create(guest->kernel(), std::move(*machine), std::move(*files));
   if (!made) return failure_of(options.image, std::move(made.error()));
   return Run{
@@ -271,6 +299,10 @@ void show_registers(const RunOptions& options, const vmm::GuestDeath& death, Run
 }
 
 auto end_of(const RunOptions& options, const vmm::Ending& ending, Run& run) -> ExitCode {
+  if (BusErrors::take()) {
+    complain(options.image, "the file was truncated while its guest ran (SIGBUS); the guest was stopped");
+    return ExitCode::guest_died;
+  }
   if (const auto* const exit = std::get_if<vmm::GuestExit>(&ending)) return static_cast<ExitCode>(exit->code & 0xff);
   if (const auto* const stopped = std::get_if<vmm::Stopped>(&ending)) return end_after_signal(stopped->reason);
   if (std::holds_alternative<vmm::TimedOut>(ending)) return end_after_timeout(options);
@@ -285,6 +317,10 @@ auto end_of(const RunOptions& options, const vmm::Ending& ending, Run& run) -> E
 }
 
 auto report(const RunOptions& options, const vmm::RunResult& result, std::optional<LateFile>& stats_file) -> ExitCode {
+  if (result.undelivered_output != 0) {
+    complain(options.image, fmt::format("{} bytes of output were not delivered: their reader did not take them in time",
+                                        result.undelivered_output));
+  }
   if (options.stats) print_error(statistics_text(result.statistics));
   if (!stats_file) return ExitCode::good;
   if (const auto written = stats_file->write(statistics_json(result.statistics)); !written) {
@@ -312,9 +348,16 @@ auto check_monitor() -> std::vector<guest::HostCheck> {
 }
 
 auto run_in_monitor(const RunOptions& options) -> OrFailure<ExitCode> {
-  auto run = prepare_run(options);
+  TimeLimit limit{time_limit_of(options), options.image};
+  const BusErrors bus_errors{end_run_after_bus_error};
+  auto run = prepare_run(options, limit);
+  if (BusErrors::take()) return not_started(options.image, "the file was truncated while it was read (SIGBUS)");
   if (!run) return std::unexpected{std::move(run.error())};
-  const SignalsEndRun signals{run->machine};
+  const SignalsEndRun signals{run->machine, limit};
+  // What its owner would find in the memory of a monitor that a guest has taken over.
+  close_descriptors(options.kept_descriptors);
+  erase_environment();
+  limit.begin_run();
   const auto result = run->machine.run();
   if (!result) return not_started(options.image, result.error().message);
   const auto exit_code = end_of(options, result->ending, *run);

@@ -52,6 +52,7 @@ struct RunOptions {
   bool wants_help = false;
   std::string image;
   std::vector<std::string> words;  // after the image
+  std::vector<int> kept_descriptors;  // that the command line names, of those that this process was started with
 };
 
 // Reads the words after `hermitage run`, and its environment variables. The image ends the options. The error is a

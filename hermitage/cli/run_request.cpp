@@ -1,6 +1,7 @@
 #include "hermitage/cli/run_request.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <utility>
 #include <vector>
@@ -103,6 +104,11 @@ auto check_requirements(const RunOptions& options, const image::Config& config, 
                                                   config.cpus, cpu_count));
   }
   return {};
+}
+
+auto time_limit_of(const RunOptions& options) -> std::optional<std::chrono::nanoseconds> {
+  if (!options.timeout_seconds) return std::nullopt;
+  return std::chrono::nanoseconds{std::llround(*options.timeout_seconds * 1e9)};
 }
 
 auto end_after_timeout(const RunOptions& options) -> ExitCode {

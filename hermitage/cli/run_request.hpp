@@ -1,6 +1,7 @@
 // What `hermitage run` is asked for, as far as it does not depend on the engine that runs the guest.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <expected>
 #include <optional>
@@ -42,6 +43,9 @@ void warn(std::string_view line);
 // Whether the guest gets what its image asks for.
 [[nodiscard]] auto check_requirements(const RunOptions& options, const image::Config& config, std::uint64_t memory_size)
     -> OrFailure<void>;
+
+// --timeout, from process_start() on.
+[[nodiscard]] auto time_limit_of(const RunOptions& options) -> std::optional<std::chrono::nanoseconds>;
 
 // What there is to say, and the exit status, when a guest did not come to its end.
 [[nodiscard]] auto end_after_timeout(const RunOptions& options) -> ExitCode;

@@ -1,0 +1,74 @@
+#include "hermitage/cli/time_limit.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <csignal>
+#include <utility>
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include "hermitage/cli/process.hpp"
+#include "hermitage/inspect/quantities.hpp"
+
+namespace hermitage::cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::nanoseconds;
+
+// For the signal handler. The line is set before the timer is.
+std::string last_line;
+std::atomic<bool> has_line = false;
+std::atomic<int> last_status = 0;
+
+void end_process(int /*signal*/) {
+  pollfd reader{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
+  if (has_line && ::poll(&reader, 1, 0) > 0) {
+    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, last_line.data(), last_line.size());
+  }
+  ::_exit(last_status);
+}
+
+}  // namespace
+
+TimeLimit::TimeLimit(std::optional<nanoseconds> limit, const std::string& subject) {
+  struct sigaction action{};
+  action.sa_handler = end_process;
+  ::sigaction(SIGALRM, &action, nullptr);
+  auto timer = vmm::Timer::make(SIGALRM, nullptr);
+  if (!timer) return;
+  timer_.emplace(std::move(*timer));
+  if (!limit) return;
+  end_at_ = process_start() + std::min<Clock::duration>(*limit, Clock::time_point::max() - process_start());
+  last_line = fmt::format("hermitage: {}: not started after {:g} s; stopped (--timeout)\n", inspect::printable(subject),
+                          std::chrono::duration<double>{*limit}.count());
+  last_status = static_cast<int>(ExitCode::timed_out);
+  has_line = true;
+  timer_->set(*end_at_ - Clock::now(), {});
+}
+
+TimeLimit::~TimeLimit() {
+  has_line = false;
+  timer_.reset();
+}
+
+auto TimeLimit::remaining() const -> std::optional<nanoseconds> {
+  if (!end_at_) return std::nullopt;
+  return std::max<Clock::duration>(*end_at_ - Clock::now(), Clock::duration::zero());
+}
+
+void TimeLimit::begin_run() noexcept {
+  has_line = false;
+  const auto left = remaining();
+  if (left && timer_) timer_->set(*left + std::min<nanoseconds>(kLastResort, nanoseconds::max() - *left), {});
+}
+
+void TimeLimit::end_soon(ExitCode status) noexcept {
+  if (is_ending_.exchange(true) || !timer_) return;
+  last_status = static_cast<int>(status);
+  timer_->set(kLastResort, {});
+}
+
+}  // namespace hermitage::cli

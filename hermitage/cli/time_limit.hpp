@@ -1,0 +1,46 @@
+// --timeout, from the start of the program on, and the last resort that keeps it.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <optional>
+#include <string>
+
+#include "hermitage/cli/command.hpp"
+#include "hermitage/vmm/timer.hpp"
+
+namespace hermitage::cli {
+
+// Ends the process at its limit, whatever it does: while it still prepares the guest, at the limit; once the guest
+// runs, and the machine ends itself, kLastResort after it. Then nothing is cleaned up, as after SIGKILL: a thread must
+// be stuck in the kernel, or the reader of an error message does not read.
+//
+// There can be one at a time. SIGALRM is its signal.
+class TimeLimit {
+ public:
+  static constexpr std::chrono::milliseconds kLastResort{280};
+
+  // `limit` is counted from process_start(); none: only end_soon() sets one. `subject` is for the message. Without a
+  // timer there is no last resort.
+  TimeLimit(std::optional<std::chrono::nanoseconds> limit, const std::string& subject);
+  TimeLimit(const TimeLimit&) = delete;
+  auto operator=(const TimeLimit&) -> TimeLimit& = delete;
+  ~TimeLimit();
+
+  // What is left of the limit, not below 0.
+  [[nodiscard]] auto remaining() const -> std::optional<std::chrono::nanoseconds>;
+
+  // The guest is about to run, in a machine that keeps the limit.
+  void begin_run() noexcept;
+
+  // The guest is being ended from outside, and the process ends with this status kLastResort from now if it does not by
+  // itself. A signal handler may call it. The first call counts.
+  void end_soon(ExitCode status) noexcept;
+
+ private:
+  std::optional<std::chrono::steady_clock::time_point> end_at_;
+  std::optional<vmm::Timer> timer_;
+  std::atomic<bool> is_ending_ = false;
+};
+
+}  // namespace hermitage::cli
