@@ -31,4 +31,16 @@ auto write_from(int descriptor, std::span<const iovec> buffers) noexcept -> ssiz
   return ::writev(descriptor, buffers.data(), static_cast<int>(buffers.size()));
 }
 
+auto read_at(int descriptor, std::uint64_t offset, std::span<const iovec> buffers) noexcept -> ssize_t {
+  const auto at = static_cast<off_t>(offset);
+  if (buffers.size() == 1) return ::pread(descriptor, buffers.front().iov_base, buffers.front().iov_len, at);
+  return ::preadv(descriptor, buffers.data(), static_cast<int>(buffers.size()), at);
+}
+
+auto write_at(int descriptor, std::uint64_t offset, std::span<const iovec> buffers) noexcept -> ssize_t {
+  const auto at = static_cast<off_t>(offset);
+  if (buffers.size() == 1) return ::pwrite(descriptor, buffers.front().iov_base, buffers.front().iov_len, at);
+  return ::pwritev(descriptor, buffers.data(), static_cast<int>(buffers.size()), at);
+}
+
 }  // namespace hermitage::vmm

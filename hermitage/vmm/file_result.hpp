@@ -35,4 +35,8 @@ using FileResult = std::expected<T, Errno>;
 [[nodiscard]] auto read_into(int descriptor, std::span<const iovec> buffers) noexcept -> ssize_t;
 [[nodiscard]] auto write_from(int descriptor, std::span<const iovec> buffers) noexcept -> ssize_t;
 
+// As preadv(2) and pwritev(2), likewise.
+[[nodiscard]] auto read_at(int descriptor, std::uint64_t offset, std::span<const iovec> buffers) noexcept -> ssize_t;
+[[nodiscard]] auto write_at(int descriptor, std::uint64_t offset, std::span<const iovec> buffers) noexcept -> ssize_t;
+
 }  // namespace hermitage::vmm

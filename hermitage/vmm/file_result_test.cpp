@@ -52,6 +52,16 @@ TEST(Transfers, TakeAnyNumberOfBuffers) {
   EXPECT_EQ(read_into(file.get(), one), 0) << "at the end";
   EXPECT_EQ(read_into(-1, one), -1);
   EXPECT_EQ(write_from(-1, both), -1);
+
+  // At an offset, with the position left alone: the content is "aefgabcgbcefg" then.
+  EXPECT_EQ(write_at(file.get(), 1, both), 7);
+  EXPECT_EQ(write_at(file.get(), 10, one), 3);
+  EXPECT_EQ(::lseek(file.get(), 0, SEEK_CUR), 10);
+  EXPECT_EQ(read_at(file.get(), 8, both), 5);
+  EXPECT_EQ(first + second, "bcefgcg");
+  EXPECT_EQ(read_at(file.get(), 13, one), 0);
+  EXPECT_EQ(read_at(-1, 0, both), -1);
+  EXPECT_EQ(write_at(-1, 0, one), -1);
 }
 
 }  // namespace

@@ -13,9 +13,10 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "hermitage/vmm/directory_listing.hpp"
+#include "hermitage/vmm/file_table.hpp"
 #include "hermitage/vmm/private_directory.hpp"
 #include "hermitage/vmm/temporary_file.hpp"
 
@@ -24,7 +25,6 @@ namespace {
 
 namespace uhyve = entry::uhyve;
 using uhyve::v2::FileAttr;
-using uhyve::v2::FileType;
 
 constexpr std::int64_t kBlockSize = 4096;
 constexpr std::int64_t kStatBlockSize = 512;
@@ -87,111 +87,33 @@ auto mapping_of(const std::shared_ptr<Node>& node) -> const Mapping* {
   return mapping == nullptr ? nullptr : mapping->get();
 }
 
-auto type_of(const Node& node) -> FileType {
-  if (std::holds_alternative<Directory>(node.what)) return FileType::directory;
-  if (std::holds_alternative<Link>(node.what)) return FileType::symbolic_link;
-  return FileType::regular_file;
+// A file of the host's in a mapping: the host keeps its position, and has a lock for that.
+auto is_of_host_only(const OpenFile& file) -> bool {
+  return file.host.is_open() && temporary_file_of(file.node) == nullptr;
 }
 
-struct OpenFile {
-  std::shared_ptr<Node> node = {};  // of the tree's
-  Descriptor host = {};             // of the host's
-  bool appends = false;
-  bool is_directory = false;
-
-  std::uint64_t offset = 0;  // of an ImageFile in bytes, of a Directory of the tree in names
-  std::string listed = {};   // the last of these names that getdents has given
-};
-
-// A directory can be listed again from its beginning; where it goes on otherwise is known to getdents only.
-auto rewind(OpenFile& directory, std::int64_t offset, std::int32_t whence) -> FileResult<std::int64_t> {
-  if (offset != 0 || whence != uhyve::kSeekSet) return fails(Errno::inval);
-  directory.offset = 0;
-  directory.listed.clear();
-  if (directory.host.is_open() && ::lseek(directory.host.get(), 0, SEEK_SET) != 0) return last_error();
-  return 0;
+auto size_of(const Node& file) -> std::uint64_t {
+  if (const auto* const image = std::get_if<ImageFile>(&file.what)) return image->content.size();
+  return std::get<std::shared_ptr<TemporaryFile>>(file.what)->size();
 }
 
-// What getdents fills.
-class DirectoryListing {
- public:
-  explicit DirectoryListing(std::span<std::byte> buffer) : left_{buffer} {}
-
-  [[nodiscard]] auto size() const -> std::uint64_t { return size_; }
-
-  // False when it does not fit.
-  auto add(std::string_view name, std::uint64_t number, std::int64_t next, FileType type) -> bool {
-    constexpr std::size_t kAlignment = alignof(uhyve::v2::Dirent);
-    const auto record = (uhyve::v2::kDirentNameAt + name.size() + 1 + kAlignment - 1) / kAlignment * kAlignment;
-    if (record > left_.size()) return false;
-    const uhyve::v2::Dirent entry{
-        .d_ino = number, .d_off = next, .d_reclen = static_cast<std::uint16_t>(record), .d_type = type};
-    std::ranges::fill(left_.first(record), std::byte{});
-    std::memcpy(left_.data(), &entry, uhyve::v2::kDirentNameAt);
-    std::memcpy(left_.data() + uhyve::v2::kDirentNameAt, name.data(), name.size());
-    left_ = left_.subspan(record);
-    size_ += record;
-    return true;
+auto read_image(const ImageFile& image, std::uint64_t offset, std::span<const iovec> buffers) -> std::uint64_t {
+  auto left = image.content.subspan(std::min<std::uint64_t>(offset, image.content.size()));
+  std::uint64_t total = 0;
+  for (const auto& buffer : buffers) {
+    const auto size = std::min(buffer.iov_len, left.size());
+    if (size == 0) continue;
+    std::memcpy(buffer.iov_base, left.data(), size);
+    left = left.subspan(size);
+    total += size;
   }
-
- private:
-  std::span<std::byte> left_;
-  std::uint64_t size_ = 0;
-};
-
-// One record of the host's getdents64(2).
-struct HostEntry {
-  std::uint64_t number;
-  std::int64_t next;  // where to go on behind it
-  FileType type;
-  std::string_view name;
-};
-
-auto first_entry(std::span<const std::byte>& records) -> HostEntry {
-  // Both are linux_dirent64.
-  uhyve::v2::Dirent entry{};
-  std::memcpy(&entry, records.data(), uhyve::v2::kDirentNameAt);
-  const auto* const name = reinterpret_cast<const char*>(records.data() + uhyve::v2::kDirentNameAt);
-  records = records.subspan(entry.d_reclen);
-  return {.number = entry.d_ino, .next = entry.d_off, .type = entry.d_type, .name = name};
+  return total;
 }
 
-// The names of the tree, behind the last that was given. False when one does not fit.
-auto list_tree(OpenFile& file, DirectoryListing& listing) -> bool {
-  const auto& entries = file.node->directory()->entries;
-  for (auto entry = entries.upper_bound(file.listed); entry != entries.end(); ++entry) {
-    const auto& [name, node] = *entry;
-    const auto next = static_cast<std::int64_t>(file.offset) + 1;
-    if (!listing.add(name, node->number, next, type_of(*node))) return false;
-    ++file.offset;
-    file.listed = name;
-  }
-  return true;
-}
-
-// Those of the host's, but for what lies over them. False when one does not fit.
-auto list_host(OpenFile& file, DirectoryListing& listing) -> FileResult<bool> {
-  constexpr std::size_t kBatch = 4096;
-  const auto is_hidden = [&](std::string_view name) {
-    return name == "." || name == ".." || (file.node && file.node->directory()->entries.contains(name));
-  };
-  for (;;) {
-    alignas(std::uint64_t) std::array<std::byte, kBatch> batch;  // NOLINT(cppcoreguidelines-pro-type-member-init)
-    auto last = ::lseek(file.host.get(), 0, SEEK_CUR);
-    const auto got = ::syscall(SYS_getdents64, file.host.get(), batch.data(), batch.size());
-    if (last < 0 || got < 0) return last_error();
-    if (got == 0) return true;
-    std::span<const std::byte> records{batch.data(), static_cast<std::size_t>(got)};
-    while (!records.empty()) {
-      const auto entry = first_entry(records);
-      if (!is_hidden(entry.name) && !listing.add(entry.name, entry.number, entry.next, entry.type)) {
-        // The rest of the batch is for the next call.
-        if (::lseek(file.host.get(), last, SEEK_SET) < 0) return last_error();
-        return false;
-      }
-      last = entry.next;
-    }
-  }
+// What a system call returns that reads or writes.
+auto transferred(ssize_t result) -> FileResult<std::uint64_t> {
+  if (result < 0) return last_error();
+  return static_cast<std::uint64_t>(result);
 }
 
 }  // namespace
@@ -200,8 +122,9 @@ class GuestFiles::State {
  public:
   explicit State(GuestFileOptions options) : options_{std::move(options)} {}
 
-  std::mutex mutex;
+  std::mutex mutex;  // guards the tree and the private directory
   GuestTree tree;
+  FileTable table;
 
   void add_open_path(walls::OpenPath path) { mapped_.push_back(path); }
 
@@ -223,55 +146,27 @@ class GuestFiles::State {
     return (options_.bypasses_cache ? O_DIRECT : 0) | (options_.is_synchronous ? O_SYNC : 0);
   }
 
+  // For a TemporaryFile, which appends without the host, and is made by the name that the monitor gives it.
+  [[nodiscard]] auto temporary_flags(std::int32_t flags) const -> int {
+    return host_flags(flags & ~(uhyve::kOpenAppend | uhyve::kOpenCreate | uhyve::kOpenExclusive)) | cache_flags();
+  }
+
   // A new file, with the flags of the guest; and it is open.
   auto make_temporary_file(std::int32_t flags) -> FileResult<std::pair<std::shared_ptr<TemporaryFile>, Descriptor>> {
     const auto directory = private_directory();
     if (!directory) return fails(directory.error());
     auto file = std::make_shared<TemporaryFile>(fmt::format("{}", ++temporary_file_count_), room_);
-    auto opened = file->open(*directory, host_flags(flags) | cache_flags() | O_CREAT | O_EXCL);
+    auto opened = file->open(*directory, temporary_flags(flags) | O_CREAT | O_EXCL);
     if (!opened) return fails(opened.error());
     return std::pair{std::move(file), std::move(*opened)};
   }
 
   auto open_temporary_file(TemporaryFile& file, std::int32_t flags) -> FileResult<Descriptor> {
-    const auto kept = flags & ~(uhyve::kOpenCreate | uhyve::kOpenExclusive);
-    return file.open((*private_directory_)->descriptor(), host_flags(kept) | cache_flags());
+    return file.open((*private_directory_)->descriptor(), temporary_flags(flags));
   }
 
   auto remove_temporary_file(const TemporaryFile& file) -> FileResult<void> {
     if (::unlinkat((*private_directory_)->descriptor(), file.name().c_str(), 0) != 0) return last_error();
-    return {};
-  }
-
-  [[nodiscard]] auto can_open() const -> bool {
-    return open_files_.size() < kMaxOpenFiles || std::ranges::find(open_files_, nullptr) != open_files_.end();
-  }
-
-  // The lowest free number, as POSIX wants it. Precondition: can_open().
-  auto insert(OpenFile file) -> std::int32_t {
-    auto place = std::ranges::find(open_files_, nullptr);
-    if (place == open_files_.end()) place = open_files_.insert(place, nullptr);
-    *place = std::make_shared<OpenFile>(std::move(file));
-    return kFirstDescriptor + static_cast<std::int32_t>(place - open_files_.begin());
-  }
-
-  auto open_file(std::int32_t descriptor) -> FileResult<std::shared_ptr<OpenFile>> {
-    const auto index = static_cast<std::int64_t>(descriptor) - kFirstDescriptor;
-    if (index < 0 || std::cmp_greater_equal(index, open_files_.size())) return fails(Errno::badf);
-    const auto& file = open_files_[static_cast<std::size_t>(index)];
-    if (!file) return fails(Errno::badf);
-    return file;
-  }
-
-  // The same without the mutex, for what the host may take its time for.
-  auto find_open_file(std::int32_t descriptor) -> FileResult<std::shared_ptr<OpenFile>> {
-    const std::scoped_lock lock{mutex};
-    return open_file(descriptor);
-  }
-
-  auto close(std::int32_t descriptor) -> FileResult<void> {
-    if (const auto file = open_file(descriptor); !file) return fails(file.error());
-    open_files_[static_cast<std::size_t>(descriptor - kFirstDescriptor)].reset();
     return {};
   }
 
@@ -306,18 +201,18 @@ class GuestFiles::State {
     return attributes;
   }
 
-  auto open(const Place& place, std::int32_t flags, mode_t mode) -> FileResult<OpenFile>;
+  auto open(std::string_view path, std::int32_t flags, mode_t mode) -> FileResult<Opened>;
 
  private:
-  auto open_directory(const Place& place) -> FileResult<OpenFile>;
+  auto open(const Place& place, std::int32_t flags, mode_t mode) -> FileResult<Opened>;
+  auto open_directory(const Place& place) -> FileResult<Opened>;
   auto open_on_host(int directory, const std::string& name, bool is_read_only, std::int32_t flags, mode_t mode)
-      -> FileResult<OpenFile>;
-  auto open_node(const std::shared_ptr<Node>& node, std::int32_t flags) -> FileResult<OpenFile>;
-  auto make_file(const Place& place, std::int32_t flags) -> FileResult<OpenFile>;
+      -> FileResult<Opened>;
+  auto open_node(const std::shared_ptr<Node>& node, std::int32_t flags) -> FileResult<Opened>;
+  auto make_file(const Place& place, std::int32_t flags) -> FileResult<Opened>;
 
   GuestFileOptions options_;
   std::vector<walls::OpenPath> mapped_;
-  std::vector<std::shared_ptr<OpenFile>> open_files_;
   std::optional<std::expected<PrivateDirectory, int>> private_directory_;  // nothing before it is needed
   std::shared_ptr<Room> room_ = std::make_shared<Room>(options_.temporary_limit);
   std::uint64_t temporary_file_count_ = 0;
@@ -384,7 +279,16 @@ auto GuestFiles::top_directories() const -> std::vector<std::string> {
   return names;
 }
 
-auto GuestFiles::State::open(const Place& place, std::int32_t flags, mode_t mode) -> FileResult<OpenFile> {
+auto GuestFiles::State::open(std::string_view path, std::int32_t flags, mode_t mode) -> FileResult<Opened> {
+  const std::scoped_lock lock{mutex};
+  // Nothing is made through a link that must not be there.
+  const bool is_new = (flags & uhyve::kOpenCreate) != 0 && (flags & uhyve::kOpenExclusive) != 0;
+  const auto place = tree.find(path, !is_new);
+  if (!place) return fails(place.error());
+  return open(*place, flags, mode);
+}
+
+auto GuestFiles::State::open(const Place& place, std::int32_t flags, mode_t mode) -> FileResult<Opened> {
   const bool creates = (flags & uhyve::kOpenCreate) != 0;
   if (place.kind == Place::Kind::nothing && !creates) return fails(Errno::noent);
   if (place.kind != Place::Kind::nothing && creates && (flags & uhyve::kOpenExclusive) != 0) {
@@ -404,8 +308,8 @@ auto GuestFiles::State::open(const Place& place, std::int32_t flags, mode_t mode
   return make_file(place, flags);
 }
 
-auto GuestFiles::State::open_directory(const Place& place) -> FileResult<OpenFile> {
-  OpenFile file{.node = place.position.node, .is_directory = true};
+auto GuestFiles::State::open_directory(const Place& place) -> FileResult<Opened> {
+  Opened file{.node = place.position.node, .is_directory = true};
   if (const int directory = place.host_directory(); directory >= 0) {
     auto opened = open_beneath(directory, ".", O_RDONLY | O_DIRECTORY);
     if (!opened) return fails(opened.error());
@@ -415,29 +319,29 @@ auto GuestFiles::State::open_directory(const Place& place) -> FileResult<OpenFil
 }
 
 auto GuestFiles::State::open_on_host(int directory, const std::string& name, bool is_read_only, std::int32_t flags,
-                                     mode_t mode) -> FileResult<OpenFile> {
+                                     mode_t mode) -> FileResult<Opened> {
   if (is_read_only && writes(flags)) return fails(Errno::rofs);
   if (is_read_only) flags &= ~uhyve::kOpenCreate;  // it is there
   auto opened = open_file_beneath(directory, name.c_str(), host_flags(flags) | cache_flags(), mode);
   if (!opened) return fails(opened.error());
-  return OpenFile{.host = std::move(*opened)};
+  return Opened{.host = std::move(*opened)};
 }
 
-auto GuestFiles::State::open_node(const std::shared_ptr<Node>& node, std::int32_t flags) -> FileResult<OpenFile> {
+auto GuestFiles::State::open_node(const std::shared_ptr<Node>& node, std::int32_t flags) -> FileResult<Opened> {
   if (auto* const file = temporary_file_of(node)) {
     auto opened = open_temporary_file(*file, flags);
     if (!opened) return fails(opened.error());
-    return OpenFile{.node = node, .host = std::move(*opened), .appends = (flags & uhyve::kOpenAppend) != 0};
+    return Opened{.node = node, .host = std::move(*opened), .appends = (flags & uhyve::kOpenAppend) != 0};
   }
   if (const auto* const mapping = mapping_of(node)) {
     const auto kept = flags & ~(uhyve::kOpenCreate | uhyve::kOpenExclusive);
     return open_on_host(mapping->directory(), mapping->name(), mapping->is_read_only(), kept, 0);
   }
   if (writes(flags)) return fails(Errno::rofs);
-  return OpenFile{.node = node};
+  return Opened{.node = node};
 }
 
-auto GuestFiles::State::make_file(const Place& place, std::int32_t flags) -> FileResult<OpenFile> {
+auto GuestFiles::State::make_file(const Place& place, std::int32_t flags) -> FileResult<Opened> {
   const auto parent = tree.make_parent(place);
   if (!parent) return fails(parent.error());
   if (!tree.can_make_entry()) return fails(Errno::nospc);  // before there is a file that no name leads to
@@ -445,84 +349,68 @@ auto GuestFiles::State::make_file(const Place& place, std::int32_t flags) -> Fil
   if (!made) return fails(made.error());
   auto node = tree.make_entry(**parent, place.name, std::move(made->first));
   if (!node) return fails(node.error());
-  return OpenFile{
+  return Opened{
       .node = std::move(*node), .host = std::move(made->second), .appends = (flags & uhyve::kOpenAppend) != 0};
 }
 
 auto GuestFiles::open(std::string_view path, std::int32_t flags, std::int32_t mode) -> FileResult<std::int32_t> {
   flags &= uhyve::kOpenFlags;
   if ((flags & uhyve::kOpenCreate) != 0 && (flags & uhyve::kOpenDirectory) != 0) return fails(Errno::inval);
-  const std::scoped_lock lock{state_->mutex};
-  if (!state_->can_open()) return fails(Errno::mfile);
-  // Nothing is made through a link that must not be there.
-  const bool is_new = (flags & uhyve::kOpenCreate) != 0 && (flags & uhyve::kOpenExclusive) != 0;
-  const auto place = state_->tree.find(path, !is_new);
-  if (!place) return fails(place.error());
-  auto opened = state_->open(*place, flags, static_cast<mode_t>(mode) & kPermissions);
-  if (!opened) return fails(opened.error());
-  return state_->insert(std::move(*opened));
+  const auto descriptor = state_->table.reserve();
+  if (!descriptor) return descriptor;
+  auto opened = state_->open(path, flags, static_cast<mode_t>(mode) & kPermissions);
+  if (!opened) {
+    state_->table.release(*descriptor);
+    return fails(opened.error());
+  }
+  state_->table.fill(*descriptor, std::move(*opened));
+  return descriptor;
 }
 
 auto GuestFiles::close(std::int32_t descriptor) -> FileResult<void> {
-  const std::scoped_lock lock{state_->mutex};
-  return state_->close(descriptor);
+  return state_->table.close(descriptor);
 }
 
 auto GuestFiles::read(std::int32_t descriptor, std::span<const iovec> buffers) -> FileResult<std::uint64_t> {
-  const auto file = state_->find_open_file(descriptor);
-  if (!file) return fails(file.error());
-  if ((*file)->host.is_open()) {
-    if ((*file)->is_directory) return fails(Errno::isdir);
-    const auto got = read_into((*file)->host.get(), buffers);
-    if (got < 0) return last_error();
-    return static_cast<std::uint64_t>(got);
-  }
-  const auto* const image = std::get_if<ImageFile>(&(*file)->node->what);
-  if (image == nullptr) return fails(Errno::isdir);
-  const std::scoped_lock lock{state_->mutex};  // of the offset
-  std::uint64_t total = 0;
-  for (const auto& buffer : buffers) {
-    const auto left = image->content.subspan(std::min<std::uint64_t>((*file)->offset, image->content.size()));
-    const auto size = std::min(buffer.iov_len, left.size());
-    if (size == 0) break;
-    std::memcpy(buffer.iov_base, left.data(), size);
-    (*file)->offset += size;
-    total += size;
-  }
-  return total;
+  const auto found = state_->table.find(descriptor);
+  if (!found) return fails(found.error());
+  auto& file = **found;
+  if (file.is_directory) return fails(Errno::isdir);
+  if (is_of_host_only(file)) return transferred(read_into(file.host.get(), buffers));
+  const std::scoped_lock lock{file.mutex};
+  const auto got = file.host.is_open() ? transferred(read_at(file.host.get(), file.offset, buffers))
+                                       : read_image(std::get<ImageFile>(file.node->what), file.offset, buffers);
+  if (got) file.offset += *got;
+  return got;
 }
 
 auto GuestFiles::write(std::int32_t descriptor, std::span<const iovec> buffers) -> FileResult<std::uint64_t> {
-  const auto file = state_->find_open_file(descriptor);
-  if (!file) return fails(file.error());
-  if (!(*file)->host.is_open() || (*file)->is_directory) return fails(Errno::badf);  // opened for reading only
-  if (auto* const temporary = temporary_file_of((*file)->node)) {
-    return temporary->write((*file)->host, (*file)->appends, buffers);
-  }
-  const auto put = write_from((*file)->host.get(), buffers);
-  if (put < 0) return last_error();
-  return static_cast<std::uint64_t>(put);
+  const auto found = state_->table.find(descriptor);
+  if (!found) return fails(found.error());
+  auto& file = **found;
+  if (!file.host.is_open() || file.is_directory) return fails(Errno::badf);  // opened for reading only
+  if (is_of_host_only(file)) return transferred(write_from(file.host.get(), buffers));
+  const std::scoped_lock lock{file.mutex};
+  return temporary_file_of(file.node)->write(file.host, file.offset, file.appends, buffers);
 }
 
 auto GuestFiles::lseek(std::int32_t descriptor, std::int64_t offset, std::int32_t whence) -> FileResult<std::int64_t> {
-  const std::scoped_lock lock{state_->mutex};
-  const auto found = state_->open_file(descriptor);
+  const auto found = state_->table.find(descriptor);
   if (!found) return fails(found.error());
   auto& file = **found;
-  if (file.is_directory) return rewind(file, offset, whence);
   if (whence != uhyve::kSeekSet && whence != uhyve::kSeekCurrent && whence != uhyve::kSeekEnd) {
     return fails(Errno::inval);
   }
-  if (file.host.is_open()) {
+  if (!file.is_directory && is_of_host_only(file)) {
     const auto result = ::lseek(file.host.get(), offset, whence);
     if (result < 0) return last_error();
     return result;
   }
+  const std::scoped_lock lock{file.mutex};
+  if (file.is_directory) return rewind_directory(file, offset, whence);
   std::int64_t base = 0;
   if (whence == uhyve::kSeekCurrent) base = static_cast<std::int64_t>(file.offset);
-  if (whence == uhyve::kSeekEnd) {
-    base = static_cast<std::int64_t>(std::get<ImageFile>(file.node->what).content.size());
-  }
+  if (whence == uhyve::kSeekEnd) base = static_cast<std::int64_t>(size_of(*file.node));
   std::int64_t result = 0;
   if (__builtin_add_overflow(base, offset, &result)) return fails(Errno::overflow);
   if (result < 0) return fails(Errno::inval);
@@ -581,32 +469,24 @@ auto GuestFiles::stat(std::string_view path, bool follow_link) -> FileResult<Fil
 }
 
 auto GuestFiles::fstat(std::int32_t descriptor) -> FileResult<FileAttr> {
-  const std::scoped_lock lock{state_->mutex};
-  const auto file = state_->open_file(descriptor);
-  if (!file) return fails(file.error());
-  if (!(*file)->host.is_open()) return state_->attributes((*file)->node);
+  const auto found = state_->table.find(descriptor);
+  if (!found) return fails(found.error());
+  const auto& file = **found;
+  if (!file.host.is_open()) return state_->attributes(file.node);
   // By descriptor, since its name may be gone.
   struct stat status{};
-  if (::fstat((*file)->host.get(), &status) != 0) return last_error();
-  if (temporary_file_of((*file)->node) != nullptr) return attributes_of(*(*file)->node, status);
+  if (::fstat(file.host.get(), &status) != 0) return last_error();
+  if (temporary_file_of(file.node) != nullptr) return attributes_of(*file.node, status);
   return attributes_of(status);
 }
 
 auto GuestFiles::getdents(std::int32_t descriptor, std::span<std::byte> buffer) -> FileResult<std::uint64_t> {
-  const std::scoped_lock lock{state_->mutex};
-  const auto found = state_->open_file(descriptor);
+  const auto found = state_->table.find(descriptor);
   if (!found) return fails(found.error());
   auto& file = **found;
   if (!file.is_directory) return fails(Errno::notdir);
-  DirectoryListing listing{buffer};
-  bool fits = !file.node || list_tree(file, listing);
-  if (fits && file.host.is_open()) {
-    const auto listed = list_host(file, listing);
-    if (!listed) return fails(listed.error());
-    fits = *listed;
-  }
-  if (!fits && listing.size() == 0) return fails(Errno::inval);
-  return listing.size();
+  const std::scoped_lock lock{state_->mutex, file.mutex};
+  return list_directory(file, buffer);
 }
 
 }  // namespace hermitage::vmm

@@ -15,6 +15,7 @@
 #include "hermitage/entry/uhyve_interface.hpp"
 #include "hermitage/guest/file_mapping.hpp"
 #include "hermitage/vmm/error.hpp"
+#include "hermitage/vmm/file_table.hpp"
 #include "hermitage/vmm/guest_tree.hpp"
 #include "hermitage/vmm/mapping.hpp"
 #include "hermitage/vmm/walls/landlock.hpp"
@@ -42,8 +43,8 @@ struct GuestFileOptions {
 // from any thread, except those that build the tree, which come before the guest runs.
 class GuestFiles {
  public:
-  static constexpr int kFirstDescriptor = 3;
-  static constexpr std::size_t kMaxOpenFiles = 1024;
+  static constexpr int kFirstDescriptor = FileTable::kFirstDescriptor;
+  static constexpr std::size_t kMaxOpenFiles = FileTable::kMaxOpenFiles;
   static constexpr std::size_t kMaxPath = GuestTree::kMaxPath;
   static constexpr std::size_t kMaxGuestNodes = GuestTree::kMaxGuestNodes;  // outside mapped directories
 

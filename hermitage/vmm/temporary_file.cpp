@@ -40,14 +40,17 @@ auto TemporaryFile::open(int directory, int flags) -> FileResult<Descriptor> {
   return opened;
 }
 
-auto TemporaryFile::write(const Descriptor& opened, bool appends, std::span<const iovec> buffers)
+auto TemporaryFile::size() const -> std::uint64_t {
+  const std::scoped_lock lock{mutex_};
+  return size_;
+}
+
+auto TemporaryFile::write(const Descriptor& opened, std::uint64_t& offset, bool appends, std::span<const iovec> buffers)
     -> FileResult<std::uint64_t> {
   const auto size = total_size(buffers);
   if (size == 0) return 0;
   const std::scoped_lock lock{mutex_};
-  const auto offset = appends ? static_cast<off_t>(size_) : ::lseek(opened.get(), 0, SEEK_CUR);
-  if (offset < 0) return last_error();
-  const auto begin = static_cast<std::uint64_t>(offset);
+  const auto begin = appends ? size_ : offset;
   const auto end = begin + size;  // of two numbers below 2^63
   const auto wanted = end > size_ ? end - size_ : 0;
   const auto taken = room_->take(wanted);
@@ -57,11 +60,13 @@ auto TemporaryFile::write(const Descriptor& opened, bool appends, std::span<cons
   }
   const auto fitting = taken == wanted ? std::vector<iovec>{} : cut(buffers, size_ + taken - begin);
   const auto given = fitting.empty() ? buffers : std::span<const iovec>{fitting};
-  const auto put = write_from(opened.get(), given);
-  const auto written_to = put < 0 ? size_ : std::max(size_, begin + static_cast<std::uint64_t>(put));
-  room_->give_back(size_ + taken - written_to);
-  size_ = written_to;
+  const auto put = write_at(opened.get(), begin, given);
+  const auto written_to = begin + (put < 0 ? 0 : static_cast<std::uint64_t>(put));
+  const auto new_size = put < 0 ? size_ : std::max(size_, written_to);
+  room_->give_back(size_ + taken - new_size);
+  size_ = new_size;
   if (put < 0) return last_error();
+  offset = written_to;
   return static_cast<std::uint64_t>(put);
 }
 

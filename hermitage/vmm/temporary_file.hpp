@@ -41,17 +41,22 @@ class TemporaryFile {
 
   [[nodiscard]] auto name() const noexcept -> const std::string& { return name_; }
 
-  // `flags` are those of the host, and O_CREAT only to make it.
+  // `flags` are those of the host; O_CREAT only to make it, and never O_APPEND: see write().
   [[nodiscard]] auto open(int directory, int flags) -> FileResult<Descriptor>;
 
-  // To this file, which `opened` is, with O_APPEND or without: as much as there is room for, ENOSPC if there is none.
-  [[nodiscard]] auto write(const Descriptor& opened, bool appends, std::span<const iovec> buffers)
-      -> FileResult<std::uint64_t>;
+  // In bytes.
+  [[nodiscard]] auto size() const -> std::uint64_t;
+
+  // To this file, which `opened` is, at `offset` or at the file's end: as much as there is room for, ENOSPC if there is
+  // none. Returns how much, and sets `offset` to where it ends. The place that is checked against the room is the place
+  // that is written to, whatever other threads do: Linux would append to a descriptor that has O_APPEND.
+  [[nodiscard]] auto write(const Descriptor& opened, std::uint64_t& offset, bool appends,
+                           std::span<const iovec> buffers) -> FileResult<std::uint64_t>;
 
  private:
   std::string name_;
   std::shared_ptr<Room> room_;
-  std::mutex mutex_;  // of the size, which only its own writers change
+  mutable std::mutex mutex_;  // guards size_ and, so that it stays right, what changes the size on the host
   std::uint64_t size_ = 0;
 };
 
