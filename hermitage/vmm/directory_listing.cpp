@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "hermitage/entry/uhyve_interface.hpp"
+#include "hermitage/vmm/private_directory.hpp"
 
 namespace hermitage::vmm {
 namespace {
@@ -84,7 +85,8 @@ auto list_tree(OpenFile& file, DirectoryListing& listing) -> bool {
 auto list_host(OpenFile& file, DirectoryListing& listing) -> FileResult<bool> {
   constexpr std::size_t kBatch = 4096;
   const auto is_hidden = [&](std::string_view name) {
-    return name == "." || name == ".." || (file.node && file.node->directory()->entries.contains(name));
+    return name == "." || name == ".." || is_private_name(name) ||
+           (file.node && file.node->directory()->entries.contains(name));
   };
   for (;;) {
     alignas(std::uint64_t) std::array<std::byte, kBatch> batch;  // NOLINT(cppcoreguidelines-pro-type-member-init)

@@ -110,6 +110,13 @@ auto read_image(const ImageFile& image, std::uint64_t offset, std::span<const io
   return total;
 }
 
+// Whether the guest may make what a place below a mapping names.
+auto check_making(const Place& place) -> FileResult<void> {
+  if (place.is_read_only()) return fails(Errno::rofs);
+  if (is_private_name(place.name)) return fails(Errno::acces);
+  return {};
+}
+
 // What a system call returns that reads or writes.
 auto transferred(ssize_t result) -> FileResult<std::uint64_t> {
   if (result < 0) return last_error();
@@ -301,7 +308,9 @@ auto GuestFiles::State::open(const Place& place, std::int32_t flags, mode_t mode
   if (place.kind == Place::Kind::other && (flags & uhyve::kOpenDirectory) != 0) return fails(Errno::notdir);
   if (place.node) return open_node(place.node, flags);
   if (place.position.mapping) {
-    if (place.kind == Place::Kind::nothing && place.is_read_only()) return fails(Errno::rofs);
+    if (place.kind == Place::Kind::nothing) {
+      if (const auto checked = check_making(place); !checked) return fails(checked.error());
+    }
     if (place.status && !S_ISREG(place.status->st_mode)) return fails(Errno::acces);
     return open_on_host(place.host_directory(), place.name, place.is_read_only(), flags, mode);
   }
@@ -444,7 +453,7 @@ auto GuestFiles::mkdir(std::string_view path) -> FileResult<void> {
   if (!place) return fails(place.error());
   if (place->kind != Place::Kind::nothing) return fails(Errno::exist);
   if (place->position.mapping) {
-    if (place->is_read_only()) return fails(Errno::rofs);
+    if (const auto checked = check_making(*place); !checked) return checked;
     if (::mkdirat(place->host_directory(), place->name.c_str(), kPermissions) != 0) return last_error();
     return {};
   }

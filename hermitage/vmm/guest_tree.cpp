@@ -7,6 +7,7 @@
 #include <fcntl.h>
 
 #include "hermitage/entry/image_path.hpp"
+#include "hermitage/vmm/private_directory.hpp"
 
 namespace hermitage::vmm {
 namespace {
@@ -117,7 +118,8 @@ class Walk {
 
   // To a directory that is there because something is mapped below it, or of the tree alone.
   auto step_below_mapping(const std::string& name, const std::shared_ptr<Node>& node) -> FileResult<void> {
-    auto opened = here().mapping ? open_beneath(host_here(), name.c_str(), O_PATH | O_DIRECTORY) : fails(Errno::noent);
+    const bool may_be_on_host = here().mapping && !is_private_name(name);
+    auto opened = may_be_on_host ? open_beneath(host_here(), name.c_str(), O_PATH | O_DIRECTORY) : fails(Errno::noent);
     if (opened) {
       enter({.node = node, .mapping = here().mapping}, name, way_.back().depth + 1, std::move(*opened));
     } else {
@@ -127,7 +129,7 @@ class Walk {
   }
 
   auto step_on_host(const std::string& name) -> FileResult<void> {
-    auto opened = open_beneath(host_here(), name.c_str(), O_PATH);
+    auto opened = is_private_name(name) ? fails(Errno::noent) : open_beneath(host_here(), name.c_str(), O_PATH);
     if (!opened && opened.error() != Errno::noent) return fails(opened.error());
     if (!opened) {
       be(Kind::nothing, name);

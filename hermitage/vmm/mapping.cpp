@@ -7,11 +7,15 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <ranges>
+#include <string_view>
 
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "hermitage/vmm/private_directory.hpp"
 
 namespace hermitage::vmm {
 namespace {
@@ -24,6 +28,12 @@ auto resolved(const std::string& path) -> Result<std::string> {
   const std::unique_ptr<char, decltype(&std::free)> real{::realpath(path.c_str(), nullptr), &std::free};
   if (!real) return unusable(errno);
   return std::string{real.get()};
+}
+
+// Whether a resolved path leads to the private directory of a monitor, or into it.
+auto is_private(std::string_view path) -> bool {
+  return std::ranges::any_of(std::views::split(path, '/'),
+                             [](auto component) { return is_private_name(std::string_view{component}); });
 }
 
 }  // namespace
@@ -62,6 +72,8 @@ auto link_target(const Descriptor& link) -> FileResult<std::string> {
 auto Mapping::open(const std::string& host_path, bool is_read_only) -> Result<Mapping> {
   auto path = resolved(host_path);
   if (!path) return std::unexpected{path.error()};
+  if (is_private(*path))
+    return fail(ErrorCode::host_failed, "is in the private directory of a monitor; map something else");
   Descriptor opened{::open(path->c_str(), O_PATH | O_CLOEXEC)};
   if (!opened.is_open()) return unusable(errno);
   struct stat status{};

@@ -20,6 +20,7 @@
 
 #include "hermitage/vmm/guest_files.hpp"
 #include "hermitage/vmm/guest_files_testing.hpp"
+#include "hermitage/vmm/private_directory.hpp"
 #include "testing/temporary_directory.hpp"
 
 namespace hermitage::vmm {
@@ -308,6 +309,52 @@ TEST_F(MappingTest, WaitsForNoPipe) {
             (std::map<std::string, int>{{"file", 8}, {"pipe", 1}, {"socket", 12}, {"sub", 4}}));
   EXPECT_EQ(outcome_of(files.unlink("/data/pipe")), "done");
   EXPECT_FALSE(open_file_beneath(AT_FDCWD, "/dev/null", O_RDONLY, 0)) << "which is not below";
+}
+
+TEST_F(MappingTest, HidesPrivateDirectories) {
+  auto other = PrivateDirectory::make(host("dir")).value();
+  const std::string name = other.name();
+  directory.write("dir/" + name + "/1", "of another guest");
+  const std::string upper = "HERMITAGE-0123456789ABCDEF";  // another name for one where the host ignores case
+  directory.write("dir/" + upper, "no directory");
+  fs::create_symlink(name, host("dir/link"));
+  fs::create_symlink(name + "/1", host("dir/sub/file_link"));
+  map({{"", "/all"}, {"dir", "/data"}, {"dir/sub", "/data/" + name + "/mine"}});
+
+  for (const auto& path : {"/data/" + name + "/1", "/all/dir/" + name + "/1", "/data/sub/../" + name + "/1",
+                           "/data/" + name + "/mine/../1", std::string{"/data/link/1"},
+                           std::string{"/data/sub/file_link"}, "/data/" + upper, "/data/" + name + "/../" + upper}) {
+    EXPECT_EQ(content_of(files, path), "errno 2") << path;
+    EXPECT_EQ(outcome_of(files.stat(path, true)), "errno 2") << path;
+  }
+  EXPECT_EQ(outcome_of(files.unlink("/all/dir/" + name + "/1")), "errno 2");
+  EXPECT_EQ(outcome_of(files.unlink("/all/dir/" + upper)), "errno 2");
+  EXPECT_EQ(text_of("dir/" + name + "/1"), "of another guest");
+  EXPECT_EQ(write(files, "/all/dir/" + name, "x"), "errno 13");
+  EXPECT_EQ(write(files, "/all/dir/" + upper, "x"), "errno 13");
+  EXPECT_EQ(write(files, "/all/dir/" + name + "/x", "x"), "errno 2");
+  EXPECT_EQ(outcome_of(files.mkdir("/all/dir/hermitage-0000000000000000")), "errno 13");
+  EXPECT_EQ(outcome_of(files.mkdir("/all/dir/hermitage-0000000000000000/x")), "errno 2");
+  EXPECT_FALSE(fs::exists(host("dir/hermitage-0000000000000000")));
+
+  EXPECT_EQ(list(files, "/all/dir", 1024), (std::map<std::string, int>{{"file", 8}, {"link", 10}, {"sub", 4}}));
+  // Something is mapped below the name: there is a directory for that, but not the host's.
+  EXPECT_EQ(list(files, "/data/" + name), (std::map<std::string, int>{{"mine", 4}}));
+  EXPECT_EQ(content_of(files, "/data/" + name + "/mine/inner"), "further in");
+  // Its own, too.
+  EXPECT_EQ(write(files, "/own", "x"), "done");
+  EXPECT_TRUE(list(files, "/all/tmp").empty());
+}
+
+TEST_F(MappingTest, RefusesPrivateDirectories) {
+  const auto other = PrivateDirectory::make(host("dir")).value();
+  directory.write("dir/" + other.name() + "/1", "");
+  fs::create_symlink(other.name(), host("dir/link"));
+  for (const auto& path :
+       {"dir/" + other.name(), "dir/" + other.name() + "/1", std::string{"dir/link"}, std::string{"dir/link/1"}}) {
+    EXPECT_EQ(complaint({{host(path), "/data"}}),
+              "'" + host(path) + "': is in the private directory of a monitor; map something else");
+  }
 }
 
 TEST_F(MappingTest, KnowsNoNamesWithANul) {

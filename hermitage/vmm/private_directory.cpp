@@ -12,6 +12,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <strings.h>
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -98,6 +99,12 @@ void sweep(int parent) {
 }
 
 }  // namespace
+
+auto is_private_name(std::string_view name) noexcept -> bool {
+  if (name.size() != kPrefix.size() + kDigits) return false;
+  return ::strncasecmp(name.data(), kPrefix.data(), kPrefix.size()) == 0 &&
+         name.find_first_not_of("0123456789abcdefABCDEF", kPrefix.size()) == std::string_view::npos;
+}
 
 auto PrivateDirectory::make(const std::string& parent) -> std::expected<PrivateDirectory, int> {
   Descriptor opened{::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};

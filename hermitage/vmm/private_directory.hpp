@@ -3,10 +3,15 @@
 
 #include <expected>
 #include <string>
+#include <string_view>
 
 #include "hermitage/vmm/descriptor.hpp"
 
 namespace hermitage::vmm {
+
+// Whether a directory of that name may be the private directory of some monitor: compared without regard to case, as
+// some file systems look names up. No guest reaches such a name through a mapping.
+[[nodiscard]] auto is_private_name(std::string_view name) noexcept -> bool;
 
 // `hermitage-` and sixteen hexadecimal digits, of mode 0700, which holds files and no directories. It goes away with
 // all that is in it, with this object. While that is there, it has a lock (flock(2)) on the directory; one that is the

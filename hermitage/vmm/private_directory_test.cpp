@@ -45,6 +45,18 @@ auto leave_behind(const testing::TemporaryDirectory& parent, const char* name = 
   return path;
 }
 
+TEST(IsPrivateName, KnowsTheForm) {
+  for (const auto* const name :
+       {kStale, "hermitage-0000000000000000", "HERMITAGE-0123456789ABCDEF", "Hermitage-aB0123456789cDeF"}) {
+    EXPECT_TRUE(is_private_name(name)) << name;
+  }
+  for (const auto* const name :
+       {"", "hermitage-", "hermitage-0123456789abcde", "hermitage-0123456789abcdef0", "hermitage-0123456789abcdeg",
+        "hermitage_0123456789abcdef", "ermitage-0123456789abcdef0"}) {
+    EXPECT_FALSE(is_private_name(name)) << name;
+  }
+}
+
 TEST(PrivateDirectory, IsForNobodyElse) {
   const testing::TemporaryDirectory parent;
   const auto made = PrivateDirectory::make(parent.path());
