@@ -27,6 +27,8 @@ constexpr mode_t kMode = 0700;
 constexpr int kOpenFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 // Who sweeps may take a directory away from under a process that has just made it, and has no lock yet.
 constexpr int kAttempts = 16;
+// Of 32 KiB each, which hold a hundred names or more: a bound on the time that a start takes.
+constexpr int kSweepReads = 64;
 
 using NameBuffer = std::array<char, std::size_t{1} << 15>;
 
@@ -85,17 +87,31 @@ void sweep_one(int parent, const char* name) {
   if (!directory.is_open()) return;
   struct stat status{};
   if (::fstat(directory.get(), &status) != 0) return;
-  if (status.st_uid != ::geteuid() || (status.st_mode & ALLPERMS) != kMode || !lock(directory.get())) return;
+  // A directory in one with the set-group-ID bit has that bit, too: the permissions tell.
+  if (status.st_uid != ::geteuid() || (status.st_mode & ACCESSPERMS) != kMode || !lock(directory.get())) return;
   remove_files(directory.get());
   ::unlinkat(parent, name, AT_REMOVEDIR);
 }
 
-// Among the names that one read(2) gives, over a thousand in most directories: it is not to take time where many are.
 void sweep(int parent) {
   NameBuffer buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by the kernel
-  visit_names(parent, buffer, [&](const char* name) {
+  const auto visit = [&](const char* name) {
     if (is_our_name(name)) sweep_one(parent, name);
-  });
+  };
+  for (int reads = 0; reads < kSweepReads; ++reads) {
+    if (!visit_names(parent, buffer, visit)) return;
+  }
+}
+
+// The parent as a descriptor that can make and remove names, and cannot list them: a monitor that a guest has taken
+// over has no use for it.
+auto open_swept(const std::string& path) -> Descriptor {
+  Descriptor parent{::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
+  if (!parent.is_open()) return parent;
+  // Where names can be made but not listed, nothing is swept.
+  const Descriptor listed{::openat(parent.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (listed.is_open()) sweep(listed.get());
+  return parent;
 }
 
 }  // namespace
@@ -107,13 +123,7 @@ auto is_private_name(std::string_view name) noexcept -> bool {
 }
 
 auto PrivateDirectory::make(const std::string& parent) -> std::expected<PrivateDirectory, int> {
-  Descriptor opened{::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-  if (opened.is_open()) {
-    sweep(opened.get());
-  } else if (errno == EACCES) {
-    opened =
-        Descriptor{::open(parent.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};  // names can be made there, not listed
-  }
+  auto opened = open_swept(parent);
   if (!opened.is_open()) return std::unexpected{errno};
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     auto name = random_name();

@@ -93,6 +93,31 @@ TEST(PrivateDirectory, OfAKilledProcessIsSwept) {
   EXPECT_EQ(names_in(parent.path()), std::vector<std::string>{made->name()});
 }
 
+TEST(PrivateDirectory, OfAKilledProcessIsSweptFromAmongManyNames) {
+  const testing::TemporaryDirectory parent;
+  for (int i = 0; i < 1500; ++i) parent.write("a-foreign-name-of-some-length-" + std::to_string(i), "");
+  constexpr int kStaleOnes = 20;  // at whatever place the file system lists them
+  for (int i = 0; i < kStaleOnes; ++i)
+    leave_behind(parent, ("hermitage-00000000000000" + std::to_string(10 + i)).c_str());
+  EXPECT_TRUE(PrivateDirectory::make(parent.path()));
+  EXPECT_EQ(names_in(parent.path()).size(), 1500U);
+}
+
+TEST(PrivateDirectory, IsSweptWhereTheGroupIsInherited) {
+  const testing::TemporaryDirectory parent;
+  leave_behind(parent, kStale, 02700);
+  EXPECT_TRUE(PrivateDirectory::make(parent.path()));
+  EXPECT_TRUE(parent.is_empty());
+}
+
+// Under Landlock, names can be made and removed with that descriptor, and nothing else.
+TEST(PrivateDirectory, KeepsAParentThatCannotBeListed) {
+  const testing::TemporaryDirectory parent;
+  const auto made = PrivateDirectory::make(parent.path());
+  ASSERT_TRUE(made);
+  EXPECT_NE(::fcntl(made->parent(), F_GETFL) & O_PATH, 0);
+}
+
 // A process that is there holds its lock, one that was killed does not.
 TEST(PrivateDirectory, IsLeftAloneWhileItIsInUse) {
   const testing::TemporaryDirectory parent;
