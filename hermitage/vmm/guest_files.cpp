@@ -7,6 +7,7 @@
 #include <mutex>
 #include <optional>
 #include <set>
+#include <tuple>
 #include <utility>
 #include <variant>
 
@@ -351,13 +352,14 @@ auto GuestFiles::State::open_node(const std::shared_ptr<Node>& node, std::int32_
 }
 
 auto GuestFiles::State::make_file(const Place& place, std::int32_t flags) -> FileResult<Opened> {
-  const auto parent = tree.make_parent(place);
-  if (!parent) return fails(parent.error());
-  if (!tree.can_make_entry()) return fails(Errno::nospc);  // before there is a file that no name leads to
+  if (!tree.has_room_for(place)) return fails(Errno::nospc);  // before the host makes a file for it
   auto made = make_temporary_file(flags);
   if (!made) return fails(made.error());
-  auto node = tree.make_entry(**parent, place.name, std::move(made->first));
-  if (!node) return fails(node.error());
+  auto node = tree.make(place, made->first);
+  if (!node) {
+    std::ignore = remove_temporary_file(*made->first);
+    return fails(node.error());
+  }
   return Opened{
       .node = std::move(*node), .host = std::move(made->second), .appends = (flags & uhyve::kOpenAppend) != 0};
 }
@@ -440,10 +442,8 @@ auto GuestFiles::unlink(std::string_view path) -> FileResult<void> {
   }
   if (mapping_of(place->node) != nullptr) return fails(Errno::busy);
   // What the image brought disappears from this guest's sight, not from the image.
-  if (const auto* const file = temporary_file_of(place->node)) {
-    if (const auto removed = state_->remove_temporary_file(*file); !removed) return removed;
-  }
-  state_->tree.remove_entry(*place->position.node, place->name);
+  if (const auto removed = state_->tree.remove(*place); !removed) return removed;
+  if (const auto* const file = temporary_file_of(place->node)) return state_->remove_temporary_file(*file);
   return {};
 }
 
@@ -457,9 +457,7 @@ auto GuestFiles::mkdir(std::string_view path) -> FileResult<void> {
     if (::mkdirat(place->host_directory(), place->name.c_str(), kPermissions) != 0) return last_error();
     return {};
   }
-  const auto parent = state_->tree.make_parent(*place);
-  if (!parent) return fails(parent.error());
-  if (const auto made = state_->tree.make_entry(**parent, place->name, Directory{}); !made) return fails(made.error());
+  if (const auto made = state_->tree.make(*place, Directory{}); !made) return fails(made.error());
   return {};
 }
 

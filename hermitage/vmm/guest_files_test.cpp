@@ -291,13 +291,30 @@ TEST_F(GuestFilesTest, MakeOnlySoMany) {
     ASSERT_TRUE(files.mkdir("/" + std::to_string(i)));
   }
   EXPECT_EQ(files.mkdir("/a/b"), std::unexpected{Errno::nospc});
-  EXPECT_EQ(make(files, "/own"), Errno::nospc) << "/a took the last";
-  EXPECT_EQ(make(files, "/own2"), Errno::nospc);
+  EXPECT_EQ(make(files, "/a/own"), Errno::nospc);
+  EXPECT_EQ(files.stat("/a", true), std::unexpected{Errno::noent}) << "nothing is made of what does not fit";
+  EXPECT_TRUE(files.mkdir("/last"));
+  EXPECT_EQ(make(files, "/own"), Errno::nospc);
   std::size_t host_files = 0;
   for (const auto& entry : std::filesystem::recursive_directory_iterator{directory.path()}) {
     host_files += entry.is_regular_file() ? 1U : 0U;
   }
   EXPECT_EQ(host_files, 0U);
+}
+
+// What the guest unlinks of the image makes no room for more of its own.
+TEST_F(GuestFilesTest, CountWhatTheGuestMakes) {
+  constexpr std::size_t kImageFiles = 100;
+  for (std::size_t i = 0; i < kImageFiles; ++i) add_file(files, "/image/" + std::to_string(i), "");
+  for (std::size_t i = 0; i < kImageFiles; ++i) ASSERT_TRUE(files.unlink("/image/" + std::to_string(i)));
+  for (std::size_t i = 0; i < GuestFiles::kMaxGuestNodes; ++i) ASSERT_TRUE(files.mkdir("/" + std::to_string(i)));
+  EXPECT_EQ(files.mkdir("/more"), std::unexpected{Errno::nospc});
+}
+
+TEST_F(GuestFilesTest, LeaveNoDirectoriesForAFileThatCannotBeMade) {
+  GuestFiles homeless{directory.file("nowhere")};
+  EXPECT_EQ(make(homeless, "/a/b/c"), Errno::noent);
+  EXPECT_EQ(homeless.stat("/a", true), std::unexpected{Errno::noent});
 }
 
 TEST_F(GuestFilesTest, MakeAgainWhatWasUnlinked) {

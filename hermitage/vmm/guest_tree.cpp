@@ -227,39 +227,41 @@ void GuestTree::place(std::string_view path, Node::What what) {
   if (components.empty()) return;
   for (std::size_t i = 0; i + 1 < components.size(); ++i) {
     auto& next = parent->directory()->entries[components[i]];
-    if (!next || next->directory() == nullptr) next = make_node(Directory{});
+    if (!next || next->directory() == nullptr) next = make_node(Directory{}, false);
     parent = next;
   }
   auto& node = parent->directory()->entries[components.back()];
   const auto* const directory = std::get_if<Directory>(&what);
   const bool keeps_directory = node && node->directory() != nullptr && directory != nullptr && !directory->mapping;
-  if (!keeps_directory) node = make_node(std::move(what));
+  if (!keeps_directory) node = make_node(std::move(what), false);
 }
 
-auto GuestTree::make_parent(const Place& place) -> FileResult<std::shared_ptr<Node>> {
-  auto parent = place.position.node;
+auto GuestTree::has_room_for(const Place& place) const -> bool {
+  return place.missing.size() + 1 <= kMaxGuestNodes - guest_nodes_;
+}
+
+auto GuestTree::make(const Place& place, Node::What what) -> FileResult<std::shared_ptr<Node>> {
+  auto* parent = place.position.node->directory();
+  if (parent->entries.contains(place.missing.empty() ? place.name : place.missing.front())) return fails(Errno::exist);
+  if (!has_room_for(place)) return fails(Errno::nospc);
+  guest_nodes_ += place.missing.size() + 1;
   for (const auto& name : place.missing) {
-    auto made = make_entry(*parent, name, Directory{});
-    if (!made) return made;
-    parent = std::move(*made);
+    parent = parent->entries.emplace(name, make_node(Directory{}, true)).first->second->directory();
   }
-  return parent;
+  return parent->entries.emplace(place.name, make_node(std::move(what), true)).first->second;
 }
 
-auto GuestTree::make_entry(Node& parent, const std::string& name, Node::What what)
-    -> FileResult<std::shared_ptr<Node>> {
-  if (!can_make_entry()) return fails(Errno::nospc);
-  ++guest_nodes_;
-  return parent.directory()->entries.emplace(name, make_node(std::move(what))).first->second;
+auto GuestTree::remove(const Place& place) -> FileResult<void> {
+  auto& entries = place.position.node->directory()->entries;
+  const auto entry = entries.find(place.name);
+  if (entry == entries.end() || entry->second != place.node) return fails(Errno::noent);
+  if (place.node->is_guests) --guest_nodes_;
+  entries.erase(entry);
+  return {};
 }
 
-void GuestTree::remove_entry(Node& parent, const std::string& name) {
-  parent.directory()->entries.erase(name);
-  if (guest_nodes_ > 0) --guest_nodes_;
-}
-
-auto GuestTree::make_node(Node::What what) -> std::shared_ptr<Node> {
-  return std::make_shared<Node>(Node{.what = std::move(what), .number = ++last_number_});
+auto GuestTree::make_node(Node::What what, bool is_guests) -> std::shared_ptr<Node> {
+  return std::make_shared<Node>(Node{.what = std::move(what), .number = ++last_number_, .is_guests = is_guests});
 }
 
 }  // namespace hermitage::vmm

@@ -41,6 +41,7 @@ struct Node {
 
   What what;
   std::uint64_t number = 0;  // st_ino
+  bool is_guests = false;    // made by the guest
 
   [[nodiscard]] auto directory() -> Directory* { return std::get_if<Directory>(&what); }
 };
@@ -92,19 +93,20 @@ class GuestTree {
   // one, but a mapped one hides what was there.
   void place(std::string_view path, Node::What what);
 
-  // What the guest makes: in the tree, with the directories that are missing there. ENOSPC after kMaxGuestNodes.
-  [[nodiscard]] auto make_parent(const Place& place) -> FileResult<std::shared_ptr<Node>>;
-  [[nodiscard]] auto can_make_entry() const -> bool { return guest_nodes_ < kMaxGuestNodes; }
-  [[nodiscard]] auto make_entry(Node& parent, const std::string& name, Node::What what)
-      -> FileResult<std::shared_ptr<Node>>;
-  void remove_entry(Node& parent, const std::string& name);
+  // Makes what a place outside of mappings names, with the directories that are missing there; all of it or nothing.
+  // ENOSPC when the guest would have made more than kMaxGuestNodes, EEXIST when the name is there by now.
+  [[nodiscard]] auto make(const Place& place, Node::What what) -> FileResult<std::shared_ptr<Node>>;
+  // Whether make() would find the limit kept.
+  [[nodiscard]] auto has_room_for(const Place& place) const -> bool;
+  // Takes the name of a place out of the tree. ENOENT when it is not there any more, or is something else by now.
+  [[nodiscard]] auto remove(const Place& place) -> FileResult<void>;
 
  private:
-  [[nodiscard]] auto make_node(Node::What what) -> std::shared_ptr<Node>;
+  [[nodiscard]] auto make_node(Node::What what, bool is_guests) -> std::shared_ptr<Node>;
 
   std::uint64_t last_number_ = 0;
-  std::size_t guest_nodes_ = 0;
-  std::shared_ptr<Node> root_ = make_node(Directory{});
+  std::size_t guest_nodes_ = 0;  // which the guest has made, and not removed
+  std::shared_ptr<Node> root_ = make_node(Directory{}, false);
 };
 
 // The components of a path, without the empty ones and ".".
