@@ -68,25 +68,28 @@ auto first_entry(std::span<const std::byte>& records) -> HostEntry {
   return {.number = entry.d_ino, .next = entry.d_off, .type = entry.d_type, .name = name};
 }
 
-// The names of the tree, behind the last that was given. False when one does not fit.
-auto list_tree(OpenFile& file, DirectoryListing& listing) -> bool {
-  const auto& entries = file.node->directory()->entries;
-  for (auto entry = entries.upper_bound(file.listed); entry != entries.end(); ++entry) {
-    const auto& [name, node] = *entry;
-    const auto next = static_cast<std::int64_t>(file.offset) + 1;
-    if (!listing.add(name, node->number, next, type_of(*node))) return false;
-    ++file.offset;
-    file.listed = name;
+// The names of the tree, behind the last that was given. False when one does not fit. They are copied out of the tree
+// before they are written, because the guest's memory may be a file that takes its time.
+auto list_tree(const GuestTree& tree, OpenFile& file, DirectoryListing& listing) -> bool {
+  constexpr std::size_t kBatch = 64;
+  for (;;) {
+    const auto entries = tree.entries_behind(*file.node->directory(), file.listed, kBatch);
+    for (const auto& [name, node] : entries) {
+      const auto next = static_cast<std::int64_t>(file.offset) + 1;
+      if (!listing.add(name, node->number, next, type_of(*node))) return false;
+      ++file.offset;
+      file.listed = name;
+    }
+    if (entries.size() < kBatch) return true;
   }
-  return true;
 }
 
 // Those of the host's, but for what lies over them. False when one does not fit.
-auto list_host(OpenFile& file, DirectoryListing& listing) -> FileResult<bool> {
+auto list_host(const GuestTree& tree, OpenFile& file, DirectoryListing& listing) -> FileResult<bool> {
   constexpr std::size_t kBatch = 4096;
   const auto is_hidden = [&](std::string_view name) {
     return name == "." || name == ".." || is_private_name(name) ||
-           (file.node && file.node->directory()->entries.contains(name));
+           (file.node && tree.entry(*file.node->directory(), name));
   };
   for (;;) {
     alignas(std::uint64_t) std::array<std::byte, kBatch> batch;  // NOLINT(cppcoreguidelines-pro-type-member-init)
@@ -109,11 +112,12 @@ auto list_host(OpenFile& file, DirectoryListing& listing) -> FileResult<bool> {
 
 }  // namespace
 
-auto list_directory(OpenFile& directory, std::span<std::byte> buffer) -> FileResult<std::uint64_t> {
+auto list_directory(const GuestTree& tree, OpenFile& directory, std::span<std::byte> buffer)
+    -> FileResult<std::uint64_t> {
   DirectoryListing listing{buffer};
-  bool fits = !directory.node || list_tree(directory, listing);
+  bool fits = !directory.node || list_tree(tree, directory, listing);
   if (fits && directory.host.is_open()) {
-    const auto listed = list_host(directory, listing);
+    const auto listed = list_host(tree, directory, listing);
     if (!listed) return fails(listed.error());
     fits = *listed;
   }

@@ -11,7 +11,8 @@
 namespace hermitage::vmm {
 
 // As GuestFiles::getdents and GuestFiles::lseek. Precondition of both: the caller holds the lock of the directory.
-[[nodiscard]] auto list_directory(OpenFile& directory, std::span<std::byte> buffer) -> FileResult<std::uint64_t>;
+[[nodiscard]] auto list_directory(const GuestTree& tree, OpenFile& directory, std::span<std::byte> buffer)
+    -> FileResult<std::uint64_t>;
 [[nodiscard]] auto rewind_directory(OpenFile& directory, std::int64_t offset, std::int32_t whence)
     -> FileResult<std::int64_t>;
 

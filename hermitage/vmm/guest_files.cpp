@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <mutex>
 #include <optional>
 #include <set>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 #include <variant>
 
@@ -130,14 +132,26 @@ class GuestFiles::State {
  public:
   explicit State(GuestFileOptions options) : options_{std::move(options)} {}
 
-  std::mutex mutex;  // guards the tree and the private directory
   GuestTree tree;
   FileTable table;
 
   void add_open_path(walls::OpenPath path) { mapped_.push_back(path); }
 
+  // Calls act(place) with where a path leads. When that fails, and another thread has changed the tree there meanwhile,
+  // it is done again with what is there now.
+  template <class Act>
+  auto at(std::string_view path, bool follow, const Act& act) -> std::invoke_result_t<Act, const Place&> {
+    for (;;) {
+      const auto place = tree.find(path, follow);
+      if (!place) return fails(place.error());
+      auto result = act(*place);
+      if (result || tree.is_current(*place)) return result;
+    }
+  }
+
   auto private_directory() -> FileResult<int> {
-    if (!private_directory_) private_directory_ = PrivateDirectory::make(options_.temporary_parent);
+    std::call_once(private_directory_is_made_,
+                   [this] { private_directory_ = PrivateDirectory::make(options_.temporary_parent); });
     if (!*private_directory_) return fails(guest_errno(private_directory_->error()));
     return (*private_directory_)->descriptor();
   }
@@ -210,6 +224,9 @@ class GuestFiles::State {
   }
 
   auto open(std::string_view path, std::int32_t flags, mode_t mode) -> FileResult<Opened>;
+  auto unlink(const Place& place) -> FileResult<void>;
+  auto mkdir(const Place& place) -> FileResult<void>;
+  auto stat(const Place& place) -> FileResult<FileAttr>;
 
  private:
   auto open(const Place& place, std::int32_t flags, mode_t mode) -> FileResult<Opened>;
@@ -221,9 +238,10 @@ class GuestFiles::State {
 
   GuestFileOptions options_;
   std::vector<walls::OpenPath> mapped_;
-  std::optional<std::expected<PrivateDirectory, int>> private_directory_;  // nothing before it is needed
+  std::once_flag private_directory_is_made_;                               // which it is when it is needed
+  std::optional<std::expected<PrivateDirectory, int>> private_directory_;  // does not change from then on
   std::shared_ptr<Room> room_ = std::make_shared<Room>(options_.temporary_limit);
-  std::uint64_t temporary_file_count_ = 0;
+  std::atomic<std::uint64_t> temporary_file_count_ = 0;
 };
 
 GuestFiles::GuestFiles(GuestFileOptions options) : state_{std::make_unique<State>(std::move(options))} {}
@@ -274,26 +292,22 @@ auto GuestFiles::add_mappings(std::vector<FileMapping> mappings) -> Result<void>
 }
 
 auto GuestFiles::open_paths() -> std::vector<walls::OpenPath> {
-  const std::scoped_lock lock{state_->mutex};
   return state_->open_paths();
 }
 
 auto GuestFiles::top_directories() const -> std::vector<std::string> {
-  const std::scoped_lock lock{state_->mutex};
+  const auto& tree = state_->tree;
   std::vector<std::string> names;
-  for (const auto& [name, node] : state_->tree.root()->directory()->entries) {
+  for (const auto& [name, node] : tree.entries_behind(*tree.root()->directory(), "", SIZE_MAX)) {
     if (node->directory() != nullptr) names.push_back("/" + name);
   }
   return names;
 }
 
 auto GuestFiles::State::open(std::string_view path, std::int32_t flags, mode_t mode) -> FileResult<Opened> {
-  const std::scoped_lock lock{mutex};
   // Nothing is made through a link that must not be there.
   const bool is_new = (flags & uhyve::kOpenCreate) != 0 && (flags & uhyve::kOpenExclusive) != 0;
-  const auto place = tree.find(path, !is_new);
-  if (!place) return fails(place.error());
-  return open(*place, flags, mode);
+  return at(path, !is_new, [&](const Place& place) { return open(place, flags, mode); });
 }
 
 auto GuestFiles::State::open(const Place& place, std::int32_t flags, mode_t mode) -> FileResult<Opened> {
@@ -364,6 +378,43 @@ auto GuestFiles::State::make_file(const Place& place, std::int32_t flags) -> Fil
       .node = std::move(*node), .host = std::move(made->second), .appends = (flags & uhyve::kOpenAppend) != 0};
 }
 
+auto GuestFiles::State::unlink(const Place& place) -> FileResult<void> {
+  if (place.kind == Place::Kind::nothing) return fails(Errno::noent);
+  if (place.kind == Place::Kind::directory) return fails(Errno::isdir);
+  if (const int directory = place.host_directory(); !place.node && directory >= 0) {
+    if (place.is_read_only()) return fails(Errno::rofs);
+    if (::unlinkat(directory, place.name.c_str(), 0) != 0) return last_error();
+    return {};
+  }
+  if (mapping_of(place.node) != nullptr) return fails(Errno::busy);
+  // What the image brought disappears from this guest's sight, not from the image.
+  if (const auto removed = tree.remove(place); !removed) return removed;
+  if (const auto* const file = temporary_file_of(place.node)) return remove_temporary_file(*file);
+  return {};
+}
+
+auto GuestFiles::State::mkdir(const Place& place) -> FileResult<void> {
+  if (place.kind != Place::Kind::nothing) return fails(Errno::exist);
+  if (place.position.mapping) {
+    if (const auto checked = check_making(place); !checked) return checked;
+    if (::mkdirat(place.host_directory(), place.name.c_str(), kPermissions) != 0) return last_error();
+    return {};
+  }
+  if (const auto made = tree.make(place, Directory{}); !made) return fails(made.error());
+  return {};
+}
+
+auto GuestFiles::State::stat(const Place& place) -> FileResult<FileAttr> {
+  if (place.kind == Place::Kind::nothing) return fails(Errno::noent);
+  if (place.node) return attributes(place.node);
+  if (place.status) return attributes_of(*place.status);
+  const int directory = place.host_directory();
+  if (directory < 0) return attributes(place.position.node);
+  struct stat status{};
+  if (::fstat(directory, &status) != 0) return last_error();
+  return attributes_of(status);
+}
+
 auto GuestFiles::open(std::string_view path, std::int32_t flags, std::int32_t mode) -> FileResult<std::int32_t> {
   flags &= uhyve::kOpenFlags;
   if ((flags & uhyve::kOpenCreate) != 0 && (flags & uhyve::kOpenDirectory) != 0) return fails(Errno::inval);
@@ -430,49 +481,15 @@ auto GuestFiles::lseek(std::int32_t descriptor, std::int64_t offset, std::int32_
 }
 
 auto GuestFiles::unlink(std::string_view path) -> FileResult<void> {
-  const std::scoped_lock lock{state_->mutex};
-  const auto place = state_->tree.find(path, false);
-  if (!place) return fails(place.error());
-  if (place->kind == Place::Kind::nothing) return fails(Errno::noent);
-  if (place->kind == Place::Kind::directory) return fails(Errno::isdir);
-  if (const int directory = place->host_directory(); !place->node && directory >= 0) {
-    if (place->is_read_only()) return fails(Errno::rofs);
-    if (::unlinkat(directory, place->name.c_str(), 0) != 0) return last_error();
-    return {};
-  }
-  if (mapping_of(place->node) != nullptr) return fails(Errno::busy);
-  // What the image brought disappears from this guest's sight, not from the image.
-  if (const auto removed = state_->tree.remove(*place); !removed) return removed;
-  if (const auto* const file = temporary_file_of(place->node)) return state_->remove_temporary_file(*file);
-  return {};
+  return state_->at(path, false, [this](const Place& place) { return state_->unlink(place); });
 }
 
 auto GuestFiles::mkdir(std::string_view path) -> FileResult<void> {
-  const std::scoped_lock lock{state_->mutex};
-  const auto place = state_->tree.find(path, false);
-  if (!place) return fails(place.error());
-  if (place->kind != Place::Kind::nothing) return fails(Errno::exist);
-  if (place->position.mapping) {
-    if (const auto checked = check_making(*place); !checked) return checked;
-    if (::mkdirat(place->host_directory(), place->name.c_str(), kPermissions) != 0) return last_error();
-    return {};
-  }
-  if (const auto made = state_->tree.make(*place, Directory{}); !made) return fails(made.error());
-  return {};
+  return state_->at(path, false, [this](const Place& place) { return state_->mkdir(place); });
 }
 
 auto GuestFiles::stat(std::string_view path, bool follow_link) -> FileResult<FileAttr> {
-  const std::scoped_lock lock{state_->mutex};
-  const auto place = state_->tree.find(path, follow_link);
-  if (!place) return fails(place.error());
-  if (place->kind == Place::Kind::nothing) return fails(Errno::noent);
-  if (place->node) return state_->attributes(place->node);
-  if (place->status) return attributes_of(*place->status);
-  const int directory = place->host_directory();
-  if (directory < 0) return state_->attributes(place->position.node);
-  struct stat status{};
-  if (::fstat(directory, &status) != 0) return last_error();
-  return attributes_of(status);
+  return state_->at(path, follow_link, [this](const Place& place) { return state_->stat(place); });
 }
 
 auto GuestFiles::fstat(std::int32_t descriptor) -> FileResult<FileAttr> {
@@ -492,8 +509,8 @@ auto GuestFiles::getdents(std::int32_t descriptor, std::span<std::byte> buffer) 
   if (!found) return fails(found.error());
   auto& file = **found;
   if (!file.is_directory) return fails(Errno::notdir);
-  const std::scoped_lock lock{state_->mutex, file.mutex};
-  return list_directory(file, buffer);
+  const std::scoped_lock lock{file.mutex};
+  return list_directory(state_->tree, file, buffer);
 }
 
 }  // namespace hermitage::vmm

@@ -19,9 +19,10 @@ using entry::kMaxName;
 // nothing that happens there meanwhile can lead it out of a mapping.
 class Walk {
  public:
-  Walk(std::shared_ptr<Node> root, std::string_view path, bool follow) : follow_{follow}, left_{components_of(path)} {
+  Walk(const GuestTree& tree, std::string_view path, bool follow)
+      : tree_{tree}, follow_{follow}, left_{components_of(path)} {
     std::ranges::reverse(left_);  // the next one last
-    way_.push_back({.position = {.node = std::move(root)}});
+    way_.push_back({.position = {.node = tree.root()}});
   }
 
   auto go() -> FileResult<Place> {
@@ -60,8 +61,7 @@ class Walk {
     if (name.size() > kMaxName) return fails(Errno::nametoolong);
     if (way_.size() >= GuestTree::kMaxPath) return fails(Errno::nametoolong);
     if (here().node) {
-      const auto& entries = here().node->directory()->entries;
-      if (const auto found = entries.find(name); found != entries.end()) return step_in_tree(name, found->second);
+      if (const auto found = tree_.entry(*here().node->directory(), name)) return step_in_tree(name, found);
     }
     if (here().mapping) return step_on_host(name);
     be(Kind::nothing, name);
@@ -173,6 +173,7 @@ class Walk {
     name_ = name;
   }
 
+  const GuestTree& tree_;
   bool follow_;
   std::vector<std::string> left_;
   std::size_t links_ = 0;
@@ -218,10 +219,34 @@ auto GuestTree::find(std::string_view path, bool follow) const -> FileResult<Pla
   if (path.empty()) return fails(Errno::noent);
   // The host would take it for the end.
   if (path.find('\0') != std::string_view::npos) return fails(Errno::inval);
-  return Walk{root_, path, follow}.go();
+  return Walk{*this, path, follow}.go();
+}
+
+auto GuestTree::is_current(const Place& place) const -> bool {
+  if (place.kind == Place::Kind::directory || !place.position.node) return true;
+  const auto& name = place.missing.empty() ? place.name : place.missing.front();
+  return entry(*place.position.node->directory(), name) == place.node;
+}
+
+auto GuestTree::entry(const Directory& directory, std::string_view name) const -> std::shared_ptr<Node> {
+  const std::scoped_lock lock{mutex_};
+  const auto found = directory.entries.find(name);
+  return found == directory.entries.end() ? nullptr : found->second;
+}
+
+auto GuestTree::entries_behind(const Directory& directory, std::string_view name, std::size_t count) const
+    -> std::vector<Entry> {
+  const std::scoped_lock lock{mutex_};
+  std::vector<Entry> result;
+  for (auto next = directory.entries.upper_bound(name); next != directory.entries.end() && result.size() < count;
+       ++next) {
+    result.push_back({.name = next->first, .node = next->second});
+  }
+  return result;
 }
 
 void GuestTree::place(std::string_view path, Node::What what) {
+  const std::scoped_lock lock{mutex_};
   auto parent = root_;
   const auto components = components_of(path);
   if (components.empty()) return;
@@ -237,14 +262,17 @@ void GuestTree::place(std::string_view path, Node::What what) {
 }
 
 auto GuestTree::has_room_for(const Place& place) const -> bool {
-  return place.missing.size() + 1 <= kMaxGuestNodes - guest_nodes_;
+  const std::scoped_lock lock{mutex_};
+  return has_room_for(place.missing.size() + 1);
 }
 
 auto GuestTree::make(const Place& place, Node::What what) -> FileResult<std::shared_ptr<Node>> {
+  const std::scoped_lock lock{mutex_};
   auto* parent = place.position.node->directory();
   if (parent->entries.contains(place.missing.empty() ? place.name : place.missing.front())) return fails(Errno::exist);
-  if (!has_room_for(place)) return fails(Errno::nospc);
-  guest_nodes_ += place.missing.size() + 1;
+  const auto count = place.missing.size() + 1;
+  if (!has_room_for(count)) return fails(Errno::nospc);
+  guest_nodes_ += count;
   for (const auto& name : place.missing) {
     parent = parent->entries.emplace(name, make_node(Directory{}, true)).first->second->directory();
   }
@@ -252,6 +280,7 @@ auto GuestTree::make(const Place& place, Node::What what) -> FileResult<std::sha
 }
 
 auto GuestTree::remove(const Place& place) -> FileResult<void> {
+  const std::scoped_lock lock{mutex_};
   auto& entries = place.position.node->directory()->entries;
   const auto entry = entries.find(place.name);
   if (entry == entries.end() || entry->second != place.node) return fails(Errno::noent);
