@@ -145,7 +145,11 @@ class GuestFiles::State {
       const auto place = tree.find(path, follow);
       if (!place) return fails(place.error());
       auto result = act(*place);
-      if (result || tree.is_current(*place)) return result;
+      if (result) return result;
+      // What was there and made the tree refuse to make something may be gone again.
+      const bool was_made =
+          place->kind == Place::Kind::nothing && !place->position.mapping && result.error() == Errno::exist;
+      if (!was_made && tree.is_current(*place)) return result;
     }
   }
 

@@ -2,7 +2,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
-#include <cstring>
+#include <filesystem>
 #include <functional>
 #include <latch>
 #include <memory>
@@ -24,6 +24,7 @@ namespace uhyve = entry::uhyve;
 using testing::put;
 using uhyve::kOpenAppend;
 using uhyve::kOpenCreate;
+using uhyve::kOpenExclusive;
 using uhyve::kOpenReadOnly;
 using uhyve::kOpenReadWrite;
 using uhyve::kOpenTruncate;
@@ -49,6 +50,15 @@ class GuestFilesThreads : public ::testing::TestWithParam<int> {
   auto size_of(std::string_view path) -> std::int64_t {
     const auto attributes = files.stat(path, true);
     return attributes ? attributes->st_size : -1;
+  }
+
+  // In the private directory, and what else a test has made.
+  [[nodiscard]] auto host_files() const -> std::size_t {
+    std::size_t count = 0;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator{directory.path()}) {
+      count += entry.is_regular_file() ? 1U : 0U;
+    }
+    return count;
   }
 
   hermitage::testing::TemporaryDirectory directory;
@@ -159,6 +169,100 @@ TEST_P(GuestFilesThreads, CloseWhileOthersRead) {
     }
     is_done = true;
   });
+}
+
+TEST_P(GuestFilesThreads, MakeEachNameOnce) {
+  constexpr int kNames = 500;
+  std::atomic<int> files_made = 0;
+  std::atomic<int> directories_made = 0;
+  run([&](int) {
+    for (int i = 0; i < kNames; ++i) {
+      const auto above = "/d" + std::to_string(i);
+      const auto file = files.open(above + "/file", kOpenWriteOnly | kOpenCreate | kOpenExclusive, 0);
+      if (file) ++files_made;
+      EXPECT_EQ(file ? Errno::exist : file.error(), Errno::exist);
+      if (file) {
+        EXPECT_TRUE(files.close(*file));
+      }
+      const auto made = files.mkdir(above + "/a/b");
+      if (made) ++directories_made;
+      EXPECT_EQ(made ? Errno::exist : made.error(), Errno::exist);
+    }
+  });
+  EXPECT_EQ(files_made, kNames);
+  EXPECT_EQ(directories_made, kNames);
+  EXPECT_EQ(host_files(), static_cast<std::size_t>(kNames));
+}
+
+// Making a file that may be there already never fails, and nothing stays on the host of what was removed.
+TEST_P(GuestFilesThreads, MakeAndUnlinkTheSameNames) {
+  std::filesystem::create_directory(directory.file("mapped"));
+  ASSERT_TRUE(files.add_mappings({{directory.file("mapped"), "/mapped"}}));
+  run([&](int number) {
+    for (int i = 0; i < 1000; ++i) {
+      const auto name = std::to_string((number + i) % 3);
+      for (const auto& path : {"/dir/" + name, "/mapped/" + name}) {
+        const auto file = files.open(path, kOpenWriteOnly | kOpenCreate, 0644);
+        ASSERT_TRUE(file) << path << static_cast<int>(file.error());
+        EXPECT_EQ(put(files, *file, "x"), 1U);
+        EXPECT_TRUE(files.close(*file));
+        if (const auto attributes = files.stat(path, true); !attributes) {
+          EXPECT_EQ(attributes.error(), Errno::noent);
+        }
+        if (const auto removed = files.unlink(path); !removed) {
+          EXPECT_EQ(removed.error(), Errno::noent);
+        }
+      }
+    }
+  });
+  for (const auto* const path : {"/dir/0", "/dir/1", "/dir/2"})
+    EXPECT_EQ(files.unlink(path), std::unexpected{Errno::noent});
+  EXPECT_EQ(host_files(), 0U);
+  const auto file = files.open("/all", kOpenWriteOnly | kOpenCreate, 0).value();
+  EXPECT_EQ(put(files, file, std::string(2 * kLimit, 'x')), kLimit) << "the room for what was removed is there again";
+}
+
+TEST_P(GuestFilesThreads, ListWhileOthersMakeAndUnlink) {
+  for (int i = 0; i < 50; ++i) files.add_file("/d/stays" + std::to_string(i), nullptr, 0, 0644);
+  std::atomic<bool> is_done = false;
+  run([&](int number) {
+    for (int i = 0; number > 0 && !is_done; ++i) {
+      const auto path = "/d/goes" + std::to_string(number * 10 + i % 10);
+      const auto file = files.open(path, kOpenWriteOnly | kOpenCreate, 0);
+      if (file) {
+        EXPECT_TRUE(files.close(*file));
+      }
+      EXPECT_TRUE(files.unlink(path));
+    }
+    if (number > 0) return;
+    for (int i = 0; i < 200; ++i) {
+      std::size_t stays = 0;
+      for (const auto& [name, type] : testing::list(files, "/d")) stays += name.starts_with("stays") ? 1U : 0U;
+      EXPECT_EQ(stays, 50U);
+    }
+    is_done = true;
+  });
+}
+
+TEST_P(GuestFilesThreads, MakeOnlySoMany) {
+  constexpr std::size_t kLeft = 100;
+  for (std::size_t i = 0; i < GuestFiles::kMaxGuestNodes - kLeft; ++i)
+    ASSERT_TRUE(files.mkdir("/" + std::to_string(i)));
+  std::atomic<std::size_t> made = 0;
+  run([&](int number) {
+    for (std::size_t i = 0; i < kLeft; ++i) {
+      const auto path = "/own/" + std::to_string(number) + "-" + std::to_string(i);
+      const auto file = files.open(path, kOpenWriteOnly | kOpenCreate, 0);
+      if (!file) {
+        EXPECT_EQ(file.error(), Errno::nospc);
+        continue;
+      }
+      ++made;
+      EXPECT_TRUE(files.close(*file));
+    }
+  });
+  EXPECT_EQ(made, kLeft - 1) << "and /own";
+  EXPECT_EQ(host_files(), kLeft - 1);
 }
 
 }  // namespace
