@@ -68,6 +68,14 @@ auto first_entry(std::span<const std::byte>& records) -> HostEntry {
   return {.number = entry.d_ino, .next = entry.d_off, .type = entry.d_type, .name = name};
 }
 
+// A file that is mapped by itself, and that the host does not have.
+auto is_missing(const Node& node) -> bool {
+  const auto* const file = std::get_if<std::shared_ptr<HostFile>>(&node.what);
+  if (file == nullptr) return false;
+  const auto status = (*file)->status();
+  return !status && status.error() == Errno::noent;
+}
+
 // The names of the tree, behind the last that was given. False when one does not fit. They are copied out of the tree
 // before they are written, because the guest's memory may be a file that takes its time.
 auto list_tree(const GuestTree& tree, OpenFile& file, DirectoryListing& listing) -> bool {
@@ -75,12 +83,14 @@ auto list_tree(const GuestTree& tree, OpenFile& file, DirectoryListing& listing)
   for (;;) {
     const auto entries = tree.entries_behind(*file.node->directory(), file.listed, kBatch);
     for (const auto& [name, node] : entries) {
+      if (is_missing(*node)) continue;
       const auto next = static_cast<std::int64_t>(file.offset) + 1;
       if (!listing.add(name, node->number, next, type_of(*node))) return false;
       ++file.offset;
       file.listed = name;
     }
     if (entries.size() < kBatch) return true;
+    file.listed = entries.back().name;
   }
 }
 

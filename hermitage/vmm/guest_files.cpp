@@ -84,10 +84,9 @@ auto temporary_file_of(const std::shared_ptr<Node>& node) -> TemporaryFile* {
   return file == nullptr ? nullptr : file->get();
 }
 
-// The mapping that a file itself is.
-auto mapping_of(const std::shared_ptr<Node>& node) -> const Mapping* {
-  const auto* const mapping = node ? std::get_if<std::shared_ptr<const Mapping>>(&node->what) : nullptr;
-  return mapping == nullptr ? nullptr : mapping->get();
+auto host_file_of(const std::shared_ptr<Node>& node) -> HostFile* {
+  const auto* const file = node ? std::get_if<std::shared_ptr<HostFile>>(&node->what) : nullptr;
+  return file == nullptr ? nullptr : file->get();
 }
 
 // A file of the host's in a mapping: the host keeps its position, and has a lock for that.
@@ -135,7 +134,9 @@ class GuestFiles::State {
   GuestTree tree;
   FileTable table;
 
-  void add_open_path(walls::OpenPath path) { mapped_.push_back(path); }
+  void add_open_paths(const std::vector<walls::OpenPath>& paths) {
+    mapped_.insert(mapped_.end(), paths.begin(), paths.end());
+  }
 
   // Calls act(place) with where a path leads. When that fails, and another thread has changed the tree there meanwhile,
   // it is done again with what is there now.
@@ -203,11 +204,10 @@ class GuestFiles::State {
       if (::fstatat(directory, file->name().c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return last_error();
       return attributes_of(*node, status);
     }
-    if (const auto* const mapping = mapping_of(node)) {
-      if (::fstatat(mapping->directory(), mapping->name().c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
-        return last_error();
-      }
-      return attributes_of(status);
+    if (auto* const file = host_file_of(node)) {
+      const auto found = file->status();
+      if (!found) return fails(found.error());
+      return attributes_of(*found);
     }
     FileAttr attributes{};
     attributes.st_ino = node->number;
@@ -237,6 +237,7 @@ class GuestFiles::State {
   auto open_directory(const Place& place) -> FileResult<Opened>;
   auto open_on_host(int directory, const std::string& name, bool is_read_only, std::int32_t flags, mode_t mode)
       -> FileResult<Opened>;
+  auto open_host_file(HostFile& file, std::int32_t flags, mode_t mode) -> FileResult<Opened>;
   auto open_node(const std::shared_ptr<Node>& node, std::int32_t flags) -> FileResult<Opened>;
   auto make_file(const Place& place, std::int32_t flags) -> FileResult<Opened>;
 
@@ -282,14 +283,15 @@ auto GuestFiles::add_mappings(std::vector<FileMapping> mappings) -> Result<void>
     if (!taken.insert(components).second) {
       return fail(ErrorCode::configuration, fmt::format("two mappings are at '{}'", guest));
     }
-    auto mapping = Mapping::open(host, is_read_only);
+    const auto mapping = open_mapping(host, is_read_only);
     if (!mapping) return fail(mapping.error().code, fmt::format("'{}': {}", host, mapping.error().message));
-    const auto shared = std::make_shared<const Mapping>(std::move(*mapping));
-    state_->add_open_path(shared->open_path());
-    if (shared->is_directory()) {
-      state_->tree.place(guest, Directory{.mapping = shared});
+    if (const auto* const directory = std::get_if<std::shared_ptr<const Mapping>>(&*mapping)) {
+      state_->add_open_paths({(*directory)->open_path()});
+      state_->tree.place(guest, Directory{.mapping = *directory});
     } else {
-      state_->tree.place(guest, shared);
+      const auto& file = std::get<std::shared_ptr<HostFile>>(*mapping);
+      state_->add_open_paths(file->open_paths());
+      state_->tree.place(guest, file);
     }
   }
   return {};
@@ -315,6 +317,7 @@ auto GuestFiles::State::open(std::string_view path, std::int32_t flags, mode_t m
 }
 
 auto GuestFiles::State::open(const Place& place, std::int32_t flags, mode_t mode) -> FileResult<Opened> {
+  if (auto* const file = host_file_of(place.node)) return open_host_file(*file, flags, mode);
   const bool creates = (flags & uhyve::kOpenCreate) != 0;
   if (place.kind == Place::Kind::nothing && !creates) return fails(Errno::noent);
   if (place.kind != Place::Kind::nothing && creates && (flags & uhyve::kOpenExclusive) != 0) {
@@ -355,15 +358,21 @@ auto GuestFiles::State::open_on_host(int directory, const std::string& name, boo
   return Opened{.host = std::move(*opened)};
 }
 
+auto GuestFiles::State::open_host_file(HostFile& file, std::int32_t flags, mode_t mode) -> FileResult<Opened> {
+  if ((flags & uhyve::kOpenDirectory) != 0) {
+    const auto found = file.status();
+    return fails(found ? Errno::notdir : found.error());
+  }
+  auto opened = file.open(host_flags(flags) | cache_flags(), mode);
+  if (!opened) return fails(opened.error());
+  return Opened{.host = std::move(*opened)};
+}
+
 auto GuestFiles::State::open_node(const std::shared_ptr<Node>& node, std::int32_t flags) -> FileResult<Opened> {
   if (auto* const file = temporary_file_of(node)) {
     auto opened = open_temporary_file(*file, flags);
     if (!opened) return fails(opened.error());
     return Opened{.node = node, .host = std::move(*opened), .appends = (flags & uhyve::kOpenAppend) != 0};
-  }
-  if (const auto* const mapping = mapping_of(node)) {
-    const auto kept = flags & ~(uhyve::kOpenCreate | uhyve::kOpenExclusive);
-    return open_on_host(mapping->directory(), mapping->name(), mapping->is_read_only(), kept, 0);
   }
   if (writes(flags)) return fails(Errno::rofs);
   return Opened{.node = node};
@@ -390,7 +399,7 @@ auto GuestFiles::State::unlink(const Place& place) -> FileResult<void> {
     if (::unlinkat(directory, place.name.c_str(), 0) != 0) return last_error();
     return {};
   }
-  if (mapping_of(place.node) != nullptr) return fails(Errno::busy);
+  if (auto* const file = host_file_of(place.node)) return file->unlink();
   // What the image brought disappears from this guest's sight, not from the image.
   if (const auto removed = tree.remove(place); !removed) return removed;
   if (const auto* const file = temporary_file_of(place.node)) return remove_temporary_file(*file);
@@ -398,6 +407,8 @@ auto GuestFiles::State::unlink(const Place& place) -> FileResult<void> {
 }
 
 auto GuestFiles::State::mkdir(const Place& place) -> FileResult<void> {
+  // A name that is mapped as a file becomes no directory.
+  if (auto* const file = host_file_of(place.node); file != nullptr && !file->status()) return fails(Errno::acces);
   if (place.kind != Place::Kind::nothing) return fails(Errno::exist);
   if (place.position.mapping) {
     if (const auto checked = check_making(place); !checked) return checked;

@@ -222,6 +222,29 @@ TEST_P(GuestFilesThreads, MakeAndUnlinkTheSameNames) {
   EXPECT_EQ(put(files, file, std::string(2 * kLimit, 'x')), kLimit) << "the room for what was removed is there again";
 }
 
+TEST_P(GuestFilesThreads, MakeAndUnlinkAMappedFile) {
+  ASSERT_TRUE(files.add_mappings({{directory.file("one"), "/mapped/one"}}));
+  std::atomic<int> left = 0;
+  run([&](int) {
+    for (int i = 0; i < 1000; ++i) {
+      const auto file = files.open("/mapped/one", kOpenWriteOnly | kOpenCreate | kOpenExclusive, 0644);
+      if (file) {
+        ++left;
+        EXPECT_TRUE(files.close(*file));
+      }
+      const auto listed = testing::list(files, "/mapped");
+      EXPECT_TRUE(listed.empty() || listed.contains("one"));
+      if (const auto removed = files.unlink("/mapped/one")) {
+        --left;
+      } else {
+        EXPECT_EQ(removed.error(), Errno::noent);
+      }
+    }
+  });
+  EXPECT_EQ(left, 0) << "each that was made was removed once";
+  EXPECT_EQ(host_files(), 0U);
+}
+
 TEST_P(GuestFilesThreads, ListWhileOthersMakeAndUnlink) {
   for (int i = 0; i < 50; ++i) files.add_file("/d/stays" + std::to_string(i), nullptr, 0, 0644);
   std::atomic<bool> is_done = false;

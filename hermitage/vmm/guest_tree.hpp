@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "hermitage/vmm/descriptor.hpp"
+#include "hermitage/vmm/host_file.hpp"
 #include "hermitage/vmm/mapping.hpp"
 #include "hermitage/vmm/temporary_file.hpp"
 
@@ -38,8 +39,7 @@ struct Link {
 
 // But for the entries of a directory, nothing of a node changes once it is in the tree.
 struct Node {
-  using What = std::variant<Directory, ImageFile, Link, std::shared_ptr<TemporaryFile>,
-                            std::shared_ptr<const Mapping>>;  // the last of a file
+  using What = std::variant<Directory, ImageFile, Link, std::shared_ptr<TemporaryFile>, std::shared_ptr<HostFile>>;
 
   What what;
   std::uint64_t number = 0;  // st_ino

@@ -6,6 +6,7 @@
 #include <climits>
 #include <cstdlib>
 #include <cstring>
+#include <expected>
 #include <memory>
 #include <ranges>
 #include <string_view>
@@ -24,9 +25,10 @@ auto unusable(int error_number) -> std::unexpected<Error> {
   return fail(ErrorCode::host_failed, std::strerror(error_number));
 }
 
-auto resolved(const std::string& path) -> Result<std::string> {
+// As realpath(3), with the system's error number.
+auto resolved(const std::string& path) -> std::expected<std::string, int> {
   const std::unique_ptr<char, decltype(&std::free)> real{::realpath(path.c_str(), nullptr), &std::free};
-  if (!real) return unusable(errno);
+  if (!real) return std::unexpected{errno};
   return std::string{real.get()};
 }
 
@@ -34,6 +36,39 @@ auto resolved(const std::string& path) -> Result<std::string> {
 auto is_private(std::string_view path) -> bool {
   return std::ranges::any_of(std::views::split(path, '/'),
                              [](auto component) { return is_private_name(std::string_view{component}); });
+}
+
+auto private_path() -> std::unexpected<Error> {
+  return fail(ErrorCode::host_failed, "is in the private directory of a monitor; map something else");
+}
+
+// Into a directory and a name in it.
+auto split(const std::string& path) -> std::pair<std::string, std::string> {
+  const auto slash = path.rfind('/');
+  if (slash == std::string::npos) return {".", path};
+  return {path.substr(0, std::max<std::size_t>(slash, 1)), path.substr(slash + 1)};
+}
+
+auto open_directory(const std::string& path) -> Result<Descriptor> {
+  Descriptor directory{::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
+  if (!directory.is_open()) return unusable(errno);
+  return directory;
+}
+
+// A file that is not there yet.
+auto open_file_to_be(const std::string& host_path, bool is_read_only) -> Result<DirectoryOrFile> {
+  const auto [parent, name] = split(host_path);
+  const auto path = resolved(parent);
+  if (!path) return unusable(path.error());
+  if (name.empty()) return unusable(ENOENT);  // a slash at the end stands for a directory
+  if (is_private(*path + "/" + name)) return private_path();
+  auto directory = open_directory(*path);
+  if (!directory) return std::unexpected{directory.error()};
+  struct stat status{};
+  if (::fstatat(directory->get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(status.st_mode)) {
+    return fail(ErrorCode::host_failed, "is a symbolic link that leads to nothing");
+  }
+  return std::make_shared<HostFile>(std::move(*directory), name, Descriptor{}, is_read_only);
 }
 
 }  // namespace
@@ -69,29 +104,26 @@ auto link_target(const Descriptor& link) -> FileResult<std::string> {
   return std::string{target.data(), static_cast<std::size_t>(size)};
 }
 
-auto Mapping::open(const std::string& host_path, bool is_read_only) -> Result<Mapping> {
-  auto path = resolved(host_path);
-  if (!path) return std::unexpected{path.error()};
-  if (is_private(*path))
-    return fail(ErrorCode::host_failed, "is in the private directory of a monitor; map something else");
+auto Mapping::open_path() const -> walls::OpenPath {
+  using Access = walls::OpenPath::Access;
+  return {.descriptor = directory(), .access = is_read_only_ ? Access::read : Access::write};
+}
+
+auto open_mapping(const std::string& host_path, bool is_read_only) -> Result<DirectoryOrFile> {
+  const auto path = resolved(host_path);
+  if (!path && path.error() == ENOENT) return open_file_to_be(host_path, is_read_only);
+  if (!path) return unusable(path.error());
+  if (is_private(*path)) return private_path();
   Descriptor opened{::open(path->c_str(), O_PATH | O_CLOEXEC)};
   if (!opened.is_open()) return unusable(errno);
   struct stat status{};
   if (::fstat(opened.get(), &status) != 0) return unusable(errno);
-  if (S_ISDIR(status.st_mode)) return Mapping{std::move(opened), {}, {}, is_read_only};
+  if (S_ISDIR(status.st_mode)) return std::make_shared<const Mapping>(std::move(opened), is_read_only);
   if (!S_ISREG(status.st_mode)) return fail(ErrorCode::host_failed, "is neither a file nor a directory");
-
-  const auto slash = path->rfind('/');
-  const auto parent = path->substr(0, std::max<std::size_t>(slash, 1));
-  Descriptor directory{::open(parent.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
-  if (!directory.is_open()) return unusable(errno);
-  return Mapping{std::move(directory), path->substr(slash + 1), std::move(opened), is_read_only};
-}
-
-auto Mapping::open_path() const -> walls::OpenPath {
-  using Access = walls::OpenPath::Access;
-  return {.descriptor = is_directory() ? directory() : file_.get(),
-          .access = is_read_only_ ? Access::read : Access::write};
+  const auto [parent, name] = split(*path);
+  auto directory = open_directory(parent);
+  if (!directory) return std::unexpected{directory.error()};
+  return std::make_shared<HostFile>(std::move(*directory), name, std::move(opened), is_read_only);
 }
 
 }  // namespace hermitage::vmm

@@ -4,12 +4,15 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
+#include <memory>
 #include <string>
 #include <utility>
+#include <variant>
 
 #include "hermitage/vmm/descriptor.hpp"
 #include "hermitage/vmm/error.hpp"
 #include "hermitage/vmm/file_result.hpp"
+#include "hermitage/vmm/host_file.hpp"
 #include "hermitage/vmm/walls/landlock.hpp"
 
 namespace hermitage::vmm {
@@ -26,30 +29,29 @@ namespace hermitage::vmm {
 // What a link says, which is open as O_PATH.
 [[nodiscard]] auto link_target(const Descriptor& link) -> FileResult<std::string>;
 
-// One `--file-mapping`. The host's path is resolved once, when it is opened, and then known by its descriptor only.
+// A mapped directory. The host's path is resolved once, when it is opened, and then known by its descriptor only.
 class Mapping {
  public:
-  // Fails with host_failed when there is no such file or directory, or it is something else.
-  [[nodiscard]] static auto open(const std::string& host_path, bool is_read_only) -> Result<Mapping>;
+  Mapping(Descriptor directory, bool is_read_only) noexcept
+      : directory_{std::move(directory)}, is_read_only_{is_read_only} {}
 
-  [[nodiscard]] auto is_directory() const noexcept -> bool { return name_.empty(); }
   [[nodiscard]] auto is_read_only() const noexcept -> bool { return is_read_only_; }
-
-  // The directory itself; or the one that has the file, under name().
   [[nodiscard]] auto directory() const noexcept -> int { return directory_.get(); }
-  [[nodiscard]] auto name() const noexcept -> const std::string& { return name_; }
 
   // What of the host's the guest needs for it.
   [[nodiscard]] auto open_path() const -> walls::OpenPath;
 
  private:
-  Mapping(Descriptor directory, std::string name, Descriptor file, bool is_read_only) noexcept
-      : directory_{std::move(directory)}, name_{std::move(name)}, file_{std::move(file)}, is_read_only_{is_read_only} {}
-
   Descriptor directory_;
-  std::string name_;
-  Descriptor file_;  // of a mapped file
   bool is_read_only_;
 };
+
+// One `--file-mapping`.
+using DirectoryOrFile = std::variant<std::shared_ptr<const Mapping>, std::shared_ptr<HostFile>>;
+
+// A path that leads to nothing is one of a file that is not there yet, when its directory is. Fails with host_failed
+// when that is not there either, or the path leads to something else than a file or directory, or into a
+// PrivateDirectory.
+[[nodiscard]] auto open_mapping(const std::string& host_path, bool is_read_only) -> Result<DirectoryOrFile>;
 
 }  // namespace hermitage::vmm

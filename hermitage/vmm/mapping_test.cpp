@@ -131,8 +131,100 @@ TEST_F(MappingTest, LetsTheGuestWrite) {
   EXPECT_EQ(outcome_of(files.unlink("/data/made/new")), "errno 2");
   EXPECT_EQ(outcome_of(files.unlink("/data/made")), "errno 21");
   EXPECT_EQ(outcome_of(files.unlink("/data")), "errno 21");
-  EXPECT_EQ(outcome_of(files.unlink("/one")), "errno 16") << "as of any mount point";
-  EXPECT_EQ(text_of("outside"), "mapped");
+}
+
+TEST_F(MappingTest, MakesAMappedFileThatIsNotThere) {
+  map({{"dir/new", "/etc/new"}});
+  const auto flags = kOpenReadWrite | kOpenCreate | kOpenExclusive;
+  for (int i = 0; i < 2; ++i) {  // it can be made again
+    EXPECT_EQ(content_of(files, "/etc/new"), "errno 2");
+    EXPECT_EQ(outcome_of(files.open("/etc/new", kOpenDirectory, 0)), "errno 2");
+    EXPECT_EQ(outcome_of(files.stat("/etc/new", true)), "errno 2");
+    EXPECT_EQ(outcome_of(files.unlink("/etc/new")), "errno 2");
+    EXPECT_EQ(outcome_of(files.mkdir("/etc/new")), "errno 13") << "it is to be a file";
+    EXPECT_TRUE(list(files, "/etc").empty());
+    EXPECT_FALSE(fs::exists(host("dir/new")));
+
+    const auto descriptor = files.open("/etc/new", flags, 0640);
+    ASSERT_TRUE(descriptor);
+    EXPECT_EQ(put(files, *descriptor, "made"), 4U);
+    EXPECT_EQ(text_of("dir/new"), "made");
+    EXPECT_EQ(fs::status(host("dir/new")).permissions() & fs::perms::others_all, fs::perms::none) << "mode 0640";
+    EXPECT_EQ(outcome_of(files.open("/etc/new", flags, 0)), "errno 17");
+    EXPECT_EQ(content_of(files, "/etc/new", kOpenReadOnly | kOpenCreate), "made");
+    EXPECT_EQ(outcome_of(files.open("/etc/new", kOpenDirectory, 0)), "errno 20");
+    EXPECT_EQ(outcome_of(files.mkdir("/etc/new")), "errno 17");
+    EXPECT_EQ(files.stat("/etc/new", true)->st_size, 4);
+    EXPECT_EQ(list(files, "/etc"), (std::map<std::string, int>{{"new", 8}}));
+
+    EXPECT_EQ(outcome_of(files.unlink("/etc/new")), "done");
+    EXPECT_EQ(put(files, *descriptor, "more"), 4U) << "what is open goes on";
+    EXPECT_EQ(files.fstat(*descriptor)->st_size, 8);
+    EXPECT_TRUE(files.close(*descriptor));
+  }
+}
+
+TEST_F(MappingTest, TakesAFileThatTheHostMakesMeanwhile) {
+  map({{"dir/new", "/new"}, {"dir/pipe", "/pipe"}, {"dir/link", "/link"}});
+  directory.write("dir/new", "of the host");
+  EXPECT_EQ(content_of(files, "/new"), "of the host");
+  EXPECT_EQ(write(files, "/new", "x", kOpenWriteOnly | kOpenCreate | kOpenExclusive), "errno 17");
+  ASSERT_EQ(::mkfifo(host("dir/pipe").c_str(), 0600), 0);
+  fs::create_symlink("../outside", host("dir/link"));
+  for (const auto* const path : {"/pipe", "/link"}) {
+    EXPECT_EQ(write(files, path, "x"), "errno 13");
+    EXPECT_EQ(outcome_of(files.unlink(path)), "errno 13");
+  }
+  EXPECT_EQ(text_of("outside"), "secret");
+}
+
+TEST_F(MappingTest, MakesNothingThatIsReadOnly) {
+  map({{"dir/new", "/new", true}});
+  EXPECT_EQ(content_of(files, "/new"), "errno 2");
+  EXPECT_EQ(write(files, "/new", "x"), "errno 30");
+  EXPECT_EQ(outcome_of(files.unlink("/new")), "errno 2");
+  EXPECT_TRUE(list(files, "/").empty());
+  EXPECT_FALSE(fs::exists(host("dir/new")));
+}
+
+TEST_F(MappingTest, RemovesAMappedFileFromTheHost) {
+  map({{"outside", "/one"}});
+  const auto descriptor = files.open("/one", kOpenReadWrite, 0).value();
+  EXPECT_EQ(outcome_of(files.unlink("/one")), "done");
+  EXPECT_FALSE(fs::exists(host("outside")));
+  EXPECT_EQ(testing::read_all(files, descriptor), "secret");
+  EXPECT_EQ(content_of(files, "/one"), "errno 2");
+  EXPECT_EQ(outcome_of(files.unlink("/one")), "errno 2");
+  EXPECT_EQ(write(files, "/one", "x", kOpenWriteOnly), "errno 2");
+  EXPECT_EQ(write(files, "/one", "anew"), "done");
+  EXPECT_EQ(text_of("outside"), "anew");
+}
+
+// The file counts that was there, whatever a process on the host renames.
+TEST_F(MappingTest, KnowsAMappedFileByItsDescriptor) {
+  map({{"dir/file", "/one"}});
+  const auto open_before = files.open("/one", kOpenReadWrite, 0).value();
+  fs::rename(host("outside"), host("dir/file"));
+  for (const auto flags : {kOpenReadOnly, kOpenWriteOnly, kOpenWriteOnly | kOpenTruncate, kOpenReadOnly | kOpenTruncate,
+                           kOpenWriteOnly | kOpenCreate}) {
+    EXPECT_EQ(outcome_of(files.open("/one", flags, 0)), "errno 116") << flags;
+  }
+  EXPECT_EQ(outcome_of(files.stat("/one", true)), "errno 116");
+  EXPECT_EQ(outcome_of(files.unlink("/one")), "errno 116");
+  EXPECT_EQ(text_of("dir/file"), "secret") << "neither truncated nor removed";
+  EXPECT_EQ(testing::read_all(files, open_before), "in the directory");
+}
+
+TEST_F(MappingTest, TruncatesAMappedFile) {
+  for (const auto flags : {kOpenReadOnly, kOpenWriteOnly, kOpenReadWrite}) {
+    GuestFiles own{host("tmp")};
+    directory.write("dir/file", "content");
+    ASSERT_TRUE(own.add_mappings({{host("dir/file"), "/one"}}));
+    const auto descriptor = own.open("/one", flags | kOpenTruncate, 0);
+    ASSERT_TRUE(descriptor) << flags;
+    EXPECT_EQ(text_of("dir/file"), "");
+    EXPECT_EQ(outcome_of(put(own, *descriptor, "x")), flags == kOpenReadOnly ? "errno 9" : "done");
+  }
 }
 
 TEST_F(MappingTest, IsReadOnlyWhereItSaysSo) {
@@ -147,7 +239,8 @@ TEST_F(MappingTest, IsReadOnlyWhereItSaysSo) {
   EXPECT_EQ(write(files, "/data/new", "x", kOpenReadOnly | kOpenCreate), "errno 30");
   EXPECT_EQ(outcome_of(files.mkdir("/data/new")), "errno 30");
   EXPECT_EQ(outcome_of(files.unlink("/data/file")), "errno 30");
-  EXPECT_EQ(outcome_of(files.unlink("/one")), "errno 16");
+  EXPECT_EQ(outcome_of(files.unlink("/one")), "errno 30");
+  EXPECT_EQ(text_of("outside"), "secret");
   EXPECT_EQ(text_of("dir/file"), "in the directory");
 }
 
@@ -494,7 +587,14 @@ TEST_F(MappingTest, SharesTheRoomAmongProcessors) {
 }
 
 TEST_F(MappingTest, SaysWhatCannotBeMapped) {
-  EXPECT_EQ(complaint({{host("none"), "/data"}}), "'" + host("none") + "': No such file or directory");
+  for (const auto* const path : {"none/file", "none/", "none/..", "none/.", "file/none"}) {
+    EXPECT_EQ(complaint({{host(path), "/data"}}), "'" + host(path) + "': No such file or directory");
+  }
+  EXPECT_EQ(complaint({{"", "/data"}}), "'': No such file or directory");
+  EXPECT_EQ(complaint({{host("outside/none"), "/data"}}), "'" + host("outside/none") + "': Not a directory");
+  fs::create_symlink("none", host("dangling"));
+  EXPECT_EQ(complaint({{host("dangling"), "/data"}}),
+            "'" + host("dangling") + "': is a symbolic link that leads to nothing");
   EXPECT_EQ(complaint({{"/dev/null", "/data"}}), "'/dev/null': is neither a file nor a directory");
   for (const auto* const guest : {"", "/", "/./", "/a/../b", ".."}) {
     EXPECT_EQ(complaint({{host("dir"), guest}}), "'" + std::string{guest} +
@@ -506,9 +606,13 @@ TEST_F(MappingTest, SaysWhatCannotBeMapped) {
 
 TEST_F(MappingTest, NamesWhatStaysInReach) {
   using Access = walls::OpenPath::Access;
-  map({{"dir", "/data", true}, {"outside", "/one"}});
+  map({{"dir", "/data", true},
+       {"outside", "/one"},
+       {"dir/file", "/two", true},
+       {"dir/new", "/x"},
+       {"dir/none", "/y", true}});
   const auto paths = files.open_paths();
-  ASSERT_EQ(paths.size(), 4U);
+  ASSERT_EQ(paths.size(), 7U);
   const auto is = [&](const walls::OpenPath& path, const std::string& name, Access access) {
     struct stat here{};
     struct stat there{};
@@ -517,8 +621,11 @@ TEST_F(MappingTest, NamesWhatStaysInReach) {
     return here.st_ino == there.st_ino && path.access == access;
   };
   EXPECT_TRUE(is(paths[0], "dir", Access::read));
-  EXPECT_TRUE(is(paths[1], "outside", Access::write)) << "the file, and not its directory";
-  EXPECT_TRUE(is(paths[3], "tmp", Access::clean_up));
+  EXPECT_TRUE(is(paths[1], "outside", Access::write));
+  EXPECT_TRUE(is(paths[2], "", Access::remove_files)) << "the directory, to unlink the file, and for nothing else";
+  EXPECT_TRUE(is(paths[3], "dir/file", Access::read)) << "and not its directory";
+  EXPECT_TRUE(is(paths[4], "dir", Access::make_files)) << "to make the file, and not to list the directory";
+  EXPECT_TRUE(is(paths[6], "tmp", Access::clean_up));
 }
 
 TEST_F(MappingTest, OpensAsTheModeSays) {

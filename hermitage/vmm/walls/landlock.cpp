@@ -29,6 +29,8 @@ constexpr std::uint64_t kAllOfVersion1 = LANDLOCK_ACCESS_FS_MAKE_SYM * 2 - 1;
 constexpr std::uint64_t kRead = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
 constexpr std::uint64_t kWrite = kRead | LANDLOCK_ACCESS_FS_WRITE_FILE | kTruncate | LANDLOCK_ACCESS_FS_MAKE_REG |
                                  LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE;
+constexpr std::uint64_t kMakeFiles = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | kTruncate |
+                                     LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REMOVE_FILE;
 // What can be said of something that is no directory.
 constexpr std::uint64_t kOfFiles =
     LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_READ_FILE | kTruncate;
@@ -54,6 +56,8 @@ auto access_to(const OpenPath& path) -> std::uint64_t {
     case OpenPath::Access::read: return kRead;
     case OpenPath::Access::write: return kWrite;
     case OpenPath::Access::clean_up: return LANDLOCK_ACCESS_FS_REMOVE_DIR;
+    case OpenPath::Access::remove_files: return LANDLOCK_ACCESS_FS_REMOVE_FILE;
+    case OpenPath::Access::make_files: return kMakeFiles;
   }
   return 0;
 }

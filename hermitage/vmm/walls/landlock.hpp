@@ -13,9 +13,11 @@ namespace hermitage::vmm::walls {
 // A file or directory that stays in reach, with everything below it.
 struct OpenPath {
   enum class Access : std::uint8_t {
-    read,      // files and directories
-    write,     // that, and making, writing and removing files, and making directories
-    clean_up,  // removing empty directories, and nothing else
+    read,          // files and directories
+    write,         // that, and making, writing and removing files, and making directories
+    clean_up,      // removing empty directories, and nothing else
+    remove_files,  // removing files, and nothing else
+    make_files,    // making, reading, writing and removing files; directories cannot be listed or made
   };
 
   int descriptor = -1;

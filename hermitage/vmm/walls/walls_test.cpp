@@ -283,6 +283,38 @@ TEST_F(LandlockTest, LetsEmptyDirectoriesBeRemovedForCleaningUp) {
   EXPECT_EQ(ended.status, 0);
 }
 
+TEST_F(LandlockTest, LetsSingleFilesBeMadeAndRemoved) {
+  const testing::TemporaryDirectory removing;
+  const testing::TemporaryDirectory making;
+  for (const auto* const directory : {&removing, &making}) {
+    directory->write("file", "content");
+    std::filesystem::create_directory(directory->file("empty"));
+  }
+  const auto ended = in_a_process([&] {
+    const Descriptor removed{::open(removing.path().c_str(), O_PATH | O_CLOEXEC)};
+    const Descriptor made{::open(making.path().c_str(), O_PATH | O_CLOEXEC)};
+    const std::array paths{OpenPath{removed.get(), OpenPath::Access::remove_files},
+                           OpenPath{made.get(), OpenPath::Access::make_files}};
+    const auto landlock = walls::Landlock::make(paths, true);
+    if (!landlock || !walls::forbid_new_privileges() || !landlock->impose()) return 1;
+    const auto open = [](const std::string& path, int flags) {
+      return error_of(::open(path.c_str(), flags | O_CLOEXEC, 0600));
+    };
+    if (open(removing.file("file"), O_RDONLY) != EACCES || open(removing.file("new"), O_CREAT | O_RDWR) != EACCES)
+      return 2;
+    if (::unlink(removing.file("file").c_str()) != 0) return 3;
+    if (open(making.file("new"), O_CREAT | O_RDWR) != 0 || open(making.file("new"), O_RDWR | O_TRUNC) != 0) return 4;
+    if (::unlink(making.file("new").c_str()) != 0) return 5;
+    for (const auto* const directory : {&removing, &making}) {
+      if (open(directory->path(), O_RDONLY) != EACCES) return 6;
+      if (error_of(::mkdir(directory->file("directory").c_str(), 0700)) != EACCES) return 7;
+      if (error_of(::rmdir(directory->file("empty").c_str())) != EACCES) return 8;
+    }
+    return 0;
+  });
+  EXPECT_EQ(ended.status, 0);
+}
+
 TEST_F(LandlockTest, KeepsFromTcpAndFromOthers) {
   const auto version = walls::landlock_version();
   const auto parent = ::getpid();
