@@ -21,6 +21,8 @@
 namespace hermitage::vmm {
 namespace {
 
+constexpr int kAttempts = 16;
+
 auto unusable(int error_number) -> std::unexpected<Error> {
   return fail(ErrorCode::host_failed, std::strerror(error_number));
 }
@@ -80,11 +82,13 @@ auto open_beneath(int directory, const char* path, int flags, mode_t mode) -> Fi
   how.flags = static_cast<unsigned>(flags);
   how.mode = (flags & O_CREAT) != 0 ? mode : 0;  // openat2 takes no mode that means nothing
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
-  for (;;) {
+  for (int attempt = 0;; ++attempt) {
     Descriptor opened{static_cast<int>(::syscall(SYS_openat2, directory, path, &how, sizeof how))};
     if (opened.is_open()) return opened;
-    // EAGAIN: something was renamed meanwhile, and the kernel cannot tell whether this is below still.
-    if (errno != EINTR && errno != EAGAIN) return last_error();
+    // EAGAIN: something was renamed meanwhile, and the kernel cannot tell whether this is below still; or a process has
+    // a lease on the file, which it may keep for a minute.
+    const bool is_worth_another = errno == EINTR || (errno == EAGAIN && attempt < kAttempts);
+    if (!is_worth_another) return last_error();
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <atomic>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
@@ -402,6 +403,18 @@ TEST_F(MappingTest, WaitsForNoPipe) {
             (std::map<std::string, int>{{"file", 8}, {"pipe", 1}, {"socket", 12}, {"sub", 4}}));
   EXPECT_EQ(outcome_of(files.unlink("/data/pipe")), "done");
   EXPECT_FALSE(open_file_beneath(AT_FDCWD, "/dev/null", O_RDONLY, 0)) << "which is not below";
+}
+
+// A process that has a lease on a file may keep others waiting for lease-break-time, 45 seconds.
+TEST_F(MappingTest, WaitsForNoLease) {
+  const Descriptor holder{::open(host("dir/file").c_str(), O_RDWR | O_CLOEXEC)};
+  const auto usual = std::signal(SIGIO, SIG_IGN);  // which tells the holder that another wants the file
+  if (::fcntl(holder.get(), F_SETLEASE, F_WRLCK) != 0) GTEST_SKIP() << "no leases: " << std::strerror(errno);
+  map({{"dir", "/data"}, {"dir/file", "/one"}});
+  for (const auto* const path : {"/data/file", "/one"}) EXPECT_EQ(content_of(files, path), "errno 11");
+  EXPECT_EQ(::fcntl(holder.get(), F_SETLEASE, F_UNLCK), 0);
+  std::signal(SIGIO, usual);
+  for (const auto* const path : {"/data/file", "/one"}) EXPECT_EQ(content_of(files, path), "in the directory");
 }
 
 TEST_F(MappingTest, HidesPrivateDirectories) {

@@ -34,7 +34,7 @@ auto Room::take(std::uint64_t size) noexcept -> std::uint64_t {
 auto TemporaryFile::open(int directory, int flags) -> FileResult<Descriptor> {
   const std::scoped_lock lock{mutex_};
   constexpr mode_t kMode = 0600;
-  Descriptor opened{::openat(directory, name_.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, kMode)};
+  Descriptor opened{::openat(directory, name_.c_str(), flags | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, kMode)};
   if (!opened.is_open()) return last_error();
   if ((flags & O_TRUNC) != 0) room_->give_back(std::exchange(size_, 0));
   return opened;
