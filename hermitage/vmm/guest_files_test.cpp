@@ -306,8 +306,8 @@ TEST_F(GuestFilesTest, MakeOnlySoMany) {
 TEST_F(GuestFilesTest, CountWhatTheGuestMakes) {
   constexpr std::size_t kImageFiles = 100;
   for (std::size_t i = 0; i < kImageFiles; ++i) add_file(files, "/image/" + std::to_string(i), "");
-  for (std::size_t i = 0; i < kImageFiles; ++i) ASSERT_TRUE(files.unlink("/image/" + std::to_string(i)));
   for (std::size_t i = 0; i < GuestFiles::kMaxGuestNodes; ++i) ASSERT_TRUE(files.mkdir("/" + std::to_string(i)));
+  for (std::size_t i = 0; i < kImageFiles; ++i) ASSERT_TRUE(files.unlink("/image/" + std::to_string(i)));
   EXPECT_EQ(files.mkdir("/more"), std::unexpected{Errno::nospc});
 }
 

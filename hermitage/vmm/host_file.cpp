@@ -42,12 +42,10 @@ auto HostFile::open(int flags, mode_t mode) -> FileResult<Descriptor> {
   const std::scoped_lock lock{mutex_};
   const bool creates = (flags & O_CREAT) != 0;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    if (const auto found = find()) {
-      if (creates && (flags & O_EXCL) != 0) return fails(Errno::exist);
-      return open_found(flags & ~(O_CREAT | O_EXCL));
-    } else if (found.error() != Errno::noent || !creates) {
-      return fails(found.error());
-    }
+    const auto found = find();
+    if (found && creates && (flags & O_EXCL) != 0) return fails(Errno::exist);
+    if (found) return open_found(flags & ~(O_CREAT | O_EXCL));
+    if (found.error() != Errno::noent || !creates) return fails(found.error());
     if (is_read_only_) return fails(Errno::rofs);
     auto made = make(flags, mode);
     if (made || made.error() != Errno::exist) return made;
