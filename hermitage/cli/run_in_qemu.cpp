@@ -1,17 +1,22 @@
 // hermitage run by QEMU, with a boot loader of ours where the kernel needs one.
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cmath>
 #include <cstring>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,6 +27,7 @@
 #include "hermitage/entry/boot_protocol.hpp"
 #include "hermitage/entry/format.hpp"
 #include "hermitage/entry/kernel_object.hpp"
+#include "hermitage/entry/shell_word.hpp"
 #include "hermitage/guest/arguments.hpp"
 #include "hermitage/guest/descriptor.hpp"
 #include "hermitage/guest/memory_size.hpp"
@@ -38,6 +44,7 @@ namespace {
 using entry::Arch;
 
 constexpr std::string_view kLogWord = "hermitage.log=";
+constexpr std::string_view kHandoverWord = "hermitage.handover=";
 
 // What is to be run, as far as QEMU is to know of it.
 struct Image {
@@ -155,19 +162,55 @@ auto loader_of(const RunOptions& options, const Image& image) -> OrFailure<std::
   return *found;
 }
 
-auto has_log_word(const guest::Arguments& arguments) -> bool {
-  return std::ranges::any_of(arguments.kernel, [](const std::string& word) { return word.starts_with(kLogWord); });
+// The words for the boot loader that the user wrote among those for the kernel. Those of an image are the kernel's.
+auto take_loader_words(const RunOptions& options, guest::Arguments& arguments) -> std::vector<std::string> {
+  if (options.words.empty()) return {};
+  const auto is_kernels = [](const std::string& word) { return !word.starts_with(entry::kLoaderWordBeginning); };
+  const auto first = std::ranges::stable_partition(arguments.kernel, is_kernels).begin();
+  std::vector<std::string> words{std::make_move_iterator(first), std::make_move_iterator(arguments.kernel.end())};
+  arguments.kernel.erase(first, arguments.kernel.end());
+  return words;
 }
 
-// On riscv64, OpenSBI prints before the loader does.
-auto has_firmware(Arch arch) -> bool {
-  return arch == Arch::riscv64;
+auto random_word() -> OrFailure<std::string> {
+  std::array<unsigned char, 16> bytes{};
+  if (::getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) {
+    return not_started("getrandom", std::strerror(errno));
+  }
+  return fmt::format("{:02x}", fmt::join(bytes, ""));
+}
+
+// What the boot loader is told, and how its output is told from the guest's.
+struct LoaderPlan {
+  std::string file;  // empty: there is none
+  std::vector<std::string> words;
+  std::string handover;  // empty: it does not tell of the handover
+  bool has_log = false;  // which is output, as the user wants it
+};
+
+// `words` are the user's.
+auto plan_loader(const RunOptions& options, const Image& image, std::vector<std::string> words)
+    -> OrFailure<LoaderPlan> {
+  auto file = loader_of(options, image);
+  if (!file) return std::unexpected{file.error()};
+  LoaderPlan plan{.file = std::move(*file), .words = std::move(words), .handover = {}};
+  if (plan.file.empty() || !qemu::tells_of_handover(plan.file)) return plan;
+  plan.has_log = std::ranges::any_of(plan.words, [](const std::string& word) { return word.starts_with(kLogWord); });
+  if (!plan.has_log) plan.words.push_back(fmt::format("{}warn", kLogWord));
+  // Whoever runs QEMU by hand has no use for it.
+  if (options.dry_run) return plan;
+  auto word = random_word();
+  if (!word) return std::unexpected{word.error()};
+  // The first of two counts.
+  plan.words.insert(plan.words.begin(), fmt::format("{}{}", kHandoverWord, *word));
+  plan.handover = std::move(*word);
+  return plan;
 }
 
 struct Plan {
   qemu::Target target;
   qemu::CommandLine line;
-  bool has_boot_output = false;  // from which the guest's is to be told
+  LoaderPlan loader;
 };
 
 auto make_plan(const RunOptions& options, const Image& image) -> OrFailure<Plan> {
@@ -189,22 +232,19 @@ auto make_plan(const RunOptions& options, const Image& image) -> OrFailure<Plan>
   }
   auto arguments = arguments_of(options, image.config);
   if (!arguments) return std::unexpected{arguments.error()};
-  const auto loader = loader_of(options, image);
+  auto loader = plan_loader(options, image, take_loader_words(options, *arguments));
   if (!loader) return std::unexpected{loader.error()};
-  // The loader says no more than it must, but where the user wants it; then it counts as output.
-  const bool is_quiet = image.needs_loader && !has_log_word(*arguments);
-  if (is_quiet) {
-    arguments->kernel.insert(arguments->kernel.begin(),
-                             fmt::format("{}{}", kLogWord, has_firmware(arch) ? "info" : "error"));
-  }
   auto boot_arguments = guest::boot_arguments(*arguments);
   if (!boot_arguments) return wrong_usage(std::move(boot_arguments.error()));
+  if (!loader->words.empty()) {
+    boot_arguments->insert(0, fmt::format("{}{}", fmt::join(loader->words, " "), boot_arguments->empty() ? "" : " "));
+  }
   // All that the image asks for is there already, and what it asks for in vain must not be added by the loader.
   if (image.is_packed && arguments->application.empty()) *boot_arguments += " --";
   auto line = qemu::command_line({.target = image.target,
                                   .image = options.image,
                                   .image_size = image.size,
-                                  .loader = *loader,
+                                  .loader = loader->file,
                                   .boot_arguments = std::move(*boot_arguments),
                                   .memory_size = *memory_size,
                                   .cpu_count = options.cpu_count.value_or(1),
@@ -214,7 +254,7 @@ auto make_plan(const RunOptions& options, const Image& image) -> OrFailure<Plan>
                                   .has_sandbox = *has_sandbox,
                                   .more = options.qemu_args});
   if (!line) return wrong_usage(std::move(line.error()));
-  return Plan{.target = image.target, .line = std::move(*line), .has_boot_output = is_quiet};
+  return Plan{.target = image.target, .line = std::move(*line), .loader = std::move(*loader)};
 }
 
 // ---- The run
@@ -276,12 +316,15 @@ auto run_plan(const RunOptions& options, const Plan& plan, const std::string& pr
   const auto output = Output::open(options);
   if (!output) return std::unexpected{output.error()};
   Complaints complaints;
-  qemu::BootOutput boot_output{has_firmware(plan.target.arch),
-                               [&options](std::string_view line) { warn(fmt::format("{}: {}", options.image, line)); }};
+  qemu::BootOutput boot_output{
+      {.handover = plan.loader.handover, .has_log = plan.loader.has_log, .on_warning = [&](std::string_view line) {
+         warn(fmt::format("{}: {}", options.image, line));
+       }}};
+  const bool has_boot_output = !plan.loader.handover.empty();
   bool has_printed = false;
   const auto take_output = [&](std::string_view text) {
     has_printed = has_printed || !text.empty();
-    if (!plan.has_boot_output) return std::string{text};
+    if (!has_boot_output) return std::string{text};
     return text.empty() ? boot_output.finish() : boot_output.take(text);
   };
   bool has_failed = false;
@@ -295,13 +338,15 @@ auto run_plan(const RunOptions& options, const Plan& plan, const std::string& pr
   if (!ending) return not_started(options.image, ending.error());
   const auto* const ended = std::get_if<qemu::Ended>(&*ending);
   if (ended == nullptr) return end_of_process(options, *ending);
-  if (!boot_output.failure().empty()) {
+  const bool has_handed_over = !has_boot_output || boot_output.has_handed_over();
+  if (!has_handed_over && !boot_output.failure().empty()) {
     return not_started(options.image, fmt::format("the boot loader: {}", boot_output.failure()));
   }
-  if (plan.has_boot_output && !boot_output.has_begun() && !has_failed) {
-    return not_started(options.image, "the firmware did not start the boot loader");
+  const auto end = qemu::ending_of(plan.target.arch, ended->status, has_failed);
+  if (!has_handed_over && !std::holds_alternative<qemu::QemuFailed>(end)) {
+    return not_started(options.image, "the machine ended before the boot loader entered the kernel, without a reason");
   }
-  return end_of_guest(options, qemu::ending_of(plan.target.arch, ended->status, has_failed), complaints);
+  return end_of_guest(options, end, complaints);
 }
 
 auto program_of(const RunOptions& options, qemu::Target target) -> OrFailure<std::string> {

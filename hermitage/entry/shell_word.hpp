@@ -17,4 +17,10 @@ namespace hermitage::entry {
   return false;
 }
 
+// Behind it, all words are the application's.
+inline constexpr std::string_view kEndOfKernelWords = "--";
+
+// Boot loaders take words that begin so for their own, unless they are in quotes.
+inline constexpr std::string_view kLoaderWordBeginning = "hermitage.";
+
 }  // namespace hermitage::entry

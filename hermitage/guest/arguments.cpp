@@ -20,7 +20,9 @@ class CommandLine {
       return std::unexpected{fmt::format("'{}' is not UTF-8, which is all that a kernel takes", word)};
     }
     if (!text_.empty()) text_ += ' ';
-    text_ += shell_quoted(word);
+    auto quoted = shell_quoted(word);
+    const bool is_loaders = quoted.starts_with(entry::kLoaderWordBeginning);
+    text_ += is_loaders ? "'" + quoted + "'" : quoted;
     return {};
   }
 
@@ -53,10 +55,16 @@ auto boot_arguments(const Arguments& arguments) -> std::expected<std::string, st
     }
     return {};
   };
+  // No quotes help: the kernel would take the environment variables, which follow, for the application's words.
+  if (std::ranges::find(arguments.kernel, entry::kEndOfKernelWords) != arguments.kernel.end()) {
+    return std::unexpected{
+        "the kernel's arguments have a word '--', which ends them; the application's arguments "
+        "(app_args of an image) need none"};
+  }
   if (auto added = add_all(arguments.kernel, ""); !added) return std::unexpected{added.error()};
   if (auto added = add_all(arguments.environment, "env="); !added) return std::unexpected{added.error()};
   if (!arguments.application.empty()) {
-    if (auto added = line.add("--"); !added) return std::unexpected{added.error()};
+    if (auto added = line.add(entry::kEndOfKernelWords); !added) return std::unexpected{added.error()};
     if (auto added = add_all(arguments.application, ""); !added) return std::unexpected{added.error()};
   }
   return line.take();

@@ -18,8 +18,9 @@ struct Arguments {
 // One word in the shell's quotes, where it needs them, so that a POSIX shell's rules give it back as it is.
 [[nodiscard]] auto shell_quoted(std::string_view word) -> std::string;
 
-// The kernel's command line: KERNEL_WORDS env=KEY=VALUE… [-- APPLICATION_WORDS], each quoted. The kernel splits it as a
-// shell would. The error is a sentence about a word that is not UTF-8, which would cost the kernel all of them.
+// The kernel's command line: KERNEL_WORDS env=KEY=VALUE… [-- APPLICATION_WORDS], each quoted where it needs it, so that
+// a boot loader takes none for its own. The kernel splits it as a shell would. The error is a sentence about a word
+// that is not UTF-8, which would cost the kernel all of them, or about a "--" among the kernel's.
 [[nodiscard]] auto boot_arguments(const Arguments& arguments) -> std::expected<std::string, std::string>;
 
 }  // namespace hermitage::guest

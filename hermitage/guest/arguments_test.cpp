@@ -47,6 +47,21 @@ TEST(BootArguments, PutsEverythingInOrder) {
   EXPECT_EQ(boot_arguments({.program = "p", .kernel = {}, .application = {"--"}, .environment = {}}), "-- --");
 }
 
+TEST(BootArguments, LeavesABootLoaderNoWordOfTheGuests) {
+  EXPECT_EQ(boot_arguments({.program = {},
+                            .kernel = {"hermitage.handover=1", "hermitage.log=a b", "x"},
+                            .application = {"hermitage.log=off"},
+                            .environment = {}}),
+            "'hermitage.handover=1' 'hermitage.log=a b' x -- 'hermitage.log=off'");
+}
+
+TEST(BootArguments, RefusesAnEndAmongTheKernelsWords) {
+  const auto line =
+      boot_arguments({.program = {}, .kernel = {"k", "--", "x"}, .application = {}, .environment = {"A=1"}});
+  ASSERT_FALSE(line);
+  EXPECT_NE(line.error().find("a word '--'"), std::string::npos);
+}
+
 TEST(BootArguments, TakesUtf8Only) {
   // One for each length, at the borders of each; and what is not.
   for (const std::string word : {"\x7f", "\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xee\x80\x80",

@@ -7,6 +7,12 @@
 #include "hermitage/loader/machine.hpp"
 
 namespace hermitage::loader {
+namespace {
+
+// In the arena, which kernels are not loaded to.
+constinit std::string_view handover_word;
+
+}  // namespace
 
 auto allocate_or_fail(Arena& arena, std::size_t size, std::size_t alignment, std::string_view what) noexcept
     -> std::span<std::byte> {
@@ -23,6 +29,11 @@ auto take_command_line(const Handover& handover, Arena& arena) noexcept -> std::
   const auto size = split_command_line(line, {text, line.size()}, options);
   text[size] = '\0';
   if (options.log_level) set_log_level(*options.log_level);
+  if (!options.handover.empty()) {
+    const auto copy = allocate_or_fail(arena, options.handover.size(), 1, "the command line");
+    std::memcpy(copy.data(), options.handover.data(), copy.size());
+    handover_word = {reinterpret_cast<const char*>(copy.data()), copy.size()};
+  }
   if (!options.unknown.empty()) LogLine{LogLevel::warn}.text("Unknown option ").text(options.unknown);
   return {text, size};
 }
@@ -69,13 +80,13 @@ auto place_boot_info(const entry::BootInfo& info, const entry::KernelObject& ker
 }
 
 void log_entry(const LoadedImage& image, const void* stack, const void* boot_info) noexcept {
-  LogLine{LogLevel::info}
-      .text("Entering kernel at ")
-      .address(image.kernel.entry_point)
-      .text(", stack at ")
-      .address(address_of(stack))
-      .text(", boot info at ")
-      .address(address_of(boot_info));
+  {
+    LogLine line{LogLevel::info};
+    line.text("Entering kernel at ").address(image.kernel.entry_point).text(", stack at ").address(address_of(stack));
+    if (boot_info != nullptr) line.text(", boot info at ").address(address_of(boot_info));
+  }
+  // Whoever reads the console knows by this line that all that follows is the kernel's.
+  if (!handover_word.empty()) LogLine{LogLevel::off}.text(handover_word);
 }
 
 }  // namespace hermitage::loader

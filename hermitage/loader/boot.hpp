@@ -65,6 +65,8 @@ auto load_or_fail(const PhysicalMemory& memory, Handover& handover, std::string_
 auto place_boot_info(const entry::BootInfo& info, const entry::KernelObject& kernel, Arena& arena) noexcept
     -> const std::byte*;
 
+// The loader's last lines: where the kernel begins, and the handover. `boot_info` may be null, where it is not made
+// yet.
 void log_entry(const LoadedImage& image, const void* stack, const void* boot_info) noexcept;
 
 }  // namespace hermitage::loader

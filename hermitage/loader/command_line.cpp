@@ -7,6 +7,8 @@ namespace {
 
 constexpr std::string_view kPrefix = "hermitage.";
 constexpr std::string_view kLog = "hermitage.log=";
+constexpr std::string_view kHandover = "hermitage.handover=";
+constexpr std::size_t kLongestHandover = 64;
 
 auto is_space(char character) noexcept -> bool {
   return character == ' ' || character == '\t' || character == '\n';
@@ -38,12 +40,23 @@ auto space_size(std::string_view text) noexcept -> std::size_t {
   return size;
 }
 
+auto is_handover(std::string_view value) noexcept -> bool {
+  for (const char digit : value) {
+    if ((digit < '0' || digit > '9') && (digit < 'a' || digit > 'f')) return false;
+  }
+  return !value.empty() && value.size() <= kLongestHandover;
+}
+
 void take(std::string_view word, LoaderOptions& options) noexcept {
   if (word.starts_with(kLog)) {
     if (const auto level = log_level(word.substr(kLog.size()))) {
       options.log_level = level;
       return;
     }
+  }
+  if (word.starts_with(kHandover) && options.handover.empty() && is_handover(word.substr(kHandover.size()))) {
+    options.handover = word.substr(kHandover.size());
+    return;
   }
   options.unknown = word;
 }

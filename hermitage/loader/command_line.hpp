@@ -40,12 +40,16 @@ class ShellCharacters {
 
 struct LoaderOptions {
   std::optional<LogLevel> log_level;
+  // What the line that tells of the entry into the kernel is to end with; empty: there is to be none. Refers to the
+  // line.
+  std::string_view handover;
   // A `hermitage.` word that the loader does not know, for a warning; it is taken out all the same.
   std::string_view unknown;
 };
 
-// Takes the loader's own words, `hermitage.log=LEVEL`, out of a command line: words that begin with "hermitage." and
-// stand before a word "--", behind which all is the application's. The rest goes to `kernel_line`, which has room for
+// Takes the loader's own words, `hermitage.log=LEVEL` and `hermitage.handover=HEX`, out of a command line: words that
+// begin with "hermitage." and stand before a word "--", behind which all is the application's. Of two handovers the
+// first counts. The rest goes to `kernel_line`, which has room for
 // line.size() bytes, unchanged but for the space behind a word that was taken out; returns its size.
 auto split_command_line(std::string_view line, std::span<char> kernel_line, LoaderOptions& options) noexcept
     -> std::size_t;

@@ -48,6 +48,18 @@ TEST(CommandLine, NamesWhatItDoesNotKnow) {
   EXPECT_EQ(split("hermitage.speed=9 a").line, "a");
 }
 
+TEST(CommandLine, TakesTheFirstHandover) {
+  const auto result = split("/loader hermitage.handover=0123456789abcdef a hermitage.handover=f -- b");
+  EXPECT_EQ(result.line, "/loader a -- b");
+  EXPECT_EQ(result.options.handover, "0123456789abcdef");
+  EXPECT_EQ(result.options.unknown, "hermitage.handover=f");
+  const std::string longest(64, 'a');
+  EXPECT_EQ(split("hermitage.handover=" + longest).options.handover.size(), 64U);
+  for (const auto& value : {std::string{}, std::string{"x"}, std::string{"A"}, std::string{"'1'"}, longest + "a"}) {
+    EXPECT_EQ(split("hermitage.handover=" + value).options.handover, "") << value;
+  }
+}
+
 TEST(CommandLine, TellsWordsFromNone) {
   EXPECT_FALSE(has_words(""));
   EXPECT_FALSE(has_words(" \t\n"));

@@ -8,8 +8,9 @@ namespace hermitage::loader {
 namespace {
 
 constexpr std::array<std::string_view, 6> kNames{"off", "error", "warn", "info", "debug", "trace"};
-constexpr std::array<std::string_view, 6> kPrefixes{
-    "", "[LOADER][ERROR] ", "[LOADER][WARN] ", "[LOADER][INFO] ", "[LOADER][DEBUG] ", "[LOADER][TRACE] "};
+// Programs look for the first one in a loader's file, to see whether that loader tells of the handover.
+constexpr std::array<std::string_view, 6> kPrefixes{"[LOADER][HANDOVER] ", "[LOADER][ERROR] ", "[LOADER][WARN] ",
+                                                    "[LOADER][INFO] ",     "[LOADER][DEBUG] ", "[LOADER][TRACE] "};
 
 // Zero stands for `info`: a file has no bytes for variables that begin as zero.
 constinit int more_than_info = 0;

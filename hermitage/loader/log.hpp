@@ -10,6 +10,7 @@
 
 namespace hermitage::loader {
 
+// A line of the level `off` is written whatever is wanted: that of the handover, "[LOADER][HANDOVER] WORD".
 enum class LogLevel : std::uint8_t { off, error, warn, info, debug, trace };
 
 // "off", "error", "warn", "info", "debug" or "trace".

@@ -24,6 +24,8 @@ TEST(Log, LeavesOutWhatIsNotWanted) {
   set_log_level(LogLevel::off);
   LogLine{LogLevel::error}.text("trouble");
   EXPECT_EQ(testing::take_console(), "");
+  LogLine{LogLevel::off}.text("c0ffee");
+  EXPECT_EQ(testing::take_console(), "[LOADER][HANDOVER] c0ffee\n");
   set_log_level(LogLevel::info);
 }
 

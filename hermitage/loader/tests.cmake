@@ -82,6 +82,8 @@ macro(loader_platform_tests platform loader platform_name)
     --prints
     "variable 0: KEY=value")
   loader_test(${platform} ${loader} if3/boot_info .packed --pack ${packer} --contains "linux,initrd-start")
+  loader_test(${platform} ${loader} if3/hello .tells-handover --args "hermitage.handover=00c0ffee" --prints
+              "[LOADER][HANDOVER] 00c0ffee" --prints "${hello}")
   # What goes wrong ends with a line.
   loader_test(${platform} ${loader} if3/hello .packed-too-little --pack ${packer} --pack-options "--memory 2G" --fails
               --contains "asks for 2048 MiB")
@@ -126,6 +128,19 @@ macro(loader_machine_tests platform loader)
               --prints "${hello}")
   loader_test(${platform} ${loader} if3/boot_info .quiet --args "hermitage.log=off a=b -- hermitage.log=x" --contains
               "a=b -- hermitage.log=x" --lacks "[LOADER]" --lacks "log=off")
+  loader_test(
+    ${platform}
+    ${loader}
+    if3/boot_info
+    .handover
+    --args
+    "hermitage.log=off hermitage.handover=00c0ffee a=b"
+    --prints
+    "[LOADER][HANDOVER] 00c0ffee"
+    --contains
+    "a=b\""
+    --lacks
+    "hermitage.handover")
 endmacro()
 
 set(arch x86_64)

@@ -1,70 +1,71 @@
 #include "hermitage/qemu/boot_output.hpp"
 
-#include <cstddef>
+#include <algorithm>
 #include <utility>
+
+#include <fmt/format.h>
 
 namespace hermitage::qemu {
 namespace {
 
-constexpr std::string_view kMark = "[LOADER][";
 constexpr std::string_view kError = "[LOADER][ERROR] ";
 constexpr std::string_view kWarning = "[LOADER][WARN] ";
 
-// No line of a loader's is longer: the longest has a whole command line in it.
+// The loader's lines are shorter. Of a longer one, which firmware may print, only the end matters.
 constexpr std::size_t kLongestLine = std::size_t{17} << 10;
-
-// Whether a line that begins so may be, or is, a loader's.
-auto may_be_a_loaders(std::string_view beginning) -> bool {
-  return beginning.starts_with(kMark) || kMark.starts_with(beginning);
-}
+constexpr std::size_t kMaxWarnings = 16;
 
 }  // namespace
 
-BootOutput::BootOutput(bool has_firmware, std::function<void(std::string_view)> on_warning)
-    : on_warning_{std::move(on_warning)}, part_{has_firmware ? Part::firmware : Part::loader} {}
+BootOutput::BootOutput(Options options) : options_{std::move(options)} {
+  options_.handover.insert(0, kHandoverMark);
+}
 
 auto BootOutput::take(std::string_view bytes) -> std::string {
-  while (!bytes.empty() && part_ != Part::guest) {
-    add(bytes.front());
-    bytes.remove_prefix(1);
+  std::string output;
+  while (!bytes.empty() && !has_handed_over_) {
+    const auto end = std::min(bytes.find('\n'), bytes.size());
+    line_ += bytes.substr(0, end);
+    if (end < bytes.size()) output += end_line();
+    if (line_.size() > kLongestLine) {
+      const auto excess = line_.size() - kLongestLine;
+      if (options_.has_log) output += line_.substr(0, excess);
+      line_.erase(0, excess);
+    }
+    bytes.remove_prefix(std::min(end + 1, bytes.size()));
   }
-  if (part_ != Part::guest) return {};
-  auto text = std::exchange(line_, {});
-  text += bytes;
-  return text;
+  return output += bytes;
 }
 
 auto BootOutput::finish() -> std::string {
+  if (!has_handed_over_) count_warnings_left_out();
   auto rest = std::exchange(line_, {});
-  if (part_ == Part::firmware || rest.starts_with(kMark)) return {};
-  return rest;
+  return options_.has_log ? rest : std::string{};
 }
 
-void BootOutput::add(char byte) {
-  if (byte == '\n') return end_line();
-  line_ += byte;
-  const bool is_too_long = line_.size() > kLongestLine;
-  if (part_ == Part::firmware) {
-    if (is_too_long) line_.clear();
-  } else if (is_too_long || !may_be_a_loaders(line_)) {
-    part_ = Part::guest;
+auto BootOutput::end_line() -> std::string {
+  auto whole = std::exchange(line_, {});
+  std::string_view line{whole};
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  if (line.ends_with(options_.handover)) {
+    has_handed_over_ = true;
+    count_warnings_left_out();
+    return {};
   }
+  if (line.starts_with(kError)) failure_ = line.substr(kError.size());
+  // As a part of the log, a warning need not be said once more.
+  if (options_.has_log) return whole + '\n';
+  if (line.starts_with(kWarning)) warn(line.substr(kWarning.size()));
+  return {};
 }
 
-void BootOutput::end_line() {
-  if (!line_.starts_with(kMark)) {
-    if (part_ == Part::firmware) return line_.clear();
-    line_ += '\n';
-    part_ = Part::guest;
-    return;
-  }
-  part_ = Part::loader;
-  auto line = std::exchange(line_, {});
-  if (line.ends_with('\r')) line.pop_back();
-  if (line.starts_with(kError)) {
-    failure_ = line.substr(kError.size());
-  } else if (line.starts_with(kWarning) && on_warning_) {
-    on_warning_(std::string_view{line}.substr(kWarning.size()));
+void BootOutput::warn(std::string_view warning) {
+  if (++warnings_ <= kMaxWarnings && options_.on_warning) options_.on_warning(warning);
+}
+
+void BootOutput::count_warnings_left_out() {
+  if (warnings_ > kMaxWarnings && options_.on_warning) {
+    options_.on_warning(fmt::format("and {} more warnings of the boot loader", warnings_ - kMaxWarnings));
   }
 }
 

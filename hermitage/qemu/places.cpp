@@ -2,11 +2,14 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <system_error>
 
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "hermitage/qemu/boot_output.hpp"
 
 namespace hermitage::qemu {
 namespace {
@@ -20,6 +23,9 @@ auto is_regular_file(const std::string& path) -> bool {
   struct stat status{};
   return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode);
 }
+
+// The loaders are below 64 KiB; of a file that is larger than any loader, the beginning is enough.
+constexpr std::size_t kMaxLoaderSize = std::size_t{16} << 20;
 
 }  // namespace
 
@@ -49,6 +55,14 @@ auto find_loader(Target target) -> std::expected<std::string, std::string> {
   return std::unexpected{fmt::format(
       "there is no boot loader {}; build or install it, or say where it is with --loader or HERMITAGE_LOADER_DIR",
       path)};
+}
+
+auto tells_of_handover(const std::string& loader) -> bool {
+  std::ifstream file{loader, std::ios::binary};
+  std::string bytes(kMaxLoaderSize, '\0');
+  file.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  bytes.resize(static_cast<std::size_t>(file.gcount()));
+  return bytes.find(kHandoverMark) != std::string::npos;
 }
 
 }  // namespace hermitage::qemu

@@ -18,4 +18,9 @@ namespace hermitage::qemu {
 // error is the sentence that says where it is not.
 [[nodiscard]] auto find_loader(Target target) -> std::expected<std::string, std::string>;
 
+// Whether the boot loader of that file knows the word `hermitage.handover=` and tells of the handover (see BootOutput).
+// Loaders of other makers, and older ones of ours, do
+// not.
+[[nodiscard]] auto tells_of_handover(const std::string& loader) -> bool;
+
 }  // namespace hermitage::qemu

@@ -8,6 +8,15 @@ namespace {
 
 constexpr std::string_view kVariable = "env=";
 
+// As a word of a boot loader's, which is not to be taken for one.
+auto begins_as_loaders(const TomlText& text) noexcept -> bool {
+  TomlBytes bytes{text};
+  for (const char character : entry::kLoaderWordBeginning) {
+    if (bytes.next() != character) return false;
+  }
+  return true;
+}
+
 class Writer {
  public:
   explicit Writer(std::span<char> room) noexcept : room_{room} {}
@@ -27,7 +36,7 @@ class Writer {
 
   void put_word(std::string_view beginning, const TomlText& text) noexcept {
     put_separator();
-    bool is_plain = !beginning.empty() || text.size() != 0;
+    bool is_plain = (!beginning.empty() || text.size() != 0) && (!beginning.empty() || !begins_as_loaders(text));
     TomlBytes bytes{text};
     while (const auto byte = bytes.next()) is_plain = is_plain && entry::needs_no_quotes(*byte);
     if (!is_plain) put('\'');
@@ -107,13 +116,18 @@ auto is_well_formed(const TomlText& variable) noexcept -> bool {
 }  // namespace
 
 auto add_image_arguments(std::string_view user_line, bool names_loader, const ImageConfig& config,
-                         std::span<char> room) noexcept -> std::optional<std::size_t> {
+                         std::span<char> room) noexcept -> Result<std::size_t> {
   const auto user = split(user_line, names_loader);
   Writer writer{room};
   writer.put(user.kernel);
   if (!user.has_arguments) {
     auto words = config.kernel_args;
-    while (const auto word = words.next()) writer.put_word("", *word);
+    while (const auto word = words.next()) {
+      // No quotes help: the kernel would take the variables, which follow, for the application's words.
+      if (*word == entry::kEndOfKernelWords)
+        return failure("the image's kernel_args have a word '--', which ends them");
+      writer.put_word("", *word);
+    }
   }
   // Of two variables of one name, the first counts.
   const auto variables_at = writer.text().size();
@@ -132,7 +146,9 @@ auto add_image_arguments(std::string_view user_line, bool names_loader, const Im
     if (word) writer.put_word("--", {});
     for (; word; word = words.next()) writer.put_word("", *word);
   }
-  if (writer.is_full()) return std::nullopt;
+  if (writer.is_full()) {
+    return failure("the command line is too long with the arguments and variables of the image");
+  }
   return writer.text().size();
 }
 

@@ -17,7 +17,7 @@ auto line(std::string_view user_line, std::string_view kernel_args, std::string_
   EXPECT_TRUE(config) << config.error().c_str();
   std::string text(room, '\0');
   const auto size = add_image_arguments(user_line, names_loader, *config, text);
-  return size ? text.substr(0, *size) : "(no room)";
+  return size ? text.substr(0, *size) : size.error().c_str();
 }
 
 TEST(ImageArguments, AreTheImagesWhereTheUserGivesNone) {
@@ -51,7 +51,18 @@ TEST(ImageArguments, TakeTheFirstOfTwoVariables) {
 TEST(ImageArguments, NeedRoom) {
   const auto whole = line("own", "", "'A=b'", "");
   EXPECT_EQ(line("own", "", "'A=b'", "", false, whole.size()), whole);
-  EXPECT_EQ(line("own", "", "'A=b'", "", false, whole.size() - 1), "(no room)");
+  EXPECT_EQ(line("own", "", "'A=b'", "", false, whole.size() - 1),
+            "the command line is too long with the arguments and variables of the image");
+}
+
+TEST(ImageArguments, HaveNoWordsOfTheLoaders) {
+  EXPECT_EQ(line("", "'hermitage.handover=1', 'hermitage.', 'hermitage'", "'hermitage.x=1'", "'hermitage.log=off'"),
+            "'hermitage.handover=1' 'hermitage.' hermitage env=hermitage.x=1 -- 'hermitage.log=off'");
+}
+
+TEST(ImageArguments, HaveNoEndOfTheKernelsWords) {
+  EXPECT_EQ(line("", "'k', '--', 'x'", "'A=b'", ""), "the image's kernel_args have a word '--', which ends them");
+  EXPECT_EQ(line("own", "'k', '--', 'x'", "'A=b'", ""), "own env=A=b");
 }
 
 }  // namespace

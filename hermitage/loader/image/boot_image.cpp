@@ -129,7 +129,7 @@ auto open_image(const PhysicalMemory& memory, MemoryMap& memory_map, GuestRange 
   const auto room = allocate_text(arena, kLongestCommandLine + 1);
   if (room.empty()) return failure("there is no room for the command line");
   const auto size = add_image_arguments(user_line, names_loader, *config, room.first(kLongestCommandLine));
-  if (!size) return failure("the command line is too long with the arguments and variables of the image");
+  if (!size) return std::unexpected{size.error()};
   room[*size] = '\0';
   const std::string_view command_line{room.data(), *size};
   LogLine{LogLevel::info}.text("Command line of the kernel: ").text(command_line);

@@ -9,7 +9,6 @@
 #include "hermitage/loader/device_tree.hpp"
 #include "hermitage/loader/handover.hpp"
 #include "hermitage/loader/kernel.hpp"
-#include "hermitage/loader/log.hpp"
 #include "hermitage/loader/platform/device_tree/boot_by_device_tree.hpp"
 #include "hermitage/loader/platform/device_tree/read_device_tree.hpp"
 #include "hermitage/loader/platform/uefi/find_image.hpp"
@@ -100,11 +99,7 @@ void efi_main(uefi::Handle handle, uefi::SystemTable* system) {
   const auto* const page_map = aarch64::make_kernel_tables(image, others, *console, arena);
   const auto stack = allocate_or_fail(arena, kBootStackSize, 4096, "the stack");
   const auto tree_room = allocate_or_fail(arena, arena.rest() / 2, 8, "the device tree");
-  LogLine{LogLevel::info}
-      .text("Entering kernel at ")
-      .address(image.kernel.entry_point)
-      .text(", stack at ")
-      .address(address_of(stack.data()));
+  log_entry(image, stack.data(), nullptr);
 
   value_or_fail(uefi::exit_boot_services(*system, handle, handover.memory));
   // The kernel's own pages are no free memory of the firmware's, but are its RAM; and so are those of what it is given.

@@ -121,6 +121,10 @@ void set_up_machine() noexcept {
   catch_exceptions();
 }
 
+void drain_console() noexcept {
+  if (has_console) wait_for_room();
+}
+
 }  // namespace x86_64
 
 namespace machine {

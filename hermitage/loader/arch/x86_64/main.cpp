@@ -179,5 +179,6 @@ void loader_main(std::uint32_t protocol_number, std::uint64_t info, std::uint32_
   }
   flush_address_translations();
   log_entry(image, stack.data(), raw_boot_info);
+  x86_64::drain_console();
   enter_kernel(raw_boot_info, 0, image.kernel.entry_point.value, stack.data());
 }

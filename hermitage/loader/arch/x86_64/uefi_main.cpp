@@ -10,7 +10,6 @@
 #include "hermitage/loader/boot.hpp"
 #include "hermitage/loader/handover.hpp"
 #include "hermitage/loader/kernel.hpp"
-#include "hermitage/loader/log.hpp"
 #include "hermitage/loader/platform/uefi/find_image.hpp"
 #include "hermitage/loader/platform/uefi/firmware.hpp"
 #include "hermitage/loader/platform/uefi/uefi.hpp"
@@ -66,11 +65,7 @@ void efi_main(uefi::Handle handle, uefi::SystemTable* system) {
   if (!rsdp) rsdp = uefi::find_table(*system, uefi::kAcpi1Table);
   const auto blob = uefi::find_table(*system, uefi::kConfidentialComputingBlob);
   const auto stack = allocate_or_fail(arena, kBootStackSize, 4096, "the stack");
-  LogLine{LogLevel::info}
-      .text("Entering kernel at ")
-      .address(image.kernel.entry_point)
-      .text(", stack at ")
-      .address(address_of(stack.data()));
+  log_entry(image, stack.data(), nullptr);
 
   value_or_fail(uefi::exit_boot_services(*system, handle, handover.memory));
   const auto device_tree = write_pc_device_tree({.platform = "hermit,uefi",
