@@ -3,7 +3,6 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
-#include <cmath>
 #include <cstring>
 #include <iterator>
 #include <optional>
@@ -24,6 +23,7 @@
 #include "hermitage/cli/input.hpp"
 #include "hermitage/cli/options.hpp"
 #include "hermitage/cli/output.hpp"
+#include "hermitage/cli/process.hpp"
 #include "hermitage/entry/boot_protocol.hpp"
 #include "hermitage/entry/format.hpp"
 #include "hermitage/entry/kernel_object.hpp"
@@ -52,6 +52,7 @@ struct Image {
   qemu::Target target;
   bool needs_loader = true;
   bool is_packed = false;
+  bool takes_variables = true;  // from its command line
   image::Config config;
 };
 
@@ -76,6 +77,8 @@ auto examine_kernel(const std::string& path, std::span<const std::byte> elf, Ima
   const auto kernel = entry::KernelObject::parse(elf);
   if (!kernel) return not_started(path, std::string{kernel.error().message().view()});
   image.target = {.arch = kernel->arch(), .endian = kernel->endian()};
+  // Both are of 0.10: the word env=KEY=VALUE and the note with the version.
+  image.takes_variables = kernel->hermit_version().has_value();
   return {};
 }
 
@@ -211,6 +214,7 @@ struct Plan {
   qemu::Target target;
   qemu::CommandLine line;
   LoaderPlan loader;
+  bool is_confined = true;
 };
 
 auto make_plan(const RunOptions& options, const Image& image) -> OrFailure<Plan> {
@@ -232,6 +236,11 @@ auto make_plan(const RunOptions& options, const Image& image) -> OrFailure<Plan>
   }
   auto arguments = arguments_of(options, image.config);
   if (!arguments) return std::unexpected{arguments.error()};
+  if (!image.takes_variables && !arguments->environment.empty()) {
+    warn(fmt::format("{}: the kernel is older than Hermit 0.10 and gets no environment variables in QEMU; the {} given "
+                     "are lost",
+                     options.image, arguments->environment.size()));
+  }
   auto loader = plan_loader(options, image, take_loader_words(options, *arguments));
   if (!loader) return std::unexpected{loader.error()};
   auto boot_arguments = guest::boot_arguments(*arguments);
@@ -254,7 +263,8 @@ auto make_plan(const RunOptions& options, const Image& image) -> OrFailure<Plan>
                                   .has_sandbox = *has_sandbox,
                                   .more = options.qemu_args});
   if (!line) return wrong_usage(std::move(line.error()));
-  return Plan{.target = image.target, .line = std::move(*line), .loader = std::move(*loader)};
+  return Plan{
+      .target = image.target, .line = std::move(*line), .loader = std::move(*loader), .is_confined = *has_sandbox};
 }
 
 // ---- The run
@@ -294,6 +304,77 @@ class Complaints {
   bool has_errors_ = false;
 };
 
+// What a guest does is seen by its output only. Says, once each, what it may mean that there is none, and what it means
+// that the input has ended; and knows when the guest can take input.
+class Watch {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  explicit Watch(std::string image) : image_{std::move(image)} {}
+
+  // The kernel is entered, as far as that is known. Only the first time counts, here and below.
+  void on_start() {
+    if (!start_) start_ = Clock::now();
+  }
+  void on_output() { has_output_ = true; }
+  void on_input_end(std::uint64_t size) {
+    if (size > 0) input_ended_at_ = Clock::now();
+  }
+
+  // A kernel throws away what came before it set up the port, which it has when it prints, and long before the time is
+  // over, if it prints nothing.
+  [[nodiscard]] auto takes_input() const -> bool {
+    return has_output_ || (start_ && Clock::now() >= *start_ + kInputDelay);
+  }
+
+  // Says what there is to say, and returns when to ask again.
+  auto wake() -> std::optional<Clock::time_point> {
+    const auto now = Clock::now();
+    std::optional<Clock::time_point> next;
+    const auto until = [&next, now](Clock::time_point time) {
+      if (time > now && (!next || time < *next)) next = time;
+      return time > now;
+    };
+    if (start_ && !has_output_) {
+      until(*start_ + kInputDelay);
+      if (!until(*start_ + kSilence) && !std::exchange(has_told_of_silence_, true)) tell_of_silence();
+    }
+    if (input_ended_at_ && !until(*input_ended_at_ + kInputEndDelay) && !std::exchange(has_told_of_end_, true)) {
+      tell_of_end();
+    }
+    return next;
+  }
+
+ private:
+  static constexpr std::chrono::seconds kInputDelay{1};
+  static constexpr std::chrono::seconds kSilence{5};
+  static constexpr std::chrono::seconds kInputEndDelay{2};
+
+  void tell_of_silence() const {
+    complain(image_, fmt::format("has printed nothing for {} s; a kernel that only knows a monitor never does in QEMU, "
+                                 "and needs a host with KVM (hermitage doctor)",
+                                 kSilence.count()));
+  }
+  void tell_of_end() const {
+    complain(image_,
+             "the input has ended, which no guest sees in QEMU: one that waits for more waits until it is "
+             "stopped (Ctrl-C, --timeout)");
+  }
+
+  std::string image_;
+  std::optional<Clock::time_point> start_;
+  std::optional<Clock::time_point> input_ended_at_;
+  bool has_output_ = false;
+  bool has_told_of_silence_ = false;
+  bool has_told_of_end_ = false;
+};
+
+auto time_left(const RunOptions& options) -> std::optional<std::chrono::nanoseconds> {
+  const auto limit = time_limit_of(options);
+  if (!limit) return std::nullopt;
+  return std::max(std::chrono::nanoseconds{0}, *limit - (std::chrono::steady_clock::now() - process_start()));
+}
+
 auto end_of_guest(const RunOptions& options, const qemu::Ending& ending, const Complaints& complaints) -> ExitCode {
   if (const auto* const exit = std::get_if<qemu::GuestExit>(&ending)) return static_cast<ExitCode>(exit->code);
   if (const auto* const death = std::get_if<qemu::GuestDied>(&ending)) {
@@ -305,6 +386,7 @@ auto end_of_guest(const RunOptions& options, const qemu::Ending& ending, const C
 }
 
 auto end_of_process(const RunOptions& options, const qemu::ProcessEnding& ending) -> ExitCode {
+  hurry_errors();
   if (const auto* const stopped = std::get_if<qemu::Stopped>(&ending)) return end_after_signal(stopped->signal);
   if (const auto* const failed = std::get_if<qemu::OutputFailed>(&ending)) {
     return end_after_output_failed(options, failed->error_number);
@@ -321,23 +403,43 @@ auto run_plan(const RunOptions& options, const Plan& plan, const std::string& pr
          warn(fmt::format("{}: {}", options.image, line));
        }}};
   const bool has_boot_output = !plan.loader.handover.empty();
+  Watch watch{options.image};
+  if (!has_boot_output) watch.on_start();
   bool has_printed = false;
   const auto take_output = [&](std::string_view text) {
     has_printed = has_printed || !text.empty();
-    if (!has_boot_output) return std::string{text};
-    return text.empty() ? boot_output.finish() : boot_output.take(text);
+    auto of_guest = !has_boot_output ? std::string{text} : text.empty() ? boot_output.finish() : boot_output.take(text);
+    const bool has_started = !has_boot_output || boot_output.has_handed_over();
+    if (has_started) watch.on_start();
+    if (has_started && !of_guest.empty()) watch.on_output();
+    return of_guest;
   };
   bool has_failed = false;
-  qemu::ProcessOptions process{
-      .output = output->number(), .on_output = take_output, .on_error_line = [&](std::string_view line) {
-        complaints.add(line);
-        has_failed = complaints.has_errors() && !has_printed;
-      }};
-  if (options.timeout_seconds) process.timeout = std::chrono::nanoseconds{std::llround(*options.timeout_seconds * 1e9)};
-  const auto ending = qemu::run_process(program, plan.line, process);
-  if (!ending) return not_started(options.image, ending.error());
-  const auto* const ended = std::get_if<qemu::Ended>(&*ending);
-  if (ended == nullptr) return end_of_process(options, *ending);
+  qemu::ProcessOptions process{.output = output->number(),
+                               .on_output = take_output,
+                               .timeout = time_left(options),
+                               .on_error_line =
+                                   [&](std::string_view line) {
+                                     complaints.add(line);
+                                     has_failed = complaints.has_errors() && !has_printed;
+                                   },
+                               .is_confined = plan.is_confined,
+                               .on_wake = [&] { return watch.wake(); }};
+  // A terminal's user types when there is something to answer, and QEMU sets the terminal up.
+  if (::fcntl(STDIN_FILENO, F_GETFD) >= 0 && ::isatty(STDIN_FILENO) == 0) {
+    process.takes_input = [&watch] { return watch.takes_input(); };
+    process.on_input_end = [&watch](std::uint64_t size) { watch.on_input_end(size); };
+  }
+  const auto result = qemu::run_process(program, plan.line, process);
+  if (!result) return not_started(options.image, result.error());
+  const auto* const ended = std::get_if<qemu::Ended>(&result->ending);
+  if (ended == nullptr) {
+    const auto status = end_of_process(options, result->ending);
+    if (result->undelivered > 0) {
+      complain(options.image, fmt::format("{} bytes of output were not delivered", result->undelivered));
+    }
+    return status;
+  }
   const bool has_handed_over = !has_boot_output || boot_output.has_handed_over();
   if (!has_handed_over && !boot_output.failure().empty()) {
     return not_started(options.image, fmt::format("the boot loader: {}", boot_output.failure()));

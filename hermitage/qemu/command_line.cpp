@@ -30,6 +30,24 @@ auto with_commas_doubled(std::string_view text) -> std::string {
   return doubled;
 }
 
+auto is_printable(char character) -> bool {
+  return character >= ' ' && character <= '~';
+}
+
+auto shell_word(std::string_view word) -> std::string {
+  if (std::ranges::all_of(word, is_printable)) return guest::shell_quoted(word);
+  std::string quoted = "$'";
+  for (const char character : word) {
+    if (!is_printable(character)) {
+      quoted += fmt::format("\\{:03o}", static_cast<unsigned char>(character));
+      continue;
+    }
+    if (character == '\'' || character == '\\') quoted += '\\';
+    quoted += character;
+  }
+  return quoted + "'";
+}
+
 auto processor_of(const Machine& machine) -> const char* {
   if (machine.uses_kvm) return "host";
   switch (machine.target.arch) {
@@ -55,6 +73,7 @@ class Builder {
   explicit Builder(const Machine& machine) : machine_{machine} {}
 
   [[nodiscard]] auto build() -> std::expected<CommandLine, std::string> {
+    add_files();
     add_board();
     add_ending();
     if (machine_.loader.empty()) {
@@ -77,6 +96,12 @@ class Builder {
   void add(std::string_view option, std::string value) {
     add(option);
     line_.words.push_back(std::move(value));
+  }
+
+  void add_files() {
+    if (machine_.uses_kvm) line_.files.push_back({.path = "/dev/kvm", .is_written = true});
+    if (!machine_.loader.empty()) line_.files.push_back({.path = machine_.loader});
+    line_.files.push_back({.path = machine_.image});
   }
 
   // Nothing but what the guest needs, which starts the sooner. A guest that resets its machine is at its end.
@@ -166,9 +191,9 @@ auto command_line(const Machine& machine) -> std::expected<CommandLine, std::str
 
 auto shell_text(const CommandLine& line) -> std::string {
   std::string text;
-  for (const auto& word : line.words) text += fmt::format("{}{}", text.empty() ? "" : " ", guest::shell_quoted(word));
+  for (const auto& word : line.words) text += fmt::format("{}{}", text.empty() ? "" : " ", shell_word(word));
   int descriptor = kFirstDescriptor;
-  for (const auto& path : line.descriptors) text += fmt::format(" {}<{}", descriptor++, guest::shell_quoted(path));
+  for (const auto& path : line.descriptors) text += fmt::format(" {}<{}", descriptor++, shell_word(path));
   return text;
 }
 

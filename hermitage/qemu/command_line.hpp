@@ -29,17 +29,27 @@ struct Machine {
   std::vector<std::string> more = {};  // words for QEMU, behind ours
 };
 
+struct NeededFile {
+  std::string path;
+  bool is_written = false;  // as well as read
+
+  friend auto operator==(const NeededFile&, const NeededFile&) -> bool = default;
+};
+
 struct CommandLine {
   std::vector<std::string> words;  // the first is the program's name
   // Files whose names QEMU would not read right. They are to be open as descriptors 3, 4 and so on, and are named
   // /dev/fd/3, /dev/fd/4 among the words.
   std::vector<std::string> descriptors;
+  // What QEMU opens by itself of what the machine names.
+  std::vector<NeededFile> files = {};
 };
 
 // The error is a sentence about something that QEMU or the loader cannot do.
 [[nodiscard]] auto command_line(const Machine& machine) -> std::expected<CommandLine, std::string>;
 
-// What a POSIX shell does the same by.
+// What a shell does the same by, in printable ASCII: names and arguments may come from an image that nobody trusts. Where
+// that takes $'…', a shell such as bash, or one of POSIX 2024.
 [[nodiscard]] auto shell_text(const CommandLine& line) -> std::string;
 
 }  // namespace hermitage::qemu

@@ -19,7 +19,7 @@ constexpr std::chrono::seconds kPatience{10};
 // What `--version` says first, which a program says that can be started.
 auto version_of(const std::string& program) -> std::expected<std::string, std::string> {
   std::string text;
-  const auto ending = run_process(program, {.words = {program, "--version"}, .descriptors = {}},
+  const auto result = run_process(program, {.words = {program, "--version"}, .descriptors = {}},
                                   {.output = -1,
                                    .on_output =
                                        [&text](std::string_view bytes) {
@@ -27,8 +27,8 @@ auto version_of(const std::string& program) -> std::expected<std::string, std::s
                                          return std::string{};
                                        },
                                    .timeout = kPatience});
-  if (!ending) return std::unexpected{ending.error()};
-  const auto* const ended = std::get_if<Ended>(&*ending);
+  if (!result) return std::unexpected{result.error()};
+  const auto* const ended = std::get_if<Ended>(&result->ending);
   if (ended == nullptr || ended->status != 0) return std::unexpected{fmt::format("{} cannot be started", program)};
   constexpr std::string_view kBefore = "QEMU emulator version ";
   const auto line = std::string_view{text}.substr(0, text.find('\n'));

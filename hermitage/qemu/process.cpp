@@ -6,6 +6,7 @@
 #include <climits>
 #include <csignal>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <span>
 #include <utility>
@@ -21,6 +22,7 @@
 #include <unistd.h>
 
 #include "hermitage/guest/descriptor.hpp"
+#include "hermitage/guest/privileges.hpp"
 
 namespace hermitage::qemu {
 namespace {
@@ -36,6 +38,10 @@ constexpr std::size_t kChunk = PIPE_BUF;
 constexpr std::size_t kMaxLine = 4096;
 // How long a program that was asked to end may take.
 constexpr std::chrono::seconds kGrace{2};
+// How long the reader of its output may take then.
+constexpr std::chrono::milliseconds kLastChance{200};
+// More output is not kept for that reader.
+constexpr std::size_t kMaxPending = std::size_t{1} << 20;
 constexpr std::array kEndingSignals{SIGINT, SIGTERM, SIGHUP};
 
 auto failure(std::string_view what) -> std::unexpected<std::string> {
@@ -145,14 +151,60 @@ class Lines {
   std::string line_;
 };
 
+// Standard input on its way to the program. Little of it is read before the program takes it, since what is not taken
+// is lost to whoever reads it next.
+class Input {
+ public:
+  Input() = default;
+  explicit Input(Descriptor pipe) : pipe_{std::move(pipe)} {
+    ::fcntl(pipe_.get(), F_SETFL, O_NONBLOCK);
+    ::fcntl(pipe_.get(), F_SETPIPE_SZ, static_cast<int>(kChunk));
+  }
+
+  [[nodiscard]] auto is_open() const -> bool { return pipe_.is_open(); }
+  [[nodiscard]] auto count() const -> std::uint64_t { return count_; }
+
+  // What to wait for.
+  [[nodiscard]] auto event() const -> pollfd {
+    return pending_.empty() ? pollfd{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0}
+                            : pollfd{.fd = pipe_.get(), .events = POLLOUT, .revents = 0};
+  }
+
+  // When it has come.
+  void pass_on() { pending_.empty() ? read() : write(); }
+
+ private:
+  void read() {
+    pending_.resize(kChunk);
+    const auto got = ::read(STDIN_FILENO, pending_.data(), pending_.size());
+    pending_.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+    if (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN)) pipe_ = Descriptor{};
+  }
+
+  void write() {
+    const auto written = ::write(pipe_.get(), pending_.data(), pending_.size());
+    if (written > 0) {
+      count_ += static_cast<std::uint64_t>(written);
+      pending_.erase(0, static_cast<std::size_t>(written));
+    } else if (errno != EINTR && errno != EAGAIN) {
+      pipe_ = Descriptor{};
+    }
+  }
+
+  Descriptor pipe_;
+  std::string pending_;
+  std::uint64_t count_ = 0;
+};
+
 // The running program, and what there is to do for it meanwhile.
 class Supervisor {
  public:
-  Supervisor(pid_t child, Descriptor output, Descriptor errors, const WatchedSignals& signals,
+  Supervisor(pid_t child, Descriptor output, Descriptor errors, Input input, const WatchedSignals& signals,
              const ProcessOptions& options)
       : child_{child},
         output_{std::move(output)},
         errors_{std::move(errors)},
+        input_{std::move(input)},
         signals_{signals},
         options_{options},
         lines_{options.on_error_line} {
@@ -161,48 +213,70 @@ class Supervisor {
     if (options.timeout) end_at_ = Clock::now() + *options.timeout;
   }
 
-  [[nodiscard]] auto run() -> ProcessEnding {
-    while (!status_ || !is_drained_) wait();
+  [[nodiscard]] auto run() -> ProcessResult {
+    while (!is_done()) wait();
     lines_.finish();
     if (was_killed_) terminal_.restore();
-    return ending_.value_or(Ended{*status_});
+    return {.ending = ending_.value_or(Ended{status_.value_or(0)}), .undelivered = undelivered_ + pending_.size()};
   }
 
  private:
-  void wait() {
-    enum : std::size_t { kSignals, kErrors, kOutput };
-    const bool has_pending = !pending_.empty();
-    std::array<pollfd, 3> events{{{.fd = signals_.descriptor().get(), .events = POLLIN, .revents = 0},
-                                  {.fd = errors_.get(), .events = POLLIN, .revents = 0},
-                                  has_pending ? pollfd{.fd = options_.output, .events = POLLOUT, .revents = 0}
-                                              : pollfd{.fd = output_.get(), .events = POLLIN, .revents = 0}}};
-    const int ready = ::poll(events.data(), events.size(), milliseconds_left());
-    if (ready == 0) return on_nothing();
-    if (events[kSignals].revents != 0) heed_signals();
-    if (events[kErrors].revents != 0) read_errors();
-    if (events[kOutput].revents != 0) has_pending ? write_output() : read_output();
+  // Of a program that has ended, only what is there already counts; but what it wrote waits for whoever reads it,
+  // unless somebody wants an end.
+  [[nodiscard]] auto is_done() const -> bool {
+    if (!status_ || !was_told_of_end_) return false;
+    return pending_.empty() || (ending_ && Clock::now() >= give_up_at_);
   }
 
-  // Until when there is something to wait for. Of a program that has ended, only what is there already counts; but what
-  // it wrote waits for whoever reads it.
+  void wait() {
+    heed_time();
+    enum : std::size_t { kSignals, kErrors, kOutput, kReader, kInput };
+    constexpr pollfd kNothing{.fd = -1, .events = 0, .revents = 0};
+    std::array<pollfd, 5> events{{{.fd = signals_.descriptor().get(), .events = POLLIN, .revents = 0},
+                                  {.fd = errors_.get(), .events = POLLIN, .revents = 0},
+                                  kNothing,
+                                  kNothing,
+                                  kNothing}};
+    // Nobody but its reader holds the program up, until it is to end.
+    if (pending_.empty() || ending_) events[kOutput] = {.fd = output_.get(), .events = POLLIN, .revents = 0};
+    if (!pending_.empty()) events[kReader] = {.fd = options_.output, .events = POLLOUT, .revents = 0};
+    if (input_.is_open() && !ending_ && options_.takes_input()) events[kInput] = input_.event();
+    const bool has_all_output = ::poll(events.data(), events.size(), milliseconds_left()) >= 0 && status_ &&
+                                events[kOutput].fd == output_.get() && events[kOutput].revents == 0 &&
+                                events[kErrors].revents == 0;
+    if (events[kSignals].revents != 0) heed_signals();
+    if (events[kErrors].revents != 0) read_errors();
+    if (events[kOutput].revents != 0) read_output();
+    if (events[kReader].revents != 0) write_output();
+    if (events[kInput].revents != 0) pass_input_on();
+    if (has_all_output) end_output();
+  }
+
+  // Until when there is something to wait for.
   [[nodiscard]] auto milliseconds_left() const -> int {
-    if (status_ && (pending_.empty() || ending_)) return 0;
-    const auto until = ending_ ? kill_at_ : end_at_;
+    if (status_ && !was_told_of_end_ && (pending_.empty() || ending_)) return 0;
+    auto until = wake_at_;
+    const auto add = [&until](std::optional<Clock::time_point> time) {
+      if (time && (!until || *time < *until)) until = time;
+    };
+    if (!ending_) add(end_at_);
+    if (ending_ && !status_) add(kill_at_);
+    if (ending_ && status_) add(give_up_at_);
     if (!until) return -1;
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(*until - Clock::now()).count();
     return static_cast<int>(std::clamp<std::int64_t>(left, 0, INT_MAX));
   }
 
-  void on_nothing() {
-    if (status_) return end_output();
+  void heed_time() {
     if (!ending_ && end_at_ && Clock::now() >= *end_at_) stop(TimedOut{});
-    if (ending_ && Clock::now() >= *kill_at_) kill();
+    if (ending_ && !status_ && Clock::now() >= kill_at_) kill();
+    if (options_.on_wake && !ending_ && !status_) wake_at_ = options_.on_wake();
+    if (ending_ || status_) wake_at_.reset();
   }
 
   void end_output() {
-    const bool was_told = std::exchange(was_told_of_end_, true);
-    if (!was_told && !ending_ && options_.on_output) pass_on(options_.on_output({}));
-    is_drained_ = pending_.empty();
+    if (std::exchange(was_told_of_end_, true) || ending_ || !options_.on_output) return;
+    pass_on(options_.on_output({}));
   }
 
   void heed_signals() {
@@ -234,8 +308,13 @@ class Supervisor {
     pass_on(options_.on_output ? options_.on_output(text) : std::string{text});
   }
 
-  void pass_on(std::string text) {
-    if (options_.output >= 0) pending_ = std::move(text);
+  void pass_on(const std::string& text) {
+    if (options_.output < 0 || (ending_ && std::holds_alternative<OutputFailed>(*ending_))) return;
+    if (pending_.size() + text.size() > kMaxPending) {
+      undelivered_ += text.size();
+    } else {
+      pending_ += text;
+    }
   }
 
   void write_output() {
@@ -249,18 +328,24 @@ class Supervisor {
     }
   }
 
+  void pass_input_on() {
+    input_.pass_on();
+    if (!input_.is_open() && options_.on_input_end) options_.on_input_end(input_.count());
+  }
+
   void stop(ProcessEnding ending) {
-    if (status_) {
-      // Too late for the program, but not for who waits for its output.
-      pending_.clear();
-      if (!ending_ && std::holds_alternative<OutputFailed>(ending)) ending_ = ending;
-      is_drained_ = true;
-      return;
-    }
-    if (ending_) return kill();
+    if (ending_) return hurry();
     ending_ = ending;
     kill_at_ = Clock::now() + kGrace;
-    ::kill(child_, SIGTERM);
+    give_up_at_ = Clock::now() + kLastChance;
+    if (!status_) ::kill(child_, SIGTERM);
+  }
+
+  // When one wants an end for the second time.
+  void hurry() {
+    if (!status_) return kill();
+    undelivered_ += pending_.size();
+    pending_.clear();
   }
 
   void kill() {
@@ -272,18 +357,21 @@ class Supervisor {
   pid_t child_;
   Descriptor output_;
   Descriptor errors_;
+  Input input_;
   const WatchedSignals& signals_;
   const ProcessOptions& options_;
   Lines lines_;
   TerminalState terminal_;
   std::optional<Clock::time_point> end_at_;
-  std::optional<Clock::time_point> kill_at_;
+  std::optional<Clock::time_point> wake_at_;
+  Clock::time_point kill_at_;     // once it is to end
+  Clock::time_point give_up_at_;  // the same
   std::array<char, kChunk> buffer_{};
   std::string pending_;  // for the output
+  std::uint64_t undelivered_ = 0;
   std::optional<int> status_;
   std::optional<ProcessEnding> ending_;
   bool was_told_of_end_ = false;  // on_output
-  bool is_drained_ = false;
   bool was_killed_ = false;
 };
 
@@ -297,29 +385,76 @@ auto open_files(const std::vector<std::string>& paths) -> std::expected<std::vec
   return files;
 }
 
-struct ChildStreams {
+struct Child {
+  const char* program;
+  char* const* words;
+  int input;  // -1: ours
   int output;
   int errors;
-  int failure;  // gets the error number when the program cannot be started
-  std::span<const Descriptor> files;
+  int failure;  // gets a ChildFailure when the program cannot be started
+  std::span<const Descriptor> descriptors;
+  std::span<const NeededFile> files;
+  bool is_confined;
 };
 
+struct ChildFailure {
+  const char* call;  // null: execve, or `file`. The child's memory is where ours is
+  int file;          // of Child::files; -1: none
+  int error_number;
+};
+
+[[noreturn]] void give_up(const Child& child, const char* call, int file = -1) {
+  const ChildFailure failure{.call = call, .file = file, .error_number = errno};
+  [[maybe_unused]] const auto written = ::write(child.failure, &failure, sizeof failure);
+  ::_exit(1);
+}
+
+// What is inherited from those who started us, as well.
+void close_others(const Child& child) {
+  const int first = kFirstDescriptor + static_cast<int>(child.descriptors.size());
+  for (int number = first; number < child.failure; ++number) ::close(number);
+  ::closefrom(child.failure + 1);
+}
+
+void confine(const Child& child) {
+  if (const auto* const call = guest::forbid_new_privileges()) give_up(child, call);
+  if (const auto* const call = guest::drop_capabilities()) give_up(child, call);
+  for (std::size_t i = 0; i < child.files.size(); ++i) {
+    const auto& file = child.files[i];
+    const int descriptor = ::open(file.path.c_str(), (file.is_written ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+    if (descriptor < 0) give_up(child, nullptr, static_cast<int>(i));
+    ::close(descriptor);
+  }
+  close_others(child);
+}
+
 // What the child does; nothing that needs memory.
-[[noreturn]] void become(const char* program, char* const* words, const ChildStreams& streams, pid_t parent,
-                         const WatchedSignals& signals) {
+[[noreturn]] void become(const Child& child, pid_t parent, const WatchedSignals& signals) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(1);
   signals.set_for_child();
   ::signal(SIGPIPE, SIG_DFL);
   ::signal(SIGXFSZ, SIG_DFL);
-  ::dup2(streams.output, STDOUT_FILENO);
-  ::dup2(streams.errors, STDERR_FILENO);
+  if (child.input >= 0) ::dup2(child.input, STDIN_FILENO);
+  ::dup2(child.output, STDOUT_FILENO);
+  ::dup2(child.errors, STDERR_FILENO);
   int number = kFirstDescriptor;
-  for (const auto& file : streams.files) ::dup2(file.get(), number++);
-  ::execv(program, words);
-  const int error_number = errno;
-  [[maybe_unused]] const auto written = ::write(streams.failure, &error_number, sizeof error_number);
-  ::_exit(1);
+  for (const auto& file : child.descriptors) ::dup2(file.get(), number++);
+  if (child.is_confined) confine(child);
+  ::execv(child.program, child.words);
+  give_up(child, nullptr);
+}
+
+auto sentence_of(const Child& child, const ChildFailure& failure) -> std::string {
+  const auto* const reason = std::strerror(failure.error_number);
+  if (failure.call != nullptr) {
+    return fmt::format("the host refuses QEMU's sandbox ({}): {}; --sandbox none does without", failure.call, reason);
+  }
+  if (failure.file < 0) return fmt::format("{}: {}", child.program, reason);
+  return fmt::format(
+      "{}: {} for QEMU, which runs without capabilities; let this user open it, or give QEMU "
+      "capabilities with --sandbox none",
+      child.files[static_cast<std::size_t>(failure.file)].path, reason);
 }
 
 auto pointers_to(std::vector<std::string>& words) -> std::vector<char*> {
@@ -333,13 +468,14 @@ auto pointers_to(std::vector<std::string>& words) -> std::vector<char*> {
 }  // namespace
 
 auto run_process(const std::string& program, const CommandLine& line, const ProcessOptions& options)
-    -> std::expected<ProcessEnding, std::string> {
-  const auto files = open_files(line.descriptors);
-  if (!files) return std::unexpected{files.error()};
+    -> std::expected<ProcessResult, std::string> {
+  const auto descriptors = open_files(line.descriptors);
+  if (!descriptors) return std::unexpected{descriptors.error()};
   auto output = Pipe::make();
   auto errors = Pipe::make();
   auto failure_pipe = Pipe::make();
-  for (const auto* const pipe : {&output, &errors, &failure_pipe}) {
+  auto input = options.takes_input ? Pipe::make() : std::expected<Pipe, std::string>{};
+  for (const auto* const pipe : {&output, &errors, &failure_pipe, &input}) {
     if (!*pipe) return std::unexpected{pipe->error()};
   }
   auto words = line.words;
@@ -347,24 +483,33 @@ auto run_process(const std::string& program, const CommandLine& line, const Proc
   const WatchedSignals signals;
   if (!signals.descriptor().is_open()) return failure("no signal descriptor");
 
+  const Child child{.program = program.c_str(),
+                    .words = arguments.data(),
+                    .input = input->reading.get(),
+                    .output = output->writing.get(),
+                    .errors = errors->writing.get(),
+                    .failure = failure_pipe->writing.get(),
+                    .descriptors = *descriptors,
+                    .files = line.files,
+                    .is_confined = options.is_confined};
   const auto parent = ::getpid();
-  const auto child = ::fork();
-  if (child < 0) return failure("no process");
-  if (child == 0) {
-    become(program.c_str(), arguments.data(),
-           {.output = output->writing.get(),
-            .errors = errors->writing.get(),
-            .failure = failure_pipe->writing.get(),
-            .files = *files},
-           parent, signals);
-  }
+  const auto id = ::fork();
+  if (id < 0) return failure("no process");
+  if (id == 0) become(child, parent, signals);
   for (auto* const pipe : {&output, &errors, &failure_pipe}) (*pipe)->writing = Descriptor{};
-  int error_number = 0;
-  if (::read(failure_pipe->reading.get(), &error_number, sizeof error_number) == sizeof error_number) {
-    ::waitpid(child, nullptr, 0);
-    return std::unexpected{fmt::format("{}: {}", program, std::strerror(error_number))};
+  input->reading = Descriptor{};
+  ChildFailure child_failure{};
+  if (::read(failure_pipe->reading.get(), &child_failure, sizeof child_failure) == sizeof child_failure) {
+    ::waitpid(id, nullptr, 0);
+    return std::unexpected{sentence_of(child, child_failure)};
   }
-  return Supervisor{child, std::move(output->reading), std::move(errors->reading), signals, options}.run();
+  return Supervisor{id,
+                    std::move(output->reading),
+                    std::move(errors->reading),
+                    options.takes_input ? Input{std::move(input->writing)} : Input{},
+                    signals,
+                    options}
+      .run();
 }
 
 }  // namespace hermitage::qemu

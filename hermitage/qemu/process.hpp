@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <expected>
 #include <functional>
 #include <optional>
@@ -15,6 +16,8 @@
 namespace hermitage::qemu {
 
 struct ProcessOptions {
+  using Clock = std::chrono::steady_clock;
+
   // The descriptor that gets what the program writes to standard output; -1: nobody.
   int output = 1;
   // Makes of what has come what is to be passed on, at once or later; gets an empty text when nothing comes any more.
@@ -22,6 +25,16 @@ struct ProcessOptions {
   std::optional<std::chrono::nanoseconds> timeout = std::nullopt;
   // Gets each line of its standard error, without the end.
   std::function<void(std::string_view)> on_error_line = {};
+  // The program runs without capabilities, can get no privileges, and has no descriptors but standard streams and the
+  // files of its command line. It must be able to open CommandLine::files so.
+  bool is_confined = false;
+  // Standard input is passed on once this says so; empty: the program has ours, from the start. SIGPIPE is to be
+  // ignored.
+  std::function<bool()> takes_input = {};
+  // After all input was passed on, of which there were so many bytes.
+  std::function<void(std::uint64_t)> on_input_end = {};
+  // Called whenever something has happened, and at the time that it returned last.
+  std::function<std::optional<Clock::time_point>()> on_wake = {};
 };
 
 // How it ended.
@@ -37,9 +50,15 @@ struct OutputFailed {
 };
 using ProcessEnding = std::variant<Ended, TimedOut, Stopped, OutputFailed>;
 
+struct ProcessResult {
+  ProcessEnding ending;
+  // Bytes of output for which nobody had room after the time limit, or a signal. Otherwise a slow reader is waited for.
+  std::uint64_t undelivered = 0;
+};
+
 // Runs `program`, a path, with the words of the line, to its end. The process must have no other thread, and no other
 // child. The error is a sentence that says why the program was not started.
 [[nodiscard]] auto run_process(const std::string& program, const CommandLine& line, const ProcessOptions& options)
-    -> std::expected<ProcessEnding, std::string>;
+    -> std::expected<ProcessResult, std::string>;
 
 }  // namespace hermitage::qemu

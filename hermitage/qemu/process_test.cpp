@@ -3,8 +3,10 @@
 #include <array>
 #include <chrono>
 #include <csignal>
+#include <cstdint>
 #include <expected>
 #include <filesystem>
+#include <optional>
 #include <set>
 #include <sstream>
 #include <string>
@@ -14,6 +16,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -30,6 +33,7 @@ using Clock = std::chrono::steady_clock;
 
 struct Finished {
   std::expected<ProcessEnding, std::string> ending;
+  std::uint64_t undelivered = 0;
   std::string output;
   std::vector<std::string> error_lines;
   Clock::duration took{};
@@ -43,7 +47,13 @@ auto finish(const CommandLine& line, ProcessOptions options = {}) -> Finished {
   options.output = file.get();
   options.on_error_line = [&finished](std::string_view text) { finished.error_lines.emplace_back(text); };
   const auto begin = Clock::now();
-  finished.ending = run_process("/bin/sh", line, options);
+  const auto result = run_process("/bin/sh", line, options);
+  if (result) {
+    finished.ending = result->ending;
+    finished.undelivered = result->undelivered;
+  } else {
+    finished.ending = std::unexpected{result.error()};
+  }
   finished.took = Clock::now() - begin;
   std::array<char, 4096> buffer{};
   for (;;) {
@@ -161,20 +171,20 @@ TEST(Process, HeedsNoSignalThatIsIgnored) {
 
 TEST(Process, EndsWhenItsOutputCannotBeWritten) {
   const Descriptor full{::open("/dev/full", O_WRONLY | O_CLOEXEC)};
-  const auto ending =
+  const auto result =
       run_process("/bin/sh", {.words = {"sh", "-c", "echo; exec sleep 60"}, .descriptors = {}}, {.output = full.get()});
-  ASSERT_TRUE(ending);
-  const auto* const failed = std::get_if<OutputFailed>(&*ending);
+  ASSERT_TRUE(result);
+  const auto* const failed = std::get_if<OutputFailed>(&result->ending);
   ASSERT_NE(failed, nullptr);
   EXPECT_EQ(failed->error_number, ENOSPC);
 }
 
 TEST(Process, MayPrintForNobody) {
-  const auto ending = run_process(
+  const auto result = run_process(
       "/bin/sh", {.words = {"sh", "-c", "head -c 1000000 /dev/zero; exit 3"}, .descriptors = {}}, {.output = -1});
-  ASSERT_TRUE(ending);
-  ASSERT_TRUE(std::holds_alternative<Ended>(*ending));
-  EXPECT_EQ(WEXITSTATUS(std::get<Ended>(*ending).status), 3);
+  ASSERT_TRUE(result);
+  ASSERT_TRUE(std::holds_alternative<Ended>(result->ending));
+  EXPECT_EQ(WEXITSTATUS(std::get<Ended>(result->ending).status), 3);
 }
 
 TEST(Process, ASlowReaderGetsEverythingAfterItsEnd) {
@@ -195,14 +205,133 @@ TEST(Process, ASlowReaderGetsEverythingAfterItsEnd) {
     }
     ::_exit(count == 200'000 ? 0 : 1);
   }
-  const auto ending = run_process("/bin/sh", {.words = {"sh", "-c", "head -c 200000 /dev/zero"}, .descriptors = {}},
+  const auto result = run_process("/bin/sh", {.words = {"sh", "-c", "head -c 200000 /dev/zero"}, .descriptors = {}},
                                   {.output = writing.get()});
   writing = Descriptor{};
   int status = 0;
   ASSERT_EQ(::waitpid(reader, &status, 0), reader);
   EXPECT_EQ(status, 0);
-  ASSERT_TRUE(ending);
-  EXPECT_TRUE(std::holds_alternative<Ended>(*ending));
+  ASSERT_TRUE(result);
+  EXPECT_TRUE(std::holds_alternative<Ended>(result->ending));
+  EXPECT_EQ(result->undelivered, 0U);
+}
+
+struct FullPipe {
+  Descriptor reading;
+  Descriptor writing;
+};
+
+auto full_pipe() -> FullPipe {
+  std::array<int, 2> ends{};
+  EXPECT_EQ(::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK), 0);
+  const std::array<char, 4096> bytes{};
+  while (::write(ends[1], bytes.data(), bytes.size()) > 0) continue;
+  ::fcntl(ends[1], F_SETFL, 0);
+  return {Descriptor{ends[0]}, Descriptor{ends[1]}};
+}
+
+TEST(Process, NoReaderHoldsTheEndUp) {
+  const auto pipe = full_pipe();
+  for (const std::string script : {"printf 'seven b'; exec sleep 60", "printf 'seven b'", "yes"}) {
+    const auto begin = Clock::now();
+    const auto result = run_process("/bin/sh", {.words = {"sh", "-c", script}, .descriptors = {}},
+                                    {.output = pipe.writing.get(), .timeout = 200ms});
+    ASSERT_TRUE(result);
+    EXPECT_TRUE(std::holds_alternative<TimedOut>(result->ending));
+    EXPECT_TRUE(result->undelivered == 7 || (script == "yes" && result->undelivered > 7));
+    EXPECT_LT(Clock::now() - begin, 1500ms);
+  }
+  const auto begin = Clock::now();
+  const auto result = run_process(
+      "/bin/sh",
+      {.words = {"sh", "-c", "printf 'seven b'; sleep 0.1; kill -TERM $PPID; exec sleep 60"}, .descriptors = {}},
+      {.output = pipe.writing.get()});
+  ASSERT_TRUE(result);
+  EXPECT_TRUE(std::holds_alternative<Stopped>(result->ending));
+  EXPECT_EQ(result->undelivered, 7U);
+  EXPECT_LT(Clock::now() - begin, 1500ms);
+}
+
+TEST(Process, DeliversAfterTheTimeoutWhatItsReaderTakes) {
+  const auto finished =
+      shell("trap 'printf more; exit' TERM; printf started; while :; do sleep 0.05; done", {.timeout = 200ms});
+  EXPECT_EQ(finished.output, "startedmore");
+  EXPECT_EQ(finished.undelivered, 0U);
+}
+
+TEST(Process, HasNeitherCapabilitiesNorLeakedDescriptorsWhenItIsConfined) {
+  const TemporaryDirectory directory;
+  const auto path = directory.write("leaked", "");
+  const Descriptor leaked{::open(path.c_str(), O_RDONLY)};
+  const Descriptor high{::fcntl(leaked.get(), F_DUPFD, 500)};
+  const auto named = directory.write("named", "named,");
+  const auto finished =
+      finish({.words = {"sh", "-c",
+                        "cat /dev/fd/3; grep -E '^(Cap(Inh|Prm|Eff|Amb)|NoNewPrivs)' /proc/self/status; "
+                        "ls -l /proc/self/fd | grep -c leaked"},
+              .descriptors = {named}},
+             {.is_confined = true});
+  EXPECT_EQ(finished.output,
+            "named,CapInh:\t0000000000000000\nCapPrm:\t0000000000000000\nCapEff:\t0000000000000000\n"
+            "CapAmb:\t0000000000000000\nNoNewPrivs:\t1\n0\n");
+}
+
+TEST(Process, IsNotStartedWhereItCouldNotOpenItsFiles) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root has capabilities";
+  const TemporaryDirectory directory;
+  const auto path = directory.write("others", "");
+  ASSERT_EQ(::chown(path.c_str(), 65534, 65534), 0);
+  ASSERT_EQ(::chmod(path.c_str(), 0600), 0);
+  const CommandLine line{.words = {"sh", "-c", "exit 3"}, .descriptors = {}, .files = {{.path = path}}};
+  EXPECT_EQ(exit_code(finish(line)), 3);
+  const auto confined = finish(line, {.is_confined = true});
+  ASSERT_FALSE(confined.ending);
+  EXPECT_EQ(confined.ending.error(), path +
+                                         ": Permission denied for QEMU, which runs without capabilities; let this user "
+                                         "open it, or give QEMU capabilities with --sandbox none");
+}
+
+// Something else as standard input, while it is there.
+class StandardInput {
+ public:
+  explicit StandardInput(int descriptor) : before_{::dup(STDIN_FILENO)} { ::dup2(descriptor, STDIN_FILENO); }
+  StandardInput(const StandardInput&) = delete;
+  auto operator=(const StandardInput&) -> StandardInput& = delete;
+  ~StandardInput() { ::dup2(before_.get(), STDIN_FILENO); }
+
+ private:
+  Descriptor before_;
+};
+
+TEST(Process, GetsItsInputNotBeforeItIsToTakeIt) {
+  const TemporaryDirectory directory;
+  const auto path = directory.write("input", std::string(100'000, 'x'));
+  const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  const StandardInput input{file.get()};
+  bool has_begun = false;
+  std::uint64_t size = 0;
+  ProcessOptions options;
+  options.on_output = [&has_begun](std::string_view text) {
+    has_begun = has_begun || !text.empty();
+    return std::string{text};
+  };
+  options.takes_input = [&has_begun] { return has_begun; };
+  options.on_input_end = [&size](std::uint64_t all) { size = all; };
+  const auto finished = shell("timeout 0.3 cat; echo ready; cat", options);
+  ASSERT_EQ(finished.output.size(), 100'006U);
+  EXPECT_TRUE(finished.output.starts_with("ready\nx"));
+  EXPECT_EQ(size, 100'000U);
+}
+
+TEST(Process, WakesWhenItIsAskedTo) {
+  int wakes = 0;
+  ProcessOptions options;
+  options.on_wake = [&wakes]() -> std::optional<Clock::time_point> {
+    ++wakes;
+    return Clock::now() + 20ms;
+  };
+  EXPECT_EQ(exit_code(shell("exec sleep 0.3", options)), 0);
+  EXPECT_GE(wakes, 3);
 }
 
 }  // namespace

@@ -1,8 +1,6 @@
 #include "hermitage/vmm/walls/sandbox.hpp"
 
-#include <linux/capability.h>
 #include <linux/seccomp.h>
-#include <linux/securebits.h>
 
 #include <algorithm>
 #include <array>
@@ -18,17 +16,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "hermitage/guest/privileges.hpp"
 #include "hermitage/vmm/walls/filters.hpp"
 
 namespace hermitage::vmm::walls {
 namespace {
 
 static_assert(kViolationStatus == 128 + SIGSYS);
-
-// Each way to capabilities that capabilities(7) lets be closed, closed for good.
-constexpr unsigned long kLocked = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |
-                                  SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED |
-                                  SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
 
 thread_local Role role_of_thread = Role::supervisor;
 
@@ -86,18 +80,12 @@ auto guard_process() -> Result<void> {
 }
 
 auto forbid_new_privileges() -> Result<void> {
-  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return refused("(PR_SET_NO_NEW_PRIVS)");
+  if (const auto* const call = guest::forbid_new_privileges()) return refused(std::string{"("} + call + ")");
   return {};
 }
 
 auto drop_capabilities() -> Result<void> {
-  // User 0 gets none by being that, at an execve or otherwise; who may not say so is no such user. The bounding set
-  // limits what executed files give, which PR_SET_NO_NEW_PRIVS makes nothing; emptying it would take 41 calls.
-  ::prctl(PR_SET_SECUREBITS, kLocked, 0, 0, 0);
-  if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0) return refused("(PR_CAP_AMBIENT)");
-  __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
-  constexpr std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> kNone{};
-  if (::syscall(SYS_capset, &header, kNone.data()) != 0) return refused("(capset)");
+  if (const auto* const call = guest::drop_capabilities()) return refused(std::string{"("} + call + ")");
   return {};
 }
 
