@@ -237,9 +237,10 @@ auto make_plan(const RunOptions& options, const Image& image) -> OrFailure<Plan>
   auto arguments = arguments_of(options, image.config);
   if (!arguments) return std::unexpected{arguments.error()};
   if (!image.takes_variables && !arguments->environment.empty()) {
-    warn(fmt::format("{}: the kernel is older than Hermit 0.10 and gets no environment variables in QEMU; the {} given "
-                     "are lost",
-                     options.image, arguments->environment.size()));
+    warn(
+        fmt::format("{}: the kernel is older than Hermit 0.10 and gets no environment variables in QEMU; the {} given "
+                    "are lost",
+                    options.image, arguments->environment.size()));
   }
   auto loader = plan_loader(options, image, take_loader_words(options, *arguments));
   if (!loader) return std::unexpected{loader.error()};

@@ -53,6 +53,7 @@ void log_handover(const Handover& handover) noexcept {
     LogLine{LogLevel::info}.text("Image: ").range(*image).text(", ").decimal(size_of(*image)).text(" bytes");
   }
   LogLine{LogLevel::info}.text("Command line: ").text(handover.command_line);
+  if (!handover.firmware_lack.empty()) LogLine{LogLevel::warn}.text(handover.firmware_lack);
 }
 
 void reserve_or_fail(MemoryMap& memory_map, GuestRange range) noexcept {

@@ -17,6 +17,8 @@ struct Handover {
   // RAM, and what of it is taken, but for the image.
   MemoryMap memory;
   std::optional<GuestAddress> rsdp;  // of ACPI
+  // What kernels need of the firmware and it does not have, as a warning; empty: nothing.
+  std::string_view firmware_lack;
 };
 
 }  // namespace hermitage::loader

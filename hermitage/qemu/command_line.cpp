@@ -127,13 +127,16 @@ class Builder {
     add("-m", fmt::format("{}M", machine_.memory_size / kMiB));
   }
 
-  // How the guest says its exit code. With semihosting as the host's own, it would have all the host's files, too, and
-  // its shell; a debugger, whose they would be otherwise, is not there.
+  // How the guest says its exit code.
   void add_ending() {
-    if (machine_.target.arch == Arch::x86_64) {
-      add("-device", "isa-debug-exit,iobase=0xf4,iosize=0x04");
-    } else {
-      add("-semihosting-config", "enable=on,target=gdb");
+    switch (machine_.target.arch) {
+      case Arch::x86_64: return add("-device", "isa-debug-exit,iobase=0xf4,iosize=0x04");
+      // With semihosting as the host's own, it would have all the host's files, too, and its shell; a debugger, whose
+      // they would be otherwise, is not there.
+      case Arch::aarch64: return add("-semihosting-config", "enable=on,target=gdb");
+      // The board has a device for that (sifive_test). With semihosting, newer firmware (OpenSBI 1.6, for
+      // one) would ask for it, and wait for the debugger for ever.
+      case Arch::riscv64: return;
     }
   }
 

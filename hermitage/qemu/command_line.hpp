@@ -48,8 +48,8 @@ struct CommandLine {
 // The error is a sentence about something that QEMU or the loader cannot do.
 [[nodiscard]] auto command_line(const Machine& machine) -> std::expected<CommandLine, std::string>;
 
-// What a shell does the same by, in printable ASCII: names and arguments may come from an image that nobody trusts. Where
-// that takes $'…', a shell such as bash, or one of POSIX 2024.
+// What a shell does the same by, in printable ASCII: names and arguments may come from an image that nobody trusts.
+// Where that takes $'…', a shell such as bash, or one of POSIX 2024.
 [[nodiscard]] auto shell_text(const CommandLine& line) -> std::string;
 
 }  // namespace hermitage::qemu

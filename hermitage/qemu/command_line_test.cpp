@@ -65,8 +65,12 @@ TEST(CommandLine, IsThatOfTheArchitecture) {
                "enable=on,target=gdb -kernel share/loader -device guest-loader,addr=0x47c00000,initrd=dir/image"));
   EXPECT_EQ(text_of(machine_for({Arch::riscv64})),
             expected("qemu-system-riscv64",
-                     "virt,mem-merge=off -cpu rv64 -smp 1 -m 128M -semihosting-config "
-                     "enable=on,target=gdb -kernel share/loader -initrd dir/image"));
+                     "virt,mem-merge=off -cpu rv64 -smp 1 -m 128M -kernel share/loader -initrd dir/image"));
+}
+
+TEST(CommandLine, IsPrintableForAShell) {
+  EXPECT_EQ(shell_text({.words = {"a", "b c", "it's", "\x1b[2J", "'\\\n\xc3\xbc\x7f"}, .descriptors = {"\r"}}),
+            R"(a 'b c' 'it'\''s' $'\033[2J' $'\'\\\012\303\274\177' 3<$'\015')");
 }
 
 TEST(CommandLine, HasProcessorsAndMemory) {

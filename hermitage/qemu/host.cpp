@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "hermitage/qemu/boot_output.hpp"
 #include "hermitage/qemu/places.hpp"
 #include "hermitage/qemu/process.hpp"
 
@@ -35,7 +36,30 @@ auto version_of(const std::string& program) -> std::expected<std::string, std::s
   return std::string{line.starts_with(kBefore) ? line.substr(kBefore.size()) : line};
 }
 
-auto finding(Target target) -> std::expected<std::string, std::string> {
+struct Finding {
+  std::string sentence;
+  bool is_weak = false;
+};
+
+// What the loader warns of when it is started without an image: what the firmware lacks. On riscv64 only, there is
+// firmware that kernels make calls of.
+auto warning_of_loader(Target target, const std::string& program, const std::string& loader) -> std::string {
+  if (target.arch != entry::Arch::riscv64) return {};
+  std::string warning;
+  BootOutput boot_output{{.handover = {}, .has_log = false, .on_warning = [&warning](std::string_view line) {
+                            if (warning.empty()) warning = line;
+                          }}};
+  const CommandLine line{
+      .words = {program, "-machine", "virt", "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
+                "-serial", "stdio", "-kernel", loader, "-append", "hermitage.log=warn"},
+      .descriptors = {}};
+  const auto result = run_process(
+      program, line,
+      {.output = -1, .on_output = [&](std::string_view text) { return boot_output.take(text); }, .timeout = kPatience});
+  return result ? warning : std::string{};
+}
+
+auto finding(Target target) -> std::expected<Finding, std::string> {
   const auto program = find_program(program_name(target));
   if (!program) {
     return std::unexpected{
@@ -45,7 +69,10 @@ auto finding(Target target) -> std::expected<std::string, std::string> {
   if (!version) return std::unexpected{version.error()};
   const auto loader = find_loader(target);
   if (!loader) return std::unexpected{loader.error()};
-  return fmt::format("{} ({}), {}", *program, *version, *loader);
+  const auto warning = warning_of_loader(target, *program, *loader);
+  const auto sentence = fmt::format("{} ({}), {}", *program, *version, *loader);
+  if (warning.empty()) return Finding{sentence};
+  return Finding{.sentence = fmt::format("{}; {}", sentence, warning), .is_weak = true};
 }
 
 }  // namespace
@@ -54,10 +81,13 @@ auto check_host() -> std::vector<TargetCheck> {
   std::vector<TargetCheck> checks;
   for (const auto target : kTargets) {
     const auto found = finding(target);
+    const auto outcome = !found           ? HostCheck::Outcome::missing
+                         : found->is_weak ? HostCheck::Outcome::weak
+                                          : HostCheck::Outcome::good;
     checks.push_back({target,
                       {.subject = fmt::format("QEMU {}", name(target)),
-                       .outcome = found ? HostCheck::Outcome::good : HostCheck::Outcome::missing,
-                       .finding = found ? *found : found.error()}});
+                       .outcome = outcome,
+                       .finding = found ? found->sentence : found.error()}});
   }
   return checks;
 }

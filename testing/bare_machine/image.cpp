@@ -52,13 +52,15 @@ struct Machine {
   std::uint64_t memory;
   std::uint64_t image;
   std::uint64_t serial_port;
+  bool has_test_device = false;
 };
 
 auto machine_of(Arch arch) -> Machine {
   switch (arch) {
     case Arch::x86_64: return {.memory = 0, .image = 0x100000, .serial_port = 0x3f8};
     case Arch::aarch64: return {.memory = 0x40000000, .image = 0x40080000, .serial_port = 0x9000000};
-    case Arch::riscv64: return {.memory = 0x80000000, .image = 0x80200000, .serial_port = 0x10000000};
+    case Arch::riscv64:
+      return {.memory = 0x80000000, .image = 0x80200000, .serial_port = 0x10000000, .has_test_device = true};
   }
   throw std::logic_error{"an architecture without a machine"};
 }
@@ -69,6 +71,15 @@ void check(int result) {
 
 void set_text(void* fdt, int node, const char* name, const std::string& text) {
   check(fdt_setprop(fdt, node, name, text.c_str(), static_cast<int>(text.size() + 1)));
+}
+
+// Of QEMU's machine `virt` for riscv64, by which guests end it.
+void add_test_device(void* fdt) {
+  const int device = fdt_add_subnode(fdt, 0, "test@100000");
+  check(device);
+  set_text(fdt, device, "compatible", "sifive,test0");
+  check(fdt_setprop_u64(fdt, device, "reg", 0x100000));
+  check(fdt_appendprop_u64(fdt, device, "reg", 0x1000));
 }
 
 auto make_device_tree(const Machine& machine, const std::string& bootargs) -> std::vector<std::byte> {
@@ -85,6 +96,7 @@ auto make_device_tree(const Machine& machine, const std::string& bootargs) -> st
   const int chosen = fdt_add_subnode(fdt, 0, "chosen");
   check(chosen);
   set_text(fdt, chosen, "bootargs", bootargs);
+  if (machine.has_test_device) add_test_device(fdt);
   check(fdt_pack(fdt));
   tree.resize(fdt_totalsize(fdt));
   return tree;

@@ -33,7 +33,7 @@ alignas(4096) constinit std::array<std::byte, 256 << 10> arena_memory{};
 }  // namespace
 
 void loader_main(std::uint64_t hart, std::uint64_t device_tree) {
-  riscv64::set_up_machine();
+  handover.firmware_lack = riscv64::set_up_machine();
   const auto memory = PhysicalMemory::identity_mapped(kAllMemory);
   const auto tree = tree_or_fail(memory, {device_tree});
   if (const auto test_device = find_device(tree.tree, "sifive,test0")) riscv64::set_test_device(*test_device);
