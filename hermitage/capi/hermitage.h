@@ -112,9 +112,32 @@ typedef uint8_t hermitage_endian;
 enum { HERMITAGE_LITTLE_ENDIAN = 0, HERMITAGE_BIG_ENDIAN = 1 };
 
 typedef uint8_t hermitage_format;
-enum { HERMITAGE_FORMAT_UNKNOWN = 0, HERMITAGE_FORMAT_ELF = 1, HERMITAGE_FORMAT_GZIP = 2 };
+enum {
+  HERMITAGE_FORMAT_UNKNOWN = 0,
+  HERMITAGE_FORMAT_ELF = 1,
+  HERMITAGE_FORMAT_GZIP = 2,
+  HERMITAGE_FORMAT_ELF32,
+  HERMITAGE_FORMAT_GZIP_ELF, /* never of hermitage_detect_format, which does not unpack */
+  HERMITAGE_FORMAT_TAR,
+  HERMITAGE_FORMAT_XZ,
+  HERMITAGE_FORMAT_ZSTD,
+  HERMITAGE_FORMAT_BZIP2,
+  HERMITAGE_FORMAT_LZ4,
+  HERMITAGE_FORMAT_ZIP,
+  HERMITAGE_FORMAT_AR,
+  HERMITAGE_FORMAT_GIT_LFS_POINTER,
+  HERMITAGE_FORMAT_LINUX_KERNEL,
+  HERMITAGE_FORMAT_UEFI_APPLICATION,
+  HERMITAGE_FORMAT_PE,
+  HERMITAGE_FORMAT_MACH_O,
+  HERMITAGE_FORMAT_SCRIPT,
+  HERMITAGE_FORMAT_HTML,
+  HERMITAGE_FORMAT_TEXT,
+  HERMITAGE_FORMAT_EMPTY,
+};
 
-/* What kind of file begins with these bytes. */
+/* What kind of file begins with these bytes; of PE files the header counts, too, wherever it is. The message of
+ * HERMITAGE_NOT_ELF names the format. */
 hermitage_format hermitage_detect_format(const void* bytes, size_t size);
 
 /* A parsed kernel: 512 bytes that only this library looks into. It refers to the ELF file and may be copied. */

@@ -62,7 +62,7 @@ static void test_errors(void) {
                                 "ELF",
                                 4) == HERMITAGE_FORMAT_ELF);
   CHECK(hermitage_detect_format("\x1f\x8b\x08\x00", 4) == HERMITAGE_FORMAT_GZIP);
-  CHECK(hermitage_detect_format("", 0) == HERMITAGE_FORMAT_UNKNOWN);
+  CHECK(hermitage_detect_format("", 0) == HERMITAGE_FORMAT_EMPTY);
 }
 
 static void test_parts(const hermitage_kernel* kernel, const hermitage_kernel_info* info) {

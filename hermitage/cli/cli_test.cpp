@@ -23,6 +23,7 @@
 #include <unistd.h>
 #include <nlohmann/json.hpp>
 
+#include "hermitage/entry/format.hpp"
 #include "hermitage/entry/kernel_object.hpp"
 #include "testing/archives.hpp"
 #include "testing/images.hpp"
@@ -33,6 +34,7 @@ namespace {
 
 using entry::Arch;
 using entry::Endian;
+using entry::Format;
 using entry::ProblemCode;
 using Json = nlohmann::ordered_json;
 using testing::minimal_kernel;
@@ -43,6 +45,14 @@ using Bytes = std::vector<std::byte>;
 constexpr int kGood = 0;
 constexpr int kSomeNot = 1;
 constexpr int kUsage = 2;
+constexpr int kNotStarted = 125;
+
+// The engines that are built in; a file that is no kernel is refused before a host is looked at.
+#if defined(__x86_64__)
+constexpr const char* kEngines[] = {"kvm", "qemu"};
+#else
+constexpr const char* kEngines[] = {"qemu"};
+#endif
 
 struct Outcome {
   int status = 0;  // of the exit; 128 and more for a signal, as in a shell
@@ -245,6 +255,10 @@ auto message_of(const entry::Problem& problem) -> std::string {
 
 constexpr std::string_view kGarbage = "garbage, and more of it";
 
+auto not_elf(entry::Format format) -> entry::Problem {
+  return {.code = ProblemCode::not_elf, .found = static_cast<std::uint64_t>(format)};
+}
+
 // ---- The program
 
 TEST_F(CliTest, PrintsHelp) {
@@ -396,8 +410,10 @@ TEST_F(CliTest, FilesThatAreNoKernelsAreOneLineEach) {
     entry::Problem problem;
   };
   const Case cases[] = {
-      {file("empty", ""), {.code = ProblemCode::not_elf}},
-      {file("garbage", kGarbage), {.code = ProblemCode::not_elf}},
+      {file("empty", ""), not_elf(Format::empty)},
+      {file("garbage", kGarbage), not_elf(Format::text)},
+      {file("noise", "\x01\x02\x03\x04\x05"), not_elf(Format::unknown)},
+      {file("lfs", "version https://git-lfs.github.com/spec/v1\n"), not_elf(Format::git_lfs_pointer)},
       {file("cut", std::span{whole}.first(63)), {.code = ProblemCode::truncated_header, .expected = 64, .found = 63}},
       {file("no_hermit", no_hermit), {.code = ProblemCode::no_hermit_note}},
       {file("old", old_version), {.code = ProblemCode::entry_version, .expected = 4, .found = 3}},
@@ -414,6 +430,36 @@ TEST_F(CliTest, FilesThatAreNoKernelsAreOneLineEach) {
     const auto json = run({"inspect", "--json", name});
     expect_complaint(json, kSomeNot, message_of(problem));
     EXPECT_EQ(Json::parse(json.out)["loadable"], false);
+  }
+}
+
+TEST_F(CliTest, SaysWhatAFileIsThatIsNoKernel) {
+  const auto packed_kernel = file("kernel.gz", testing::gzip(write(x86_64_kernel())));
+  const auto xz = file("image.tar.xz", std::string_view{"\xfd"
+                                                        "7zXZ\0\0\x04",
+                                                        8});
+  struct Case {
+    std::string name;
+    std::string_view format;
+    std::string_view message;
+  };
+  const Case cases[] = {
+      {packed_kernel, "gzip_elf", "is an ELF file in gzip data, not a Hermit image; unpack it with gunzip"},
+      {xz, "xz", "xz data, not"},
+      {file("lfs", "version https://git-lfs.github.com/spec/v1\n"), "git_lfs_pointer", "run git lfs pull"},
+      {file("page", "<!doctype html><title>404</title>"), "html", "an HTML page, not"},
+  };
+  for (const auto& [name, format, message] : cases) {
+    const auto inspected = run({"inspect", "--json", name});
+    expect_complaint(inspected, kSomeNot, message);
+    EXPECT_EQ(Json::parse(inspected.out)["format"], format);
+    expect_complaint(run({"load", name}), kSomeNot, message);
+    expect_complaint(run({"image", "check", name}), kSomeNot, message);
+  }
+  for (const auto* engine : kEngines) {
+    expect_complaint(run({"run", "--engine", engine, packed_kernel}), kNotStarted, cases[0].message);
+    expect_complaint(run({"run", "--engine", engine, cases[2].name}), kNotStarted,
+                     "is a Git LFS pointer, neither a Hermit kernel nor a Hermit image; run git lfs pull");
   }
 }
 
@@ -451,8 +497,7 @@ TEST_F(CliTest, InspectsSeveralFilesUnderTheirNames) {
   const auto complaints = lines_of(missing.err);
   ASSERT_EQ(complaints.size(), 2U) << missing.err;
   EXPECT_EQ(complaints[0], "hermitage: " + path("missing") + ": No such file or directory");
-  EXPECT_EQ(complaints[1],
-            "hermitage: " + garbage + ": cannot be loaded: " + message_of({.code = ProblemCode::not_elf}));
+  EXPECT_EQ(complaints[1], "hermitage: " + garbage + ": cannot be loaded: " + message_of(not_elf(Format::text)));
   EXPECT_EQ(missing.out, some_not.out);
 }
 
@@ -479,7 +524,7 @@ TEST_F(CliTest, InspectsStandardInput) {
   EXPECT_EQ(outcome.out, run({"inspect", kernel}).out);
   EXPECT_EQ(Json::parse(run({"inspect", "--json", "-"}, {.in = kernel}).out)["file"], "-");
   expect_complaint(run({"inspect", "-"}), kSomeNot,
-                   "hermitage: -: cannot be loaded: " + message_of({.code = ProblemCode::not_elf}));
+                   "hermitage: -: cannot be loaded: " + message_of(not_elf(Format::empty)));
   expect_complaint(run({"inspect", "-"}, {.in = path(".")}), kUsage, "hermitage: -: is a directory");
   // The file of that name is another one.
   const auto fixed = file("fixed", fixed_kernel());
@@ -805,7 +850,7 @@ TEST_F(CliTest, DrawsToStandardOutputAndReportsToStandardError) {
 
 TEST_F(CliTest, DrawsWhatCannotBeLoadedAndNotWhatCannotBeRead) {
   expect_complaint(run({"inspect", file("garbage", kGarbage), "--svg", path("map.svg")}), kSomeNot,
-                   message_of({.code = ProblemCode::not_elf}));
+                   message_of(not_elf(Format::text)));
   EXPECT_TRUE(read_text(path("map.svg")).contains("nothing to load"));
   expect_complaint(run({"inspect", path("missing"), "--svg", path("none.svg")}), kUsage, "missing");
   EXPECT_FALSE(std::filesystem::exists(path("none.svg")));
@@ -1050,7 +1095,7 @@ TEST_F(CliTest, LoadsStandardInput) {
   EXPECT_EQ(outcome.out, run({"load", kernel}).out);
   EXPECT_EQ(Json::parse(run({"load", "--json", "-"}, {.in = kernel}).out)["file"], "-");
   expect_complaint(run({"load", "-"}), kSomeNot,
-                   "hermitage: -: cannot be loaded: " + message_of({.code = ProblemCode::not_elf}));
+                   "hermitage: -: cannot be loaded: " + message_of(not_elf(Format::empty)));
 }
 
 TEST_F(CliTest, MayOverwriteTheFileItLoads) {
@@ -1201,7 +1246,7 @@ TEST_F(CliTest, GzipDataThatAreNoImageAreOneLine) {
     EXPECT_EQ(Json::parse(run({"inspect", "--json", name}).out)["format"], "gzip");
   }
   expect_complaint(run({"image", "list", path("missing")}), kUsage, path("missing") + ": No such file or directory");
-  expect_complaint(run({"image", "check", file("elf", x86_64_kernel())}), kSomeNot, "is not gzip data");
+  expect_complaint(run({"image", "check", file("elf", x86_64_kernel())}), kSomeNot, "not gzip data");
 }
 
 TEST_F(CliTest, CreatesListsChecksAndExtracts) {

@@ -99,6 +99,13 @@ auto read_kernel(const std::string& path) -> std::expected<KernelInput, std::str
   return KernelInput{.bytes = {}, .image = image::Image::open(*bytes, options)};
 }
 
+auto neither_kernel_nor_image(entry::Format format) -> std::string {
+  constexpr std::string_view kNeither = "neither a Hermit kernel nor a Hermit image";
+  if (format == entry::Format::unknown) return fmt::format("is {}", kNeither);
+  const auto advice = entry::advice(format);
+  return fmt::format("is {}, {}{}{}", entry::description(format), kNeither, advice.empty() ? "" : "; ", advice);
+}
+
 auto open_image(const std::string& path, const image::OpenOptions& options)
     -> std::expected<image::Image, image::Problem> {
   if (path != "-") return image::Image::open(path, options);

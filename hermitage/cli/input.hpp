@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "hermitage/entry/format.hpp"
 #include "hermitage/image/image.hpp"
 
 namespace hermitage::cli {
@@ -28,6 +29,9 @@ struct KernelInput {
 
 // An image that is a file is not read into memory whole, and may be of any size.
 [[nodiscard]] auto read_kernel(const std::string& path) -> std::expected<KernelInput, std::string>;
+
+// What a file is that is no kernel and no image, as the predicate of a sentence about it.
+[[nodiscard]] auto neither_kernel_nor_image(entry::Format format) -> std::string;
 
 // An image, or standard input for "-".
 [[nodiscard]] auto open_image(const std::string& path, const image::OpenOptions& options)

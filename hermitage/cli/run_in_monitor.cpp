@@ -17,6 +17,7 @@
 
 #include "hermitage/cli/bus_errors.hpp"
 #include "hermitage/cli/engines.hpp"
+#include "hermitage/cli/input.hpp"
 #include "hermitage/cli/output.hpp"
 #include "hermitage/cli/process.hpp"
 #include "hermitage/cli/run_report.hpp"
@@ -105,11 +106,9 @@ struct Guest {
 auto read_guest(const std::string& path, vmm::MappedFile file) -> OrFailure<Guest> {
   Guest guest{.file = std::move(file)};
   const auto bytes = guest.file.bytes();
-  switch (entry::detect_format(bytes)) {
-    case entry::Format::elf: return guest;
-    case entry::Format::gzip: break;
-    case entry::Format::unknown: return not_started(path, "is neither a Hermit kernel nor a Hermit image");
-  }
+  const auto format = entry::detect_format(bytes);
+  if (format == entry::Format::elf) return guest;
+  if (format != entry::Format::gzip) return not_started(path, neither_kernel_nor_image(format));
   auto opened = image::Image::open(bytes);
   if (!opened) return not_started(path, opened.error().message());
   guest.image = std::move(*opened);

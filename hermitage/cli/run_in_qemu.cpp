@@ -61,6 +61,7 @@ struct Image {
 auto file_size(const std::string& path) -> OrFailure<std::uint64_t> {
   struct stat status{};
   if (::stat(path.c_str(), &status) != 0) return not_started(path, std::strerror(errno));
+  if (S_ISDIR(status.st_mode)) return not_started(path, "is a directory");
   if (!S_ISREG(status.st_mode)) return not_started(path, "is not a regular file");
   return static_cast<std::uint64_t>(status.st_size);
 }
@@ -91,9 +92,8 @@ auto read_image(const std::string& path, bool warns) -> OrFailure<Image> {
   auto input = read_kernel(path == "-" ? "./-" : path);
   if (!input) return not_started(path, std::move(input.error()));
   if (!input->image) {
-    if (entry::detect_format(input->bytes) == entry::Format::unknown) {
-      return not_started(path, "is neither a Hermit kernel nor a Hermit image");
-    }
+    const auto format = entry::detect_format(input->bytes);
+    if (format != entry::Format::elf) return not_started(path, neither_kernel_nor_image(format));
     if (boots_by_itself(input->bytes)) {
       image.target = {.arch = Arch::x86_64};
       image.needs_loader = false;

@@ -15,6 +15,7 @@ inline constexpr std::size_t kIdentData = 5;
 inline constexpr std::size_t kIdentVersion = 6;
 inline constexpr std::size_t kIdentOsAbi = 7;
 
+inline constexpr std::uint8_t kClass32 = 1;
 inline constexpr std::uint8_t kClass64 = 2;
 inline constexpr std::uint8_t kDataLittle = 1;
 inline constexpr std::uint8_t kDataBig = 2;

@@ -71,7 +71,9 @@ auto count_by_gnu_hash(ByteView hash) noexcept -> std::optional<std::uint64_t> {
 auto ElfFile::open(std::span<const std::byte> bytes) noexcept -> std::expected<ElfFile, ParseError> {
   const auto format = detect_format(bytes);
   if (format == Format::gzip) return std::unexpected{Problem{.code = ProblemCode::packed_image}};
-  if (format != Format::elf) return std::unexpected{Problem{.code = ProblemCode::not_elf}};
+  if (format != Format::elf && format != Format::elf32) {
+    return std::unexpected{Problem{.code = ProblemCode::not_elf, .found = static_cast<std::uint64_t>(format)}};
+  }
   if (bytes.size() < elf::FileHeader::kSize) {
     return std::unexpected{Problem{.code = ProblemCode::truncated_header,
                                    .offset = bytes.size(),

@@ -1,6 +1,8 @@
 #include "hermitage/entry/problem.hpp"
 
 #include "hermitage/entry/build.hpp"
+#include "hermitage/entry/elf.hpp"
+#include "hermitage/entry/format.hpp"
 
 namespace hermitage::entry {
 namespace {
@@ -196,6 +198,10 @@ void append_value(Message& message, std::string_view placeholder, const Problem&
   hex ? message.append_hex(value) : message.append_decimal(value);
 }
 
+void append_advice(Message& message, Format format) noexcept {
+  if (!advice(format).empty()) message.append("; ").append(advice(format));
+}
+
 }  // namespace
 
 auto Problem::severity() const noexcept -> Severity {
@@ -208,6 +214,10 @@ auto Problem::name() const noexcept -> std::string_view {
 
 auto Problem::message() const noexcept -> Message {
   Message message;
+  // A boot loader knows no other formats, and leaves the names of them out.
+  const auto format = static_cast<Format>(found);
+  const bool is_other_format = !kIsForBootLoader && code == ProblemCode::not_elf && format != Format::unknown;
+  if (is_other_format) message.append(description(format)).append(", ");
   auto text = describe(code).text;
   for (auto open = index_of(text, '{'); open < text.size(); open = index_of(text, '{')) {
     const auto close = index_of(text, '}');
@@ -216,6 +226,10 @@ auto Problem::message() const noexcept -> Message {
     text.remove_prefix(close + 1);
   }
   message.append(text);
+  if (is_other_format) append_advice(message, format);
+  if (!kIsForBootLoader && code == ProblemCode::not_64_bit && found == elf::kClass32) {
+    append_advice(message, Format::elf32);
+  }
   return message;
 }
 

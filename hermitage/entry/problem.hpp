@@ -18,7 +18,7 @@ enum class Severity : std::uint8_t {
 
 enum class ProblemCode : std::uint8_t {
   // The file is not an ELF64 file.
-  not_elf,
+  not_elf,  // found: the Format that it is of instead
   packed_image,
   truncated_header,
   not_64_bit,

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <new>
 #include <utility>
+#include <vector>
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -12,6 +13,8 @@
 #include <sys/stat.h>
 #include <clocale>
 
+#include "hermitage/entry/format.hpp"
+#include "hermitage/image/format_problem.hpp"
 #include "hermitage/image/gunzip.hpp"
 
 namespace hermitage::image {
@@ -80,6 +83,10 @@ struct ArchiveReader::State {
       ::archive_set_error(archive, EIO, "no more");
       return -1;
     }
+    if (state.beginning.empty()) {
+      const auto beginning = state.piece->first(std::min(state.piece->size(), entry::kFormatBytes));
+      state.beginning.assign(beginning.begin(), beginning.end());
+    }
     *buffer = state.piece->data();
     return static_cast<la_ssize_t>(state.piece->size());
   }
@@ -97,6 +104,7 @@ struct ArchiveReader::State {
   std::expected<std::span<const std::byte>, Problem> piece;  // what libarchive has last been given
   ::archive* archive;
   bool is_open = false;
+  std::vector<std::byte> beginning;  // of the archive
   // The entry, the block of its bytes that is next, and where in the entry that belongs.
   std::string name;
   std::uint64_t size = 0;
@@ -160,7 +168,9 @@ auto ArchiveReader::next() -> std::expected<std::optional<Entry>, Problem> {
   state.name.clear();
   if (!std::exchange(state.is_open, true)) {
     if (::archive_read_open(state.archive, &state, nullptr, State::read_callback, nullptr) != ARCHIVE_OK) {
-      return state.problem("is not a tar archive");
+      auto found = state.problem("is not a tar archive").error();
+      if (found.code != ProblemCode::damaged_archive) return std::unexpected{std::move(found)};
+      return std::unexpected{not_tar(state.beginning, std::move(found.text))};
     }
   }
   ::archive_entry* entry = nullptr;

@@ -6,6 +6,8 @@
 
 #include <zlib.h>
 
+#include "hermitage/image/format_problem.hpp"
+
 namespace hermitage::image {
 namespace {
 
@@ -59,8 +61,10 @@ auto Gunzip::fill() -> std::expected<std::size_t, Problem> {
     }
     constexpr Bytef kFirstMagicByte = 0x1f;
     if (!state_->is_within_member && *stream.next_in != kFirstMagicByte) {
-      return state_->is_first_member ? fail(ProblemCode::not_gzip, "is not gzip data")
-                                     : fail(ProblemCode::trailing_data, "has something else behind its gzip data");
+      if (state_->is_first_member) {
+        return std::unexpected{not_gzip({reinterpret_cast<const std::byte*>(stream.next_in), stream.avail_in})};
+      }
+      return fail(ProblemCode::trailing_data, "has something else behind its gzip data");
     }
     state_->is_within_member = true;
     const int result = ::inflate(&stream, Z_NO_FLUSH);

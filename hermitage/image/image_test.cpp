@@ -327,10 +327,15 @@ TEST(Image, WhatIsNoGzippedTarIsRefused) {
   };
   EXPECT_EQ(failure(bytes("\x7f"
                           "ELF")),
-            "not_gzip: is not gzip data");
+            "not_gzip: is an ELF file, not gzip data");
   EXPECT_TRUE(failure(bytes("\x1f\x8b\x08\xff garbage")).starts_with("damaged_gzip: has damaged gzip data"));
-  EXPECT_EQ(failure(gzip(bytes("some text"))), "damaged_archive: is not a tar archive: Unrecognized archive format");
-  EXPECT_EQ(failure(gzip({})), "damaged_archive: is not a tar archive: Unrecognized archive format");
+  EXPECT_EQ(failure(gzip(bytes("some \x01"))), "damaged_archive: is not a tar archive: Unrecognized archive format");
+  EXPECT_EQ(failure(gzip(bytes("some text"))),
+            "damaged_archive: is gzip data with something else than a tar archive in it: text");
+  EXPECT_EQ(failure(gzip({})), "damaged_archive: is gzip data with something else than a tar archive in it: empty");
+  EXPECT_EQ(failure(gzip(bytes("\x7f"
+                               "ELF\x02"))),
+            "packed_kernel: is an ELF file in gzip data, not a Hermit image; unpack it with gunzip");
   EXPECT_EQ(failure(packed(Entries{})), "no_config: has no file hermit.toml at its root: it is no Hermit image");
 }
 

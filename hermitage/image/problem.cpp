@@ -22,6 +22,7 @@ auto Problem::name() const noexcept -> std::string_view {
     case damaged_archive: return "damaged_archive";
     case too_large: return "too_large";
     case too_many_entries: return "too_many_entries";
+    case packed_kernel: return "packed_kernel";
     case entry_name: return "entry_name";
     case entry_outside: return "entry_outside";
     case entry_kind: return "entry_kind";

@@ -21,6 +21,7 @@ enum class ProblemCode : std::uint8_t {
   damaged_archive,
   too_large,
   too_many_entries,
+  packed_kernel,
 
   // An entry has no place in a tree of files.
   entry_name,

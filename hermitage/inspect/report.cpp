@@ -287,6 +287,7 @@ auto make_report(std::string file, const std::expected<image::Image, image::Prob
   auto report = empty_report(std::move(file), entry::Format::gzip, details);
   if (!image) {
     report.image_problems.push_back(image.error());
+    if (image.error().code == image::ProblemCode::packed_kernel) report.format = entry::Format::gzip_elf;
     return report;
   }
   const auto warnings = image->warnings();

@@ -11,13 +11,7 @@ namespace hermitage::inspect {
 namespace {
 
 auto format_name(const Report& report) -> std::string_view {
-  if (report.image) return "image";
-  switch (report.format) {
-    case entry::Format::elf: return "elf";
-    case entry::Format::gzip: return "gzip";
-    case entry::Format::unknown: break;
-  }
-  return "unknown";
+  return report.image ? "image" : entry::name(report.format);
 }
 
 auto action_name(entry::LoadStep::Action action) -> std::string_view {

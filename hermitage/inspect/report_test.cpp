@@ -133,7 +133,7 @@ TEST(Report, WhatIsNoElfFileHasAProblemOnly) {
 
   for (const std::string_view text : {"", "\x7f", "#!/bin/sh\n", "garbage, and more of it"}) {
     const auto report = make_report("garbage", std::as_bytes(std::span{text}), kEverything);
-    EXPECT_EQ(report.format, entry::Format::unknown);
+    EXPECT_EQ(report.format, entry::detect_format(std::as_bytes(std::span{text})));
     ASSERT_EQ(report.problems.size(), 1U);
     EXPECT_EQ(report.problems[0].code, ProblemCode::not_elf);
     EXPECT_FALSE(report.loadable);
@@ -146,6 +146,15 @@ TEST(Report, WhatIsNoElfFileHasAProblemOnly) {
 auto image_of(std::span<const std::byte> kernel) -> std::vector<std::byte> {
   return testing::image_with(std::vector<testing::TarEntry>{{.name = "etc/motd", .contents = "hello"}},
                              {reinterpret_cast<const char*>(kernel.data()), kernel.size()});
+}
+
+TEST(Report, TellsAPackedKernelFromAnImage) {
+  const auto elf = write(testing::minimal_kernel(Arch::x86_64, Endian::little, true));
+  const auto report = make_report("kernel.gz", testing::gzip(elf));
+  EXPECT_EQ(report.format, entry::Format::gzip_elf);
+  ASSERT_EQ(report.image_problems.size(), 1U);
+  EXPECT_EQ(report.image_problems[0].code, image::ProblemCode::packed_kernel);
+  EXPECT_FALSE(report.loadable);
 }
 
 TEST(Report, OfAnImageIsThatOfItsKernel) {

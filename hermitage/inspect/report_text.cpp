@@ -121,9 +121,9 @@ auto format_text(const Report& report) -> std::string {
   switch (report.format) {
     case entry::Format::elf: return "ELF";
     case entry::Format::gzip: return "gzip";
-    case entry::Format::unknown: break;
+    case entry::Format::unknown: return "unknown";
+    default: return std::string{entry::description(report.format)};
   }
-  return "unknown";
 }
 
 auto uhyve_interface_text(const Report& report) -> std::string {
