@@ -63,9 +63,9 @@ _hermitage() {
         --file-isolation) _hermitage_without_files && mapfile -t COMPREPLY < <(compgen -W 'none normal strict' -- "$word") && return ;;
         --sandbox) _hermitage_without_files && mapfile -t COMPREPLY < <(compgen -W 'none normal' -- "$word") && return ;;
         --io-mode) _hermitage_without_files && mapfile -t COMPREPLY < <(compgen -W 'host=direct host=sync host=direct,sync' -- "$word") && return ;;
-        --qemu-arg | --temp-limit | --memory-size | -m | --cpu-count | -c | --affinity | -a | --env-vars | -e | --timeout) _hermitage_without_files && return ;;
+        --kernel-arg | --qemu-arg | --temp-limit | --memory-size | -m | --cpu-count | -c | --affinity | -a | --env-vars | -e | --timeout) _hermitage_without_files && return ;;
       esac
-      offers='--memory-size -m --cpu-count -c --affinity -a --env-vars -e --output -o --timeout --engine --qemu-arg --loader --dry-run --no-aslr --thp --ksm
+      offers='--memory-size -m --cpu-count -c --affinity -a --env-vars -e --kernel-arg --output -o --timeout --engine --qemu-arg --loader --dry-run --no-aslr --thp --ksm
         --pit --cpu-pm --hermit-image-mode --file-mapping --io-mode --tempdir --temp-limit --file-isolation --sandbox --config --stats --stats-file --trace --verbose --help -h'
       ;;
     *) return ;;

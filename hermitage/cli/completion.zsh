@@ -68,6 +68,7 @@ _hermitage() {
         '(-c --cpu-count)'{-c,--cpu-count=}'[the guest'"'"'s processors]:number:' \
         '(-a --affinity)'{-a,--affinity=}'[the host'"'"'s processor for each]:list (such as 0-1,3):' \
         '*'{-e,--env-vars=}'[an environment variable, or host]:KEY=VALUE:' \
+        '*--kernel-arg=[an argument of the kernel]:argument:' \
         '(-o --output)'{-o,--output=}'[where output goes]:file, or none:_files' \
         '--timeout=[end the guest after so long]:seconds:' \
         '--engine=[what runs the guest]:engine:(auto kvm qemu)' \

@@ -9,11 +9,13 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "hermitage/cli/progress.hpp"
 #include "hermitage/entry/format.hpp"
+#include "hermitage/guest/descriptor.hpp"
 #include "hermitage/inspect/quantities.hpp"
 
 namespace hermitage::cli {
@@ -39,6 +41,10 @@ class Descriptor {
 
 auto system_error() -> std::unexpected<std::string> {
   return std::unexpected{std::string{std::strerror(errno)}};
+}
+
+auto failed(std::string_view call) -> std::unexpected<std::string> {
+  return std::unexpected{fmt::format("{}: {}", call, std::strerror(errno))};
 }
 
 auto too_large() -> std::unexpected<std::string> {
@@ -97,6 +103,25 @@ auto read_kernel(const std::string& path) -> std::expected<KernelInput, std::str
   if (!bytes) return std::unexpected{std::move(bytes.error())};
   if (entry::detect_format(*bytes) != entry::Format::gzip) return KernelInput{.bytes = *std::move(bytes), .image = {}};
   return KernelInput{.bytes = {}, .image = image::Image::open(*bytes, options)};
+}
+
+auto keep_standard_input() -> std::expected<std::string, std::string> {
+  const auto bytes = read_file("-");
+  if (!bytes) return std::unexpected{bytes.error()};
+  const guest::Descriptor memory{::memfd_create("standard input", MFD_CLOEXEC)};
+  if (!memory.is_open()) return failed("memfd_create");
+  for (std::span<const std::byte> rest{*bytes}; !rest.empty();) {
+    const auto written = ::write(memory.get(), rest.data(), rest.size());
+    if (written < 0) return failed("write");
+    rest = rest.subspan(static_cast<std::size_t>(written));
+  }
+  // Not closed when another program is started, which may have files of its own at low numbers.
+  constexpr int kOutOfTheWay = 200;
+  const int kept = ::fcntl(memory.get(), F_DUPFD, kOutOfTheWay);
+  if (kept < 0) return failed("fcntl");
+  const guest::Descriptor nothing{::open("/dev/null", O_RDONLY | O_CLOEXEC)};
+  if (!nothing.is_open() || ::dup2(nothing.get(), STDIN_FILENO) < 0) return failed("/dev/null");
+  return fmt::format("/dev/fd/{}", kept);
 }
 
 auto neither_kernel_nor_image(entry::Format format) -> std::string {

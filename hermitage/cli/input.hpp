@@ -20,6 +20,10 @@ inline constexpr std::size_t kMaxFileSize = std::size_t{1} << 30;
 // not mapped: one that shrinks meanwhile must not kill the program.
 [[nodiscard]] auto read_file(const std::string& path) -> std::expected<std::vector<std::byte>, std::string>;
 
+// Reads standard input to its end, and leaves an empty one. Gives a path at which this process, and those that it
+// starts, find what was read, until it ends.
+[[nodiscard]] auto keep_standard_input() -> std::expected<std::string, std::string>;
+
 // What a file that should have a kernel is: the bytes of the kernel itself, or an image, of which only the kernel is
 // held. An image that is no right one is its problem.
 struct KernelInput {

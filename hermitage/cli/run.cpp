@@ -6,6 +6,7 @@
 
 #include "hermitage/cli/command.hpp"
 #include "hermitage/cli/engines.hpp"
+#include "hermitage/cli/input.hpp"
 #include "hermitage/cli/options.hpp"
 #include "hermitage/cli/output.hpp"
 #include "hermitage/cli/process.hpp"
@@ -43,6 +44,15 @@ auto run_machine(RunOptions& options) -> ExitCode {
       return ExitCode::usage;
     }
     for (const auto& warning : warnings) warn(warning);
+  }
+  if (options.image == "-") {
+    if (options.dry_run) return complain_of_usage("run", "--dry-run needs an IMAGE with a name");
+    auto file = keep_standard_input();
+    if (!file) {
+      complain(options.image, file.error());
+      return ExitCode::not_started;
+    }
+    options.file = std::move(*file);
   }
   const auto outcome = run_by_engine(options);
   if (outcome) return *outcome;

@@ -122,7 +122,7 @@ auto is_read(const RunOptions& options) -> bool {
 }
 
 auto open_file(const RunOptions& options) -> vmm::Result<vmm::MappedFile> {
-  auto file = vmm::MappedFile::open(options.image);
+  auto file = vmm::MappedFile::open(options.file);
   if (!file || !is_read(options)) return file;
   return std::move(*file).read();
 }
@@ -182,16 +182,16 @@ auto walls_of(const RunOptions& options) -> OrFailure<vmm::WallOptions> {
 }
 
 auto machine_options(const RunOptions& options) -> OrFailure<vmm::MachineOptions> {
-  const auto memory_size = memory_size_of(options);
-  if (!memory_size) return std::unexpected{memory_size.error()};
+  const auto size = guest_size_of(options, {});  // so far as the user says it
+  if (!size) return std::unexpected{size.error()};
   auto affinity = options.affinity ? parse_affinity(*options.affinity) : std::vector<unsigned>{};
   if (!affinity) {
     return wrong_usage(fmt::format("--affinity '{}': not a list of processors such as 0-1,3", *options.affinity));
   }
   const auto walls = walls_of(options);
   if (!walls) return std::unexpected{walls.error()};
-  vmm::MachineOptions machine{.memory_size = *memory_size,
-                              .cpu_count = options.cpu_count.value_or(1),
+  vmm::MachineOptions machine{.memory_size = size->memory,
+                              .cpu_count = size->cpu_count,
                               .affinity = std::move(*affinity),
                               .randomizes_addresses = !options.no_aslr,
                               .huge_pages = options.huge_pages,
@@ -271,9 +271,10 @@ auto prepare_run(const RunOptions& options, const TimeLimit& limit) -> OrFailure
 
   const image::Config no_config;
   const auto& config = guest->image ? guest->image->config() : no_config;
-  if (auto checked = check_requirements(options, config, machine->memory_size); !checked) {
-    return std::unexpected{checked.error()};
-  }
+  const auto size = guest_size_of(options, config);
+  if (!size) return std::unexpected{size.error()};
+  machine->memory_size = size->memory;
+  machine->cpu_count = size->cpu_count;
   auto arguments = arguments_of(options, config);
   if (!arguments) return std::unexpected{arguments.error()};
   machine->arguments = std::move(*arguments);

@@ -83,13 +83,13 @@ auto examine_kernel(const std::string& path, std::span<const std::byte> elf, Ima
   return {};
 }
 
-auto read_image(const std::string& path, bool warns) -> OrFailure<Image> {
+auto read_image(const RunOptions& options, bool warns) -> OrFailure<Image> {
+  const auto& path = options.image;
   Image image;
-  const auto size = file_size(path);
+  const auto size = file_size(options.file);
   if (!size) return std::unexpected{size.error()};
   image.size = *size;
-  // To run(1), it is a file like others.
-  auto input = read_kernel(path == "-" ? "./-" : path);
+  auto input = read_kernel(options.file);
   if (!input) return not_started(path, std::move(input.error()));
   if (!input->image) {
     const auto format = entry::detect_format(input->bytes);
@@ -218,12 +218,9 @@ struct Plan {
 };
 
 auto make_plan(const RunOptions& options, const Image& image) -> OrFailure<Plan> {
-  const auto memory_size = memory_size_of(options);
-  if (!memory_size) return std::unexpected{memory_size.error()};
-  if (const auto checked = guest::check_memory_size(*memory_size); !checked) return wrong_usage(checked.error());
-  if (auto checked = check_requirements(options, image.config, *memory_size); !checked) {
-    return std::unexpected{checked.error()};
-  }
+  const auto size = guest_size_of(options, image.config);
+  if (!size) return std::unexpected{size.error()};
+  if (const auto checked = guest::check_memory_size(size->memory); !checked) return wrong_usage(checked.error());
   const auto has_sandbox = sandbox_of(options);
   if (!has_sandbox) return std::unexpected{has_sandbox.error()};
   const auto arch = image.target.arch;
@@ -252,12 +249,12 @@ auto make_plan(const RunOptions& options, const Image& image) -> OrFailure<Plan>
   // All that the image asks for is there already, and what it asks for in vain must not be added by the loader.
   if (image.is_packed && arguments->application.empty()) *boot_arguments += " --";
   auto line = qemu::command_line({.target = image.target,
-                                  .image = options.image,
+                                  .image = options.file,
                                   .image_size = image.size,
                                   .loader = loader->file,
                                   .boot_arguments = std::move(*boot_arguments),
-                                  .memory_size = *memory_size,
-                                  .cpu_count = options.cpu_count.value_or(1),
+                                  .memory_size = size->memory,
+                                  .cpu_count = size->cpu_count,
                                   .uses_kvm = uses_kvm,
                                   .merges_pages = options.merges_pages,
                                   .manages_power = options.manages_power,
@@ -475,7 +472,7 @@ auto with_reason(const RunOptions& options, const Failure& failure, const std::s
 }  // namespace
 
 auto run_in_qemu(const RunOptions& options, const QemuReason& reason) -> OrFailure<ExitCode> {
-  const auto image = read_image(options.image, !reason.monitor_has_tried);
+  const auto image = read_image(options, !reason.monitor_has_tried);
   if (!image) return std::unexpected{image.error()};
   const auto sentence = sentence_of(reason, image->target.arch);
   const auto plan = make_plan(options, *image);

@@ -193,12 +193,16 @@ auto not_yet(RunOptions& /*options*/, const char* /*argument*/) -> Outcome {
 
 using Option = OptionOf<RunOptions>;
 constexpr std::array kOptions{
-    Option{'m', "memory-size", "SIZE", "the guest's memory, a multiple of 2 MiB: 64M (the default), 512MiB, 2G",
+    Option{'m', "memory-size", "SIZE",
+           "the guest's memory, a multiple of 2 MiB: 512MiB, 2G; by default what the image asks for, and at least 64M",
            set<&RunOptions::memory_size>},
-    Option{'c', "cpu-count", "N", "the guest's processors, each a thread; 1 by default", set_cpu_count},
+    Option{'c', "cpu-count", "N",
+           "the guest's processors, each a thread; by default what the image asks for, and at least 1", set_cpu_count},
     Option{'a', "affinity", "LIST", "the host's processor for each of the guest's: 0-1,3", set<&RunOptions::affinity>},
     Option{'e', "env-vars", "KEY=VALUE", "an environment variable for the guest, or `host` for all of this program's",
            set<&RunOptions::env_vars>},
+    Option{0, "kernel-arg", "ARG", "an argument of the kernel, instead of those that the image has for it",
+           set<&RunOptions::kernel_args>},
     Option{'o', "output", "FILE", "where the guest's output goes: a file, or `none`", set<&RunOptions::output>},
     Option{0, "timeout", "SECONDS", "end the guest after so long", set_timeout},
     Option{0, "engine", "NAME",
@@ -282,6 +286,7 @@ auto read_words(std::vector<std::string> words, RunOptions& options) -> Outcome 
   options.words = std::move(parsed->operands);
   if (options.words.empty()) return std::unexpected{std::string{"an IMAGE is needed"}};
   options.image = options.words.front();
+  options.file = options.image;
   options.words.erase(options.words.begin());
   return add_environment(options);
 }
@@ -297,13 +302,16 @@ auto parse_run_options(std::vector<std::string> words) -> std::expected<RunOptio
 auto run_help() -> std::string {
   std::string text =
       "Run a Hermit kernel or image in a virtual machine: on Linux KVM (x86_64), or in QEMU (all architectures)\n"
-      "Usage: hermitage run [OPTIONS] IMAGE [[KERNEL_WORD... --] WORD...]\n\nOptions:\n";
+      "Usage: hermitage run [OPTIONS] IMAGE [WORD...]\n"
+      "       hermitage run [OPTIONS] IMAGE -- KERNEL_WORD... -- [WORD...]\n\nOptions:\n";
   text += options_help(texts_of(std::span<const Option>{kOptions}));
   text +=
-      "\nIMAGE ends the options; what follows is the application's. With a -- among the words, those before it are "
+      "\nIMAGE, where - is standard input, ends the options. All words behind it are the application's; only behind "
+      "a --\n"
+      "right after IMAGE, those before another -- are the kernel's. Arguments given for the kernel replace those that "
       "the\n"
-      "kernel's. HERMIT_MEMORY_SIZE, HERMIT_CPU_COUNT, HERMIT_CONFIG and HERMITAGE_ENGINE stand in for the options of "
-      "these\n"
+      "image has for it, and arguments given for the application those for the application.\n"
+      "HERMIT_MEMORY_SIZE, HERMIT_CPU_COUNT, HERMIT_CONFIG and HERMITAGE_ENGINE stand in for the options of these "
       "names.\n"
       "Exit status: the guest's (modulo 256); 2 wrong usage; 124 --timeout passed; 125 the machine could not be "
       "started;\n"
@@ -395,10 +403,12 @@ auto parse_io_mode(std::string_view text) -> std::optional<IoMode> {
 }
 
 auto split_words(std::vector<std::string> words) -> GuestWords {
-  if (!words.empty() && words.front() == "--") words.erase(words.begin());
+  if (words.empty()) return {};
+  if (words.front() != "--") return {.kernel = std::nullopt, .application = std::move(words)};
+  words.erase(words.begin());
   const auto dashes = std::ranges::find(words, "--");
-  if (dashes == words.end()) return {.kernel = {}, .application = std::move(words)};
-  return {.kernel = {words.begin(), dashes}, .application = {dashes + 1, words.end()}};
+  if (dashes == words.end()) return {.kernel = std::nullopt, .application = std::move(words)};
+  return {.kernel = std::vector(words.begin(), dashes), .application = std::vector(dashes + 1, words.end())};
 }
 
 }  // namespace hermitage::cli

@@ -37,6 +37,7 @@ struct RunOptions {
   bool stats = false;
 
   // Not in a configuration file.
+  std::vector<std::string> kernel_args;
   std::optional<Engine> engine;
   std::string loader;
   std::vector<std::string> qemu_args;
@@ -50,7 +51,8 @@ struct RunOptions {
   bool trace = false;
   bool verbose = false;
   bool wants_help = false;
-  std::string image;
+  std::string image;               // as it was named
+  std::string file;                // where its bytes are: at the same path, or in a copy of standard input
   std::vector<std::string> words;  // after the image
   std::vector<int> kept_descriptors;  // that the command line names, of those that this process was started with
 };
@@ -90,13 +92,14 @@ struct IoMode {
 // The sentence about it.
 [[nodiscard]] auto for_qemu_only(std::string_view option) -> std::string;
 
+// The words after the image. A list that is not given is not there, which is not the same as an empty one.
 struct GuestWords {
-  std::vector<std::string> kernel;
-  std::vector<std::string> application;
+  std::optional<std::vector<std::string>> kernel;
+  std::optional<std::vector<std::string>> application;
 };
 
-// The words after the image: all are the application's, unless a `--` stands among them, after those of the kernel. A
-// `--` at the very beginning is the shell's custom, and means nothing.
+// Without a `--` at the beginning, all words are the application's, a later `--` too. Behind one at the beginning, they
+// are the application's as well, or, when there is another `--`, those before it are the kernel's.
 [[nodiscard]] auto split_words(std::vector<std::string> words) -> GuestWords;
 
 }  // namespace hermitage::cli

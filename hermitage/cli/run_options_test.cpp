@@ -44,6 +44,7 @@ TEST_F(RunOptionsTest, AreAllTaken) {
                                           "-a0-3",        "-e",        "A=1",
                                           "--env-vars",   "B=2",       "-o",
                                           "out",          "--timeout", "1.5",
+                                          "--kernel-arg", "k1",        "--kernel-arg=k2",
                                           "--no-aslr",    "--thp",     "--ksm",
                                           "--pit",        "--cpu-pm",  "--hermit-image-mode",
                                           "internal",     "--tempdir", "/var",
@@ -55,6 +56,7 @@ TEST_F(RunOptionsTest, AreAllTaken) {
   EXPECT_EQ(options->cpu_count, 4U);
   EXPECT_EQ(options->affinity, "0-3");
   EXPECT_EQ(options->env_vars, (Words{"A=1", "B=2"}));
+  EXPECT_EQ(options->kernel_args, (Words{"k1", "k2"}));
   EXPECT_EQ(options->output, "out");
   EXPECT_EQ(options->timeout_seconds, 1.5);
   EXPECT_TRUE(options->no_aslr && options->huge_pages && options->merges_pages && options->timer);
@@ -64,6 +66,7 @@ TEST_F(RunOptionsTest, AreAllTaken) {
   EXPECT_EQ(options->config, "conf");
   EXPECT_EQ(options->stats_file, "stats");
   EXPECT_EQ(options->image, "image");
+  EXPECT_EQ(options->file, "image");
   EXPECT_EQ(options->words, (Words{"word"}));
 }
 
@@ -210,17 +213,22 @@ TEST(ParseAffinity, TakesNothingElse) {
   }
 }
 
-TEST(SplitWords, FindsTheKernels) {
+TEST(SplitWords, AreTheApplicationsUnlessTheyBeginWithDashes) {
+  using Given = std::optional<Words>;
   struct Case {
     Words words;
-    Words kernel;
-    Words application;
+    Given kernel;
+    Given application;
   };
+  const Given none;
+  const Given empty = Words{};
   for (const auto& [words, kernel, application] :
-       {Case{{}, {}, {}}, Case{{"a", "b"}, {}, {"a", "b"}}, Case{{"k", "--", "a"}, {"k"}, {"a"}},
-        Case{{"--", "a", "b"}, {}, {"a", "b"}}, Case{{"--"}, {}, {}}, Case{{"--", "--", "a"}, {}, {"a"}},
-        Case{{"--", "k", "--", "a"}, {"k"}, {"a"}}, Case{{"k", "--"}, {"k"}, {}},
-        Case{{"k", "--", "a", "--", "b"}, {"k"}, {"a", "--", "b"}}}) {
+       {Case{{}, none, none}, Case{{"a", "b"}, none, Words{"a", "b"}},
+        Case{{"a", "--", "b"}, none, Words{"a", "--", "b"}}, Case{{"a", "--"}, none, Words{"a", "--"}},
+        Case{{"--", "a", "b"}, none, Words{"a", "b"}}, Case{{"--"}, none, empty}, Case{{"--", "--"}, empty, empty},
+        Case{{"--", "--", "a"}, empty, Words{"a"}}, Case{{"--", "k", "--", "a"}, Words{"k"}, Words{"a"}},
+        Case{{"--", "k", "--"}, Words{"k"}, empty},
+        Case{{"--", "k", "--", "a", "--", "b"}, Words{"k"}, Words{"a", "--", "b"}}}) {
     const auto split = split_words(words);
     EXPECT_EQ(split.kernel, kernel);
     EXPECT_EQ(split.application, application);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -48,8 +49,35 @@ auto environment_of(const std::vector<std::string>& given, const std::vector<std
   return all;
 }
 
+// A size beyond all machines stays one.
 auto round_up(std::uint64_t size) -> std::uint64_t {
-  return (size + guest::kMemoryUnit - 1) / guest::kMemoryUnit * guest::kMemoryUnit;
+  const auto units = size / guest::kMemoryUnit + (size % guest::kMemoryUnit == 0 ? 0 : 1);
+  return std::min(units, std::numeric_limits<std::uint64_t>::max() / guest::kMemoryUnit) * guest::kMemoryUnit;
+}
+
+auto memory_of(const RunOptions& options, std::uint64_t wanted) -> OrFailure<std::uint64_t> {
+  const auto size = parse_size("--memory-size", options.memory_size, std::max(guest::kDefaultMemory, wanted));
+  if (!size || *size >= wanted) return size;
+  return not_started(options.image,
+                     fmt::format("asks for {} MiB of memory at least, and gets {} MiB; give it more with --memory-size",
+                                 wanted >> 20, *size >> 20));
+}
+
+auto cpu_count_of(const RunOptions& options, std::uint32_t wanted) -> OrFailure<std::uint32_t> {
+  const auto count = options.cpu_count.value_or(std::max(1U, wanted));
+  if (count >= wanted) return count;
+  return not_started(
+      options.image,
+      fmt::format("asks for {} processors at least, and gets {}; give it more with --cpu-count", wanted, count));
+}
+
+// What is given replaces what the image has.
+auto kernel_arguments_of(const RunOptions& options, std::optional<std::vector<std::string>> words,
+                         const image::Config& config) -> std::vector<std::string> {
+  if (options.kernel_args.empty() && !words) return config.kernel_args;
+  auto arguments = options.kernel_args;
+  if (words) arguments.insert(arguments.end(), words->begin(), words->end());
+  return arguments;
 }
 
 }  // namespace
@@ -74,36 +102,22 @@ auto parse_size(std::string_view option, const std::optional<std::string>& text,
   return *size;
 }
 
-auto memory_size_of(const RunOptions& options) -> OrFailure<std::uint64_t> {
-  return parse_size("--memory-size", options.memory_size, guest::kDefaultMemory);
+auto guest_size_of(const RunOptions& options, const image::Config& config) -> OrFailure<GuestSize> {
+  const auto memory = memory_of(options, round_up(config.memory.value_or(0)));
+  if (!memory) return std::unexpected{memory.error()};
+  const auto cpu_count = cpu_count_of(options, config.cpus);
+  if (!cpu_count) return std::unexpected{cpu_count.error()};
+  return GuestSize{.memory = *memory, .cpu_count = *cpu_count};
 }
 
 auto arguments_of(const RunOptions& options, const image::Config& config) -> OrFailure<guest::Arguments> {
   auto words = split_words(options.words);
-  if (options.words.empty()) words = {.kernel = config.kernel_args, .application = config.app_args};
   auto environment = environment_of(options.env_vars, config.env_vars);
   if (!environment) return std::unexpected{environment.error()};
   return guest::Arguments{.program = options.image,
-                          .kernel = std::move(words.kernel),
-                          .application = std::move(words.application),
+                          .kernel = kernel_arguments_of(options, std::move(words.kernel), config),
+                          .application = std::move(words.application).value_or(config.app_args),
                           .environment = std::move(*environment)};
-}
-
-auto check_requirements(const RunOptions& options, const image::Config& config, std::uint64_t memory_size)
-    -> OrFailure<void> {
-  if (config.memory && round_up(*config.memory) > memory_size) {
-    return not_started(
-        options.image,
-        fmt::format("asks for {} MiB of memory at least, and gets {} MiB; give it more with --memory-size",
-                    round_up(*config.memory) >> 20, memory_size >> 20));
-  }
-  const auto cpu_count = options.cpu_count.value_or(1);
-  if (config.cpus > cpu_count) {
-    return not_started(options.image, fmt::format("asks for {} processors at least, and gets {}; give it more with "
-                                                  "--cpu-count",
-                                                  config.cpus, cpu_count));
-  }
-  return {};
 }
 
 auto time_limit_of(const RunOptions& options) -> std::optional<std::chrono::nanoseconds> {

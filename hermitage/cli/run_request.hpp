@@ -34,15 +34,21 @@ void warn(std::string_view line);
 [[nodiscard]] auto parse_size(std::string_view option, const std::optional<std::string>& text, std::uint64_t otherwise)
     -> OrFailure<std::uint64_t>;
 
-// In bytes.
-[[nodiscard]] auto memory_size_of(const RunOptions& options) -> OrFailure<std::uint64_t>;
+// The machine that the guest gets.
+struct GuestSize {
+  std::uint64_t memory = 0;  // bytes
+  std::uint32_t cpu_count = 1;
 
-// What the user says, and what the image says where the user does not.
+  friend auto operator==(const GuestSize&, const GuestSize&) -> bool = default;
+};
+
+// What the user says; else what the image asks for, and at least the usual. Fails where the user gives less than the
+// image asks for.
+[[nodiscard]] auto guest_size_of(const RunOptions& options, const image::Config& config) -> OrFailure<GuestSize>;
+
+// What the user says. What the user does not say, of the arguments of the kernel, those of the application and each
+// variable, the image does.
 [[nodiscard]] auto arguments_of(const RunOptions& options, const image::Config& config) -> OrFailure<guest::Arguments>;
-
-// Whether the guest gets what its image asks for.
-[[nodiscard]] auto check_requirements(const RunOptions& options, const image::Config& config, std::uint64_t memory_size)
-    -> OrFailure<void>;
 
 // --timeout, from process_start() on.
 [[nodiscard]] auto time_limit_of(const RunOptions& options) -> std::optional<std::chrono::nanoseconds>;
