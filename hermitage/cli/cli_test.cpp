@@ -1349,11 +1349,17 @@ TEST_F(CliTest, AFailedCreateLeavesWhatWasThere) {
   }
 }
 
-TEST_F(CliTest, AKernelThatCannotBeLoadedIsPackedWithAWarning) {
+TEST_F(CliTest, AKernelThatCannotBeLoadedIsPackedByForceOnly) {
   const auto garbage = file("garbage", kGarbage);
   const auto image = path("image.tar.gz");
-  const auto created = run({"image", "create", "-o", image, "--kernel", garbage});
-  expect_complaint(created, kGood, "warning: the kernel " + garbage + " cannot be loaded: ");
+  const auto refused = run({"image", "create", "-o", image, "--kernel", garbage});
+  expect_complaint(refused, kSomeNot,
+                   garbage + ": cannot be loaded: " + message_of(not_elf(Format::text)) + " (--force packs it)");
+  EXPECT_FALSE(std::filesystem::exists(image));
+  EXPECT_EQ(run({"image", "create", "-o", "-", "--kernel", garbage}).out, "");
+
+  const auto created = run({"image", "create", "-o", image, "--kernel", garbage, "--force"});
+  expect_complaint(created, kGood, "warning: " + garbage + ": cannot be loaded: ");
   expect_complaint(run({"image", "check", image}), kSomeNot, image + ": the kernel '/garbage' cannot be loaded: ");
   expect_good(run({"image", "list", image}));
 }

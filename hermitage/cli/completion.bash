@@ -31,7 +31,7 @@ _hermitage() {
         --output | -o | --config | --kernel) return ;;
         --kernel-arg | --app-arg | --env | --memory | --cpus | --max-size) _hermitage_without_files && return ;;
       esac
-      offers='--output -o --config --kernel --kernel-arg --app-arg --env --memory --cpus --max-size --help -h'
+      offers='--output -o --config --kernel --kernel-arg --app-arg --env --memory --cpus --force --max-size --help -h'
       ;;
     'image list')
       [[ $before == --max-size ]] && _hermitage_without_files && return

@@ -15,6 +15,7 @@ _hermitage_image() {
         '*--env=[a variable of the environment]:KEY=VALUE:' \
         '--memory=[the least memory]:size (such as 64M):' \
         '--cpus=[the least number of processors]:number:' \
+        '--force[pack a kernel that cannot be loaded, too]' \
         '*:directory:_files -/'
       ;;
     list) _arguments $help $limit '--json[print JSON]' '1:image:_files' ;;

@@ -99,6 +99,7 @@ struct CreateOptions {
   std::optional<std::uint32_t> cpus;
   std::vector<std::string> directories;
   std::string max_size;
+  bool force = false;
 
   // Whether there is something that belongs into a configuration of our making.
   [[nodiscard]] auto has_parts() const -> bool {
@@ -213,19 +214,25 @@ auto make_request(const CreateOptions& options) -> std::optional<image::PackRequ
   return request;
 }
 
-// An image is packed whatever its kernel is, but not without a word.
-void warn_of_kernel(const CreateOptions& options, const image::Packed& packed) {
-  const auto bytes = read_file(packed.kernel.string());
-  if (!bytes) return;
-  const auto kernel = entry::KernelObject::parse(*bytes);
-  if (kernel) return;
-  warn(options.output,
-       fmt::format("the kernel {} cannot be loaded: {}", packed.kernel.string(), kernel.error().message().view()));
+auto unloadable(const std::filesystem::path& kernel, std::string_view why) -> std::unexpected<image::Problem> {
+  return std::unexpected{image::Problem{.code = image::ProblemCode::unloadable_kernel,
+                                        .file = kernel.string(),
+                                        .text = fmt::format("cannot be loaded: {}", why)}};
+}
+
+// What `image check` would refuse.
+auto check_kernel(const std::filesystem::path& kernel) -> std::expected<void, image::Problem> {
+  const auto bytes = read_file(kernel.string());
+  if (!bytes) return unloadable(kernel, bytes.error());
+  const auto parsed = entry::KernelObject::parse(*bytes);
+  if (!parsed) return unloadable(kernel, parsed.error().message().view());
+  return {};
 }
 
 auto create(const CreateOptions& options) -> ExitCode {
   auto request = make_request(options);
   if (!request) return ExitCode::usage;
+  if (!options.force) request->check_kernel = check_kernel;
   Output output{options.output};
   const auto packed = [&] {
     ProgressBar progress{options.output};
@@ -238,11 +245,13 @@ auto create(const CreateOptions& options) -> ExitCode {
     return ExitCode::usage;
   }
   if (!packed) {
-    complain({}, packed.error().message());
+    const bool is_forcible = packed.error().code == image::ProblemCode::unloadable_kernel;
+    complain({}, fmt::format("{}{}", packed.error().message(), is_forcible ? " (--force packs it)" : ""));
     return packed.error().code == image::ProblemCode::cannot_pack ? ExitCode::usage : ExitCode::some_not;
   }
   warn_of(name, packed->warnings);
-  warn_of_kernel(options, *packed);
+  if (!options.force) return ExitCode::good;
+  if (const auto checked = check_kernel(packed->kernel); !checked) warn(name, checked.error().message());
   return ExitCode::good;
 }
 
@@ -262,6 +271,8 @@ constexpr std::array kCreateOptions{
     OptionOf<CreateOptions>{0, "memory", "SIZE", "the least memory, such as 64M (powers of 1024)",
                             set<&CreateOptions::memory>},
     OptionOf<CreateOptions>{0, "cpus", "N", "the least number of processors", set_number<&CreateOptions::cpus>},
+    OptionOf<CreateOptions>{0, "force", nullptr, "pack a kernel that cannot be loaded, too",
+                            set<&CreateOptions::force>},
     kMaxSize<CreateOptions>,
 };
 

@@ -64,10 +64,12 @@ class Packer {
     if (auto added = add_kernel(source->config.kernel); !added) return std::unexpected{std::move(added.error())};
     const auto kernel = find_kernel(*source);
     if (!kernel) return std::unexpected{kernel.error()};
+    auto file = files_.at((*kernel)->file.path);
+    if (request_.check_kernel) {
+      if (auto checked = request_.check_kernel(file); !checked) return std::unexpected{std::move(checked.error())};
+    }
     if (auto written = write(**kernel, sink); !written) return std::unexpected{std::move(written.error())};
-    return Packed{.config = std::move(source->config),
-                  .kernel = files_.at((*kernel)->file.path),
-                  .warnings = std::move(warnings_)};
+    return Packed{.config = std::move(source->config), .kernel = std::move(file), .warnings = std::move(warnings_)};
   }
 
  private:

@@ -3,6 +3,7 @@
 
 #include <expected>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,6 +24,8 @@ struct PackRequest {
   std::string config_file = std::string{kConfigPath};
   // A kernel that is put where the configuration says. Empty: one of the directories has it.
   std::filesystem::path kernel = {};
+  // Asked about the kernel's file before anything is written; an error ends the packing with it. Empty: any file.
+  std::function<std::expected<void, Problem>(const std::filesystem::path& kernel)> check_kernel = {};
   // What Image::open is going to allow.
   Limits limits = {};
   Progress progress = {};

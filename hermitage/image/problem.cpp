@@ -36,6 +36,7 @@ auto Problem::name() const noexcept -> std::string_view {
     case config_value: return "config_value";
     case no_kernel: return "no_kernel";
     case kernel_kind: return "kernel_kind";
+    case unloadable_kernel: return "unloadable_kernel";
     case cannot_pack: return "cannot_pack";
     case cannot_extract: return "cannot_extract";
     case duplicate_entry: return "duplicate_entry";

@@ -41,6 +41,7 @@ enum class ProblemCode : std::uint8_t {
   // There is no kernel where the configuration says.
   no_kernel,
   kernel_kind,
+  unloadable_kernel,  // of check_kernel in a PackRequest
 
   // What is to be packed or unpacked cannot be.
   cannot_pack,
