@@ -15,6 +15,7 @@
 #include <vector>
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <spawn.h>
 #include <stdlib.h>  // NOLINT(modernize-deprecated-headers): posix_openpt
@@ -1387,8 +1388,53 @@ TEST_F(CliTest, ExtractWantsAnEmptyDirectory) {
   EXPECT_EQ(read_text(path("full/kernel")), "mine");
 }
 
+TEST_F(CliTest, ConfigurationsOfImagesCannotSteerTheTerminal) {
+  // In a key, in values, in a name that is not there, and in what is no TOML; escaped, and as it is.
+  constexpr std::string_view kInput =
+      "[input]\nkernel_args = [\"k\\u001b[2J\"]\napp_args = [\"a\\u001b[2J\", \"\xc2\x9b"
+      "2J\"]\nenv_vars = [\"\\u001bA\\u009b=1\\u007f\", \"\\u001b\"]\n\"\\u001b[2J\xc2\x9b\" = 1\n";
+  const auto kernel = text_of(write(x86_64_kernel()));
+  const auto image = [&](std::string_view name, std::string_view kernel_path, std::string_view more) {
+    const auto config = fmt::format("version = \"1\"\nkernel = \"{}\"\n{}{}", kernel_path, kInput, more);
+    return file(name, testing::packed(std::vector<TarEntry>{{.name = "hermit.toml", .contents = config},
+                                                            {.name = "kernel", .contents = kernel}}));
+  };
+  for (const auto& hostile :
+       {image("odd", "/kernel", "\"\xc2\x9b\" = 2\n"), image("missing", "/\\u001b[2J\xc2\x9b", ""),
+        image("wrong", "/kernel", "cpus = \x1b[2J\n"),
+        image("typed", "/kernel", "[requirements]\nmemory = \"\\u001b[2J\xc2\x9b\"\n")}) {
+    const Arguments runs[] = {{"inspect", hostile},
+                              {"inspect", "--json", hostile},
+                              {"inspect", "--all", hostile},
+                              {"load", hostile},
+                              {"image", "list", hostile},
+                              {"image", "list", "--json", hostile},
+                              {"image", "check", hostile},
+                              {"image", "extract", hostile, path("x")},
+                              {"run", "--engine", kEngines[0], "--tempdir", "/no", hostile},
+                              {"run", "--engine", "qemu", "--loader", hostile, "--dry-run", hostile}};
+    for (const auto& arguments : runs) {
+      SCOPED_TRACE(arguments.front() + " " + arguments[1]);
+      const auto outcome = run(arguments);
+      expect_no_control_characters(outcome.out);
+      expect_no_control_characters(outcome.err);
+    }
+  }
+}
+
 TEST_F(CliTest, NamesInImagesCannotSteerTheTerminal) {
-  const auto image = file("image.tar.gz", sample_image({{.name = "a\x1b[2J"}, {.name = "a\x1b[2J"}}));
+  const auto image = file("image.tar.gz", sample_image({{.name = "a\x1b[2J"},
+                                                        {.name = "a\x1b[2J"},
+                                                        {.name = "\xc2\x9b"
+                                                                 "2J",
+                                                         .type = '2',
+                                                         .target = "a\x1b[2J"}}));
+  for (const Arguments& arguments :
+       {Arguments{"image", "list", "--json", image}, Arguments{"image", "check", image}, Arguments{"inspect", image}}) {
+    const auto outcome = run(arguments);
+    expect_no_control_characters(outcome.out);
+    expect_no_control_characters(outcome.err);
+  }
   const auto listed = run({"image", "list", image});
   expect_no_control_characters(listed.out);
   expect_no_control_characters(listed.err);

@@ -25,6 +25,7 @@
 #include "hermitage/entry/format.hpp"
 #include "hermitage/image/gunzip.hpp"
 #include "hermitage/image/image.hpp"
+#include "hermitage/inspect/quantities.hpp"
 #include "hermitage/vmm/host.hpp"
 #include "hermitage/vmm/machine.hpp"
 #include "hermitage/vmm/mapped_file.hpp"
@@ -200,7 +201,9 @@ auto machine_options(const RunOptions& options) -> OrFailure<vmm::MachineOptions
                               .manages_power = options.manages_power,
                               .output = parse_output(options.output),
                               .walls = *walls};
-  if (options.trace) machine.trace = [](std::string_view line) { print_error(fmt::format("{}\n", line)); };
+  if (options.trace) {
+    machine.trace = [](std::string_view line) { print_error(fmt::format("{}\n", inspect::printable(line))); };
+  }
   machine.warn = [image = options.image](std::string_view line) { warn(fmt::format("{}: {}", image, line)); };
   machine.on_stop = hurry_errors;
   return machine;

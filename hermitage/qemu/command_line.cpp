@@ -186,6 +186,30 @@ class Builder {
   CommandLine line_;
 };
 
+// ESC and the like, and the controls of U+0080 to U+009F.
+auto has_controls(std::string_view text) -> bool {
+  bool is_after_c2 = false;
+  return std::ranges::any_of(text, [&is_after_c2](char character) {
+    const auto byte = static_cast<unsigned char>(character);
+    const bool is_c1 = is_after_c2 && byte >= 0x80 && byte < 0xa0;
+    is_after_c2 = byte == 0xc2;
+    return byte < 0x20 || byte == 0x7f || is_c1;
+  });
+}
+
+// A word may come from an image, and must not steer the terminal: one with control characters is in $'…'
+// (POSIX.1-2024).
+auto shell_word(std::string_view word) -> std::string {
+  if (!has_controls(word)) return guest::shell_quoted(word);
+  std::string quoted = "$'";
+  for (const char character : word) {
+    const auto byte = static_cast<unsigned char>(character);
+    const bool is_plain = byte >= 0x20 && byte < 0x7f && byte != '\'' && byte != '\\';
+    quoted += is_plain ? std::string(1, character) : fmt::format("\\{:03o}", byte);
+  }
+  return quoted + "'";
+}
+
 }  // namespace
 
 auto command_line(const Machine& machine) -> std::expected<CommandLine, std::string> {

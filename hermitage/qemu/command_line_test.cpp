@@ -46,6 +46,14 @@ auto expected(std::string_view program, std::string_view rest) -> std::string {
   return std::string{program} + std::string{kBegin} + std::string{rest} + std::string{kAppend};
 }
 
+TEST(ShellText, HasNoControlCharacters) {
+  EXPECT_EQ(
+      shell_text({.words = {"qemu", "\x1b[2J it's\n", "\xc2\x9b", "gr\xc3\xbc\xc3\x9f"}, .descriptors = {"\x7f"}}),
+      R"(qemu $'\033[2J it\047s\012' $'\302\233' 'gr)"
+      "\xc3\xbc\xc3\x9f"
+      R"(' 3<$'\177')");
+}
+
 TEST(CommandLine, IsThatOfTheArchitecture) {
   EXPECT_EQ(text_of(machine_for({Arch::x86_64})),
             expected("qemu-system-x86_64",

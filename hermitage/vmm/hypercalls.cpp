@@ -121,6 +121,12 @@ auto quoted(const FileResult<std::string>& text) -> std::string {
   return text ? quoted(std::string_view{*text}) : "(no text)";
 }
 
+auto quoted(const std::vector<std::string>& texts) -> std::string {
+  std::string list;
+  for (const auto& text : texts) list += (list.empty() ? "" : ", ") + quoted(std::string_view{text});
+  return list;
+}
+
 auto flags_text(std::int32_t flags) -> std::string {
   constexpr std::array kNames{std::pair{uhyve::kOpenCreate, "|O_CREAT"}, std::pair{uhyve::kOpenExclusive, "|O_EXCL"},
                               std::pair{uhyve::kOpenTruncate, "|O_TRUNC"}, std::pair{uhyve::kOpenAppend, "|O_APPEND"},
@@ -552,8 +558,9 @@ auto Hypercalls::cmdval(const v1::CmdvalParams& params) const -> HypercallOutcom
     return Resume{};
   };
   const auto& [arguments, environment] = environment_.arguments;
-  trace("cmdval({:#x}, {:#x}) = [{}], [{}]", std::uint64_t{params.argv}, std::uint64_t{params.envp},
-        fmt::join(arguments, ", "), fmt::join(environment, ", "));
+  if (environment_.trace)
+    trace("cmdval({:#x}, {:#x}) = [{}], [{}]", std::uint64_t{params.argv}, std::uint64_t{params.envp},
+          quoted(arguments), quoted(environment));
   auto outcome = copy_out(params.argv, arguments);
   if (!std::holds_alternative<Resume>(outcome)) return outcome;
   return copy_out(params.envp, environment);

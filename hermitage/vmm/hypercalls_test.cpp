@@ -894,6 +894,16 @@ TEST(HypercallsV1, ReadStandardInput) {
   EXPECT_EQ((V1Files{monitor}.read(1, kVirtual, 1)), -error_of(Errno::badf));
 }
 
+TEST(HypercallsV1, TraceArgumentsWithoutControlCharacters) {
+  Monitor monitor{1, {.arguments = {"\x1b[2J", "two words"}, .environment = {"A=\xc2\x9b"}}};
+  const std::uint64_t argv = kBuffer;
+  const std::uint64_t envp = kBuffer + 0x100;
+  for (const auto place : {argv, argv + 8, envp}) ASSERT_TRUE(monitor.memory().write({place}, kText));
+  monitor.call(v1::Hypercall::cmdval, v1::CmdvalParams{.argv = argv, .envp = envp});
+  EXPECT_TRUE(monitor.traced().back().ends_with(R"(= ["\x1b[2J", "two words"], ["A=\xc2\x9b"])"))
+      << monitor.traced().back();
+}
+
 TEST(HypercallsV1, GiveArguments) {
   Monitor monitor{1, {.arguments = {"image", "two words", ""}, .environment = {"A=1", ""}}};
   v1::CmdsizeParams sizes{};
