@@ -225,8 +225,7 @@ void make_load_plan(std::span<const std::byte> bytes, Report& report) {
 void report_elf(const ElfFile& file, std::span<const std::byte> bytes, Report& report) {
   // A hostile file can have one fault a million times; a few of each kind tell enough.
   auto remember = [&report](const Problem& problem) {
-    constexpr std::ptrdiff_t kMaxOfOneKind = 64;
-    if (std::ranges::count(report.problems, problem.code, &Problem::code) < kMaxOfOneKind) {
+    if (std::ranges::count(report.problems, problem.code, &Problem::code) < std::ptrdiff_t{kMaxProblemsOfOneCode}) {
       report.problems.push_back(problem);
     }
     return true;

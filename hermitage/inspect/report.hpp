@@ -122,6 +122,9 @@ struct ShownProblem {
   std::optional<std::uint64_t> offset = std::nullopt;  // in the kernel's file
 };
 
+// How many problems of one code a report holds at most; what else an image or a kernel has of them is left out.
+inline constexpr std::size_t kMaxProblemsOfOneCode = 64;
+
 // All of them, the worst first, otherwise those with the image before those with the kernel.
 [[nodiscard]] auto shown_problems(const Report& report) -> std::vector<ShownProblem>;
 

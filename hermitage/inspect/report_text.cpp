@@ -16,6 +16,7 @@ namespace {
 // What a default report shows of a long list before it says how to see the rest.
 constexpr std::size_t kSummaryRows = 24;
 constexpr std::size_t kSummaryDescBytes = 16;
+constexpr std::size_t kSummaryProblemsOfOneCode = 3;
 
 enum class Style { heading, good, bad, odd, faint, code, data, constant };
 
@@ -222,14 +223,30 @@ void print_counts(Page& page, const Report& report) {
              fmt::format("{} and {} dynamic", grouped(report.symbols.table), grouped(report.symbols.dynamic)));
 }
 
-void print_problems(Page& page, const Report& report) {
+void print_problem(Page& page, const ShownProblem& problem) {
+  page.print("  {}  {}: {}", page.styled(style_of(problem.severity), fmt::format("{:<7}", name(problem.severity))),
+             problem.code, printable(problem.message));
+  if (problem.offset) page.print(" {}", page.styled(Style::faint, fmt::format("[at {}]", hex(*problem.offset))));
+  page.print("\n");
+}
+
+// Those of one code stand together, where the first of them is; no more than `limit` of them.
+void print_problems(Page& page, const Report& report, std::size_t limit) {
   page.print("\n{} {}\n", page.styled(Style::heading, "Loadable:"),
              report.loadable ? page.styled(Style::good, "yes") : page.styled(Style::bad, "no"));
-  for (const auto& problem : shown_problems(report)) {
-    page.print("  {}  {}: {}", page.styled(style_of(problem.severity), fmt::format("{:<7}", name(problem.severity))),
-               problem.code, printable(problem.message));
-    if (problem.offset) page.print(" {}", page.styled(Style::faint, fmt::format("[at {}]", hex(*problem.offset))));
-    page.print("\n");
+  auto problems = shown_problems(report);
+  for (std::span<ShownProblem> rest{problems}; !rest.empty();) {
+    const auto code = rest.front().code;
+    const auto others =
+        std::ranges::stable_partition(rest, [code](const ShownProblem& problem) { return problem.code == code; });
+    const auto count = rest.size() - others.size();
+    for (const auto& problem : rest.first(std::min(count, limit))) print_problem(page, problem);
+    if (count > limit) {
+      // Beyond kMaxProblemsOfOneCode, nobody has counted.
+      page.print("           … and {}{} more like this: see --all\n", count < kMaxProblemsOfOneCode ? "" : "at least ",
+                 count - limit);
+    }
+    rest = rest.subspan(count);
   }
 }
 
@@ -311,7 +328,7 @@ auto summary_text(const Report& report, Colour colour, Extent extent) -> std::st
     print_notes(page, report, rows, desc_bytes);
     print_counts(page, report);
   }
-  print_problems(page, report);
+  print_problems(page, report, extent == Extent::full ? SIZE_MAX : kSummaryProblemsOfOneCode);
   print_memory_map(page, report, rows);
   return page.take();
 }

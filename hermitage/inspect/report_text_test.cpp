@@ -155,6 +155,40 @@ TEST(ReportText, SummaryTellsWhatIsMissing) {
   EXPECT_TRUE(text.contains("\nNotes\n  none\n")) << text;
 }
 
+TEST(ReportText, OfManyEqualProblemsTheFirstAreShown) {
+  Report report;
+  for (std::uint64_t i = 0; i < 40; ++i) {
+    report.problems.push_back({.code = entry::ProblemCode::segment_order, .index = i, .expected = 2, .found = 1});
+    report.problems.push_back({.code = entry::ProblemCode::writable_code, .index = i});
+  }
+  report.problems.push_back({.code = entry::ProblemCode::no_note_segment});
+  const auto brief = summary_text(report, Colour::off);
+  const auto shown = brief.substr(brief.find("Loadable: no\n"));
+  EXPECT_EQ(shown,
+            "Loadable: no\n"
+            "  error    segment_order: segment 0 begins at 0x1, before the end of the one before it at 0x2\n"
+            "  error    segment_order: segment 1 begins at 0x1, before the end of the one before it at 0x2\n"
+            "  error    segment_order: segment 2 begins at 0x1, before the end of the one before it at 0x2\n"
+            "           … and 37 more like this: see --all\n"
+            "  error    no_note_segment: no PT_NOTE segment: a Hermit kernel states its entry version there\n"
+            "  warning  writable_code: segment 0 is both writable and executable\n"
+            "  warning  writable_code: segment 1 is both writable and executable\n"
+            "  warning  writable_code: segment 2 is both writable and executable\n"
+            "           … and 37 more like this: see --all\n");
+  const auto full = summary_text(report, Colour::off, Extent::full);
+  EXPECT_TRUE(full.contains("segment 39 is both")) << full;
+  EXPECT_FALSE(full.contains("more like this")) << full;
+}
+
+TEST(ReportText, MoreProblemsThanAReportHoldsAreNotCounted) {
+  Report report;
+  for (std::size_t i = 0; i < kMaxProblemsOfOneCode; ++i) {
+    report.problems.push_back({.code = entry::ProblemCode::writable_code, .index = i});
+  }
+  const auto text = summary_text(report, Colour::off);
+  EXPECT_TRUE(text.contains("… and at least 61 more like this: see --all\n")) << text;
+}
+
 TEST(ReportText, SummaryOfWhatIsNoElfFileIsShort) {
   constexpr std::string_view kGzip = "\x1f\x8b\x08\x08";
   EXPECT_EQ(summary_text(make_report("packed", std::as_bytes(std::span{kGzip})), Colour::off),
