@@ -45,6 +45,11 @@ inline constexpr std::uint32_t kSectionDynamicSymbols = 11;  // SHT_DYNSYM
 
 inline constexpr std::uint16_t kSectionUndefined = 0;  // SHN_UNDEF
 
+// In e_phnum and e_shstrndx: the number is too large for the field, and in sh_info or sh_link of section header 0. For
+// e_shnum that is 0, and the number in sh_size.
+inline constexpr std::uint16_t kExtendedSegmentCount = 0xffff;  // PN_XNUM
+inline constexpr std::uint16_t kExtendedSectionIndex = 0xffff;  // SHN_XINDEX
+
 inline constexpr std::uint8_t kBindWeak = 2;  // STB_WEAK
 
 inline constexpr std::uint64_t kTagNull = 0;

@@ -96,17 +96,35 @@ auto ElfFile::open(std::span<const std::byte> bytes) noexcept -> std::expected<E
 ElfFile::ElfFile(ByteView bytes, const elf::FileHeader& header) noexcept
     : bytes_{bytes},
       header_{header},
-      segments_{bytes.clamped_slice(header.phoff, header.phnum * elf::Segment::kSize)},
+      segments_{bytes.clamped_slice(header.phoff, segment_count() * elf::Segment::kSize)},
       dynamic_info_{read_dynamic_info(dynamic())} {}
 
+auto ElfFile::first_section() const noexcept -> elf::Section {
+  const auto bytes = header_.shoff == 0 ? std::nullopt : bytes_.slice(header_.shoff, elf::Section::kSize);
+  return bytes ? elf::Section::decode(*bytes) : elf::Section{};
+}
+
+auto ElfFile::segment_count() const noexcept -> std::uint64_t {
+  if (header_.phnum != elf::kExtendedSegmentCount) return header_.phnum;
+  const auto count = first_section().info;
+  return count == 0 ? header_.phnum : count;
+}
+
+auto ElfFile::section_count() const noexcept -> std::uint64_t {
+  return header_.shnum == 0 ? first_section().size : header_.shnum;
+}
+
 auto ElfFile::sections() const noexcept -> Table<elf::Section> {
-  return Table<elf::Section>{bytes_.clamped_slice(header_.shoff, header_.shnum * elf::Section::kSize)};
+  // No file holds more than one for each of its bytes, and the product cannot overflow.
+  const auto count = section_count() < bytes_.size() ? section_count() : bytes_.size();
+  return Table<elf::Section>{bytes_.clamped_slice(header_.shoff, count * elf::Section::kSize)};
 }
 
 auto ElfFile::section_name(const elf::Section& section) const noexcept -> std::string_view {
   const auto all = sections();
-  if (header_.shstrndx >= all.size()) return {};
-  return SymbolTable::string_at(section_bytes(all[header_.shstrndx]), section.name);
+  const std::uint32_t names = header_.shstrndx == elf::kExtendedSectionIndex ? first_section().link : header_.shstrndx;
+  if (names >= all.size()) return {};
+  return SymbolTable::string_at(section_bytes(all[names]), section.name);
 }
 
 auto ElfFile::find_segment(std::uint32_t type) const noexcept -> std::optional<elf::Segment> {

@@ -42,6 +42,10 @@ class ElfFile {
   [[nodiscard]] auto header() const noexcept -> const elf::FileHeader& { return header_; }
 
   [[nodiscard]] auto segments() const noexcept -> Table<elf::Segment> { return segments_; }
+  // How many program and section headers the file says that it has: e_phnum and e_shnum, or, where these are too small
+  // for it, section header 0.
+  [[nodiscard]] auto segment_count() const noexcept -> std::uint64_t;
+  [[nodiscard]] auto section_count() const noexcept -> std::uint64_t;
   [[nodiscard]] auto sections() const noexcept -> Table<elf::Section>;
   [[nodiscard]] auto section_name(const elf::Section& section) const noexcept -> std::string_view;
 
@@ -100,6 +104,9 @@ class ElfFile {
   [[nodiscard]] auto bytes_from(std::uint64_t vaddr) const noexcept -> std::optional<ByteView>;
 
  private:
+  // Section header 0, when there is one; all zeros else.
+  [[nodiscard]] auto first_section() const noexcept -> elf::Section;
+
   ElfFile(ByteView bytes, const elf::FileHeader& header) noexcept;
 
   [[nodiscard]] auto symbol_section(std::uint32_t type) const noexcept -> std::optional<SymbolTable>;

@@ -57,11 +57,14 @@ class Examiner {
               .expected = elf::Segment::kSize,
               .found = header.phentsize});
     }
-    if (file_.segments().size() != header.phnum) {
+    const auto count = file_.segment_count();
+    if (file_.segments().size() != count) {
       report({.code = ProblemCode::segment_table_outside_file,
               .offset = header.phoff,
-              .expected = checked_add(header.phoff, header.phnum * elf::Segment::kSize).value_or(UINT64_MAX),
+              .expected = checked_add(header.phoff, count * elf::Segment::kSize).value_or(UINT64_MAX),
               .found = file_.bytes().size()});
+      // So many headers are none: what the file has in their place would only make more problems.
+      stopped_ = stopped_ || count > elf::kExtendedSegmentCount;
     }
   }
 
@@ -368,10 +371,12 @@ class OddityExaminer {
 
   void check_sections() noexcept {
     const auto& header = file_.header();
-    if (file_.sections().size() != header.shnum) {
+    const auto count = file_.section_count();
+    if (file_.sections().size() != count) {
+      const auto size = count > UINT64_MAX / elf::Section::kSize ? UINT64_MAX : count * elf::Section::kSize;
       report({.code = ProblemCode::section_table_outside_file,
               .offset = header.shoff,
-              .expected = checked_add(header.shoff, header.shnum * elf::Section::kSize).value_or(UINT64_MAX),
+              .expected = checked_add(header.shoff, size).value_or(UINT64_MAX),
               .found = file_.bytes().size()});
     }
   }

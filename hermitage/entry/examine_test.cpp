@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include "hermitage/entry/kernel_object.hpp"
 #include "testing/elf_writer.hpp"
 #include "testing/kernels.hpp"
 
@@ -170,6 +171,69 @@ TEST(Examine, ListsEachRelocationThatCannotBeApplied) {
   EXPECT_EQ(examined.errors[0].index, kernel.relocations.size() - 2);
   EXPECT_EQ(examined.errors[1].code, ProblemCode::unsupported_relocation);
   EXPECT_EQ(examined.errors[1].found, 99U);
+}
+
+// ---- Numbers that are too large for the ELF header
+
+// A kernel whose numbers are in section header 0.
+auto extended_kernel(std::uint32_t segment_count, std::uint64_t section_count) -> std::vector<std::byte> {
+  using testing::HeaderField;
+  auto file = write(testing::minimal_kernel(Arch::x86_64, Endian::little, true));
+  const auto opened = ElfFile::open(file);
+  const auto header = opened->header();
+  testing::patch<std::uint16_t>(file, testing::offset_of(HeaderField::phnum), 0xffff, Endian::little);
+  testing::patch<std::uint16_t>(file, testing::offset_of(HeaderField::shnum), 0, Endian::little);
+  testing::patch<std::uint16_t>(file, testing::offset_of(HeaderField::shstrndx), 0xffff, Endian::little);
+  testing::patch<std::uint64_t>(file, header.shoff + 32, section_count, Endian::little);
+  testing::patch<std::uint32_t>(file, header.shoff + 40, header.shstrndx, Endian::little);
+  testing::patch<std::uint32_t>(file, header.shoff + 44, segment_count, Endian::little);
+  return file;
+}
+
+auto errors_of(const std::vector<std::byte>& bytes) -> std::vector<ProblemCode> {
+  std::vector<ProblemCode> codes;
+  static_cast<void>(examine(*ElfFile::open(bytes), [&codes](const Problem& problem) {
+    codes.push_back(problem.code);
+    return true;
+  }));
+  return codes;
+}
+
+TEST(ExtendedNumbers, AreThoseOfTheSameKernel) {
+  const auto plain = write(testing::minimal_kernel(Arch::x86_64, Endian::little, true));
+  const auto expected = ElfFile::open(plain);
+  const auto file = extended_kernel(expected->header().phnum, expected->header().shnum);
+  const auto opened = ElfFile::open(file);
+  ASSERT_TRUE(opened);
+  EXPECT_EQ(opened->segments().size(), expected->segments().size());
+  ASSERT_EQ(opened->sections().size(), expected->sections().size());
+  for (std::size_t i = 1; i < expected->sections().size(); ++i) {
+    EXPECT_EQ(opened->section_name(opened->sections()[i]), expected->section_name(expected->sections()[i]));
+  }
+  EXPECT_EQ(errors_of(file), std::vector<ProblemCode>{});
+  EXPECT_TRUE(KernelObject::parse(file));
+}
+
+TEST(ExtendedNumbers, BeyondTheFileAreOneError) {
+  for (const std::uint32_t count : {0x10000U, 0x40000000U, 0xffffffffU}) {
+    EXPECT_EQ(errors_of(extended_kernel(count, 1)), std::vector{ProblemCode::segment_table_outside_file}) << count;
+  }
+}
+
+TEST(ExtendedNumbers, OfSectionsBeyondTheFileAreOdd) {
+  const auto segment_count =
+      ElfFile::open(write(testing::minimal_kernel(Arch::x86_64, Endian::little, true)))->header().phnum;
+  for (const std::uint64_t count : {std::uint64_t{1} << 20, std::uint64_t{1} << 58, UINT64_MAX}) {
+    const auto file = extended_kernel(segment_count, count);
+    const auto opened = ElfFile::open(file);
+    EXPECT_EQ(errors_of(file), std::vector<ProblemCode>{}) << count;
+    std::vector<ProblemCode> odd;
+    examine_oddities(*opened, examine(*opened, [](const Problem&) { return true; }), [&odd](const Problem& problem) {
+      odd.push_back(problem.code);
+      return true;
+    });
+    EXPECT_EQ(odd, std::vector{ProblemCode::section_table_outside_file}) << count;
+  }
 }
 
 }  // namespace
