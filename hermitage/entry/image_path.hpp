@@ -19,6 +19,11 @@ inline constexpr std::size_t kMaxPath = 4096;
 inline constexpr std::size_t kMaxName = 255;
 inline constexpr std::size_t kMaxLinks = 40;
 
+// No tree that people make is deeper, or has more in it. Who reads an image walks along its paths for each entry, and
+// keeps a descriptor for each directory on the way: the work for an image follows from these.
+inline constexpr std::size_t kMaxDepth = 256;        // names of a path
+inline constexpr std::size_t kMaxEntries = 100'000;  // files, directories and links
+
 // Takes the next name off the front of a path, without the slashes around it; empty at its end.
 [[nodiscard]] constexpr auto take_name(std::string_view& path) noexcept -> std::string_view {
   while (path.starts_with('/')) path.remove_prefix(1);
@@ -33,6 +38,8 @@ struct PathShape {
   std::size_t size = 0;      // bytes, with one slash between two names
   bool goes_up = false;      // has "..", which may mean any place
   bool is_too_long = false;  // more than kMaxPath bytes, or a name of more than kMaxName
+
+  [[nodiscard]] constexpr auto is_too_deep() const noexcept -> bool { return names > kMaxDepth; }
 };
 
 [[nodiscard]] auto shape_of(std::string_view path) noexcept -> PathShape;
@@ -53,10 +60,11 @@ enum class FileKind : std::uint8_t { regular, directory, symbolic_link };
 //     kind(Place) -> FileKind
 //     target(Place) -> std::string_view             of a link; stays as long as `files`
 //
-// Nothing for a path with "..", and where there is nothing.
+// Nothing for a path with "..", for one that is too long or too deep for any file, and where there is nothing.
 template <class Files>
 [[nodiscard]] auto follow_path(std::string_view path, const Files& files) -> std::optional<typename Files::Place> {
-  if (shape_of(path).goes_up) return std::nullopt;
+  const auto shape = shape_of(path);
+  if (shape.goes_up || shape.is_too_long || shape.is_too_deep()) return std::nullopt;
   auto place = files.root();
   // What is still to be followed: the rest of the path, and on top of it those of links' targets.
   std::string_view rests[kMaxLinks + 1] = {path};

@@ -52,6 +52,13 @@ TEST(ShapeOf, KnowsWhatIsTooLong) {
   EXPECT_TRUE(shape_of(path + "/xx").is_too_long);
 }
 
+TEST(ShapeOf, KnowsWhatIsTooDeep) {
+  std::string path = "x";
+  for (std::size_t names = 1; names < kMaxDepth; ++names) path += "//x";
+  EXPECT_FALSE(shape_of(path + "/.").is_too_deep());
+  EXPECT_TRUE(shape_of(path + "/x").is_too_deep());
+}
+
 TEST(StaysInside, TakesWhatCannotLeaveTheImage) {
   struct Case {
     std::size_t depth;

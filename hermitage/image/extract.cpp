@@ -1,17 +1,19 @@
 #include "hermitage/image/extract.hpp"
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <map>
+#include <optional>
 #include <ranges>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "hermitage/entry/image_path.hpp"
 #include "hermitage/image/path.hpp"
 
 namespace hermitage::image {
@@ -56,9 +58,51 @@ auto write_all(int descriptor, std::span<const std::byte> bytes) -> bool {
   return true;
 }
 
+// The directories on the way to one place below a root, name by name and through no link. Going to the next place
+// leaves only what the two do not share: files that come sorted open each directory once. An image's paths are no
+// deeper than entry::kMaxDepth, and so many descriptors are open at most.
+class Way {
+ public:
+  explicit Way(int root) : root_{root} {}
+
+  // The directory at `path`; nothing when it cannot be opened, errno says why.
+  [[nodiscard]] auto go_to(std::string_view path) -> std::optional<int> {
+    leave_for(path);
+    for (auto name = entry::take_name(path); !name.empty(); name = entry::take_name(path)) {
+      std::string step{name};
+      Descriptor directory{::openat(here(), step.c_str(), kDirectoryFlags)};
+      if (!directory.is_open()) return std::nullopt;
+      steps_.push_back({.name = std::move(step), .directory = std::move(directory)});
+    }
+    return here();
+  }
+
+ private:
+  struct Step {
+    std::string name;
+    Descriptor directory;
+  };
+
+  [[nodiscard]] auto here() const -> int { return steps_.empty() ? root_ : steps_.back().directory.get(); }
+
+  // Goes back to what is on the way to `path`, and takes that off.
+  void leave_for(std::string_view& path) {
+    std::size_t shared = 0;
+    for (; shared < steps_.size(); ++shared) {
+      auto rest = path;
+      if (entry::take_name(rest) != steps_[shared].name) break;
+      path = rest;
+    }
+    while (steps_.size() > shared) steps_.pop_back();
+  }
+
+  int root_;
+  std::vector<Step> steps_;
+};
+
 class Extractor {
  public:
-  explicit Extractor(Descriptor root) : root_{std::move(root)} {}
+  explicit Extractor(int root) : way_{root}, way_to_first_{root} {}
 
   auto extract(const Image& image) -> std::expected<void, Problem> {
     // Links come last, so that there is none while files are written.
@@ -80,25 +124,26 @@ class Extractor {
 
  private:
   auto write(const File& file) -> std::expected<void, Problem> {
-    if (!enter(parent_path(file.path))) return system_error(file.path);
+    const auto parent = way_.go_to(parent_path(file.path));
+    if (!parent) return system_error(file.path);
     const auto name = file_name(file.path);
     switch (file.kind) {
       case FileKind::directory:
-        if (::mkdirat(parent_.get(), name.c_str(), file.mode | S_IRWXU) != 0) return system_error(file.path);
+        if (::mkdirat(*parent, name.c_str(), file.mode | S_IRWXU) != 0) return system_error(file.path);
         return {};
       case FileKind::symbolic_link:
-        if (::symlinkat(file.link_target.c_str(), parent_.get(), name.c_str()) != 0) return system_error(file.path);
+        if (::symlinkat(file.link_target.c_str(), *parent, name.c_str()) != 0) return system_error(file.path);
         return {};
       case FileKind::regular: break;
     }
-    return write_regular(file, name);
+    return write_regular(file, *parent, name);
   }
 
-  auto write_regular(const File& file, const std::string& name) -> std::expected<void, Problem> {
+  auto write_regular(const File& file, int parent, const std::string& name) -> std::expected<void, Problem> {
     if (const auto first = written_.find(file.contents.get()); first != written_.end()) {
-      return link(*first->second, file, name);
+      return link(*first->second, file, parent, name);
     }
-    const Descriptor out{::openat(parent_.get(), name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+    const Descriptor out{::openat(parent, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
                                   static_cast<mode_t>(file.mode))};
     if (!out.is_open() || !write_all(out.get(), file.bytes())) return system_error(file.path);
     if (file.contents) written_.emplace(file.contents.get(), &file);
@@ -106,10 +151,9 @@ class Extractor {
   }
 
   // Files that share their bytes do so on disk, too: a small image could fill it otherwise.
-  auto link(const File& first, const File& file, const std::string& name) -> std::expected<void, Problem> {
-    const auto directory = open_below(parent_path(first.path));
-    if (!directory.is_open() ||
-        ::linkat(directory.get(), file_name(first.path).c_str(), parent_.get(), name.c_str(), 0) != 0) {
+  auto link(const File& first, const File& file, int parent, const std::string& name) -> std::expected<void, Problem> {
+    const auto directory = way_to_first_.go_to(parent_path(first.path));
+    if (!directory || ::linkat(*directory, file_name(first.path).c_str(), parent, name.c_str(), 0) != 0) {
       return system_error(file.path);
     }
     return {};
@@ -117,39 +161,18 @@ class Extractor {
 
   auto restrict(const File& file) -> std::expected<void, Problem> {
     if ((file.mode & S_IRWXU) == S_IRWXU) return {};
-    const auto directory = open_below(file.path);
+    const auto directory = way_.go_to(file.path);
     struct stat status{};
-    if (!directory.is_open() || ::fstat(directory.get(), &status) != 0 ||
-        ::fchmod(directory.get(), status.st_mode & file.mode) != 0) {
+    if (!directory || ::fstat(*directory, &status) != 0 || ::fchmod(*directory, status.st_mode & file.mode) != 0) {
       return system_error(file.path);
     }
     return {};
   }
 
-  // Makes the directory of what is written next the parent.
-  auto enter(std::string_view path) -> bool {
-    if (parent_.is_open() && path == parent_path_) return true;
-    parent_ = open_below(path);
-    parent_path_ = path;
-    return parent_.is_open();
-  }
-
-  // Goes down name by name, and through no link.
-  [[nodiscard]] auto open_below(std::string_view path) const -> Descriptor {
-    Descriptor directory{::openat(root_.get(), ".", kDirectoryFlags)};
-    while (!path.empty() && directory.is_open()) {
-      const std::string name{path.substr(0, path.find('/'))};
-      path.remove_prefix(std::min(path.size(), name.size() + 1));
-      directory = Descriptor{::openat(directory.get(), name.c_str(), kDirectoryFlags)};
-    }
-    return directory;
-  }
-
   static auto file_name(const std::string& path) -> std::string { return path.substr(path.rfind('/') + 1); }
 
-  Descriptor root_;
-  Descriptor parent_;
-  std::string parent_path_;
+  Way way_;
+  Way way_to_first_;  // of the files that share their bytes
   std::map<const std::byte*, const File*> written_;
 };
 
@@ -162,9 +185,9 @@ auto extract(const Image& image, const std::filesystem::path& directory) -> std:
   const bool is_empty = std::filesystem::is_empty(directory, error);
   if (error) return cannot_extract(directory.string(), error.message());
   if (!is_empty) return cannot_extract(directory.string(), "is not empty: name a directory that is new or empty");
-  Descriptor root{::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  const Descriptor root{::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
   if (!root.is_open()) return system_error(directory.string());
-  return Extractor{std::move(root)}.extract(image);
+  return Extractor{root.get()}.extract(image);
 }
 
 }  // namespace hermitage::image

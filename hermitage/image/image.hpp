@@ -20,10 +20,11 @@ namespace hermitage::image {
 
 class Source;
 
-// What an image may take. Memory stays below unpacked_size, and some more for names.
+// What an image may take. Memory stays below unpacked_size, and a small multiple of path_size.
 struct Limits {
   std::uint64_t unpacked_size = std::uint64_t{1} << 30;  // bytes of the archive, without gzip
-  std::uint64_t entries = 100'000;                       // files, directories and links
+  std::uint64_t entries = entry::kMaxEntries;
+  std::uint64_t path_size = std::uint64_t{32} << 20;  // bytes of all paths and link targets
 };
 
 // Whose bytes an opened image holds: a loader that wants but the kernel need not have the rest in memory.

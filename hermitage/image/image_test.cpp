@@ -432,7 +432,7 @@ TEST(Image, NamesThatAreNoneAreRefused) {
   EXPECT_EQ(failure_with(long_name(std::string(255, 'x'))), "opens");
   EXPECT_TRUE(failure_with(long_name(std::string(256, 'x'))).ends_with(": has too long a name"));
   std::string path;
-  while (path.size() < 4096) path += "x/";
+  while (path.size() < 4096) path += std::string(31, 'x') + "/";
   EXPECT_EQ(failure_with(long_name(path)), "opens");
   EXPECT_TRUE(failure_with(long_name(path + "xx")).ends_with(": has too long a name"));
 }

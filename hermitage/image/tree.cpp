@@ -57,18 +57,33 @@ auto Tree::count(const Entry& entry) -> std::expected<void, Problem> {
   return {};
 }
 
+auto Tree::count_path(std::size_t size, const Entry& entry) -> std::expected<void, Problem> {
+  if (size > limits_.path_size - path_size_) {
+    return fail(ProblemCode::too_large, entry,
+                "takes the paths and link targets past the limit of " + std::to_string(limits_.path_size) + " bytes");
+  }
+  path_size_ += size;
+  return {};
+}
+
+// What is in the tree has all its directories there, too: only those below the deepest one that is there are missing.
 auto Tree::make_parents(const std::string& path, const Entry& entry) -> std::expected<void, Problem> {
-  for (auto slash = path.find('/'); slash != std::string::npos; slash = path.find('/', slash + 1)) {
-    auto parent = path.substr(0, slash);
-    if (const auto* node = find(parent)) {
-      if (node->file.kind == FileKind::directory) continue;
-      return fail(ProblemCode::entry_conflict, entry, "is in '" + parent + "', which is no directory");
-    }
+  auto present = parent_path(path);
+  for (; !present.empty(); present = parent_path(present)) {
+    const auto* node = find(present);
+    if (node == nullptr) continue;
+    if (node->file.kind == FileKind::directory) break;
+    return fail(ProblemCode::entry_conflict, entry, "is in '" + std::string{present} + "', which is no directory");
+  }
+  const auto first = present.empty() ? 0 : present.size() + 1;
+  for (auto slash = path.find('/', first); slash != std::string::npos; slash = path.find('/', slash + 1)) {
     if (entries_ + ++parents_ > limits_.entries) {
       return fail(ProblemCode::too_many_entries, entry,
                   "makes more directories than the limit of " + std::to_string(limits_.entries) + " entries");
     }
+    if (auto counted = count_path(slash, entry); !counted) return counted;
     constexpr std::uint32_t kMode = 0755;
+    const auto parent = path.substr(0, slash);
     nodes_.emplace(parent, Node{.file = {.path = parent, .kind = FileKind::directory, .mode = kMode}});
   }
   return {};
@@ -84,6 +99,9 @@ auto Tree::make_node(const std::string& path, const Entry& entry) -> std::expect
     case EntryKind::directory: node.file.kind = FileKind::directory; return node;
     case EntryKind::symbolic_link:
       if (entry.link_target.empty()) return fail(ProblemCode::link_target, entry, "is a symbolic link to nothing");
+      if (entry.link_target.size() > entry::kMaxPath) {
+        return fail(ProblemCode::link_target, entry, "is a symbolic link with too long a target");
+      }
       if (!stays_inside(path, entry.link_target)) return leads_out(entry, entry.link_target);
       node.file.kind = FileKind::symbolic_link;
       node.file.link_target = entry.link_target;
@@ -116,13 +134,21 @@ auto Tree::add(const Entry& entry, std::vector<Problem>& warnings) -> std::expec
   if (auto counted = count(entry); !counted) return std::unexpected{std::move(counted.error())};
   const auto path = normalize_path(entry.name);
   if (!path) return fail(ProblemCode::entry_outside, entry, "has '..' in its name, which may lead out of the image");
-  if (entry::shape_of(*path).is_too_long) return fail(ProblemCode::entry_name, entry, "has too long a name");
+  const auto shape = entry::shape_of(*path);
+  if (shape.is_too_long) return fail(ProblemCode::entry_name, entry, "has too long a name");
+  if (shape.is_too_deep()) {
+    return fail(ProblemCode::entry_name, entry,
+                "lies deeper than " + std::to_string(entry::kMaxDepth) + " directories, the limit");
+  }
   if (path->empty()) {
     if (entry.kind == EntryKind::directory) return nullptr;
     return fail(ProblemCode::entry_name, entry, "has no name");
   }
   auto made = make_node(*path, entry);
   if (!made) return std::unexpected{std::move(made.error())};
+  if (auto counted = count_path(path->size() + made->file.link_target.size(), entry); !counted) {
+    return std::unexpected{std::move(counted.error())};
+  }
   if (auto parents = make_parents(*path, entry); !parents) return std::unexpected{std::move(parents.error())};
 
   auto* existing = find(*path);

@@ -40,6 +40,7 @@ class Tree {
 
  private:
   [[nodiscard]] auto count(const Entry& entry) -> std::expected<void, Problem>;
+  [[nodiscard]] auto count_path(std::size_t size, const Entry& entry) -> std::expected<void, Problem>;
   [[nodiscard]] auto make_parents(const std::string& path, const Entry& entry) -> std::expected<void, Problem>;
   [[nodiscard]] auto make_node(const std::string& path, const Entry& entry) -> std::expected<Node, Problem>;
 
@@ -47,7 +48,8 @@ class Tree {
   Nodes nodes_;
   std::uint64_t entries_ = 0;
   std::uint64_t parents_ = 0;
-  std::uint64_t size_ = 0;  // of all regular files
+  std::uint64_t size_ = 0;       // of all regular files
+  std::uint64_t path_size_ = 0;  // of all paths and link targets
 };
 
 }  // namespace hermitage::image

@@ -1,0 +1,55 @@
+#include "testing/allocations.hpp"
+
+#include <malloc.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+namespace hermitage::testing {
+namespace {
+
+// Tests with several threads allocate, too; they count as one.
+std::atomic<std::size_t> total = 0;
+std::atomic<std::ptrdiff_t> live = 0;
+std::atomic<std::ptrdiff_t> peak = 0;
+
+auto allocate(std::size_t size) -> void* {
+  auto* const block = std::malloc(std::max<std::size_t>(size, 1));
+  if (block == nullptr) throw std::bad_alloc{};
+  total += size;
+  const auto now = live += static_cast<std::ptrdiff_t>(::malloc_usable_size(block));
+  for (auto most = peak.load(); now > most && !peak.compare_exchange_weak(most, now);) continue;
+  return block;
+}
+
+void release(void* block) noexcept {
+  live -= static_cast<std::ptrdiff_t>(::malloc_usable_size(block));
+  std::free(block);
+}
+
+}  // namespace
+
+void start_counting() {
+  total = 0;
+  live = 0;
+  peak = 0;
+}
+
+auto counted() -> Allocations {
+  return {.total = total, .peak = static_cast<std::size_t>(std::max<std::ptrdiff_t>(peak, 0))};
+}
+
+}  // namespace hermitage::testing
+
+// The others (of arrays, with a size, that do not throw) call these.
+auto operator new(std::size_t size) -> void* {
+  return hermitage::testing::allocate(size);
+}
+void operator delete(void* block) noexcept {
+  if (block != nullptr) hermitage::testing::release(block);
+}
+void operator delete(void* block, std::size_t) noexcept {
+  if (block != nullptr) hermitage::testing::release(block);
+}
