@@ -93,6 +93,14 @@ inline void write(std::span<std::byte> bytes, std::size_t offset, T value, Endia
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
+// Whether there is no byte but zeros; looks no further than to the first other one.
+[[nodiscard]] constexpr auto is_zero(std::span<const std::byte> bytes) noexcept -> bool {
+  for (const auto byte : bytes) {
+    if (byte != std::byte{}) return false;
+  }
+  return true;
+}
+
 // A run of bytes together with its byte order. Never owns, never outlives the bytes it was made from.
 class ByteView {
  public:

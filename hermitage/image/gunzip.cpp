@@ -2,6 +2,7 @@
 
 #include <new>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <zlib.h>
@@ -22,6 +23,7 @@ struct Gunzip::State {
   std::vector<std::byte> output = std::vector<std::byte>(kPieceSize);
   bool is_within_member = false;
   bool is_first_member = true;
+  bool is_behind_members = false;
 };
 
 Gunzip::Gunzip(Source& source, std::uint64_t limit)
@@ -46,6 +48,21 @@ auto Gunzip::refill_input() -> std::expected<bool, Problem> {
   return !piece->empty();
 }
 
+// Whether what comes next may stand there, outside of a member. Passes over zeros behind the last one.
+auto Gunzip::check_between_members() -> std::expected<void, Problem> {
+  constexpr Bytef kFirstMagicByte = 0x1f;
+  auto& stream = state_->stream;
+  if (state_->is_first_member) {
+    if (*stream.next_in == kFirstMagicByte) return {};
+    return std::unexpected{not_gzip({reinterpret_cast<const std::byte*>(stream.next_in), stream.avail_in})};
+  }
+  if (!state_->is_behind_members && *stream.next_in == kFirstMagicByte) return {};
+  state_->is_behind_members = true;
+  for (; stream.avail_in != 0 && *stream.next_in == 0; ++stream.next_in) --stream.avail_in;
+  if (stream.avail_in == 0) return {};
+  return fail(ProblemCode::trailing_data, "has something else behind its gzip data");
+}
+
 // How many bytes of output there are; fewer than the whole buffer only at the end.
 auto Gunzip::fill() -> std::expected<std::size_t, Problem> {
   auto& stream = state_->stream;
@@ -59,12 +76,9 @@ auto Gunzip::fill() -> std::expected<std::size_t, Problem> {
       if (!state_->is_within_member) return fail(ProblemCode::not_gzip, "is empty");
       return fail(ProblemCode::truncated_gzip, "ends in the middle of its gzip data");
     }
-    constexpr Bytef kFirstMagicByte = 0x1f;
-    if (!state_->is_within_member && *stream.next_in != kFirstMagicByte) {
-      if (state_->is_first_member) {
-        return std::unexpected{not_gzip({reinterpret_cast<const std::byte*>(stream.next_in), stream.avail_in})};
-      }
-      return fail(ProblemCode::trailing_data, "has something else behind its gzip data");
+    if (!state_->is_within_member) {
+      if (auto checked = check_between_members(); !checked) return std::unexpected{std::move(checked.error())};
+      if (stream.avail_in == 0) continue;
     }
     state_->is_within_member = true;
     const int result = ::inflate(&stream, Z_NO_FLUSH);

@@ -13,7 +13,8 @@
 
 namespace hermitage::image {
 
-// Every check sum and every length is checked, several members may follow one another, and nothing else may.
+// Every check sum and every length is checked. Several members may follow one another, and zeros the last one, by which
+// some devices and programs pad files; nothing else may.
 class Gunzip {
  public:
   // Gives at most `limit` bytes before it fails. The source must stay.
@@ -35,6 +36,7 @@ class Gunzip {
   struct State;
   [[nodiscard]] auto fill() -> std::expected<std::size_t, Problem>;
   [[nodiscard]] auto refill_input() -> std::expected<bool, Problem>;
+  [[nodiscard]] auto check_between_members() -> std::expected<void, Problem>;
 
   Source& source_;
   std::uint64_t limit_;

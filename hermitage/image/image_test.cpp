@@ -372,6 +372,12 @@ TEST(Image, SomethingBehindItIsRefused) {
   bytes.push_back(std::byte{'x'});
   EXPECT_EQ(failure(bytes), "trailing_data: has something else behind its gzip data");
   bytes.back() = std::byte{};
+  EXPECT_EQ(failure(bytes), "opens") << "as padded files end";
+  bytes.resize(bytes.size() + 200'000);
+  EXPECT_EQ(failure(bytes), "opens");
+  bytes.push_back(std::byte{'x'});
+  EXPECT_EQ(failure(bytes), "trailing_data: has something else behind its gzip data");
+  bytes.back() = std::byte{0x1f};
   EXPECT_EQ(failure(bytes), "trailing_data: has something else behind its gzip data");
 
   for (const std::size_t distance : {std::size_t{0}, std::size_t{511}, std::size_t{512}, std::size_t{600'000}}) {

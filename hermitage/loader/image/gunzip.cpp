@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 
+#include "hermitage/entry/bytes.hpp"
 #include "hermitage/loader/image/inflate.hpp"
 
 namespace hermitage::loader {
@@ -116,7 +117,7 @@ auto gunzip(std::span<const std::byte> file, std::span<std::byte> output) noexce
   if (file[0] != kFirstMagicByte) return failure("the image is not gzip data");
   const Crc32 crc;
   std::size_t written = 0;
-  while (!file.empty()) {
+  while (!entry::is_zero(file)) {
     if (file[0] != kFirstMagicByte) return failure("the image has something else behind its gzip data");
     const auto member = read_member(file, output.subspan(written), crc);
     if (!member) return std::unexpected{member.error()};

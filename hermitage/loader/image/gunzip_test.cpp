@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <initializer_list>
 #include <span>
 #include <string>
 #include <string_view>
@@ -82,7 +83,7 @@ TEST(LoaderGunzip, SaysWhatIsWrong) {
   bytes[10] = std::byte{7};
   EXPECT_EQ(unpacked(bytes), "the image has damaged gzip data");
   bytes = good;
-  bytes.push_back(std::byte{});
+  bytes.push_back(std::byte{1});
   EXPECT_EQ(unpacked(bytes), "the image has something else behind its gzip data");
 }
 
@@ -100,6 +101,25 @@ TEST(LoaderGunzip, WantsAllOfTheFile) {
     for (std::size_t size = 1; size < good.size(); ++size) {
       EXPECT_EQ(unpacked({good.begin(), good.begin() + static_cast<std::ptrdiff_t>(size)}),
                 "the image ends in the middle of its gzip data");
+    }
+  }
+}
+
+TEST(LoaderGunzip, PassesOverZerosBehindTheLastMember) {
+  const auto member = packed_text();
+  const auto join = [](std::initializer_list<Bytes> parts) {
+    Bytes joined;
+    for (const auto& part : parts) joined.insert(joined.end(), part.begin(), part.end());
+    return joined;
+  };
+  for (const std::size_t count : {1UZ, 7UZ, 512UZ, 300'000UZ}) {
+    const Bytes zeros(count);
+    const auto padded = join({member, zeros});
+    EXPECT_EQ(unpacked(padded), kText) << count;
+    EXPECT_TRUE(image::gunzip(padded, 1000)) << count;
+    for (const auto& wrong : {join({zeros, member}), join({member, zeros, member}), join({padded, {std::byte{1}}})}) {
+      EXPECT_NE(unpacked(wrong), kText) << count;
+      EXPECT_FALSE(image::gunzip(wrong, 1000)) << count;
     }
   }
 }

@@ -9,6 +9,7 @@
 namespace hermitage::loader {
 namespace {
 
+using entry::is_zero;
 using entry::text_of;
 using Bytes = std::span<const std::byte>;
 
@@ -52,13 +53,6 @@ auto octal(std::string_view text) noexcept -> std::optional<std::uint64_t> {
     if (rest != ' ' && rest != '\0') return std::nullopt;
   }
   return has_digits ? std::optional{value} : std::nullopt;
-}
-
-auto is_zero(Bytes bytes) noexcept -> bool {
-  for (const auto byte : bytes) {
-    if (byte != std::byte{}) return false;
-  }
-  return true;
 }
 
 // The sum of all bytes, with spaces in the place of the sum.
