@@ -10,9 +10,11 @@
 
 namespace hermitage::entry {
 
-// Where an image has its configuration, and how large that may be, in bytes.
+// Where an image has its configuration, how large that may be, in bytes, and how many elements an array in it may have:
+// each variable is compared with all others.
 inline constexpr std::string_view kConfigPath = "hermit.toml";
 inline constexpr std::size_t kMaxConfigSize = 256 << 10;
+inline constexpr std::size_t kMaxConfigElements = 4096;
 
 // As Linux has them.
 inline constexpr std::size_t kMaxPath = 4096;

@@ -201,6 +201,11 @@ class Reader {
       fail(ProblemCode::config_value, place_of(node), key + " is not an array of texts");
       return values;
     }
+    if (array->size() > entry::kMaxConfigElements) {
+      fail(ProblemCode::config_value, place_of(node),
+           key + " has more than " + std::to_string(entry::kMaxConfigElements) + " elements, the limit");
+      return values;
+    }
     for (const auto& element : *array) values.push_back(text(element, "an element of " + key));
     return values;
   }

@@ -7,6 +7,8 @@
 
 #include <gtest/gtest.h>
 
+#include "testing/large_inputs.hpp"
+
 namespace hermitage::image {
 namespace {
 
@@ -248,6 +250,14 @@ TEST(ParseConfig, DotsInTextsAndCommentsAreNoKeys) {
   const auto [config, warnings] = parse(toml);
   ASSERT_TRUE(config) << config.error().message();
   EXPECT_EQ(config->env_vars.size(), 4U);
+}
+
+TEST(ParseConfig, LimitsTheElementsOfAnArray) {
+  std::vector<Problem> warnings;
+  EXPECT_TRUE(parse_config(hermitage::testing::config_of_variables(entry::kMaxConfigElements), warnings));
+  const auto config = parse_config(hermitage::testing::config_of_variables(entry::kMaxConfigElements + 1), warnings);
+  ASSERT_FALSE(config);
+  EXPECT_EQ(config.error().message(), "hermit.toml:6:12: input.env_vars has more than 4096 elements, the limit");
 }
 
 TEST(ToToml, IsReadAsTheSame) {

@@ -1,5 +1,9 @@
 #include "hermitage/loader/image/image_config.hpp"
 
+#include <array>
+#include <cstddef>
+#include <span>
+
 #include "hermitage/entry/image_path.hpp"
 #include "hermitage/entry/quantity.hpp"
 
@@ -33,6 +37,13 @@ class ConfigReader {
     kCpus = 1 << 8,
   };
   enum class Table : std::uint8_t { root, input, requirements, unknown };
+  // What a key belongs to.
+  struct Scope {
+    Table table = Table::root;
+    TomlText name = {};  // of an unknown table
+
+    [[nodiscard]] auto operator==(const Scope&) const noexcept -> bool = default;
+  };
 
   [[nodiscard]] auto read_all() noexcept -> Result<void> {
     for (;;) {
@@ -54,19 +65,19 @@ class ConfigReader {
   [[nodiscard]] auto take_table(const TomlText& name) noexcept -> Result<void> {
     if (name == "version" || name == "kernel") return failure("version and kernel are texts, and no tables");
     if (name == "input") {
-      table_ = Table::input;
+      scope_ = {Table::input};
       return see(kInput);
     }
     if (name == "requirements") {
-      table_ = Table::requirements;
+      scope_ = {Table::requirements};
       return see(kRequirements);
     }
-    table_ = Table::unknown;
-    return note_unknown(name);
+    scope_ = {Table::unknown, name};
+    return note_unknown({}, name);
   }
 
   [[nodiscard]] auto take_pair(const TomlText& key, const TomlValue& value) noexcept -> Result<void> {
-    switch (table_) {
+    switch (scope_.table) {
       case Table::root:
         if (key == "version") return take_version(value);
         if (key == "kernel") return take_kernel(value);
@@ -85,7 +96,7 @@ class ConfigReader {
         break;
       case Table::unknown: break;
     }
-    return note_unknown(key);
+    return note_unknown(scope_, key);
   }
 
   [[nodiscard]] auto take_version(const TomlValue& value) noexcept -> Result<void> {
@@ -101,6 +112,8 @@ class ConfigReader {
 
   [[nodiscard]] auto take_texts(const TomlValue& value, TomlTexts& texts, Seen bit) noexcept -> Result<void> {
     if (value.kind != Kind::array || !value.has_only_texts) return failure("the value is not an array of texts");
+    if (value.element_count > entry::kMaxConfigElements)
+      return failure("an array of more than 4096 elements, the limit");
     texts = TomlTexts{value.elements};
     return see(bit);
   }
@@ -130,14 +143,27 @@ class ConfigReader {
     return {};
   }
 
-  [[nodiscard]] auto note_unknown(const TomlText& name) noexcept -> Result<void> {
-    if (!config_.unknown_key) config_.unknown_key = name;
+  [[nodiscard]] auto note_unknown(const Scope& scope, const TomlText& key) noexcept -> Result<void> {
+    for (const auto& earlier : std::span{unknown_}.first(unknown_count_)) {
+      if (earlier.scope == scope && earlier.key == key) return failure("the same a second time");
+    }
+    if (unknown_count_ == kMaxUnknownKeys)
+      return failure("more than 64 keys that this loader does not know, the limit");
+    unknown_[unknown_count_++] = {scope, key};
+    if (!config_.unknown_key) config_.unknown_key = key;
     return {};
   }
 
+  struct UnknownKey {
+    Scope scope;
+    TomlText key;
+  };
+
   TomlReader toml_;
   ImageConfig config_;
-  Table table_ = Table::root;
+  Scope scope_;
+  std::array<UnknownKey, kMaxUnknownKeys> unknown_ = {};
+  std::size_t unknown_count_ = 0;
   std::uint32_t seen_ = 0;
 };
 

@@ -1,5 +1,5 @@
 // hermit.toml, as far as a boot loader needs it, without a heap. hermitage::image::parse_config is the same for
-// programs: what is taken here means the same there.
+// programs: what is taken here is taken there, and means the same.
 #pragma once
 
 #include <cstdint>
@@ -20,6 +20,9 @@ struct ImageConfig {
   std::optional<std::uint64_t> memory;  // least memory of the machine, in bytes
   std::optional<TomlText> unknown_key;  // the first one, for a warning
 };
+
+// So many keys and tables may be there that are not known: each is compared with those before it.
+inline constexpr std::size_t kMaxUnknownKeys = 64;
 
 // Fails with a sentence that begins with the place, "hermit.toml:LINE: ".
 [[nodiscard]] auto read_image_config(std::string_view toml) noexcept -> Result<ImageConfig>;

@@ -1,9 +1,13 @@
 #include "hermitage/loader/image/image_config.hpp"
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
 #include <gtest/gtest.h>
+
+#include "hermitage/entry/image_path.hpp"
+#include "testing/large_inputs.hpp"
 
 namespace hermitage::loader {
 namespace {
@@ -101,6 +105,34 @@ TEST(ImageConfig, SaysWhatIsWrong) {
   }
   EXPECT_EQ(why(with("kernel = '" + std::string(256 << 10, 'k') + "'\n")),
             "hermit.toml is larger than any configuration needs to be");
+}
+
+TEST(ImageConfig, RefusesWhatIsGivenTwice) {
+  constexpr std::string_view kTwice = "the same a second time";
+  EXPECT_TRUE(why(with("kernel = 'k'\nx = 1\nx = 2\n")).ends_with(kTwice));
+  EXPECT_TRUE(why(with("kernel = 'k'\nx = 1\n\"\\u0078\" = 2\n")).ends_with(kTwice));
+  EXPECT_TRUE(why(with("kernel = 'k'\n", "x = 1\ny = 2\nx = 3\n")).ends_with(kTwice));
+  EXPECT_TRUE(why(with("kernel = 'k'\n", "[u]\n[v]\n[u]\n")).ends_with(kTwice));
+  EXPECT_TRUE(why(with("kernel = 'k'\n", "[u]\nx = 1\nx = 2\n")).ends_with(kTwice));
+  EXPECT_TRUE(why(with("kernel = 'k'\nu = 1\n", "[u]\n")).ends_with(kTwice));
+  EXPECT_TRUE(why(with("kernel = 'k'\n", "[requirements]\nx = 1\nx = 2\n")).ends_with(kTwice));
+  // The same name in another table is another key.
+  EXPECT_EQ(why(with("kernel = 'k'\nx = 1\n", "x = 1\n[requirements]\nx = 1\n[u]\nx = 1\nu = 1\n[v]\nx = 1\n")),
+            "nothing");
+}
+
+TEST(ImageConfig, LimitsWhatItDoesNotKnow) {
+  std::string keys;
+  for (std::size_t i = 0; i < kMaxUnknownKeys; ++i) keys += "k" + std::to_string(i) + " = 1\n";
+  EXPECT_EQ(why(with("kernel = 'k'\n", keys)), "nothing");
+  EXPECT_EQ(why(with("kernel = 'k'\n", keys + "more = 1\n")),
+            "hermit.toml:70: more than 64 keys that this loader does not know, the limit");
+}
+
+TEST(ImageConfig, LimitsTheElementsOfAnArray) {
+  EXPECT_EQ(why(hermitage::testing::config_of_variables(entry::kMaxConfigElements)), "nothing");
+  EXPECT_EQ(why(hermitage::testing::config_of_variables(entry::kMaxConfigElements + 1)),
+            "hermit.toml:6: an array of more than 4096 elements, the limit");
 }
 
 TEST(ImageConfig, SaysWhatIsNotToml) {

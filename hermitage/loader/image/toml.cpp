@@ -78,6 +78,16 @@ auto TomlText::operator==(std::string_view text) const noexcept -> bool {
   return !bytes.next();
 }
 
+auto TomlText::operator==(const TomlText& other) const noexcept -> bool {
+  TomlBytes bytes{*this};
+  TomlBytes others{other};
+  for (;;) {
+    const auto byte = bytes.next();
+    if (byte != others.next()) return false;
+    if (!byte) return true;
+  }
+}
+
 auto TomlText::size() const noexcept -> std::size_t {
   TomlBytes bytes{*this};
   std::size_t size = 0;
@@ -237,6 +247,7 @@ auto TomlReader::read_array(TomlValue& value) noexcept -> Result<void> {
     value.elements = whole.substr(0, whole.size() - rest_.size());
     if (take(']')) return {};
     if (const auto read = read_scalar(element); !read) return read;
+    ++value.element_count;
     value.has_only_texts = value.has_only_texts && element.kind == TomlValue::Kind::text;
     if (const auto skipped = skip_lines(); !skipped) return skipped;
     if (!take(',') && !rest_.starts_with(']'))

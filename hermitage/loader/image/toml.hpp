@@ -19,6 +19,7 @@ class TomlText {
       : written_{written}, has_escapes_{has_escapes} {}
 
   [[nodiscard]] auto operator==(std::string_view text) const noexcept -> bool;
+  [[nodiscard]] auto operator==(const TomlText& other) const noexcept -> bool;
 
   // In bytes, of what is meant.
   [[nodiscard]] auto size() const noexcept -> std::size_t;
@@ -52,6 +53,7 @@ struct TomlValue {
   std::uint64_t number = 0;
   // Of an array.
   std::string_view elements = {};  // as they are written
+  std::size_t element_count = 0;
   bool has_only_texts = true;
 };
 
