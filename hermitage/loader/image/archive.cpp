@@ -1,5 +1,6 @@
 #include "hermitage/loader/image/archive.hpp"
 
+#include <array>
 #include <cstdint>
 
 #include "hermitage/entry/image_path.hpp"
@@ -8,107 +9,176 @@
 namespace hermitage::loader {
 namespace {
 
-using entry::FileKind;
+using Bytes = std::span<const std::byte>;
 
-// An archive as entry::follow_path wants to see it.
-class Files {
+constexpr std::size_t kNowhere = SIZE_MAX;
+
+// The names of a path, from the root on. Boot loaders have small stacks: there is one such list at a time.
+class Names {
  public:
-  // The path of the first `depth` names of the entry at a position: an archive need not have entries for directories.
-  struct Place {
-    std::size_t position = 0;
-    std::size_t depth = 0;
-  };
+  // Both are false when there are too many names.
+  [[nodiscard]] auto append(std::string_view path) noexcept -> bool { return append(path, names_.size()); }
 
-  // The archive is known to be right.
-  explicit Files(std::span<const std::byte> archive) noexcept : archive_{archive} {}
-
-  [[nodiscard]] static auto root() noexcept -> Place { return {}; }
-
-  [[nodiscard]] static auto parent(Place place) noexcept -> Place {
-    return {place.position, place.depth == 0 ? 0 : place.depth - 1};
+  // Puts a path in the place of a name. A ".." takes off the name before it.
+  [[nodiscard]] auto replace(std::size_t index, std::string_view path) noexcept -> bool {
+    // What is behind the name waits at the end of the array.
+    auto left = size_ - index - 1;
+    const auto end = names_.size() - left;
+    for (std::size_t i = 0; i < left; ++i) names_[names_.size() - 1 - i] = names_[size_ - 1 - i];
+    size_ = index;
+    if (!append(path, end)) return false;
+    for (auto from = end; left > 0; --left) names_[size_++] = names_[from++];
+    return true;
   }
 
-  [[nodiscard]] auto child(Place place, std::string_view name) const noexcept -> std::optional<Place> {
-    const auto found = find_last(archive_.size(), path_of(place), place.depth, name);
-    if (!found) return std::nullopt;
-    return Place{found->position, place.depth + 1};
-  }
-
-  [[nodiscard]] auto kind(Place place) const noexcept -> FileKind {
-    switch (node(place).kind) {
-      case TarKind::regular: return FileKind::regular;
-      case TarKind::symbolic_link: return FileKind::symbolic_link;
-      default: return FileKind::directory;
-    }
-  }
-
-  [[nodiscard]] auto target(Place place) const noexcept -> std::string_view { return node(place).target; }
-
-  // What is at a place: a directory, unless there is an entry that says otherwise, the last of which counts. A hard
-  // link is what it is linked to, which comes before it.
-  [[nodiscard]] auto node(Place place) const noexcept -> TarEntry {
-    auto found = find_last(archive_.size(), path_of(place), place.depth, {});
-    while (found && found->entry.kind == TarKind::hard_link) {
-      found = find_last(found->position, PathNames{found->entry.target}, SIZE_MAX, {});
-    }
-    return found ? found->entry : TarEntry{};
+  [[nodiscard]] auto all() const noexcept -> std::span<const std::string_view> {
+    return std::span{names_}.first(size_);
   }
 
  private:
-  struct Found {
-    std::size_t position;
-    TarEntry entry;
-  };
-
-  [[nodiscard]] auto path_of(Place place) const noexcept -> PathNames {
-    TarReader reader{archive_, place.position};
-    return reader.next().value_or(false) ? reader.entry().path : PathNames{};
-  }
-
-  // The last entry before `end` whose path has the first `depth` names of `path`, or all if it has not so many, and
-  // then `name`; "" stands for the end.
-  [[nodiscard]] auto find_last(std::size_t end, PathNames path, std::size_t depth, std::string_view name) const noexcept
-      -> std::optional<Found> {
-    std::optional<Found> found;
-    TarReader reader{archive_};
-    for (auto position = reader.position(); position < end; position = reader.position()) {
-      if (!reader.next().value_or(false)) break;
-      if (goes_on(reader.entry().path, path, depth, name)) found = {position, reader.entry()};
+  [[nodiscard]] auto append(std::string_view path, std::size_t most) noexcept -> bool {
+    PathNames names{path};
+    for (auto name = names.next(); !name.empty(); name = names.next()) {
+      if (name == "..") {
+        size_ -= size_ == 0 ? 0 : 1;
+      } else if (size_ == most) {
+        return false;
+      } else {
+        names_[size_++] = name;
+      }
     }
-    return found;
+    return true;
   }
 
-  [[nodiscard]] static auto goes_on(PathNames path, PathNames beginning, std::size_t depth,
-                                    std::string_view name) noexcept -> bool {
-    for (; depth > 0; --depth) {
-      const auto wanted = beginning.next();
-      if (wanted.empty()) break;
-      if (path.next() != wanted) return false;
+  std::array<std::string_view, entry::kMaxDepth> names_;
+  std::size_t size_ = 0;
+};
+
+auto is_same(PathNames one, PathNames other) noexcept -> bool {
+  for (;;) {
+    const auto name = one.next();
+    if (name != other.next()) return false;
+    if (name.empty()) return true;
+  }
+}
+
+// Calls use(position, entry) for the entries before `end`. The archive is known to be right.
+template <class Use>
+void for_each_entry(Bytes archive, std::size_t end, Use use) noexcept {
+  TarReader reader{archive};
+  for (auto position = reader.position(); position < end; position = reader.position()) {
+    if (!reader.next().value_or(false)) return;
+    use(position, reader.entry());
+  }
+}
+
+// One search for a file.
+class Search {
+ public:
+  explicit Search(Bytes archive) noexcept : archive_{archive} {}
+
+  [[nodiscard]] auto run(std::string_view path) noexcept -> Result<std::optional<Bytes>> {
+    if (entry::shape_of(path).goes_up || !names_.append(path)) return std::nullopt;
+    for (;;) {
+      find_entries();
+      const auto step = follow();
+      if (!step || *step != Step::again) return result(step);
     }
-    return path.next() == name;
   }
 
-  std::span<const std::byte> archive_;
+ private:
+  enum class Step : std::uint8_t { again, found, nothing };
+
+  [[nodiscard]] auto result(const Result<Step>& step) const noexcept -> Result<std::optional<Bytes>> {
+    if (!step) return std::unexpected{step.error()};
+    if (*step == Step::nothing) return std::nullopt;
+    return contents_;
+  }
+
+  // Where the last entry is for each directory on the path, and for what it leads to.
+  void find_entries() noexcept {
+    const auto names = names_.all();
+    positions_.fill(kNowhere);
+    for_each_entry(archive_, archive_.size(), [&](std::size_t position, const TarEntry& entry) {
+      auto path = entry.path;
+      std::size_t depth = 0;
+      auto name = path.next();
+      for (; depth < names.size() && name == names[depth]; name = path.next()) ++depth;
+      if (name.empty() && depth != 0) positions_[depth - 1] = position;
+    });
+  }
+
+  // Goes along the path to the first symbolic link, and puts its target in its place; or to the end. A directory need
+  // have no entry.
+  [[nodiscard]] auto follow() noexcept -> Result<Step> {
+    const auto names = names_.all();
+    for (std::size_t depth = 0; depth < names.size(); ++depth) {
+      if (positions_[depth] == kNowhere) continue;
+      const auto found = linked_entry(positions_[depth]);
+      if (!found) return std::unexpected{found.error()};
+      if (!*found) return Step::nothing;
+      const auto& entry = **found;
+      if (entry.kind == TarKind::symbolic_link) return replace(depth, entry.target);
+      if (entry.kind == TarKind::directory) continue;
+      contents_ = entry.contents;
+      return depth + 1 == names.size() ? Step::found : Step::nothing;
+    }
+    return Step::nothing;
+  }
+
+  // The entry at a position. A hard link is what it is linked to, which comes before it.
+  [[nodiscard]] auto linked_entry(std::size_t position) noexcept -> Result<std::optional<TarEntry>> {
+    TarReader reader{archive_, position};
+    if (!reader.next().value_or(false)) return std::nullopt;
+    auto entry = reader.entry();
+    while (entry.kind == TarKind::hard_link) {
+      if (const auto counted = count_link(); !counted) return std::unexpected{counted.error()};
+      const PathNames target{entry.target};
+      const auto end = position;
+      position = kNowhere;
+      for_each_entry(archive_, end, [&](std::size_t at, const TarEntry& earlier) {
+        if (!is_same(earlier.path, target)) return;
+        position = at;
+        entry = earlier;
+      });
+      if (position == kNowhere) return std::nullopt;
+    }
+    return entry;
+  }
+
+  // Puts the target of a link in the place of its name.
+  [[nodiscard]] auto replace(std::size_t depth, std::string_view target) noexcept -> Result<Step> {
+    if (const auto counted = count_link(); !counted) return std::unexpected{counted.error()};
+    if (!entry::stays_inside(depth, target) || !names_.replace(depth, target)) return Step::nothing;
+    return Step::again;
+  }
+
+  [[nodiscard]] auto count_link() noexcept -> Result<void> {
+    if (++links_ <= entry::kMaxLinks) return {};
+    return failure("the way to a file of the image leads through more than 40 links");
+  }
+
+  Bytes archive_;
+  Names names_;
+  std::array<std::size_t, entry::kMaxDepth> positions_;
+  Bytes contents_;
+  std::size_t links_ = 0;
 };
 
 }  // namespace
 
-auto Archive::open(std::span<const std::byte> archive) noexcept -> Result<Archive> {
+auto Archive::open(Bytes archive) noexcept -> Result<Archive> {
   TarReader reader{archive};
-  for (;;) {
+  for (std::size_t entries = 0;; ++entries) {
     const auto has_more = reader.next();
     if (!has_more) return std::unexpected{has_more.error()};
     if (!*has_more) return Archive{archive};
+    if (entries == entry::kMaxEntries) return failure("the image has more than 100000 entries, the limit");
   }
 }
 
-auto Archive::find(std::string_view path) const noexcept -> std::optional<std::span<const std::byte>> {
-  const Files files{archive_};
-  const auto place = entry::follow_path(path, files);
-  if (!place || place->depth == 0) return std::nullopt;
-  const auto node = files.node(*place);
-  if (node.kind != TarKind::regular) return std::nullopt;
-  return node.contents;
+auto Archive::find(std::string_view path) const noexcept -> Result<std::optional<Bytes>> {
+  return Search{archive_}.run(path);
 }
 
 }  // namespace hermitage::loader

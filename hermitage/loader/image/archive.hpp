@@ -1,4 +1,5 @@
-// The tree of files that a tar archive holds, found again for each question, without a heap.
+// The tree of files that a tar archive holds, found again for each question, without a heap. A question takes one pass
+// over the archive's headers, and one more for each link that it meets.
 #pragma once
 
 #include <cstddef>
@@ -12,12 +13,12 @@ namespace hermitage::loader {
 
 class Archive {
  public:
-  // Reads all of the archive once. Fails as TarReader does.
+  // Reads all of the archive once. Fails as TarReader does, and for more than entry::kMaxEntries entries.
   [[nodiscard]] static auto open(std::span<const std::byte> archive) noexcept -> Result<Archive>;
 
   // The bytes of the regular file at a path, all links followed; nothing when there is none. Of several entries with
-  // one path the last counts.
-  [[nodiscard]] auto find(std::string_view path) const noexcept -> std::optional<std::span<const std::byte>>;
+  // one path the last counts. Fails for a path that leads through more than entry::kMaxLinks links, hard ones included.
+  [[nodiscard]] auto find(std::string_view path) const noexcept -> Result<std::optional<std::span<const std::byte>>>;
 
  private:
   explicit Archive(std::span<const std::byte> archive) noexcept : archive_{archive} {}

@@ -85,8 +85,9 @@ auto check_memory(const ImageConfig& config, const MemoryMap& memory_map) noexce
 
 auto read_config(const Archive& archive) noexcept -> Result<ImageConfig> {
   const auto file = archive.find(entry::kConfigPath);
-  if (!file) return failure("the image has no file hermit.toml at its root: it is no Hermit image");
-  auto config = read_image_config(entry::text_of(*file));
+  if (!file) return std::unexpected{file.error()};
+  if (!*file) return failure("the image has no file hermit.toml at its root: it is no Hermit image");
+  auto config = read_image_config(entry::text_of(**file));
   if (config && config->unknown_key) LogLine{LogLevel::warn}.text("hermit.toml has keys that are not known");
   return config;
 }
@@ -100,7 +101,8 @@ auto find_kernel(const Archive& archive, const ImageConfig& config, Arena& arena
   while (const auto byte = bytes.next()) room[size++] = *byte;
   const std::string_view path{room.data(), size};
   const auto kernel = archive.find(path);
-  if (kernel) return *kernel;
+  if (!kernel) return std::unexpected{kernel.error()};
+  if (*kernel) return **kernel;
   return failure(entry::Message{}.append("the image has no file ").append(path).append(", its kernel"));
 }
 

@@ -138,8 +138,13 @@ auto make_entry(Bytes header, Bytes contents, const Announced& announced, TarEnt
   const auto prefix = has_prefix ? until_nul(field_of(header, kPrefix)) : std::string_view{};
   const auto target = announced.target.value_or(until_nul(field_of(header, kTarget)));
   if (has_nul(name) || has_nul(target)) return failure("the image has an entry with a NUL in its name");
-  if (entry::shape_of(name).goes_up || entry::shape_of(prefix).goes_up) {
+  const auto shape = entry::shape_of(name);
+  const auto prefix_shape = entry::shape_of(prefix);
+  if (shape.goes_up || prefix_shape.goes_up) {
     return failure("the image has an entry with '..' in its name, which may lead out of the image");
+  }
+  if (shape.is_too_long || shape.names + prefix_shape.names > entry::kMaxDepth) {
+    return failure("the image has an entry with too long a name, or deeper than 256 directories");
   }
   made = {.kind = *kind, .path = PathNames{name, prefix}, .target = target, .contents = contents};
   if (made.kind == TarKind::regular && name.ends_with('/')) made.kind = TarKind::directory;
