@@ -79,21 +79,18 @@ class Search {
 
   [[nodiscard]] auto run(std::string_view path) noexcept -> Result<std::optional<Bytes>> {
     if (entry::shape_of(path).goes_up || !names_.append(path)) return std::nullopt;
-    for (;;) {
+    auto step = Step::again;
+    while (step == Step::again) {
       find_entries();
-      const auto step = follow();
-      if (!step || *step != Step::again) return result(step);
+      step = follow();
     }
+    if (links_ > entry::kMaxLinks) return failure("a file of the image lies behind more than 40 links");
+    if (step == Step::nothing) return std::nullopt;
+    return entry_.contents;
   }
 
  private:
   enum class Step : std::uint8_t { again, found, nothing };
-
-  [[nodiscard]] auto result(const Result<Step>& step) const noexcept -> Result<std::optional<Bytes>> {
-    if (!step) return std::unexpected{step.error()};
-    if (*step == Step::nothing) return std::nullopt;
-    return contents_;
-  }
 
   // Where the last entry is for each directory on the path, and for what it leads to.
   void find_entries() noexcept {
@@ -110,58 +107,46 @@ class Search {
 
   // Goes along the path to the first symbolic link, and puts its target in its place; or to the end. A directory need
   // have no entry.
-  [[nodiscard]] auto follow() noexcept -> Result<Step> {
-    const auto names = names_.all();
-    for (std::size_t depth = 0; depth < names.size(); ++depth) {
+  [[nodiscard]] auto follow() noexcept -> Step {
+    const auto size = names_.all().size();
+    for (std::size_t depth = 0; depth < size; ++depth) {
       if (positions_[depth] == kNowhere) continue;
-      const auto found = linked_entry(positions_[depth]);
-      if (!found) return std::unexpected{found.error()};
-      if (!*found) return Step::nothing;
-      const auto& entry = **found;
-      if (entry.kind == TarKind::symbolic_link) return replace(depth, entry.target);
-      if (entry.kind == TarKind::directory) continue;
-      contents_ = entry.contents;
-      return depth + 1 == names.size() ? Step::found : Step::nothing;
+      if (!read_entry(positions_[depth])) return Step::nothing;
+      if (entry_.kind == TarKind::symbolic_link) {
+        const bool leads_on = count_link() && entry::stays_inside(depth, entry_.target);
+        return leads_on && names_.replace(depth, entry_.target) ? Step::again : Step::nothing;
+      }
+      if (entry_.kind == TarKind::regular) return depth + 1 == size ? Step::found : Step::nothing;
     }
     return Step::nothing;
   }
 
-  // The entry at a position. A hard link is what it is linked to, which comes before it.
-  [[nodiscard]] auto linked_entry(std::size_t position) noexcept -> Result<std::optional<TarEntry>> {
+  // Makes entry_ the one at a position. A hard link is what it is linked to, which comes before it.
+  [[nodiscard]] auto read_entry(std::size_t position) noexcept -> bool {
     TarReader reader{archive_, position};
-    if (!reader.next().value_or(false)) return std::nullopt;
-    auto entry = reader.entry();
-    while (entry.kind == TarKind::hard_link) {
-      if (const auto counted = count_link(); !counted) return std::unexpected{counted.error()};
-      const PathNames target{entry.target};
+    if (!reader.next().value_or(false)) return false;
+    entry_ = reader.entry();
+    while (entry_.kind == TarKind::hard_link) {
+      if (!count_link()) return false;
+      const PathNames target{entry_.target};
       const auto end = position;
       position = kNowhere;
       for_each_entry(archive_, end, [&](std::size_t at, const TarEntry& earlier) {
         if (!is_same(earlier.path, target)) return;
         position = at;
-        entry = earlier;
+        entry_ = earlier;
       });
-      if (position == kNowhere) return std::nullopt;
+      if (position == kNowhere) return false;
     }
-    return entry;
+    return true;
   }
 
-  // Puts the target of a link in the place of its name.
-  [[nodiscard]] auto replace(std::size_t depth, std::string_view target) noexcept -> Result<Step> {
-    if (const auto counted = count_link(); !counted) return std::unexpected{counted.error()};
-    if (!entry::stays_inside(depth, target) || !names_.replace(depth, target)) return Step::nothing;
-    return Step::again;
-  }
-
-  [[nodiscard]] auto count_link() noexcept -> Result<void> {
-    if (++links_ <= entry::kMaxLinks) return {};
-    return failure("the way to a file of the image leads through more than 40 links");
-  }
+  [[nodiscard]] auto count_link() noexcept -> bool { return ++links_ <= entry::kMaxLinks; }
 
   Bytes archive_;
   Names names_;
   std::array<std::size_t, entry::kMaxDepth> positions_;
-  Bytes contents_;
+  TarEntry entry_;
   std::size_t links_ = 0;
 };
 

@@ -59,7 +59,7 @@ TEST(Archive, FollowsLinks) {
        {"boot/kernel", "kernel", "latest/kernel-1", "boot/up", "hard", "harder", "hard-link-to-link/kernel-1"}) {
     EXPECT_EQ(found(entries, path), "k") << path;
   }
-  EXPECT_EQ(found(entries, "loop"), "the way to a file of the image leads through more than 40 links");
+  EXPECT_EQ(found(entries, "loop"), "a file of the image lies behind more than 40 links");
   for (const std::string_view path : {"nowhere", "latest", "kernel/x"}) {
     EXPECT_EQ(found(entries, path), "(none)") << path;
   }
@@ -74,7 +74,7 @@ TEST(Archive, LinksHardToWhatIsBeforeThem) {
 }
 
 TEST(Archive, FollowsSoManyLinks) {
-  constexpr std::string_view kTooMany = "the way to a file of the image leads through more than 40 links";
+  constexpr std::string_view kTooMany = "a file of the image lies behind more than 40 links";
   for (const char type : {'1', '2'}) {
     std::vector<TarEntry> entries{{.name = "0", .contents = "k"}};
     for (std::size_t i = 1; i <= entry::kMaxLinks + 1; ++i) {

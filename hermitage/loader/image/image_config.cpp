@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cstddef>
-#include <span>
 
 #include "hermitage/entry/image_path.hpp"
 #include "hermitage/entry/quantity.hpp"
@@ -11,6 +10,8 @@ namespace hermitage::loader {
 namespace {
 
 using Kind = TomlValue::Kind;
+
+constexpr const char* kTwice = "the same a second time";
 
 class ConfigReader {
  public:
@@ -37,13 +38,6 @@ class ConfigReader {
     kCpus = 1 << 8,
   };
   enum class Table : std::uint8_t { root, input, requirements, unknown };
-  // What a key belongs to.
-  struct Scope {
-    Table table = Table::root;
-    TomlText name = {};  // of an unknown table
-
-    [[nodiscard]] auto operator==(const Scope&) const noexcept -> bool = default;
-  };
 
   [[nodiscard]] auto read_all() noexcept -> Result<void> {
     for (;;) {
@@ -63,21 +57,22 @@ class ConfigReader {
   }
 
   [[nodiscard]] auto take_table(const TomlText& name) noexcept -> Result<void> {
+    unknown_count_ = root_count_;
     if (name == "version" || name == "kernel") return failure("version and kernel are texts, and no tables");
     if (name == "input") {
-      scope_ = {Table::input};
+      table_ = Table::input;
       return see(kInput);
     }
     if (name == "requirements") {
-      scope_ = {Table::requirements};
+      table_ = Table::requirements;
       return see(kRequirements);
     }
-    scope_ = {Table::unknown, name};
-    return note_unknown({}, name);
+    table_ = Table::unknown;
+    return note_unknown(name);
   }
 
   [[nodiscard]] auto take_pair(const TomlText& key, const TomlValue& value) noexcept -> Result<void> {
-    switch (scope_.table) {
+    switch (table_) {
       case Table::root:
         if (key == "version") return take_version(value);
         if (key == "kernel") return take_kernel(value);
@@ -96,7 +91,7 @@ class ConfigReader {
         break;
       case Table::unknown: break;
     }
-    return note_unknown(scope_, key);
+    return note_unknown(key);
   }
 
   [[nodiscard]] auto take_version(const TomlValue& value) noexcept -> Result<void> {
@@ -138,31 +133,31 @@ class ConfigReader {
   }
 
   [[nodiscard]] auto see(Seen bit) noexcept -> Result<void> {
-    if ((seen_ & bit) != 0) return failure("the same a second time");
+    if ((seen_ & bit) != 0) return failure(kTwice);
     seen_ |= bit;
     return {};
   }
 
-  [[nodiscard]] auto note_unknown(const Scope& scope, const TomlText& key) noexcept -> Result<void> {
-    for (const auto& earlier : std::span{unknown_}.first(unknown_count_)) {
-      if (earlier.scope == scope && earlier.key == key) return failure("the same a second time");
+  // Remembers a name that is not known, of a table or of a key in the present one. A table is not given twice, so that
+  // the keys of those before do not matter.
+  [[nodiscard]] auto note_unknown(const TomlText& name) noexcept -> Result<void> {
+    const bool is_of_root = table_ == Table::root || toml_.item().is_table;
+    for (auto i = is_of_root ? 0 : root_count_; i < unknown_count_; ++i) {
+      if (unknown_[i] == name) return failure(kTwice);
     }
-    if (unknown_count_ == kMaxUnknownKeys)
-      return failure("more than 64 keys that this loader does not know, the limit");
-    unknown_[unknown_count_++] = {scope, key};
-    if (!config_.unknown_key) config_.unknown_key = key;
+    if (unknown_count_ == kMaxUnknownKeys) return failure("more than 64 unknown keys, the limit");
+    unknown_[unknown_count_++] = name;
+    if (is_of_root) root_count_ = unknown_count_;
+    if (!config_.unknown_key) config_.unknown_key = name;
     return {};
   }
 
-  struct UnknownKey {
-    Scope scope;
-    TomlText key;
-  };
-
   TomlReader toml_;
   ImageConfig config_;
-  Scope scope_;
-  std::array<UnknownKey, kMaxUnknownKeys> unknown_ = {};
+  Table table_ = Table::root;
+  // The names that are not known: those of the root, and behind them those of the present table.
+  std::array<TomlText, kMaxUnknownKeys> unknown_;
+  std::size_t root_count_ = 0;
   std::size_t unknown_count_ = 0;
   std::uint32_t seen_ = 0;
 };

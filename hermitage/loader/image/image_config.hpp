@@ -21,7 +21,8 @@ struct ImageConfig {
   std::optional<TomlText> unknown_key;  // the first one, for a warning
 };
 
-// So many keys and tables may be there that are not known: each is compared with those before it.
+// So many names of tables, and of keys of the root and one table, may be there that are not known: each is compared
+// with those before it.
 inline constexpr std::size_t kMaxUnknownKeys = 64;
 
 // Fails with a sentence that begins with the place, "hermit.toml:LINE: ".
