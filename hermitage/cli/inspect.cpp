@@ -1,6 +1,8 @@
 // hermitage inspect: show what is in an image.
 #include <array>
+#include <expected>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -15,11 +17,13 @@
 #include "hermitage/inspect/report_json.hpp"
 #include "hermitage/inspect/report_svg.hpp"
 #include "hermitage/inspect/report_text.hpp"
+#include "hermitage/inspect/sink.hpp"
 
 namespace hermitage::cli {
 namespace {
 
 using inspect::Report;
+using inspect::Sink;
 
 struct InspectOptions {
   std::vector<std::string> files;
@@ -39,30 +43,35 @@ struct InspectOptions {
   }
 };
 
-auto text_of(const Report& report, const InspectOptions& options) -> std::string {
+void print_report(const Report& report, const InspectOptions& options, const Sink& sink) {
   const auto colour = colour_of_output();
-  std::string text;
   if (options.wants_parts_only()) {
-    if (options.segments) text += inspect::segments_text(report, colour);
-    if (options.notes) text += inspect::notes_text(report, colour);
+    if (options.segments) inspect::print_segments(report, colour, sink);
+    if (options.notes) inspect::print_notes(report, colour, sink);
   } else {
-    text += inspect::summary_text(report, colour, options.all ? inspect::Extent::full : inspect::Extent::brief);
+    const auto extent = options.all ? inspect::Extent::full : inspect::Extent::brief;
+    inspect::print_summary(report, colour, extent, sink);
   }
-  if (options.all) text += inspect::sections_text(report, colour) + inspect::load_plan_text(report, colour);
-  if (options.all || options.relocations) text += inspect::relocations_text(report, colour);
-  if (options.all || options.symbols) text += inspect::symbols_text(report, colour);
-  return text;
+  if (options.all) {
+    inspect::print_sections(report, colour, sink);
+    inspect::print_load_plan(report, colour, sink);
+  }
+  if (options.all || options.relocations) inspect::print_relocations(report, colour, sink);
+  if (options.all || options.symbols) inspect::print_symbols(report, colour, sink);
 }
 
-auto texts_of(const std::vector<Report>& reports, const InspectOptions& options, bool with_names) -> std::string {
-  std::string text;
+void print_reports(const std::vector<Report>& reports, const InspectOptions& options, const Sink& sink) {
+  const bool has_names = options.files.size() > 1;
   for (const auto& report : reports) {
-    if (with_names) text += fmt::format("{}{}:\n", text.empty() ? "" : "\n", inspect::printable(report.file));
-    auto part = text_of(report, options);
-    if (options.wants_parts_only() && part.starts_with('\n')) part.erase(0, 1);
-    text += part;
+    if (has_names)
+      sink(fmt::format("{}{}:\n", &report == &reports.front() ? "" : "\n", inspect::printable(report.file)));
+    // The heading of a part has a newline before it, which the first one needs not.
+    bool is_first = options.wants_parts_only();
+    print_report(report, options, [&](std::string_view piece) {
+      if (std::exchange(is_first, false) && piece.starts_with('\n')) piece.remove_prefix(1);
+      sink(piece);
+    });
   }
-  return text;
 }
 
 auto read_reports(const InspectOptions& options, std::vector<Report>& reports) -> ExitCode {
@@ -80,24 +89,43 @@ auto read_reports(const InspectOptions& options, std::vector<Report>& reports) -
   return exit_code;
 }
 
-auto render(const std::vector<Report>& reports, const InspectOptions& options) -> std::string {
+void print_results(const std::vector<Report>& reports, const InspectOptions& options, const Sink& sink) {
+  if (!options.json) return print_reports(reports, options, sink);
   const bool has_several = options.files.size() > 1;
-  if (!options.json) return texts_of(reports, options, has_several);
-  if (has_several) return inspect::to_json(reports) + "\n";
-  return reports.empty() ? std::string{} : inspect::to_json(reports.front()) + "\n";
+  if (!has_several && reports.empty()) return;
+  if (has_several) {
+    inspect::print_json_array(reports, sink);
+  } else {
+    inspect::print_json(reports.front(), sink);
+  }
+  sink("\n");
+}
+
+// Calls write(sink), where the sink puts each piece out by put(piece), up to the first that fails.
+template <class Write, class Put>
+auto write_pieces(Write write, Put put) -> std::expected<void, std::string> {
+  std::expected<void, std::string> result;
+  write(Sink{[&](std::string_view piece) {
+    if (result) result = put(piece);
+  }});
+  return result;
+}
+
+auto write_svg(const Report& report, const std::string& file) -> std::expected<void, std::string> {
+  return write_file(file, inspect::collected(inspect::print_svg, report));
 }
 
 // A picture may go to standard output; the report then goes to standard error.
 auto write_results(const std::vector<Report>& reports, const InspectOptions& options) -> ExitCode {
-  const auto text = render(reports, options);
+  const auto write = [&](const Sink& sink) { print_results(reports, options, sink); };
   if (options.svg == "-") {
-    print_error(text);
-  } else if (const auto printed = print(text); !printed) {
+    write(print_error);
+  } else if (const auto printed = write_pieces(write, print); !printed) {
     complain("standard output", printed.error());
     return ExitCode::usage;
   }
   if (options.svg.empty() || reports.empty()) return ExitCode::good;
-  if (const auto written = write_file(options.svg, inspect::to_svg(reports.front())); !written) {
+  if (const auto written = write_svg(reports.front(), options.svg); !written) {
     complain(options.svg == "-" ? "standard output" : options.svg, written.error());
     return ExitCode::usage;
   }

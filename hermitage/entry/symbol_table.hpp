@@ -19,6 +19,9 @@ class SymbolTable {
   [[nodiscard]] constexpr auto size() const noexcept -> std::size_t { return symbols_.size(); }
   [[nodiscard]] constexpr auto empty() const noexcept -> bool { return symbols_.empty(); }
 
+  // All names, each with a NUL behind it, for those who look for the end of one in a way of their own.
+  [[nodiscard]] constexpr auto names() const noexcept -> ByteView { return names_; }
+
   // The symbol's name as it stands in the file (mangled); empty when the file has none for it.
   [[nodiscard]] auto name(const elf::Symbol& symbol) const noexcept -> std::string_view {
     return string_at(names_, symbol.name);

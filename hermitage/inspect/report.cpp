@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <utility>
 
 #include "hermitage/entry/examine.hpp"
 #include "hermitage/entry/relocation.hpp"
 #include "hermitage/inspect/demangle.hpp"
+#include "hermitage/inspect/names.hpp"
 #include "hermitage/inspect/quantities.hpp"
 
 namespace hermitage::inspect {
@@ -25,10 +27,24 @@ auto relocation_name(std::optional<entry::Arch> arch, std::uint32_t type) -> std
   return name.empty() ? hex(type) : std::string{name};
 }
 
-// What a report may take: a file can name one long text a million times. No honest file comes near.
+struct Name {
+  std::string text;
+  bool is_truncated = false;
+};
+
+auto name_of(std::string_view whole) -> Name {
+  return {.text = shortened(whole), .is_truncated = whole.size() > kMaxName};
+}
+
+// A name as its author wrote it. One that is shortened is in no compiler's form any more.
+auto demangled_name_of(std::string_view whole) -> Name {
+  return whole.size() > kMaxName ? name_of(whole) : name_of(demangle(whole));
+}
+
+// What the lists of a report may take: a file can name one long name a million times. No honest file comes near.
 class Budget {
  public:
-  explicit Budget(std::size_t file_size) : left_{std::max(kSmallest, kTimesTheFile * file_size)} {}
+  explicit Budget(std::size_t file_size) : left_{std::clamp(kTimesTheFile * file_size, kSmallest, kLargest)} {}
 
   // Whether there is room for so many more bytes. Once there is not, there is for nothing.
   auto take(std::size_t size) -> bool {
@@ -41,45 +57,68 @@ class Budget {
     return true;
   }
 
-  // The text, which is looked for only where there is room left.
-  template <class Text>
-  auto take_text(Text text) -> std::string {
+  // What make() gives, which is called only where there is room left.
+  template <class Make>
+  auto take_name(Make make, bool& is_truncated) -> std::string {
     if (!take(1)) return {};
-    const std::string taken{text()};
-    return take(taken.size()) ? taken : std::string{};
+    Name name = make();
+    if (!take(name.text.size())) return {};
+    is_truncated = is_truncated || name.is_truncated;
+    return std::move(name.text);
   }
 
   [[nodiscard]] auto left_out() const -> std::uint64_t { return left_out_; }
 
  private:
   static constexpr std::size_t kSmallest = 1 << 20;
+  static constexpr std::size_t kLargest = 128 << 20;
   static constexpr std::size_t kTimesTheFile = 32;
 
   std::size_t left_;
   std::uint64_t left_out_ = 0;
 };
 
+// The symbols of a table, with their names.
+class NamedSymbols {
+ public:
+  explicit NamedSymbols(const entry::SymbolTable& table) : table_{table}, names_{table.names().text()} {}
+
+  [[nodiscard]] auto all() const -> entry::Table<entry::elf::Symbol> { return table_.symbols(); }
+  [[nodiscard]] auto name(const entry::elf::Symbol& symbol) -> std::string_view { return names_.at(symbol.name); }
+
+ private:
+  entry::SymbolTable table_;
+  StringTable names_;
+};
+
 void collect_notes(const ElfFile& file, Budget& budget, Report& report) {
   file.for_each_note([&](const entry::Note& note, std::uint64_t offset) {
-    const auto desc = note.desc.bytes();
-    if (!budget.take(sizeof(NoteReport) + note.name.size() + desc.size())) return;
-    report.notes.push_back(
-        {.name = std::string{note.name}, .type = note.type, .desc = {desc.begin(), desc.end()}, .offset = offset});
+    const auto desc = note.desc.bytes().first(std::min(note.desc.bytes().size(), kMaxName));
+    auto name = shortened(note.name);
+    if (!budget.take(sizeof(NoteReport) + name.size() + desc.size())) return;
+    report.notes.push_back({.name = std::move(name),
+                            .type = note.type,
+                            .desc = {desc.begin(), desc.end()},
+                            .offset = offset,
+                            .is_truncated = note.name.size() > kMaxName || note.desc.bytes().size() > kMaxName});
   });
 }
 
 void collect_relocation_entries(const ElfFile& file, Budget& budget, Report& report) {
   auto& entries = report.relocations.entries;
-  const auto symbols = file.dynamic_symbols();
+  NamedSymbols symbols{file.dynamic_symbols()};
   for (const auto rela : file.relocations()) {
     if (!budget.take(sizeof(RelocationReport::Entry))) continue;
-    const bool has_symbol = rela.symbol != 0 && rela.symbol < symbols.size();
-    const auto name = [&] { return demangle(symbols.name(symbols.symbols()[rela.symbol])); };
-    entries.push_back({.offset = rela.offset,
-                       .type = relocation_name(report.arch, rela.type),
-                       .symbol = rela.symbol,
-                       .symbol_name = has_symbol ? budget.take_text(name) : std::string{},
-                       .addend = static_cast<std::int64_t>(rela.addend)});
+    RelocationReport::Entry entry{.offset = rela.offset,
+                                  .type = relocation_name(report.arch, rela.type),
+                                  .symbol = rela.symbol,
+                                  .symbol_name = {},
+                                  .addend = static_cast<std::int64_t>(rela.addend)};
+    if (rela.symbol != 0 && rela.symbol < symbols.all().size()) {
+      const auto make = [&] { return demangled_name_of(symbols.name(symbols.all()[rela.symbol])); };
+      entry.symbol_name = budget.take_name(make, entry.is_truncated);
+    }
+    entries.push_back(std::move(entry));
   }
   entry::for_each_relr(file.relr(), [&](std::uint64_t offset) {
     if (!budget.take(sizeof(RelocationReport::Entry))) return true;
@@ -114,17 +153,20 @@ void count_relocations(const ElfFile& file, Report& report) {
 }
 
 void collect_symbol_entries(const entry::SymbolTable& table, bool is_dynamic, Budget& budget, SymbolReport& report) {
-  for (const auto symbol : table.symbols()) {
+  NamedSymbols symbols{table};
+  for (const auto symbol : symbols.all()) {
     if (!budget.take(sizeof(SymbolReport::Entry))) continue;
-    auto name = budget.take_text([&] { return table.name(symbol); });
-    auto demangled = budget.take_text([&] { return demangle(name); });
-    report.entries.push_back({.value = symbol.value,
+    SymbolReport::Entry entry{.value = symbol.value,
                               .size = symbol.size,
-                              .name = std::move(name),
-                              .demangled = std::move(demangled),
+                              .name = {},
+                              .demangled = {},
                               .is_dynamic = is_dynamic,
                               .is_undefined = symbol.is_undefined(),
-                              .is_weak = symbol.binding() == entry::elf::kBindWeak});
+                              .is_weak = symbol.binding() == entry::elf::kBindWeak};
+    const auto name = symbols.name(symbol);
+    entry.name = budget.take_name([&] { return name_of(name); }, entry.is_truncated);
+    entry.demangled = budget.take_name([&] { return demangled_name_of(name); }, entry.is_truncated);
+    report.entries.push_back(std::move(entry));
   }
 }
 
@@ -146,25 +188,30 @@ auto find_entry_symbol(const ElfFile& file) -> std::string {
   std::string untyped;
   int candidates = 0;
   for (const auto& table : {file.symbols(), file.dynamic_symbols()}) {
-    for (const auto symbol : table.symbols()) {
+    NamedSymbols symbols{table};
+    for (const auto symbol : symbols.all()) {
       const bool is_typed_right = symbol.type() == kFunction || symbol.type() == kNoType;
       if (symbol.value != file.header().entry || symbol.is_undefined() || !is_typed_right) continue;
       if (++candidates > kMaxCandidates) break;
-      const auto name = table.name(symbol);
+      const auto name = symbols.name(symbol);
       // "$x" and the like mark code and data on aarch64 and riscv64.
       if (name.empty() || name.starts_with('$')) continue;
-      if (symbol.type() == kFunction) return demangle(name);
-      if (untyped.empty()) untyped = name;
+      if (symbol.type() == kFunction) return demangled_name_of(name).text;
+      if (untyped.empty()) untyped = demangled_name_of(name).text;
     }
   }
-  return demangle(untyped);
+  return untyped;
 }
 
 void collect_sections(const ElfFile& file, Budget& budget, Report& report) {
-  for (const auto section : file.sections()) {
+  const auto sections = file.sections();
+  const auto strings = file.header().shstrndx;
+  StringTable names{strings < sections.size() ? file.section_bytes(sections[strings]).text() : std::string_view{}};
+  for (const auto section : sections) {
     if (!budget.take(sizeof(SectionReport))) continue;
-    report.sections.push_back(
-        {.name = budget.take_text([&] { return file.section_name(section); }), .section = section});
+    SectionReport taken{.name = {}, .section = section};
+    taken.name = budget.take_name([&] { return name_of(names.at(section.name)); }, taken.is_truncated);
+    report.sections.push_back(std::move(taken));
   }
   const auto dynamic = file.dynamic();
   report.dynamic.assign(dynamic.begin(), dynamic.end());

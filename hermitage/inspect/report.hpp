@@ -27,11 +27,15 @@ struct Details {
   bool load_plan = false;
 };
 
+// Names in a report are as they stand in the file, up to kMaxName bytes (hermitage/inspect/names.hpp); is_truncated
+// says where one was longer.
+
 struct NoteReport {
   std::string name;
   std::uint32_t type = 0;
-  std::vector<std::byte> desc;
-  std::uint64_t offset = 0;  // in the file
+  std::vector<std::byte> desc;  // up to kMaxName bytes
+  std::uint64_t offset = 0;     // in the file
+  bool is_truncated = false;    // the name or the descriptor
 };
 
 struct RelocationReport {
@@ -46,6 +50,7 @@ struct RelocationReport {
     std::uint32_t symbol = 0;
     std::string symbol_name;
     std::int64_t addend = 0;
+    bool is_truncated = false;
   };
   std::vector<Entry> entries;  // with Details::relocations
 };
@@ -62,6 +67,7 @@ struct SymbolReport {
     bool is_dynamic = false;
     bool is_undefined = false;
     bool is_weak = false;
+    bool is_truncated = false;
   };
   std::vector<Entry> entries;  // with Details::symbols
 
@@ -71,6 +77,7 @@ struct SymbolReport {
 struct SectionReport {
   std::string name;
   entry::elf::Section section;
+  bool is_truncated = false;
 };
 
 // Of a readable Hermit image.

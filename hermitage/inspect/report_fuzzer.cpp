@@ -26,22 +26,23 @@ void check_text(std::string_view text) {
 }
 
 void check_texts(const Report& report) {
-  check_text(summary_text(report, Colour::off));
-  check_text(summary_text(report, Colour::off, Extent::full));
-  for (const auto part : {segments_text, notes_text, relocations_text, symbols_text, sections_text, load_plan_text}) {
-    check_text(part(report, Colour::off));
-    static_cast<void>(part(report, Colour::on));
+  check_text(collected(print_summary, report, Colour::off, Extent::brief));
+  check_text(collected(print_summary, report, Colour::off, Extent::full));
+  for (const auto part :
+       {print_segments, print_notes, print_relocations, print_symbols, print_sections, print_load_plan}) {
+    check_text(collected(part, report, Colour::off));
+    static_cast<void>(collected(part, report, Colour::on));
   }
-  static_cast<void>(summary_text(report, Colour::on));
+  static_cast<void>(collected(print_summary, report, Colour::on, Extent::brief));
 }
 
 void check_json(const Report& report) {
-  const auto json = nlohmann::json::parse(to_json(report), nullptr, false);
+  const auto json = nlohmann::json::parse(collected(print_json, report), nullptr, false);
   if (!json.is_object() || json["loadable"] != report.loadable) __builtin_trap();
 }
 
 void check_svg(const Report& report) {
-  const auto svg = to_svg(report);
+  const auto svg = collected(print_svg, report);
   if (!svg.starts_with("<svg ") || !svg.ends_with("</svg>\n")) __builtin_trap();
   check_text(svg);
 }

@@ -43,58 +43,73 @@ auto tls_json(const std::optional<entry::elf::Segment>& tls) -> Json {
   return {{"start", tls->vaddr}, {"filesz", tls->filesz}, {"memsz", tls->memsz}, {"align", tls->align}};
 }
 
-auto segments_json(const Report& report) -> Json {
-  auto array = Json::array();
+void print_segments(const Report& report, JsonWriter& writer) {
+  writer.open_array("segments");
   for (const auto& segment : report.segments) {
-    array.push_back({{"type", segment_type_name(segment.type)},
-                     {"offset", segment.offset},
-                     {"vaddr", segment.vaddr},
-                     {"filesz", segment.filesz},
-                     {"memsz", segment.memsz},
-                     {"flags", flags_text(segment.flags)},
-                     {"align", segment.align}});
+    writer.element({{"type", segment_type_name(segment.type)},
+                    {"offset", segment.offset},
+                    {"vaddr", segment.vaddr},
+                    {"filesz", segment.filesz},
+                    {"memsz", segment.memsz},
+                    {"flags", flags_text(segment.flags)},
+                    {"align", segment.align}});
   }
-  return array;
+  writer.close();
 }
 
-auto notes_json(const Report& report) -> Json {
-  auto array = Json::array();
+void print_notes(const Report& report, JsonWriter& writer) {
+  writer.open_array("notes");
   for (const auto& note : report.notes) {
-    array.push_back(
-        {{"name", note.name}, {"type", note.type}, {"desc", hex_digits(note.desc)}, {"offset", note.offset}});
+    writer.element({{"name", note.name},
+                    {"type", note.type},
+                    {"desc", hex_digits(note.desc)},
+                    {"offset", note.offset},
+                    {"truncated", note.is_truncated}});
   }
-  return array;
+  writer.close();
 }
 
-auto relocations_json(const Report& report) -> Json {
-  Json object{{"total", report.relocations.total}, {"by_type", Json::object()}};
-  for (const auto& [type, count] : report.relocations.by_type) object["by_type"][type] = count;
-  if (!report.details.relocations) return object;
-  auto& entries = object["entries"] = Json::array();
-  for (const auto& entry : report.relocations.entries) {
-    entries.push_back({{"offset", entry.offset},
-                       {"type", entry.type},
-                       {"symbol", entry.symbol},
-                       {"symbol_name", entry.symbol_name},
-                       {"addend", entry.addend}});
+void print_relocations(const Report& report, JsonWriter& writer) {
+  auto by_type = Json::object();
+  for (const auto& [type, count] : report.relocations.by_type) by_type[type] = count;
+  writer.open_object("relocations");
+  writer.member("total", report.relocations.total);
+  writer.member("by_type", by_type);
+  if (report.details.relocations) {
+    writer.open_array("entries");
+    for (const auto& entry : report.relocations.entries) {
+      writer.element({{"offset", entry.offset},
+                      {"type", entry.type},
+                      {"symbol", entry.symbol},
+                      {"symbol_name", entry.symbol_name},
+                      {"addend", entry.addend},
+                      {"truncated", entry.is_truncated}});
+    }
+    writer.close();
   }
-  return object;
+  writer.close();
 }
 
-auto symbols_json(const Report& report) -> Json {
-  Json object{{"total", report.symbols.total()}, {"dynamic", report.symbols.dynamic}, {"table", report.symbols.table}};
-  if (!report.details.symbols) return object;
-  auto& entries = object["entries"] = Json::array();
-  for (const auto& entry : report.symbols.entries) {
-    entries.push_back({{"value", entry.value},
-                       {"size", entry.size},
-                       {"name", entry.name},
-                       {"demangled", entry.demangled},
-                       {"dynamic", entry.is_dynamic},
-                       {"undefined", entry.is_undefined},
-                       {"weak", entry.is_weak}});
+void print_symbols(const Report& report, JsonWriter& writer) {
+  writer.open_object("symbols");
+  writer.member("total", report.symbols.total());
+  writer.member("dynamic", report.symbols.dynamic);
+  writer.member("table", report.symbols.table);
+  if (report.details.symbols) {
+    writer.open_array("entries");
+    for (const auto& entry : report.symbols.entries) {
+      writer.element({{"value", entry.value},
+                      {"size", entry.size},
+                      {"name", entry.name},
+                      {"demangled", entry.demangled},
+                      {"dynamic", entry.is_dynamic},
+                      {"undefined", entry.is_undefined},
+                      {"weak", entry.is_weak},
+                      {"truncated", entry.is_truncated}});
+    }
+    writer.close();
   }
-  return object;
+  writer.close();
 }
 
 auto problems_json(const Report& report) -> Json {
@@ -108,87 +123,90 @@ auto problems_json(const Report& report) -> Json {
   return array;
 }
 
-auto sections_json(const Report& report) -> Json {
-  auto array = Json::array();
-  for (const auto& [name, section] : report.sections) {
-    array.push_back({{"name", name},
-                     {"type", section.type},
-                     {"flags", section.flags},
-                     {"addr", section.addr},
-                     {"offset", section.offset},
-                     {"size", section.size},
-                     {"link", section.link},
-                     {"info", section.info},
-                     {"addralign", section.addralign},
-                     {"entsize", section.entsize}});
+void print_sections(const Report& report, JsonWriter& writer) {
+  writer.open_array("sections");
+  for (const auto& [name, section, is_truncated] : report.sections) {
+    writer.element({{"name", name},
+                    {"type", section.type},
+                    {"flags", section.flags},
+                    {"addr", section.addr},
+                    {"offset", section.offset},
+                    {"size", section.size},
+                    {"link", section.link},
+                    {"info", section.info},
+                    {"addralign", section.addralign},
+                    {"entsize", section.entsize},
+                    {"truncated", is_truncated}});
   }
-  return array;
+  writer.close();
+  writer.open_array("dynamic");
+  for (const auto& entry : report.dynamic) writer.element({{"tag", entry.tag}, {"value", entry.value}});
+  writer.close();
 }
 
-auto dynamic_json(const Report& report) -> Json {
-  auto array = Json::array();
-  for (const auto& entry : report.dynamic) array.push_back({{"tag", entry.tag}, {"value", entry.value}});
-  return array;
-}
-
-auto load_plan_json(const Report& report) -> Json {
-  Json object{{"start_addr", *report.load_plan_start}, {"page_size", kPageSize}, {"steps", Json::array()}};
+void print_load_plan(const Report& report, JsonWriter& writer) {
+  writer.open_object("load_plan");
+  writer.member("start_addr", *report.load_plan_start);
+  writer.member("page_size", kPageSize);
+  writer.open_array("steps");
   for (const auto& step : report.load_plan) {
     const bool is_from_file = step.action != entry::LoadStep::Action::zero;
-    object["steps"].push_back({{"action", action_name(step.action)},
-                               {"memory_offset", step.memory_offset},
-                               {"size", step.size},
-                               {"file_offset", is_from_file ? Json(step.file_offset.value) : Json(nullptr)},
-                               {"flags", permissions_text(step.permissions)},
-                               {"relocated_pages", step.relocated_pages}});
+    writer.element({{"action", action_name(step.action)},
+                    {"memory_offset", step.memory_offset},
+                    {"size", step.size},
+                    {"file_offset", is_from_file ? Json(step.file_offset.value) : Json(nullptr)},
+                    {"flags", permissions_text(step.permissions)},
+                    {"relocated_pages", step.relocated_pages}});
   }
-  return object;
+  writer.close();
+  writer.close();
 }
 
-auto report_json(const Report& report) -> Json {
+void print_report(const Report& report, JsonWriter& writer) {
   auto boot_protocols = Json::array();
   for (const auto protocol : report.boot_protocols) boot_protocols.push_back(entry::name(protocol));
+  const auto& version = report.hermit_version;
 
-  Json object;
-  object["file"] = report.file;
-  object["format"] = format_name(report);
-  object["config"] = report.image ? config_json(report.image->config) : Json(nullptr);
-  object["arch"] = report.arch ? Json(entry::name(*report.arch)) : Json(nullptr);
-  object["endian"] = report.endian ? Json(entry::name(*report.endian)) : Json(nullptr);
-  object["relocatable"] = or_null(report.is_relocatable);
-  object["hermit_version"] = report.hermit_version ? Json(report.hermit_version->text().view()) : Json(nullptr);
-  object["entry_version"] = or_null(report.entry_version);
-  object["uhyve_interface_version"] = report.uhyve_interface ? Json(report.uhyve_interface->value) : Json(nullptr);
-  object["mem_size"] = or_null(report.mem_size);
-  object["start_addr"] = or_null(report.start_addr);
-  object["entry_point"] = or_null(report.entry_point);
-  object["entry_symbol"] = report.entry_symbol.empty() ? Json(nullptr) : Json(report.entry_symbol);
-  object["tls"] = tls_json(report.tls);
-  object["boot_protocols"] = std::move(boot_protocols);
-  object["segments"] = segments_json(report);
-  object["notes"] = notes_json(report);
-  object["relocations"] = relocations_json(report);
-  object["symbols"] = symbols_json(report);
-  if (report.details.sections) {
-    object["sections"] = sections_json(report);
-    object["dynamic"] = dynamic_json(report);
-  }
-  if (report.load_plan_start) object["load_plan"] = load_plan_json(report);
-  object["loadable"] = report.loadable;
-  object["problems"] = problems_json(report);
-  return object;
+  writer.open_object();
+  writer.member("file", report.file);
+  writer.member("format", format_name(report));
+  writer.member("config", report.image ? config_json(report.image->config) : Json(nullptr));
+  writer.member("arch", report.arch ? Json(entry::name(*report.arch)) : Json(nullptr));
+  writer.member("endian", report.endian ? Json(entry::name(*report.endian)) : Json(nullptr));
+  writer.member("relocatable", or_null(report.is_relocatable));
+  writer.member("hermit_version", version ? Json(version->text().view()) : Json(nullptr));
+  writer.member("entry_version", or_null(report.entry_version));
+  writer.member("uhyve_interface_version",
+                report.uhyve_interface ? Json(report.uhyve_interface->value) : Json(nullptr));
+  writer.member("mem_size", or_null(report.mem_size));
+  writer.member("start_addr", or_null(report.start_addr));
+  writer.member("entry_point", or_null(report.entry_point));
+  writer.member("entry_symbol", report.entry_symbol.empty() ? Json(nullptr) : Json(report.entry_symbol));
+  writer.member("tls", tls_json(report.tls));
+  writer.member("boot_protocols", boot_protocols);
+  print_segments(report, writer);
+  print_notes(report, writer);
+  print_relocations(report, writer);
+  print_symbols(report, writer);
+  if (report.details.sections) print_sections(report, writer);
+  if (report.load_plan_start) print_load_plan(report, writer);
+  writer.member("loadable", report.loadable);
+  writer.member("problems", problems_json(report));
+  writer.close();
 }
 
 }  // namespace
 
-auto to_json(const Report& report) -> std::string {
-  return dump(report_json(report));
+void print_json(const Report& report, const Sink& sink) {
+  JsonWriter writer{sink};
+  print_report(report, writer);
 }
 
-auto to_json(std::span<const Report> reports) -> std::string {
-  auto array = Json::array();
-  for (const auto& report : reports) array.push_back(report_json(report));
-  return dump(array);
+void print_json_array(std::span<const Report> reports, const Sink& sink) {
+  JsonWriter writer{sink};
+  writer.open_array();
+  for (const auto& report : reports) print_report(report, writer);
+  writer.close();
 }
 
 auto config_json(const image::Config& config) -> Json {

@@ -27,7 +27,7 @@ auto x86_64_kernel() -> testing::Elf {
 
 // Throws when it is no JSON.
 auto json_of(const Report& report) -> Json {
-  return Json::parse(to_json(report));
+  return Json::parse(collected(print_json, report));
 }
 
 auto json_of(const testing::Elf& kernel, Details details = {}) -> Json {
@@ -144,7 +144,7 @@ TEST(ReportJson, ListsSegmentsAndNotes) {
   EXPECT_EQ(data["flags"], "rw-");
   EXPECT_EQ(data["align"], 4096);
   ASSERT_EQ(json["notes"].size(), 3U);
-  EXPECT_EQ(keys_of(json["notes"][0]), "name type desc offset");
+  EXPECT_EQ(keys_of(json["notes"][0]), "name type desc offset truncated");
   EXPECT_EQ(json["notes"][0]["name"], "GNU");
   EXPECT_EQ(json["notes"][0]["desc"], "06000000000000000b00000000000000");
   EXPECT_EQ(json["notes"][1]["type"], 0x5a00);
@@ -190,7 +190,8 @@ TEST(ReportJson, ListsRelocationsSymbolsAndSectionsWhenAsked) {
                                                      {"type", "R_X86_64_RELATIVE"},
                                                      {"symbol", 0},
                                                      {"symbol_name", ""},
-                                                     {"addend", -8}}));
+                                                     {"addend", -8},
+                                                     {"truncated", false}}));
   ASSERT_EQ(json["symbols"]["entries"].size(), 4U);
   EXPECT_EQ(json["symbols"]["entries"].back(), (Json{{"value", kernel.symbols.back().value},
                                                      {"size", kernel.symbols.back().size},
@@ -198,10 +199,11 @@ TEST(ReportJson, ListsRelocationsSymbolsAndSectionsWhenAsked) {
                                                      {"demangled", "hermit::arch::start::_start"},
                                                      {"dynamic", false},
                                                      {"undefined", false},
-                                                     {"weak", false}}));
+                                                     {"weak", false},
+                                                     {"truncated", false}}));
   ASSERT_FALSE(json["sections"].empty());
   for (const auto& section : json["sections"]) {
-    EXPECT_EQ(keys_of(section), "name type flags addr offset size link info addralign entsize");
+    EXPECT_EQ(keys_of(section), "name type flags addr offset size link info addralign entsize truncated");
   }
   ASSERT_FALSE(json["dynamic"].empty());
   for (const auto& entry : json["dynamic"]) EXPECT_EQ(keys_of(entry), "tag value");
@@ -230,7 +232,7 @@ TEST(ReportJson, NumbersKeepAll64Bits) {
   auto kernel = minimal_kernel(Arch::x86_64, Endian::little, false);
   auto file = write(kernel);
   testing::patch<std::uint64_t>(file, testing::offset_of(testing::HeaderField::entry), UINT64_MAX, Endian::little);
-  const auto text = to_json(make_report("kernel", file));
+  const auto text = collected(print_json, make_report("kernel", file));
   EXPECT_TRUE(text.contains("\"entry_point\": 18446744073709551615")) << text;
   EXPECT_EQ(Json::parse(text)["entry_point"], UINT64_MAX);
 }
@@ -253,7 +255,7 @@ TEST(ReportJson, AnyNameCanBeSaid) {
     auto kernel = x86_64_kernel();
     kernel.notes.push_back({.name = std::string{name}, .type = 1});
     kernel.symbols.push_back({.name = std::string{name}});
-    const auto text = to_json(make_report(std::string{name}, write(kernel), kEverything));
+    const auto text = collected(print_json, make_report(std::string{name}, write(kernel), kEverything));
     for (const char character : text) {
       EXPECT_TRUE(character == '\n' || static_cast<unsigned char>(character) >= 0x20) << name;
     }
@@ -269,7 +271,7 @@ TEST(ReportJson, NoControlCharacterReachesATerminal) {
   auto kernel = x86_64_kernel();
   kernel.symbols.push_back({.name = "a\x7f\xc2\x9b"
                                     "31mb"});
-  const auto text = to_json(make_report("kernel", write(kernel), kEverything));
+  const auto text = collected(print_json, make_report("kernel", write(kernel), kEverything));
   EXPECT_EQ(text.find('\x7f'), std::string::npos);
   EXPECT_EQ(text.find("\xc2\x9b"), std::string::npos);
   EXPECT_EQ(Json::parse(text)["symbols"]["entries"].back()["name"],
@@ -278,15 +280,15 @@ TEST(ReportJson, NoControlCharacterReachesATerminal) {
 }
 
 TEST(ReportJson, IsIndentedAndEndsWithoutANewline) {
-  const auto text = to_json(make_report("kernel", write(x86_64_kernel())));
+  const auto text = collected(print_json, make_report("kernel", write(x86_64_kernel())));
   EXPECT_TRUE(text.starts_with("{\n  \"file\": \"kernel\",\n")) << text;
   EXPECT_TRUE(text.ends_with("\n}")) << text;
 }
 
 TEST(ReportJson, SeveralReportsAreAnArray) {
-  EXPECT_EQ(to_json(std::span<const Report>{}), "[]");
+  EXPECT_EQ(collected(print_json_array, std::span<const Report>{}), "[]");
   const std::vector<Report> reports{make_report("first", write(x86_64_kernel())), make_report("second", {})};
-  const auto text = to_json(reports);
+  const auto text = collected(print_json_array, std::span<const Report>{reports});
   const auto json = Json::parse(text);
   ASSERT_EQ(json.size(), 2U);
   EXPECT_EQ(json[0], json_of(reports[0]));
@@ -294,7 +296,7 @@ TEST(ReportJson, SeveralReportsAreAnArray) {
   EXPECT_TRUE(text.starts_with("[\n  {"));
   EXPECT_TRUE(text.ends_with("]"));
   // One is an array, too, when it is asked for as one.
-  EXPECT_EQ(Json::parse(to_json(std::span{reports}.first(1))).size(), 1U);
+  EXPECT_EQ(Json::parse(collected(print_json_array, std::span{reports}.first(1))).size(), 1U);
 }
 
 TEST(ReportJson, IsMadeOfEverySample) {
@@ -308,6 +310,19 @@ TEST(ReportJson, IsMadeOfEverySample) {
     }
     EXPECT_EQ(json["relocations"]["entries"].size(), json["relocations"]["total"]) << sample.name;
   }
+}
+
+// ---- Piece by piece
+
+TEST(ReportJson, IsWrittenPieceByPieceAsItWouldBeWhole) {
+  for (const auto& sample : testing::sample_kernels()) {
+    const auto report = make_report(sample.name, sample.bytes, kEverything);
+    const auto text = collected(print_json, report);
+    EXPECT_EQ(text, dump(Json::parse(text))) << sample.name;
+  }
+  const std::vector<Report> reports(2);
+  const auto text = collected(print_json_array, std::span{reports});
+  EXPECT_EQ(text, dump(Json::parse(text)));
 }
 
 }  // namespace

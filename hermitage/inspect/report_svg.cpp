@@ -51,9 +51,9 @@ auto escape_xml(std::string_view text) -> std::string {
 // Draws one map into one document.
 class Drawing {
  public:
-  explicit Drawing(const Report& report) : report_{report}, map_{make_memory_map(report)} {}
+  Drawing(const Report& report, const Sink& sink) : report_{report}, sink_{sink}, map_{make_memory_map(report)} {}
 
-  auto draw() -> std::string {
+  void draw() {
     const auto rows = map_ ? std::min(map_->regions.size(), kMaxRows) + (map_->tls ? 1 : 0) : 0;
     const auto height = kRowsTop + static_cast<double>(rows) * kRowHeight + 12;
     print(R"(<svg xmlns="http://www.w3.org/2000/svg" width="{0:g}" height="{1:g}" viewBox="0 0 {0:g} {1:g}" )"
@@ -70,13 +70,14 @@ class Drawing {
       draw_rows();
     }
     print("</svg>\n");
-    return std::move(text_);
   }
 
  private:
   template <class... Args>
   void print(fmt::format_string<Args...> format, Args&&... args) {
+    text_.clear();
     fmt::format_to(std::back_inserter(text_), format, std::forward<Args>(args)...);
+    sink_(text_);
   }
 
   [[nodiscard]] auto x_of(std::uint64_t offset) const -> double {
@@ -176,14 +177,15 @@ class Drawing {
   }
 
   const Report& report_;
+  const Sink& sink_;
   std::optional<MemoryMap> map_;
-  std::string text_;
+  std::string text_;  // the present element
 };
 
 }  // namespace
 
-auto to_svg(const Report& report) -> std::string {
-  return Drawing{report}.draw();
+void print_svg(const Report& report, const Sink& sink) {
+  Drawing{report, sink}.draw();
 }
 
 }  // namespace hermitage::inspect

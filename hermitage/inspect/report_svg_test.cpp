@@ -127,7 +127,7 @@ auto elements_of(const std::string& svg) -> std::vector<Element> {
 }
 
 auto drawn(const testing::Elf& kernel, std::string name = "kernel") -> std::vector<Element> {
-  return elements_of(to_svg(make_report(std::move(name), write(kernel))));
+  return elements_of(collected(print_svg, make_report(std::move(name), write(kernel))));
 }
 
 auto texts_of(const std::vector<Element>& elements) -> std::string {
@@ -169,7 +169,7 @@ void expect_on_sheet(const std::vector<Element>& elements, const std::string& wh
 
 TEST(ReportSvg, IsWellFormedAndOnTheSheetForEverySample) {
   for (const auto& sample : testing::sample_kernels()) {
-    const auto svg = to_svg(make_report(sample.name, sample.bytes));
+    const auto svg = collected(print_svg, make_report(sample.name, sample.bytes));
     EXPECT_TRUE(svg.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\"")) << sample.name;
     EXPECT_TRUE(svg.ends_with("</svg>\n")) << sample.name;
     EXPECT_EQ(svg.find("nan"), std::string::npos) << sample.name;
@@ -183,8 +183,8 @@ TEST(ReportSvg, IsWellFormedAndOnTheSheetForEverySample) {
 TEST(ReportSvg, IsWellFormedForRandomKernels) {
   for (std::uint64_t seed = 0; seed < 40; ++seed) {
     const auto& target = testing::kTargets[seed % std::size(testing::kTargets)];
-    const auto elements =
-        elements_of(to_svg(make_report("random", testing::random_kernel(seed, target.arch, target.endian))));
+    const auto elements = elements_of(
+        collected(print_svg, make_report("random", testing::random_kernel(seed, target.arch, target.endian))));
     expect_on_sheet(elements, std::to_string(seed));
   }
 }
@@ -211,7 +211,7 @@ TEST(ReportSvg, TellsWhatTheKernelIs) {
 
 TEST(ReportSvg, SaysSoWhenThereIsNothingToDraw) {
   for (const std::string_view text : {"", "garbage", "\x1f\x8b\x08\x08"}) {
-    const auto elements = elements_of(to_svg(make_report("file", std::as_bytes(std::span{text}))));
+    const auto elements = elements_of(collected(print_svg, make_report("file", std::as_bytes(std::span{text}))));
     expect_on_sheet(elements, "nothing");
     EXPECT_EQ(texts_of(elements), "file\nno Hermit kernel · nothing to load\n");
   }
@@ -234,14 +234,15 @@ TEST(ReportSvg, AnyNameCanBeDrawn) {
   };
   for (const auto& [file, title] : kCases) {
     std::vector<Element> elements;
-    ASSERT_NO_THROW(elements = elements_of(to_svg(make_report(std::string{file}, {})))) << printable(file);
+    ASSERT_NO_THROW(elements = elements_of(collected(print_svg, make_report(std::string{file}, {}))))
+        << printable(file);
     const auto text = std::ranges::find(elements, "text", &Element::name);
     ASSERT_NE(text, elements.end());
     EXPECT_EQ(text->text, title);
   }
   // Characters that Unicode has, but XML has not.
-  EXPECT_NO_THROW(elements_of(to_svg(make_report("\xef\xbf\xbe", {}))));
-  EXPECT_NO_THROW(elements_of(to_svg(make_report("\xef\xbf\xbf", {}))));
+  EXPECT_NO_THROW(elements_of(collected(print_svg, make_report("\xef\xbf\xbe", {}))));
+  EXPECT_NO_THROW(elements_of(collected(print_svg, make_report("\xef\xbf\xbf", {}))));
 }
 
 // The rectangles of the bar: those of full height that are filled with a segment's colour.
@@ -277,7 +278,7 @@ TEST(ReportSvg, IsToScale) {
                       .filesz = 0x1000,
                       .memsz = 0x2000},
                      {.type = elf::kSegmentLoad, .flags = elf::kFlagRead, .vaddr = 0x11000, .filesz = 0, .memsz = 1}};
-  const auto bars = bars_of(elements_of(to_svg(report)));
+  const auto bars = bars_of(elements_of(collected(print_svg, report)));
   constexpr double kPage = (860.0 - 2 * 24) / 4;
   ASSERT_EQ(bars.size(), 5U);
   EXPECT_NEAR(bars[0].x, 24, 0.01);
@@ -301,7 +302,7 @@ TEST(ReportSvg, TheAxisEndsWhereTheImageDoes) {
   report.first_vaddr = 0x100000;
   report.mem_size = 0x8000;
   report.entry_point = 0;
-  const auto text = texts_of(elements_of(to_svg(report)));
+  const auto text = texts_of(elements_of(collected(print_svg, report)));
   for (const auto* label : {"0x100000\n", "0x102000\n", "0x104000\n", "0x106000\n", "0x108000\n"}) {
     EXPECT_TRUE(text.contains(label)) << label;
   }
@@ -317,7 +318,7 @@ TEST(ReportSvg, TheLargestImageIsDrawn) {
   report.segments = {{.type = elf::kSegmentLoad, .flags = elf::kFlagRead, .filesz = 1, .memsz = 1},
                      {.type = elf::kSegmentLoad, .flags = elf::kFlagWrite, .vaddr = 1, .memsz = UINT64_MAX - 1},
                      {.type = elf::kSegmentLoad, .flags = elf::kFlagRead, .vaddr = UINT64_MAX - 1, .memsz = 1}};
-  const auto elements = elements_of(to_svg(report));
+  const auto elements = elements_of(collected(print_svg, report));
   expect_on_sheet(elements, "largest");
   EXPECT_TRUE(texts_of(elements).contains("16 EiB"));
 }

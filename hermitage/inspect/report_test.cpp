@@ -10,6 +10,9 @@
 
 #include <gtest/gtest.h>
 
+#include "hermitage/inspect/report_json.hpp"
+#include "hermitage/inspect/report_text.hpp"
+#include "testing/allocations.hpp"
 #include "testing/archives.hpp"
 #include "testing/images.hpp"
 #include "testing/kernels.hpp"
@@ -474,26 +477,65 @@ TEST(Report, SurvivesEveryCut) {
   }
 }
 
-// Symbols that share one long name: what is kept of them must not grow with the square of the file.
-TEST(Report, ManySymbolsWithOneLongNameTakeLittleMemory) {
-  constexpr std::size_t kCount = 4000;
-  constexpr std::size_t kNameSize = 100'000;
+// A kernel with so many symbols that share one name.
+auto kernel_of_one_name(std::size_t symbols, std::size_t name_size) -> std::vector<std::byte> {
   auto kernel = x86_64_kernel();
-  kernel.symbols = {{.name = std::string(kNameSize, 'n')}};
-  for (std::size_t i = 1; i < kCount; ++i) kernel.symbols.push_back({.name = ""});
+  kernel.symbols = {{.name = std::string(name_size, 'n')}};
+  for (std::size_t i = 1; i < symbols; ++i) kernel.symbols.push_back({.name = ""});
   auto file = write(kernel);
   const auto table = entry::ElfFile::open(file)->symbols().symbols();
   const auto first = static_cast<std::size_t>(table.bytes().bytes().data() - file.data());
   for (std::size_t i = 1; i < table.size(); ++i) {
     testing::patch<std::uint32_t>(file, first + i * elf::Symbol::kSize, 1, Endian::little);
   }
+  return file;
+}
+
+// Symbols that share one long name: what is kept of them must not grow with the square of the file.
+TEST(Report, ManySymbolsWithOneLongNameTakeLittleMemory) {
+  constexpr std::size_t kCount = 20'000;
+  constexpr std::size_t kNameSize = 100'000;
+  const auto file = kernel_of_one_name(kCount, kNameSize);
   const auto report = make_report("symbols", file, {.symbols = true});
   ASSERT_EQ(report.symbols.table, kCount + 1);
   std::size_t kept = 0;
   for (const auto& entry : report.symbols.entries) kept += entry.name.size() + entry.demangled.size();
-  EXPECT_LT(kept, 500 * file.size());
+  EXPECT_LT(kept, 32 * file.size());
   EXPECT_TRUE(report.loadable);
   EXPECT_TRUE(has_problem(report, ProblemCode::left_out));
+}
+
+TEST(ReportLimits, ALongNameIsShortened) {
+  const auto file = kernel_of_one_name(10, 5000);
+  const auto report = make_report("names", file, {.symbols = true});
+  std::size_t shortened_names = 0;
+  for (const auto& entry : report.symbols.entries) {
+    if (!entry.is_truncated) continue;
+    ++shortened_names;
+    EXPECT_EQ(entry.name, std::string(4096, 'n') + "… (5000 bytes)");
+    EXPECT_EQ(entry.demangled, entry.name);
+  }
+  EXPECT_EQ(shortened_names, 10U);
+}
+
+TEST(ReportLimits, SymbolsThatShareALongNameTakeWhatTheirsWouldShort) {
+  constexpr std::size_t kSymbols = 500;
+  constexpr std::size_t kNameSize = 4 << 20;
+  const auto file = kernel_of_one_name(kSymbols, kNameSize);
+  std::size_t written = 0;
+  std::size_t largest_piece = 0;
+  const auto cost = testing::allocations_of([&] {
+    const auto report = make_report("names", file, {.symbols = true});
+    const auto count = [&](std::string_view piece) {
+      written += piece.size();
+      largest_piece = std::max(largest_piece, piece.size());
+    };
+    print_symbols(report, Colour::off, count);
+    print_json(report, count);
+  });
+  EXPECT_GT(written, kSymbols * 3 * 4096);
+  EXPECT_LE(largest_piece, 100'000U);
+  EXPECT_LE(cost.peak, 3 * kNameSize);
 }
 
 TEST(Report, RealImages) {

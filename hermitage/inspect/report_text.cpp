@@ -34,14 +34,19 @@ auto escape_sequence(Style style) -> std::string_view {
   return "";
 }
 
-// A text that grows, line by line, in colour or not.
+// A text that goes to a sink piece by piece, in colour or not.
 class Page {
  public:
-  explicit Page(Colour colour) : colour_{colour} {}
+  Page(Colour colour, const Sink& sink) : colour_{colour}, sink_{sink} {}
+  Page(const Page&) = delete;
+  auto operator=(const Page&) -> Page& = delete;
+  ~Page() { flush(); }
 
   template <class... Args>
   void print(fmt::format_string<Args...> format, Args&&... args) {
+    constexpr std::size_t kPieceSize = 64 << 10;
     fmt::format_to(std::back_inserter(text_), format, std::forward<Args>(args)...);
+    if (text_.size() >= kPieceSize) flush();
   }
 
   [[nodiscard]] auto styled(Style style, std::string_view text) const -> std::string {
@@ -53,10 +58,14 @@ class Page {
 
   void field(std::string_view label, std::string_view value) { print("{:<19}{}\n", label, value); }
 
-  [[nodiscard]] auto take() -> std::string { return std::move(text_); }
-
  private:
+  void flush() {
+    if (!text_.empty()) sink_(text_);
+    text_.clear();
+  }
+
   Colour colour_;
+  const Sink& sink_;
   std::string text_;
 };
 
@@ -69,12 +78,12 @@ auto grouped(std::uint64_t value) -> std::string {
   return digits;
 }
 
-auto hex_bytes(std::span<const std::byte> bytes, std::size_t limit) -> std::string {
+auto hex_bytes(const NoteReport& note, std::size_t limit) -> std::string {
   std::string text;
-  for (const auto byte : bytes.first(std::min(bytes.size(), limit))) {
+  for (const auto byte : std::span{note.desc}.first(std::min(note.desc.size(), limit))) {
     text += fmt::format("{:02x}", static_cast<unsigned>(byte));
   }
-  return bytes.size() > limit ? text + "…" : text;
+  return note.desc.size() > limit || note.is_truncated ? text + "…" : text;
 }
 
 // What a note that we know means; empty for others.
@@ -188,7 +197,7 @@ void print_more(Page& page, std::size_t total, std::size_t shown, std::string_vi
   if (total > shown) page.print("  … and {} more: see {}\n", grouped(total - shown), option);
 }
 
-void print_segments(Page& page, const Report& report, std::size_t limit) {
+void put_segments(Page& page, const Report& report, std::size_t limit) {
   page.heading("Segments");
   page.print("   #  {:<16} {:>10} {:>12} {:>10} {:>10}  flags {:>8}\n", "type", "offset", "address", "in file",
              "in memory", "align");
@@ -202,12 +211,12 @@ void print_segments(Page& page, const Report& report, std::size_t limit) {
   print_more(page, report.segments.size(), shown, "--segments");
 }
 
-void print_notes(Page& page, const Report& report, std::size_t limit, std::size_t desc_limit) {
+void put_notes(Page& page, const Report& report, std::size_t limit, std::size_t desc_limit) {
   page.heading("Notes");
   if (report.notes.empty()) page.print("  none\n");
   const auto shown = std::min(limit, report.notes.size());
   for (const auto& note : std::span{report.notes}.first(shown)) {
-    page.print("  {:<8} {:>6}  {:<34} {}\n", printable(note.name), hex(note.type), hex_bytes(note.desc, desc_limit),
+    page.print("  {:<8} {:>6}  {:<34} {}\n", printable(note.name), hex(note.type), hex_bytes(note, desc_limit),
                note_meaning(note, *report.endian));
   }
   print_more(page, report.notes.size(), shown, "--notes");
@@ -318,44 +327,40 @@ void print_memory_map(Page& page, const Report& report, std::size_t limit) {
 
 }  // namespace
 
-auto summary_text(const Report& report, Colour colour, Extent extent) -> std::string {
+void print_summary(const Report& report, Colour colour, Extent extent, const Sink& sink) {
   const auto rows = extent == Extent::full ? SIZE_MAX : kSummaryRows;
   const auto desc_bytes = extent == Extent::full ? SIZE_MAX : kSummaryDescBytes;
-  Page page{colour};
+  Page page{colour, sink};
   print_identity(page, report);
   if (report.endian) {
-    print_segments(page, report, rows);
-    print_notes(page, report, rows, desc_bytes);
+    put_segments(page, report, rows);
+    put_notes(page, report, rows, desc_bytes);
     print_counts(page, report);
   }
   print_problems(page, report, extent == Extent::full ? SIZE_MAX : kSummaryProblemsOfOneCode);
   print_memory_map(page, report, rows);
-  return page.take();
 }
 
-auto segments_text(const Report& report, Colour colour) -> std::string {
-  Page page{colour};
-  print_segments(page, report, report.segments.size());
-  return page.take();
+void print_segments(const Report& report, Colour colour, const Sink& sink) {
+  Page page{colour, sink};
+  put_segments(page, report, report.segments.size());
 }
 
-auto notes_text(const Report& report, Colour colour) -> std::string {
-  Page page{colour};
-  print_notes(page, report, report.notes.size(), SIZE_MAX);
-  return page.take();
+void print_notes(const Report& report, Colour colour, const Sink& sink) {
+  Page page{colour, sink};
+  put_notes(page, report, report.notes.size(), SIZE_MAX);
 }
 
-auto relocations_text(const Report& report, Colour colour) -> std::string {
-  Page page{colour};
+void print_relocations(const Report& report, Colour colour, const Sink& sink) {
+  Page page{colour, sink};
   page.heading(fmt::format("Relocations: {}", grouped(report.relocations.total)));
   for (const auto& entry : report.relocations.entries) {
     page.print("  {:>12}  {:<22}{}\n", hex(entry.offset), entry.type, relocation_value_text(entry));
   }
-  return page.take();
 }
 
-auto symbols_text(const Report& report, Colour colour) -> std::string {
-  Page page{colour};
+void print_symbols(const Report& report, Colour colour, const Sink& sink) {
+  Page page{colour, sink};
   page.heading(
       fmt::format("Symbols: {} and {} dynamic", grouped(report.symbols.table), grouped(report.symbols.dynamic)));
   for (const auto& entry : report.symbols.entries) {
@@ -365,25 +370,23 @@ auto symbols_text(const Report& report, Colour colour) -> std::string {
                                   : '-',
                printable(entry.demangled));
   }
-  return page.take();
 }
 
-auto sections_text(const Report& report, Colour colour) -> std::string {
-  Page page{colour};
+void print_sections(const Report& report, Colour colour, const Sink& sink) {
+  Page page{colour, sink};
   page.heading(fmt::format("Sections: {}", report.sections.size()));
   for (std::size_t index = 0; index < report.sections.size(); ++index) {
-    const auto& [name, section] = report.sections[index];
+    const auto& [name, section, is_truncated] = report.sections[index];
     page.print("  {:>3}  {:<28} type {:<10} offset {:>10}  address {:>12}  size {:>10}\n", index, printable(name),
                hex(section.type), hex(section.offset), hex(section.addr), hex(section.size));
   }
   page.heading(fmt::format("Dynamic section: {}", report.dynamic.size()));
   for (const auto& entry : report.dynamic) page.print("  {:>12}  {}\n", hex(entry.tag), hex(entry.value));
-  return page.take();
 }
 
-auto load_plan_text(const Report& report, Colour colour) -> std::string {
-  Page page{colour};
-  if (!report.load_plan_start) return {};
+void print_load_plan(const Report& report, Colour colour, const Sink& sink) {
+  Page page{colour, sink};
+  if (!report.load_plan_start) return;
   page.heading(fmt::format("Load plan at {}, with pages of {}", hex(*report.load_plan_start), human_size(kPageSize)));
   for (const auto& step : report.load_plan) {
     const auto is_from_file = step.action != entry::LoadStep::Action::zero;
@@ -394,7 +397,6 @@ auto load_plan_text(const Report& report, Colour colour) -> std::string {
     if (step.relocated_pages != 0) page.print("  relocated pages: {}", grouped(step.relocated_pages));
     page.print("\n");
   }
-  return page.take();
 }
 
 }  // namespace hermitage::inspect

@@ -1,9 +1,8 @@
 // A report for people.
 #pragma once
 
-#include <string>
-
 #include "hermitage/inspect/report.hpp"
+#include "hermitage/inspect/sink.hpp"
 
 namespace hermitage::inspect {
 
@@ -13,14 +12,14 @@ enum class Colour : bool { off, on };
 enum class Extent : bool { brief, full };
 
 // What a person wants to know first, down to a drawn map of the loaded kernel. Lines end with a newline.
-[[nodiscard]] auto summary_text(const Report& report, Colour colour, Extent extent = Extent::brief) -> std::string;
+void print_summary(const Report& report, Colour colour, Extent extent, const Sink& sink);
 
 // One part in full, as a table with a heading. The report must have been made with the details it shows.
-[[nodiscard]] auto segments_text(const Report& report, Colour colour) -> std::string;
-[[nodiscard]] auto notes_text(const Report& report, Colour colour) -> std::string;
-[[nodiscard]] auto relocations_text(const Report& report, Colour colour) -> std::string;
-[[nodiscard]] auto symbols_text(const Report& report, Colour colour) -> std::string;
-[[nodiscard]] auto sections_text(const Report& report, Colour colour) -> std::string;
-[[nodiscard]] auto load_plan_text(const Report& report, Colour colour) -> std::string;
+void print_segments(const Report& report, Colour colour, const Sink& sink);
+void print_notes(const Report& report, Colour colour, const Sink& sink);
+void print_relocations(const Report& report, Colour colour, const Sink& sink);
+void print_symbols(const Report& report, Colour colour, const Sink& sink);
+void print_sections(const Report& report, Colour colour, const Sink& sink);
+void print_load_plan(const Report& report, Colour colour, const Sink& sink);
 
 }  // namespace hermitage::inspect

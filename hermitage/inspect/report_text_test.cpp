@@ -25,17 +25,19 @@ constexpr Details kEverything{.relocations = true, .symbols = true, .sections = 
 
 struct Part {
   std::string_view name;
-  std::string (*text)(const Report&, Colour);
+  void (*print)(const Report&, Colour, const Sink&);
 };
 constexpr Part kParts[] = {
-    {"summary", [](const Report& report, Colour colour) { return summary_text(report, colour); }},
-    {"full", [](const Report& report, Colour colour) { return summary_text(report, colour, Extent::full); }},
-    {"segments", segments_text},
-    {"notes", notes_text},
-    {"sections", sections_text},
-    {"load plan", load_plan_text},
-    {"relocations", relocations_text},
-    {"symbols", symbols_text},
+    {"summary",
+     [](const Report& report, Colour colour, const Sink& sink) { print_summary(report, colour, Extent::brief, sink); }},
+    {"full",
+     [](const Report& report, Colour colour, const Sink& sink) { print_summary(report, colour, Extent::full, sink); }},
+    {"segments", print_segments},
+    {"notes", print_notes},
+    {"sections", print_sections},
+    {"load plan", print_load_plan},
+    {"relocations", print_relocations},
+    {"symbols", print_symbols},
 };
 
 auto x86_64_kernel() -> Elf {
@@ -101,19 +103,20 @@ void expect_clean(std::string_view text, std::string_view what) {
 }
 
 TEST(ReportText, BeginsWithVersionMemorySizeAndStartAddress) {
-  const auto relocatable = summary_text(report_of(x86_64_kernel()), Colour::off);
+  const auto relocatable = collected(print_summary, report_of(x86_64_kernel()), Colour::off, Extent::brief);
   EXPECT_TRUE(relocatable.starts_with("Version: 0.11.0\nMemory Size: 22528 (22 KiB)\nStart Address: any\n\n"))
       << relocatable;
-  const auto fixed = summary_text(report_of(minimal_kernel(Arch::aarch64, Endian::big, false)), Colour::off);
+  const auto fixed = collected(print_summary, report_of(minimal_kernel(Arch::aarch64, Endian::big, false)), Colour::off,
+                               Extent::brief);
   EXPECT_TRUE(
       fixed.starts_with("Version: 0.11.0\nMemory Size: 22528 (22 KiB)\nStart Address: 4303355904 (0x100800000)\n\n"))
       << fixed;
-  const auto nothing = summary_text(make_report("nothing", {}), Colour::off);
+  const auto nothing = collected(print_summary, make_report("nothing", {}), Colour::off, Extent::brief);
   EXPECT_TRUE(nothing.starts_with("Version: none\nMemory Size: unknown\nStart Address: unknown\n\n")) << nothing;
 }
 
 TEST(ReportText, SummaryTellsTheFacts) {
-  const auto text = summary_text(report_of(x86_64_kernel()), Colour::off);
+  const auto text = collected(print_summary, report_of(x86_64_kernel()), Colour::off, Extent::brief);
   EXPECT_EQ(line_with(text, "Format"), "Format ELF");
   EXPECT_EQ(line_with(text, "Architecture"), "Architecture x86_64, little endian");
   EXPECT_EQ(line_with(text, "Position"), "Position relocatable");
@@ -136,7 +139,7 @@ TEST(ReportText, SummaryTellsWhatIsMissing) {
   kernel.notes = {testing::hermit_note()};
   kernel.tls.reset();
   kernel.symbols.clear();
-  auto text = summary_text(report_of(kernel), Colour::off);
+  auto text = collected(print_summary, report_of(kernel), Colour::off, Extent::brief);
   EXPECT_EQ(line_with(text, "Version"), "Version: none");
   EXPECT_EQ(line_with(text, "Uhyve interface"), "Uhyve interface 1 (has no note)");
   EXPECT_EQ(line_with(text, "Entry point"), "Entry point 0x2000");
@@ -145,7 +148,7 @@ TEST(ReportText, SummaryTellsWhatIsMissing) {
             "info no_abi_tag: states no Hermit version (no ABI tag), as kernels before 0.10 do not");
 
   kernel.notes.clear();
-  text = summary_text(report_of(kernel), Colour::off);
+  text = collected(print_summary, report_of(kernel), Colour::off, Extent::brief);
   EXPECT_EQ(line_with(text, "Entry version"), "Entry version none");
   EXPECT_EQ(line_with(text, "Uhyve interface"), "Uhyve interface none");
   EXPECT_EQ(line_with(text, "Boot protocols"), "Boot protocols none");
@@ -191,11 +194,12 @@ TEST(ReportText, MoreProblemsThanAReportHoldsAreNotCounted) {
 
 TEST(ReportText, SummaryOfWhatIsNoElfFileIsShort) {
   constexpr std::string_view kGzip = "\x1f\x8b\x08\x08";
-  EXPECT_EQ(summary_text(make_report("packed", std::as_bytes(std::span{kGzip})), Colour::off),
-            "Version: none\nMemory Size: unknown\nStart Address: unknown\n\n"
-            "Format             gzip\n\n"
-            "Loadable: no\n"
-            "  error    truncated_gzip: ends in the middle of its gzip data\n");
+  EXPECT_EQ(
+      collected(print_summary, make_report("packed", std::as_bytes(std::span{kGzip})), Colour::off, Extent::brief),
+      "Version: none\nMemory Size: unknown\nStart Address: unknown\n\n"
+      "Format             gzip\n\n"
+      "Loadable: no\n"
+      "  error    truncated_gzip: ends in the middle of its gzip data\n");
 }
 
 TEST(ReportText, SummaryOfAnImageShowsItsConfiguration) {
@@ -205,7 +209,7 @@ TEST(ReportText, SummaryOfAnImageShowsItsConfiguration) {
        .contents = "version = \"1\"\nkernel = \"/boot/k\"\n[input]\nkernel_args = [\"-v\", \"\\u001b[2J\"]\n"
                    "app_args = [\"a b\"]\nenv_vars = [\"A=1\"]\n[requirements]\nmemory = \"64M\"\ncpus = 2\nx = 1\n"},
       {.name = "boot/k", .contents = {reinterpret_cast<const char*>(bytes.data()), bytes.size()}}});
-  const auto text = summary_text(make_report("image", image), Colour::off);
+  const auto text = collected(print_summary, make_report("image", image), Colour::off, Extent::brief);
   EXPECT_TRUE(line_with(text, "Format").starts_with("Format Hermit image, 3 entries, ")) << text;
   EXPECT_TRUE(
       text.contains("\nKernel             /boot/k\n"
@@ -226,7 +230,7 @@ TEST(ReportText, SummaryOfAnImageShowsItsConfiguration) {
 TEST(ReportText, ProblemsTellWhereTheyAre) {
   auto kernel = x86_64_kernel();
   kernel.os_abi = 0;
-  const auto text = summary_text(report_of(kernel), Colour::off);
+  const auto text = collected(print_summary, report_of(kernel), Colour::off, Extent::brief);
   EXPECT_EQ(line_with(text, "os_abi"),
             "warning os_abi: the operating system ABI is 0 instead of 255 (standalone) [at 0x7]");
   EXPECT_EQ(line_with(text, "Loadable"), "Loadable: yes");
@@ -236,15 +240,15 @@ TEST(ReportText, EveryPartOfEverySampleIsClean) {
   for (const auto& sample : testing::sample_kernels()) {
     const auto report = make_report(sample.name, sample.bytes, kEverything);
     for (const auto& part : kParts) {
-      const auto text = part.text(report, Colour::off);
+      const auto text = collected(part.print, report, Colour::off);
       expect_clean(text, sample.name);
       if (!text.empty()) {
         EXPECT_TRUE(text.ends_with('\n')) << sample.name << ' ' << part.name;
       }
       // Colours colour, and do nothing else.
-      EXPECT_EQ(without_colour(part.text(report, Colour::on)), text) << sample.name << ' ' << part.name;
+      EXPECT_EQ(without_colour(collected(part.print, report, Colour::on)), text) << sample.name << ' ' << part.name;
     }
-    EXPECT_TRUE(summary_text(report, Colour::on).contains("\x1b[")) << sample.name;
+    EXPECT_TRUE(collected(print_summary, report, Colour::on, Extent::brief).contains("\x1b[")) << sample.name;
   }
 }
 
@@ -264,7 +268,7 @@ TEST(ReportText, NoControlCharacterOfTheFileIsShown) {
   ASSERT_FALSE(report.sections.empty());
   report.sections[0].name = kHostile;
   for (const auto& part : kParts) {
-    const auto text = part.text(report, Colour::off);
+    const auto text = collected(part.print, report, Colour::off);
     expect_clean(text, part.name);
     const bool has_names = part.name != "segments" && part.name != "load plan";
     EXPECT_EQ(text.contains(kShown), has_names) << part.name;
@@ -281,16 +285,16 @@ TEST(ReportText, SummaryCutsLongListsAndSaysWhereTheRestIs) {
     kernel.extra_segments.assign(extra, {.type = elf::kSegmentGnuStack});
     const auto report = report_of(kernel);
     ASSERT_EQ(report.segments.size(), extra + 6);
-    const auto text = summary_text(report, Colour::off);
+    const auto text = collected(print_summary, report, Colour::off, Extent::brief);
     const auto hidden = extra + 6 > 24 ? extra + 6 - 24 : 0;
     if (hidden == 0) {
       EXPECT_FALSE(text.contains("more: see")) << extra;
     } else {
       EXPECT_EQ(line_with(text, "more: see --segments"), "… and " + std::to_string(hidden) + " more: see --segments");
     }
-    EXPECT_EQ(stack_count(segments_text(report, Colour::off)), extra);
-    EXPECT_FALSE(segments_text(report, Colour::off).contains("more: see"));
-    const auto full = summary_text(report, Colour::off, Extent::full);
+    EXPECT_EQ(stack_count(collected(print_segments, report, Colour::off)), extra);
+    EXPECT_FALSE(collected(print_segments, report, Colour::off).contains("more: see"));
+    const auto full = collected(print_summary, report, Colour::off, Extent::full);
     EXPECT_EQ(stack_count(full), extra);
     EXPECT_FALSE(full.contains("more: see"));
   }
@@ -300,10 +304,11 @@ TEST(ReportText, SummaryCutsLongListsAndSaysWhereTheRestIs) {
   kernel.segments[0].vaddr += 0x1000;
   kernel.entry_point += 0x1000;
   const auto report = report_of(kernel);
-  EXPECT_EQ(line_with(summary_text(report, Colour::off), "more: see --notes"), "… and 19 more: see --notes");
-  EXPECT_EQ(count_of(summary_text(report, Colour::off), "  Lab "), 24U - 3);
-  EXPECT_EQ(count_of(notes_text(report, Colour::off), "  Lab "), 40U);
-  EXPECT_EQ(count_of(summary_text(report, Colour::off, Extent::full), "  Lab "), 40U);
+  EXPECT_EQ(line_with(collected(print_summary, report, Colour::off, Extent::brief), "more: see --notes"),
+            "… and 19 more: see --notes");
+  EXPECT_EQ(count_of(collected(print_summary, report, Colour::off, Extent::brief), "  Lab "), 24U - 3);
+  EXPECT_EQ(count_of(collected(print_notes, report, Colour::off), "  Lab "), 40U);
+  EXPECT_EQ(count_of(collected(print_summary, report, Colour::off, Extent::full), "  Lab "), 40U);
 }
 
 TEST(ReportText, SummaryCutsLongDescriptors) {
@@ -312,8 +317,8 @@ TEST(ReportText, SummaryCutsLongDescriptors) {
   kernel.notes.push_back({.name = "Lab16", .type = 7, .desc = desc(16)});
   kernel.notes.push_back({.name = "Lab17", .type = 7, .desc = desc(17)});
   const auto report = report_of(kernel);
-  const auto summary = summary_text(report, Colour::off);
-  const auto notes = notes_text(report, Colour::off);
+  const auto summary = collected(print_summary, report, Colour::off, Extent::brief);
+  const auto notes = collected(print_notes, report, Colour::off);
   const auto digits = [](std::size_t size) {
     std::string text;
     for (; size > 0; --size) text += "ab";
@@ -322,7 +327,7 @@ TEST(ReportText, SummaryCutsLongDescriptors) {
   EXPECT_EQ(line_with(summary, "Lab16"), "Lab16 0x7 " + digits(16));
   EXPECT_EQ(line_with(summary, "Lab17"), "Lab17 0x7 " + digits(16) + "…");
   EXPECT_EQ(line_with(notes, "Lab17"), "Lab17 0x7 " + digits(17));
-  EXPECT_EQ(line_with(summary_text(report, Colour::off, Extent::full), "Lab17"), "Lab17 0x7 " + digits(17));
+  EXPECT_EQ(line_with(collected(print_summary, report, Colour::off, Extent::full), "Lab17"), "Lab17 0x7 " + digits(17));
 }
 
 TEST(ReportText, MeaningsOfNotesAreToldInTheGuestsByteOrder) {
@@ -330,7 +335,7 @@ TEST(ReportText, MeaningsOfNotesAreToldInTheGuestsByteOrder) {
     auto kernel = minimal_kernel(target.arch, target.endian, true);
     kernel.notes = {testing::hermit_note(), testing::abi_tag_note({1, 2, 3}, target.endian), testing::uhyve_note(3),
                     testing::xen_pvh_note(0x2000)};
-    const auto text = notes_text(report_of(kernel), Colour::off);
+    const auto text = collected(print_notes, report_of(kernel), Colour::off);
     EXPECT_TRUE(line_with(text, "GNU").ends_with(" Hermit 1.2.3")) << text;
     EXPECT_TRUE(line_with(text, "HERMIT").ends_with(" Hermit entry version 4")) << text;
     EXPECT_TRUE(line_with(text, "UHYVEIF").ends_with(" Uhyve interface 3")) << text;
@@ -349,7 +354,7 @@ TEST(ReportText, RelocationsTellAddendsWithTheirSign) {
                         {.offset = 0x4018, .type = 1, .symbol = 9, .addend = 1},
                         {.offset = 0x4020, .type = 99, .addend = std::uint64_t{1} << 63}};
   kernel.relr = {0x4200};
-  const auto text = relocations_text(report_of(kernel), Colour::off);
+  const auto text = collected(print_relocations, report_of(kernel), Colour::off);
   EXPECT_TRUE(text.contains("Relocations: 6\n")) << text;
   EXPECT_EQ(line_with(text, "0x4000"), "0x4000 R_X86_64_RELATIVE + 0x2000");
   EXPECT_EQ(line_with(text, "0x4008"), "0x4008 R_X86_64_64 hermit::hook - 0x10");
@@ -365,7 +370,7 @@ TEST(ReportText, SymbolsTellWhatTheyAre) {
   kernel.dynamic_symbols = {{.name = "absent", .info = weak, .section = elf::kSectionUndefined},
                             {.name = "weak", .info = weak, .value = 0x2010, .size = 7},
                             {.name = "_ZN6hermit4hook17h452fabd5dbee2913E", .value = 0x2020, .size = 1234567}};
-  const auto text = symbols_text(report_of(kernel), Colour::off);
+  const auto text = collected(print_symbols, report_of(kernel), Colour::off);
   EXPECT_TRUE(text.contains("Symbols: 3 and 4 dynamic\n")) << text;
   EXPECT_EQ(line_with(text, "absent"), "0x0 0 du absent");
   EXPECT_EQ(line_with(text, "weak"), "0x2010 7 dw weak");
@@ -376,15 +381,15 @@ TEST(ReportText, SymbolsTellWhatTheyAre) {
 TEST(ReportText, NumbersOfThingsAreGrouped) {
   Report report;
   report.relocations.total = 1234567;
-  EXPECT_TRUE(relocations_text(report, Colour::off).contains("Relocations: 1,234,567\n"));
+  EXPECT_TRUE(collected(print_relocations, report, Colour::off).contains("Relocations: 1,234,567\n"));
   report.symbols = {.dynamic = 999, .table = 1000, .entries = {}};
-  EXPECT_TRUE(symbols_text(report, Colour::off).contains("Symbols: 1,000 and 999 dynamic\n"));
+  EXPECT_TRUE(collected(print_symbols, report, Colour::off).contains("Symbols: 1,000 and 999 dynamic\n"));
 }
 
 TEST(ReportText, SectionsAreNumbered) {
   const auto kernel = x86_64_kernel();
   const auto report = report_of(kernel);
-  const auto text = sections_text(report, Colour::off);
+  const auto text = collected(print_sections, report, Colour::off);
   EXPECT_TRUE(text.contains("Sections: " + std::to_string(report.sections.size()) + "\n")) << text;
   EXPECT_TRUE(line_with(text, ".text").ends_with(" .text type 0x1 offset 0x1000 address 0x2000 size 0x80")) << text;
   EXPECT_TRUE(text.contains("Dynamic section: " + std::to_string(report.dynamic.size()) + "\n")) << text;
@@ -393,7 +398,7 @@ TEST(ReportText, SectionsAreNumbered) {
 
 TEST(ReportText, LoadPlanTellsEveryStep) {
   const auto report = report_of(x86_64_kernel());
-  const auto text = load_plan_text(report, Colour::off);
+  const auto text = collected(print_load_plan, report, Colour::off);
   EXPECT_TRUE(text.starts_with("\nLoad plan at 0x40000, with pages of 4 KiB\n")) << text;
   EXPECT_EQ(lines_of(text).size(), 2 + report.load_plan.size());
   EXPECT_EQ(line_with(text, "at 0x42000"), "copy 128 bytes at 0x42000 from 0x1000");
@@ -401,7 +406,7 @@ TEST(ReportText, LoadPlanTellsEveryStep) {
 
   auto broken = x86_64_kernel();
   broken.notes.clear();
-  EXPECT_EQ(load_plan_text(report_of(broken), Colour::off), "");
+  EXPECT_EQ(collected(print_load_plan, report_of(broken), Colour::off), "");
 }
 
 // ---- The drawn map
@@ -426,7 +431,7 @@ auto map_columns(const std::string& line) -> std::string {
 
 auto map_rows(const Report& report) -> std::vector<std::string> {
   std::vector<std::string> rows;
-  for (const auto& line : lines_of(summary_text(report, Colour::off))) {
+  for (const auto& line : lines_of(collected(print_summary, report, Colour::off, Extent::brief))) {
     if (const auto columns = map_columns(line); !columns.empty()) rows.push_back(columns);
   }
   return rows;
