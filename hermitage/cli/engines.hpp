@@ -7,6 +7,7 @@
 
 #include "hermitage/cli/run_options.hpp"
 #include "hermitage/cli/run_request.hpp"
+#include "hermitage/cli/time_limit.hpp"
 #include "hermitage/guest/host_check.hpp"
 
 namespace hermitage::cli {
@@ -28,7 +29,8 @@ struct QemuReason {
 };
 
 // Both run the guest to its end, say on standard error what there is to say about that, and return the exit status.
-[[nodiscard]] auto run_in_monitor(const RunOptions& options) -> OrFailure<ExitCode>;
-[[nodiscard]] auto run_in_qemu(const RunOptions& options, const QemuReason& reason) -> OrFailure<ExitCode>;
+[[nodiscard]] auto run_in_monitor(const RunOptions& options, TimeLimit& limit) -> OrFailure<ExitCode>;
+[[nodiscard]] auto run_in_qemu(const RunOptions& options, TimeLimit& limit, const QemuReason& reason)
+    -> OrFailure<ExitCode>;
 
 }  // namespace hermitage::cli

@@ -20,7 +20,7 @@ auto check_monitor() -> std::vector<guest::HostCheck> {
   return {{.subject = "monitor", .outcome = guest::HostCheck::Outcome::missing, .finding = kReason}};
 }
 
-auto run_in_monitor(const RunOptions& options) -> OrFailure<ExitCode> {
+auto run_in_monitor(const RunOptions& options, TimeLimit& /*limit*/) -> OrFailure<ExitCode> {
   return not_started(options.image, kReason);
 }
 

@@ -11,26 +11,27 @@
 #include "hermitage/cli/output.hpp"
 #include "hermitage/cli/process.hpp"
 #include "hermitage/cli/run_options.hpp"
+#include "hermitage/cli/time_limit.hpp"
 
 namespace hermitage::cli {
 namespace {
 
-auto run_by_any(const RunOptions& options) -> OrFailure<ExitCode> {
-  if (const auto* const option = option_for_qemu(options)) return run_in_qemu(options, {for_qemu_only(option)});
-  if (const auto reason = why_no_monitor()) return run_in_qemu(options, {*reason});
-  auto outcome = run_in_monitor(options);
+auto run_by_any(const RunOptions& options, TimeLimit& limit) -> OrFailure<ExitCode> {
+  if (const auto* const option = option_for_qemu(options)) return run_in_qemu(options, limit, {for_qemu_only(option)});
+  if (const auto reason = why_no_monitor()) return run_in_qemu(options, limit, {*reason});
+  auto outcome = run_in_monitor(options, limit);
   if (outcome || !outcome.error().is_the_engines) return outcome;
-  return run_in_qemu(options, {outcome.error().message, true});
+  return run_in_qemu(options, limit, {outcome.error().message, true});
 }
 
-auto run_by_engine(const RunOptions& options) -> OrFailure<ExitCode> {
+auto run_by_engine(const RunOptions& options, TimeLimit& limit) -> OrFailure<ExitCode> {
   switch (options.engine.value_or(Engine::any)) {
-    case Engine::any: return run_by_any(options);
-    case Engine::qemu: return run_in_qemu(options, {});
+    case Engine::any: return run_by_any(options, limit);
+    case Engine::qemu: return run_in_qemu(options, limit, {});
     case Engine::kvm: break;
   }
   if (const auto* const option = option_for_qemu(options)) return wrong_usage(for_qemu_only(option));
-  return run_in_monitor(options);
+  return run_in_monitor(options, limit);
 }
 
 auto run_machine(RunOptions& options) -> ExitCode {
@@ -45,6 +46,7 @@ auto run_machine(RunOptions& options) -> ExitCode {
     }
     for (const auto& warning : warnings) warn(warning);
   }
+  TimeLimit limit{time_limit_of(options), options.image};
   if (options.image == "-") {
     if (options.dry_run) return complain_of_usage("run", "--dry-run needs an IMAGE with a name");
     auto file = keep_standard_input();
@@ -54,7 +56,7 @@ auto run_machine(RunOptions& options) -> ExitCode {
     }
     options.file = std::move(*file);
   }
-  const auto outcome = run_by_engine(options);
+  const auto outcome = run_by_engine(options, limit);
   if (outcome) return *outcome;
   complain(outcome.error().subject, outcome.error().message);
   return outcome.error().exit_code;

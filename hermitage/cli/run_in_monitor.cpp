@@ -349,8 +349,7 @@ auto check_monitor() -> std::vector<guest::HostCheck> {
   return vmm::check_host();
 }
 
-auto run_in_monitor(const RunOptions& options) -> OrFailure<ExitCode> {
-  TimeLimit limit{time_limit_of(options), options.image};
+auto run_in_monitor(const RunOptions& options, TimeLimit& limit) -> OrFailure<ExitCode> {
   const BusErrors bus_errors{end_run_after_bus_error};
   auto run = prepare_run(options, limit);
   if (BusErrors::take()) return not_started(options.image, "the file was truncated while it was read (SIGBUS)");

@@ -367,12 +367,6 @@ class Watch {
   bool has_told_of_end_ = false;
 };
 
-auto time_left(const RunOptions& options) -> std::optional<std::chrono::nanoseconds> {
-  const auto limit = time_limit_of(options);
-  if (!limit) return std::nullopt;
-  return std::max(std::chrono::nanoseconds{0}, *limit - (std::chrono::steady_clock::now() - process_start()));
-}
-
 auto end_of_guest(const RunOptions& options, const qemu::Ending& ending, const Complaints& complaints) -> ExitCode {
   if (const auto* const exit = std::get_if<qemu::GuestExit>(&ending)) return static_cast<ExitCode>(exit->code);
   if (const auto* const death = std::get_if<qemu::GuestDied>(&ending)) {
@@ -392,7 +386,8 @@ auto end_of_process(const RunOptions& options, const qemu::ProcessEnding& ending
   return end_after_timeout(options);
 }
 
-auto run_plan(const RunOptions& options, const Plan& plan, const std::string& program) -> OrFailure<ExitCode> {
+auto run_plan(const RunOptions& options, const Plan& plan, const std::string& program,
+              std::optional<std::chrono::nanoseconds> timeout) -> OrFailure<ExitCode> {
   const auto output = Output::open(options);
   if (!output) return std::unexpected{output.error()};
   Complaints complaints;
@@ -415,7 +410,7 @@ auto run_plan(const RunOptions& options, const Plan& plan, const std::string& pr
   bool has_failed = false;
   qemu::ProcessOptions process{.output = output->number(),
                                .on_output = take_output,
-                               .timeout = time_left(options),
+                               .timeout = timeout,
                                .on_error_line =
                                    [&](std::string_view line) {
                                      complaints.add(line);
@@ -471,7 +466,7 @@ auto with_reason(const RunOptions& options, const Failure& failure, const std::s
 
 }  // namespace
 
-auto run_in_qemu(const RunOptions& options, const QemuReason& reason) -> OrFailure<ExitCode> {
+auto run_in_qemu(const RunOptions& options, TimeLimit& limit, const QemuReason& reason) -> OrFailure<ExitCode> {
   const auto image = read_image(options, !reason.monitor_has_tried);
   if (!image) return std::unexpected{image.error()};
   const auto sentence = sentence_of(reason, image->target.arch);
@@ -481,7 +476,9 @@ auto run_in_qemu(const RunOptions& options, const QemuReason& reason) -> OrFailu
   const auto program = program_of(options, plan->target);
   if (!program) return with_reason(options, program.error(), sentence);
   if (!sentence.empty()) complain(options.image, fmt::format("runs in QEMU: {}", sentence));
-  return run_plan(options, *plan, *program);
+  const auto left = limit.remaining();
+  limit.leave();
+  return run_plan(options, *plan, *program, left);
 }
 
 }  // namespace hermitage::cli

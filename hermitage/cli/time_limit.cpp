@@ -37,7 +37,7 @@ TimeLimit::TimeLimit(std::optional<nanoseconds> limit, const std::string& subjec
   struct sigaction action{};
   action.sa_handler = end_process;
   ::sigaction(SIGALRM, &action, nullptr);
-  auto timer = vmm::Timer::make(SIGALRM, nullptr);
+  auto timer = guest::Timer::make(SIGALRM, nullptr);
   if (!timer) return;
   timer_.emplace(std::move(*timer));
   if (!limit) return;
@@ -50,8 +50,7 @@ TimeLimit::TimeLimit(std::optional<nanoseconds> limit, const std::string& subjec
 }
 
 TimeLimit::~TimeLimit() {
-  has_line = false;
-  timer_.reset();
+  leave();
 }
 
 auto TimeLimit::remaining() const -> std::optional<nanoseconds> {
@@ -63,6 +62,11 @@ void TimeLimit::begin_run() noexcept {
   has_line = false;
   const auto left = remaining();
   if (left && timer_) timer_->set(*left + std::min<nanoseconds>(kLastResort, nanoseconds::max() - *left), {});
+}
+
+void TimeLimit::leave() noexcept {
+  has_line = false;
+  timer_.reset();
 }
 
 void TimeLimit::end_soon(ExitCode status) noexcept {

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "hermitage/cli/command.hpp"
-#include "hermitage/vmm/timer.hpp"
+#include "hermitage/guest/timer.hpp"
 
 namespace hermitage::cli {
 
@@ -30,8 +30,11 @@ class TimeLimit {
   // What is left of the limit, not below 0.
   [[nodiscard]] auto remaining() const -> std::optional<std::chrono::nanoseconds>;
 
-  // The guest is about to run, in a machine that keeps the limit.
+  // The guest is about to run, in a machine that keeps the limit; this is the last resort from now on.
   void begin_run() noexcept;
+
+  // Another process is to run the guest, and its supervisor keeps the limit: no last resort.
+  void leave() noexcept;
 
   // The guest is being ended from outside, and the process ends with this status kLastResort from now if it does not by
   // itself. A signal handler may call it. The first call counts.
@@ -39,7 +42,7 @@ class TimeLimit {
 
  private:
   std::optional<std::chrono::steady_clock::time_point> end_at_;
-  std::optional<vmm::Timer> timer_;
+  std::optional<guest::Timer> timer_;
   std::atomic<bool> is_ending_ = false;
 };
 

@@ -165,7 +165,7 @@ TEST(ReportText, OfManyEqualProblemsTheFirstAreShown) {
     report.problems.push_back({.code = entry::ProblemCode::writable_code, .index = i});
   }
   report.problems.push_back({.code = entry::ProblemCode::no_note_segment});
-  const auto brief = summary_text(report, Colour::off);
+  const auto brief = collected(print_summary, report, Colour::off, Extent::brief);
   const auto shown = brief.substr(brief.find("Loadable: no\n"));
   EXPECT_EQ(shown,
             "Loadable: no\n"
@@ -178,7 +178,7 @@ TEST(ReportText, OfManyEqualProblemsTheFirstAreShown) {
             "  warning  writable_code: segment 1 is both writable and executable\n"
             "  warning  writable_code: segment 2 is both writable and executable\n"
             "           … and 37 more like this: see --all\n");
-  const auto full = summary_text(report, Colour::off, Extent::full);
+  const auto full = collected(print_summary, report, Colour::off, Extent::full);
   EXPECT_TRUE(full.contains("segment 39 is both")) << full;
   EXPECT_FALSE(full.contains("more like this")) << full;
 }
@@ -188,7 +188,7 @@ TEST(ReportText, MoreProblemsThanAReportHoldsAreNotCounted) {
   for (std::size_t i = 0; i < kMaxProblemsOfOneCode; ++i) {
     report.problems.push_back({.code = entry::ProblemCode::writable_code, .index = i});
   }
-  const auto text = summary_text(report, Colour::off);
+  const auto text = collected(print_summary, report, Colour::off, Extent::brief);
   EXPECT_TRUE(text.contains("… and at least 61 more like this: see --all\n")) << text;
 }
 

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "hermitage/entry/utf8.hpp"
 #include "hermitage/guest/arguments.hpp"
 
 namespace hermitage::qemu {
@@ -28,24 +29,6 @@ auto with_commas_doubled(std::string_view text) -> std::string {
   std::string doubled;
   for (const char character : text) doubled.append(character == ',' ? 2 : 1, character);
   return doubled;
-}
-
-auto is_printable(char character) -> bool {
-  return character >= ' ' && character <= '~';
-}
-
-auto shell_word(std::string_view word) -> std::string {
-  if (std::ranges::all_of(word, is_printable)) return guest::shell_quoted(word);
-  std::string quoted = "$'";
-  for (const char character : word) {
-    if (!is_printable(character)) {
-      quoted += fmt::format("\\{:03o}", static_cast<unsigned char>(character));
-      continue;
-    }
-    if (character == '\'' || character == '\\') quoted += '\\';
-    quoted += character;
-  }
-  return quoted + "'";
 }
 
 auto processor_of(const Machine& machine) -> const char* {
@@ -187,7 +170,9 @@ class Builder {
 };
 
 // ESC and the like, and the controls of U+0080 to U+009F.
+// Whether a terminal might take a part of it for a command: C0 and C1 controls, and bytes that are no UTF-8.
 auto has_controls(std::string_view text) -> bool {
+  if (!entry::is_utf8(text)) return true;
   bool is_after_c2 = false;
   return std::ranges::any_of(text, [&is_after_c2](char character) {
     const auto byte = static_cast<unsigned char>(character);
@@ -197,7 +182,7 @@ auto has_controls(std::string_view text) -> bool {
   });
 }
 
-// A word may come from an image, and must not steer the terminal: one with control characters is in $'…'
+// A word may come from an image, and must not command the terminal: one with control characters is in $'…'
 // (POSIX.1-2024).
 auto shell_word(std::string_view word) -> std::string {
   if (!has_controls(word)) return guest::shell_quoted(word);

@@ -25,12 +25,12 @@
 
 #include "hermitage/entry/boot_info.hpp"
 #include "hermitage/entry/kernel_object.hpp"
+#include "hermitage/guest/timer.hpp"
 #include "hermitage/vmm/device_tree.hpp"
 #include "hermitage/vmm/guest_memory.hpp"
 #include "hermitage/vmm/kernel_loading.hpp"
 #include "hermitage/vmm/kvm/cpuid.hpp"
 #include "hermitage/vmm/kvm/kvm.hpp"
-#include "hermitage/vmm/timer.hpp"
 
 namespace hermitage::vmm {
 namespace {
@@ -360,7 +360,7 @@ class Machine::State {
   std::optional<StartingLine> starting_line_;
 
   // Interrupts the supervisor's thread: at the deadline, and again and again while the run ends.
-  std::optional<Timer> timer_;
+  std::optional<guest::Timer> timer_;
   std::atomic<bool> has_timer_ = false;  // timer_ may be set
   std::atomic<int> timer_users_ = 0;     // threads that set it just now
   Clock::time_point deadline_ = Clock::time_point::max();
@@ -539,8 +539,8 @@ auto Machine::State::start_timer() -> Result<void> {
     if (info->si_code == SI_TIMER) static_cast<State*>(info->si_value.sival_ptr)->on_timer();
   };
   ::sigaction(call_back_signal(), &action, nullptr);
-  auto timer = Timer::make(call_back_signal(), this);
-  if (!timer) return std::unexpected{timer.error()};
+  auto timer = guest::Timer::make(call_back_signal(), this);
+  if (!timer) return system_failure("timer_create", timer.error());
   timer_.emplace(std::move(*timer));
   if (options_.timeout) {
     deadline_ = begin_ + std::min<Clock::duration>(*options_.timeout, Clock::time_point::max() - begin_);

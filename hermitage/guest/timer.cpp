@@ -1,4 +1,4 @@
-#include "hermitage/vmm/timer.hpp"
+#include "hermitage/guest/timer.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -6,7 +6,7 @@
 
 #include <unistd.h>
 
-namespace hermitage::vmm {
+namespace hermitage::guest {
 namespace {
 
 using std::chrono::nanoseconds;
@@ -19,14 +19,14 @@ auto timespec_of(nanoseconds time) -> timespec {
 
 }  // namespace
 
-auto Timer::make(int signal, void* context) -> Result<Timer> {
+auto Timer::make(int signal, void* context) -> std::expected<Timer, int> {
   sigevent event{};
   event.sigev_notify = SIGEV_THREAD_ID;
   event.sigev_signo = signal;
   event.sigev_value.sival_ptr = context;
   event._sigev_un._tid = ::gettid();  // glibc before 2.38 has no other name for it
   timer_t timer{};
-  if (::timer_create(CLOCK_MONOTONIC, &event, &timer) != 0) return system_failure("no timer", errno);
+  if (::timer_create(CLOCK_MONOTONIC, &event, &timer) != 0) return std::unexpected{errno};
   return Timer{timer};
 }
 
@@ -40,4 +40,4 @@ void Timer::set(nanoseconds delay, nanoseconds interval) noexcept {
   ::timer_settime(*timer_, 0, &times, nullptr);
 }
 
-}  // namespace hermitage::vmm
+}  // namespace hermitage::guest

@@ -3,19 +3,18 @@
 
 #include <chrono>
 #include <ctime>
+#include <expected>
 #include <optional>
 #include <utility>
 
-#include "hermitage/vmm/error.hpp"
-
-namespace hermitage::vmm {
+namespace hermitage::guest {
 
 // Sends the thread that made it a signal, whose handler finds `context` in si_value, and SI_TIMER in si_code: when it
 // is set, not before. timer_create(2).
 class Timer {
  public:
-  // Fails with host_failed.
-  [[nodiscard]] static auto make(int signal, void* context) -> Result<Timer>;
+  // Fails with the system's error number.
+  [[nodiscard]] static auto make(int signal, void* context) -> std::expected<Timer, int>;
 
   Timer(Timer&& other) noexcept : timer_{std::exchange(other.timer_, std::nullopt)} {}
   auto operator=(Timer&&) -> Timer& = delete;
@@ -31,4 +30,4 @@ class Timer {
   std::optional<timer_t> timer_;
 };
 
-}  // namespace hermitage::vmm
+}  // namespace hermitage::guest

@@ -1,4 +1,4 @@
-#include "hermitage/vmm/timer.hpp"
+#include "hermitage/guest/timer.hpp"
 
 #include <atomic>
 #include <csignal>
@@ -8,7 +8,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
-namespace hermitage::vmm {
+namespace hermitage::guest {
 namespace {
 
 using namespace std::chrono_literals;
@@ -86,4 +86,4 @@ TEST(Timer, IsRefusedForASignalThatThereIsNot) {
 }
 
 }  // namespace
-}  // namespace hermitage::vmm
+}  // namespace hermitage::guest
