@@ -39,6 +39,7 @@ class GuestFilesThreads : public ::testing::TestWithParam<int> {
   static void run(const std::function<void(int)>& what) {
     std::latch start{GetParam()};
     std::vector<std::jthread> threads;
+    threads.reserve(static_cast<std::size_t>(GetParam()));
     for (int number = 0; number < GetParam(); ++number) {
       threads.emplace_back([&, number] {
         start.arrive_and_wait();
