@@ -88,7 +88,7 @@ TEST(Process, PassesAllOutputOnHoweverMuch) {
 }
 
 TEST(Process, CutsErrorsIntoLines) {
-  const auto finished = shell("printf 'one\\ntwo\\n\\nthree' >&2");
+  const auto finished = shell(R"(printf 'one\ntwo\n\nthree' >&2)");
   EXPECT_EQ(finished.error_lines, (std::vector<std::string>{"one", "two", "three"}));
 }
 
