@@ -388,6 +388,16 @@ TEST_F(CliTest, FilesThatCannotBeReadAreOneLineEach) {
   }
 }
 
+TEST_F(CliTest, AGuestThatCannotBeReadIsNamedOnce) {
+  const auto missing = path("missing");
+  for (const auto* engine : kEngines) {
+    const auto outcome = run({"run", "--engine", engine, missing});
+    expect_complaint(outcome, kNotStarted, "No such file or directory");
+    EXPECT_TRUE(outcome.err.starts_with("hermitage: " + missing + ": ")) << outcome.err;
+    EXPECT_EQ(outcome.err.find(missing), outcome.err.rfind(missing)) << outcome.err;
+  }
+}
+
 TEST_F(CliTest, AnEmptyNameIsOfNoFile) {
   expect_complaint(run({"inspect", ""}), kUsage, "No such file or directory");
   expect_complaint(run({"load", ""}), kUsage, "No such file or directory");
@@ -1246,7 +1256,8 @@ TEST_F(CliTest, GzipDataThatAreNoImageAreOneLine) {
     EXPECT_FALSE(std::filesystem::exists(path("x"))) << "nothing is written";
     EXPECT_EQ(Json::parse(run({"inspect", "--json", name}).out)["format"], "gzip");
   }
-  expect_complaint(run({"image", "list", path("missing")}), kUsage, path("missing") + ": No such file or directory");
+  expect_complaint(run({"image", "list", path("missing")}), kUsage,
+                   "hermitage: " + path("missing") + ": open: No such file or directory\n");
   expect_complaint(run({"image", "check", file("elf", x86_64_kernel())}), kSomeNot, "not gzip data");
 }
 

@@ -54,8 +54,10 @@ auto read_limits(const std::string& max_size) -> std::optional<image::Limits> {
 }
 
 auto complain_of_image(const std::string& file, const image::Problem& problem) -> ExitCode {
-  complain(file, problem.message());
-  return problem.code == image::ProblemCode::unreadable ? ExitCode::usage : ExitCode::some_not;
+  // The problem of an unreadable image names the path as well.
+  const bool is_unreadable = problem.code == image::ProblemCode::unreadable;
+  complain(file, is_unreadable ? problem.text : problem.message());
+  return is_unreadable ? ExitCode::usage : ExitCode::some_not;
 }
 
 void warn(const std::string& file, std::string_view message) {

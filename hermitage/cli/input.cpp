@@ -98,7 +98,11 @@ auto read_kernel(const std::string& path) -> std::expected<KernelInput, std::str
   // Opened once: who writes into a named pipe takes the end of its first reader for the end of all reading.
   const Descriptor file{path};
   if (file.get() < 0) return system_error();
-  if (path != "-" && is_gzip_file(file)) return KernelInput{.bytes = {}, .image = image::Image::open(path, options)};
+  if (path != "-" && is_gzip_file(file)) {
+    auto image = image::Image::open(path, options);
+    if (!image && image.error().code == image::ProblemCode::unreadable) return std::unexpected{image.error().text};
+    return KernelInput{.bytes = {}, .image = std::move(image)};
+  }
   auto bytes = read_all(file);
   if (!bytes) return std::unexpected{std::move(bytes.error())};
   if (entry::detect_format(*bytes) != entry::Format::gzip) return KernelInput{.bytes = *std::move(bytes), .image = {}};

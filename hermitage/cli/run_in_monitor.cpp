@@ -130,7 +130,7 @@ auto open_file(const RunOptions& options) -> vmm::Result<vmm::MappedFile> {
 auto open_guest(const RunOptions& options, bool passes_image) -> OrFailure<Guest> {
   const auto& path = options.image;
   auto file = open_file(options);
-  if (!file) return not_started(path, std::move(file.error().message));
+  if (!file) return not_started({}, std::move(file.error().message));
   auto guest = read_guest(path, std::move(*file));
   if (!guest || !guest->image) return guest;
   for (const auto& problem : guest->image->warnings()) warn(fmt::format("{}: {}", path, problem.message()));

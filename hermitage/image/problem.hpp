@@ -56,7 +56,8 @@ enum class ProblemCode : std::uint8_t {
 // One thing that is wrong or odd: what, where, and why.
 struct Problem {
   ProblemCode code = ProblemCode::unreadable;
-  std::string file = {};     // in the image: hermit.toml, or the name of an entry. Empty: the image as a whole
+  // In the image: hermit.toml, or the name of an entry. Empty: the image as a whole. With unreadable, the image's path.
+  std::string file = {};
   std::uint32_t line = 0;    // in `file`, counted from 1; 0: the whole file
   std::uint32_t column = 0;  // in characters, counted from 1
   std::string text = {};     // one sentence, without a full stop and without the place

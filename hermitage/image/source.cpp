@@ -4,6 +4,8 @@
 #include <cerrno>
 #include <cstring>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -15,8 +17,13 @@ namespace {
 // Small enough for the second level cache, together with what is made of it.
 constexpr std::size_t kPieceSize = 128 << 10;
 
-auto unreadable(std::string why) -> std::unexpected<Problem> {
-  return std::unexpected{Problem{.code = ProblemCode::unreadable, .file = {}, .text = std::move(why)}};
+auto unreadable(const std::filesystem::path& path, std::string why) -> std::unexpected<Problem> {
+  return std::unexpected{Problem{.code = ProblemCode::unreadable, .file = path.string(), .text = std::move(why)}};
+}
+
+// A system call that failed.
+auto failed(const std::filesystem::path& path, std::string_view call) -> std::unexpected<Problem> {
+  return unreadable(path, std::string{call}.append(": ").append(std::strerror(errno)));
 }
 
 }  // namespace
@@ -32,8 +39,8 @@ auto MemorySource::rewind() -> std::expected<void, Problem> {
   return {};
 }
 
-FileSource::FileSource(int descriptor, std::uint64_t total)
-    : descriptor_{descriptor}, total_{total}, buffer_(kPieceSize) {}
+FileSource::FileSource(std::filesystem::path path, int descriptor, std::uint64_t total)
+    : path_{std::move(path)}, descriptor_{descriptor}, total_{total}, buffer_(kPieceSize) {}
 
 FileSource::~FileSource() {
   ::close(descriptor_);
@@ -41,25 +48,27 @@ FileSource::~FileSource() {
 
 auto FileSource::open(const std::filesystem::path& path) -> std::expected<std::unique_ptr<FileSource>, Problem> {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) return unreadable(std::strerror(errno));
+  if (descriptor < 0) return failed(path, "open");
   struct stat status{};
   const bool has_status = ::fstat(descriptor, &status) == 0;
   const auto total = has_status && S_ISREG(status.st_mode) ? static_cast<std::uint64_t>(status.st_size) : 0;
-  return std::unique_ptr<FileSource>{new FileSource{descriptor, total}};
+  return std::unique_ptr<FileSource>{new FileSource{path, descriptor, total}};
 }
 
 auto FileSource::next() -> std::expected<std::span<const std::byte>, Problem> {
   for (;;) {
     const auto count = ::read(descriptor_, buffer_.data(), buffer_.size());
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return unreadable(std::strerror(errno));
+    if (count < 0) return failed(path_, "read");
     done_ += static_cast<std::uint64_t>(count);
     return std::span{buffer_}.first(static_cast<std::size_t>(count));
   }
 }
 
 auto FileSource::rewind() -> std::expected<void, Problem> {
-  if (::lseek(descriptor_, 0, SEEK_SET) != 0) return unreadable("must be read twice, and is not a file that can be");
+  if (::lseek(descriptor_, 0, SEEK_SET) != 0) {
+    return unreadable(path_, "must be read twice, and is not a file that can be");
+  }
   done_ = 0;
   return {};
 }

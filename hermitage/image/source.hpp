@@ -44,6 +44,7 @@ class MemorySource final : public Source {
   std::size_t done_ = 0;
 };
 
+// A file. The `file` of its problems is its path, and their text begins with the system call that failed.
 class FileSource final : public Source {
  public:
   [[nodiscard]] static auto open(const std::filesystem::path& path)
@@ -56,8 +57,9 @@ class FileSource final : public Source {
   [[nodiscard]] auto total() const -> std::uint64_t override { return total_; }
 
  private:
-  FileSource(int descriptor, std::uint64_t total);
+  FileSource(std::filesystem::path path, int descriptor, std::uint64_t total);
 
+  std::filesystem::path path_;
   int descriptor_;
   std::uint64_t total_;
   std::uint64_t done_ = 0;

@@ -220,12 +220,14 @@ TEST(LoadKernel, RefusesWrongRelocations) {
 
 TEST(MappedFile, SaysWhyThereIsNone) {
   const testing::TemporaryDirectory directory;
-  EXPECT_EQ(MappedFile::open(directory.file("nowhere")).error().message, "No such file or directory");
-  EXPECT_EQ(MappedFile::open(directory.path()).error().message, "Is a directory");
-  EXPECT_EQ(MappedFile::open("/dev/null").error().message, "is not a regular file");
+  EXPECT_EQ(MappedFile::open(directory.file("nowhere")).error().message,
+            directory.file("nowhere") + ": open: No such file or directory");
+  EXPECT_EQ(MappedFile::open(directory.path()).error().message, directory.path() + ": is a directory");
+  EXPECT_EQ(MappedFile::open("/dev/null").error().message, "/dev/null: is not a regular file");
   const auto pipe = directory.file("pipe");
   ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
-  EXPECT_EQ(MappedFile::open(pipe).error().message, "is not a regular file") << "and waits for nobody to write to it";
+  EXPECT_EQ(MappedFile::open(pipe).error().message, pipe + ": is not a regular file")
+      << "and waits for nobody to write to it";
   const auto empty = MappedFile::open(directory.write("empty", ""));
   ASSERT_TRUE(empty);
   EXPECT_TRUE(empty->bytes().empty());

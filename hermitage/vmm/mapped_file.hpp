@@ -18,9 +18,10 @@ namespace hermitage::vmm {
 // that has parts of it in its memory: a write shows, and an access behind the end of a file that got shorter is SIGBUS.
 class MappedFile {
  public:
-  // Fails with host_failed when there is no such file, or it is none that can be mapped: a directory, or a pipe.
+  // Fails with host_failed when there is no such file, or it is none that can be mapped: a directory, or a pipe. The
+  // message begins with the path, and names the system call that failed.
   [[nodiscard]] static auto open(const std::string& path) -> Result<MappedFile>;
-  // The same of a file that is open.
+  // The same of a file that is open, which has no path.
   [[nodiscard]] static auto map(Descriptor descriptor) -> Result<MappedFile>;
 
   MappedFile(MappedFile&& other) noexcept
