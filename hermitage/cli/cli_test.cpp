@@ -722,7 +722,7 @@ void expect_documented(const Json& report, bool with_all) {
                                        {"memsz", "i"},
                                        {"flags", "s"},
                                        {"align", "i"}});
-  expect_all_keys(report["notes"], {{"name", "s"}, {"type", "i"}, {"desc", "s"}, {"offset", "i"}});
+  expect_all_keys(report["notes"], {{"name", "s"}, {"type", "i"}, {"desc", "s"}, {"offset", "i"}, {"truncated", "b"}});
   expect_all_keys(report["problems"], {{"severity", "s"}, {"code", "s"}, {"message", "s"}, {"offset", "i?"}});
   Keys relocations{{"total", "i"}, {"by_type", "o"}};
   Keys symbols{{"total", "i"}, {"dynamic", "i"}, {"table", "i"}};
@@ -734,15 +734,17 @@ void expect_documented(const Json& report, bool with_all) {
   expect_keys(report["symbols"], symbols);
   for (const auto& [type, count] : report["relocations"]["by_type"].items()) EXPECT_TRUE(count.is_number_unsigned());
   if (!with_all) return;
-  expect_all_keys(report["relocations"]["entries"],
-                  {{"offset", "i"}, {"type", "s"}, {"symbol", "i"}, {"symbol_name", "s"}, {"addend", "n"}});
+  expect_all_keys(
+      report["relocations"]["entries"],
+      {{"offset", "i"}, {"type", "s"}, {"symbol", "i"}, {"symbol_name", "s"}, {"addend", "n"}, {"truncated", "b"}});
   expect_all_keys(report["symbols"]["entries"], {{"value", "i"},
                                                  {"size", "i"},
                                                  {"name", "s"},
                                                  {"demangled", "s"},
                                                  {"dynamic", "b"},
                                                  {"undefined", "b"},
-                                                 {"weak", "b"}});
+                                                 {"weak", "b"},
+                                                 {"truncated", "b"}});
   expect_all_keys(report["sections"], {{"name", "s"},
                                        {"type", "i"},
                                        {"flags", "i"},
@@ -752,7 +754,8 @@ void expect_documented(const Json& report, bool with_all) {
                                        {"link", "i"},
                                        {"info", "i"},
                                        {"addralign", "i"},
-                                       {"entsize", "i"}});
+                                       {"entsize", "i"},
+                                       {"truncated", "b"}});
   expect_all_keys(report["dynamic"], {{"tag", "i"}, {"value", "i"}});
   if (!is_loadable) return;
   expect_keys(report["load_plan"], {{"start_addr", "i"}, {"page_size", "i"}, {"steps", "a"}});
