@@ -22,7 +22,7 @@ help:
 	@echo 'make start-order  write anew in which order the code that starts a guest is linked (needs KVM)'
 	@echo 'make conformance  compare with hermit-entry, kernel by kernel and image by image (needs cargo 1.85)'
 	@echo 'make fuzz         run every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS) (needs clang-19)'
-	@echo 'make lint         check formatting and run clang-tidy (needs clang-19)'
+	@echo 'make lint         check includes and formatting, and run clang-tidy (needs clang-19)'
 	@echo 'make format       format the sources'
 	@echo 'make install      install to PREFIX=$(PREFIX)'
 
