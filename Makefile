@@ -42,6 +42,9 @@ test:
 	$(call BUILD,debug)
 	ctest --preset debug -j $(JOBS) --quiet -O build/debug/test.log || { cat build/debug/test.log; exit 1; }
 	@tail -n 8 build/debug/test.log
+	$(call CONFIGURE,thread)
+	$(call BUILD,thread)
+	timeout 600 build/thread/bin/vmm_test --gtest_brief=1
 	ctest --preset release -j $(JOBS)
 
 bench:
