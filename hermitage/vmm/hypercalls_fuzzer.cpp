@@ -1,6 +1,7 @@
 // A guest that makes any hypercalls, with any parameters, in a memory that holds anything: page tables, too.
 //
-// The input is a script for that guest: bytes that choose an action, and what it takes.
+// The input is a script for that guest: bytes that choose an action, and what it takes. A guest has one vCPU, or two
+// that make their calls at once, on the same memory, files and limits.
 #include <algorithm>
 #include <array>
 #include <csignal>
@@ -17,6 +18,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -40,6 +42,8 @@ constexpr std::uint64_t kMemorySize = std::uint64_t{1} << 20;  // less than what
 constexpr std::uint64_t kTables = 0x10000;
 constexpr std::uint64_t kTableCount = 8;
 constexpr std::uint64_t kParams = 0x8000;
+constexpr std::uint64_t kParamsSize = 0x800;  // two vCPUs use one place, or two
+constexpr std::uint64_t kVcpus = 2;
 constexpr std::uint64_t kTexts = 0x20000;  // a few places for paths, so that calls meet them
 constexpr std::uint64_t kTextSize = 0x100;
 constexpr std::size_t kTextCount = 4;
@@ -114,6 +118,7 @@ class Input {
   explicit Input(std::span<const std::uint8_t> bytes) : bytes_{bytes} {}
 
   [[nodiscard]] auto is_empty() const -> bool { return bytes_.empty(); }
+  [[nodiscard]] auto rest() const -> std::span<const std::uint8_t> { return bytes_; }
   auto take(std::size_t size) -> std::span<const std::uint8_t> {
     const auto taken = bytes_.first(std::min(size, bytes_.size()));
     bytes_ = bytes_.subspan(taken.size());
@@ -167,14 +172,17 @@ auto memory_at(std::uint64_t base) -> GuestMemory {
   }
 }
 
+// How often the call that this thread makes has asked whether to go on.
+thread_local int questions = 0;
+
+// What all vCPUs of a guest share.
 class Guest {
  public:
-  Guest(Input& input, std::uint32_t interface, const GuestMemory& memory, const HostFiles& host, bool traces)
-      : input_{input},
-        interface_{interface},
+  Guest(std::uint32_t interface, const GuestMemory& memory, const HostFiles& host, bool traces)
+      : interface_{interface},
         memory_{memory},
         files_{GuestFileOptions{.temporary_parent = fs::temp_directory_path().string(), .temporary_limit = kPage}},
-        serial_{std::move(Serial::open(NoOutput{}).value())},
+        serial_{std::move(Serial::open(OutputBuffer{.limit = kPage}).value())},
         arguments_{.arguments = {"program", "two words", ""}, .environment = {"A=1", ""}},
         hypercalls_{{interface}, environment(traces)} {
     static const auto content = std::make_shared<std::byte[]>(2 * kPage);
@@ -191,6 +199,41 @@ class Guest {
     std::ignore = files_.open("/etc", uhyve::kOpenDirectory, 0);
   }
 
+  [[nodiscard]] auto interface() const -> std::uint32_t { return interface_; }
+  [[nodiscard]] auto memory() const -> const GuestMemory& { return memory_; }
+  [[nodiscard]] auto hypercalls() -> Hypercalls& { return hypercalls_; }
+
+ private:
+  auto environment(bool traces) -> Hypercalls::Environment {
+    std::function<void(std::string_view)> trace;
+    if (traces) trace = [](std::string_view line) { require(!line.empty() && !line.contains('\n')); };
+    return {.memory = memory_,
+            .files = files_,
+            .serial = serial_,
+            .arguments = arguments_,
+            .trace = std::move(trace),
+            .is_stopping = [] { return ++questions > kPatience; }};
+  }
+
+  std::uint32_t interface_;
+  const GuestMemory& memory_;
+  GuestFiles files_;
+  Serial serial_;
+  ArgumentVectors arguments_;
+  Hypercalls hypercalls_;
+};
+
+// One of its vCPUs, which does what its input says.
+class Vcpu {
+ public:
+  Vcpu(Guest& guest, std::span<const std::uint8_t> input)
+      : input_{input}, interface_{guest.interface()}, memory_{guest.memory()}, hypercalls_{guest.hypercalls()} {}
+
+  void run() {
+    for (int actions = 0; actions < kMaxActions && !input_.is_empty(); ++actions) act();
+  }
+
+ private:
   void act() {
     switch (input_.choice(6)) {
       case 0: return poke();
@@ -204,18 +247,6 @@ class Guest {
       }
       default: return call();
     }
-  }
-
- private:
-  auto environment(bool traces) -> Hypercalls::Environment {
-    std::function<void(std::string_view)> trace;
-    if (traces) trace = [](std::string_view line) { require(!line.empty() && !line.contains('\n')); };
-    return {.memory = memory_,
-            .files = files_,
-            .serial = serial_,
-            .arguments = arguments_,
-            .trace = std::move(trace),
-            .is_stopping = [this] { return ++questions_ > kPatience; }};
   }
 
   auto base() const -> std::uint64_t { return memory_.base().value; }
@@ -299,7 +330,7 @@ class Guest {
     const auto calls = interface_ == 1 ? std::span<const Call>{kCallsV1} : std::span<const Call>{kCallsV2};
     const auto& [port, fields] = calls[input_.choice(calls.size())];
     if (!hypercalls_.knows(port)) return;
-    auto argument = base() + kParams;
+    auto argument = base() + kParams + input_.choice(kVcpus) * kParamsSize;
     if (fields.empty() || input_.choice(8) == 0) argument = address();
     std::array<std::uint8_t, 64> params{};
     std::size_t size = 0;
@@ -307,21 +338,17 @@ class Guest {
     put(argument, std::span{params}.first(size));
 
     const auto levels = input_.choice(8) == 0 ? 5 : 4;
-    questions_ = 0;
+    questions = 0;
     const auto outcome = hypercalls_.call(port, argument, [&] {
       return std::optional{x86_64::PagingState{.page_map = {base() + kTables}, .levels = levels}};
     });
     if (const auto* const bad = std::get_if<BadHypercall>(&outcome)) require(!bad->reason.empty());
   }
 
-  Input& input_;
+  Input input_;
   std::uint32_t interface_;
   const GuestMemory& memory_;
-  GuestFiles files_;
-  Serial serial_;
-  ArgumentVectors arguments_;
-  int questions_ = 0;
-  Hypercalls hypercalls_;
+  Hypercalls& hypercalls_;
 };
 
 }  // namespace
@@ -344,7 +371,15 @@ extern "C" auto LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t siz
   static const HostFiles host;
   host.restore();
   const LimitedFiles limited;
-  Guest guest{input, interface, memory, host, input.choice(4) == 0};
-  for (int actions = 0; actions < kMaxActions && !input.is_empty(); ++actions) guest.act();
+  const auto kind = input.choice(8);
+  Guest guest{interface, memory, host, kind % 4 == 0};
+  auto script = input.rest();
+  // One input in two has two vCPUs: the one's script is the first half, the other's is the second.
+  std::jthread second;
+  if (kind >= 4) {
+    second = std::jthread{[&guest, script] { Vcpu{guest, script.subspan(script.size() / 2)}.run(); }};
+    script = script.first(script.size() / 2);
+  }
+  Vcpu{guest, script}.run();
   return 0;
 }
