@@ -3,6 +3,7 @@
 
 JOBS ?= $(shell nproc)
 FUZZ_SECONDS ?= 60
+MUTANTS ?= 60
 PREFIX ?= /usr/local
 # In continuous integration no warning passes.
 WERROR := $(if $(CI),ON,OFF)
@@ -12,7 +13,7 @@ CONFIGURE = cmake --preset $(1) -DHERMITAGE_WARNINGS_AS_ERRORS=$(WERROR) --log-l
 BUILD = cmake --build --preset $(1) -j $(JOBS)
 
 .NOTPARALLEL:
-.PHONY: help demo build test bench bench-vmm start-order conformance fuzz lint format install clean
+.PHONY: help demo build test bench bench-vmm start-order conformance fuzz mutate lint format install clean
 help:
 	@echo 'make demo         install what is missing, build, and show the main job on a kernel built from source'
 	@echo 'make test         install what is missing, build, and pass all tests (optimized, and with sanitizers)'
@@ -22,6 +23,7 @@ help:
 	@echo 'make start-order  write anew in which order the code that starts a guest is linked (needs KVM)'
 	@echo 'make conformance  compare with hermit-entry, kernel by kernel and image by image (needs cargo 1.85)'
 	@echo 'make fuzz         run every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS) (needs clang-19)'
+	@echo 'make mutate       change the code in MUTANTS=$(MUTANTS) places, one at a time, and see which no unit test notices'
 	@echo 'make lint         check includes and formatting, and run clang-tidy (needs clang-19)'
 	@echo 'make format       format the sources'
 	@echo 'make install      install to PREFIX=$(PREFIX)'
@@ -81,6 +83,11 @@ fuzz:
 	$(call CONFIGURE,fuzz)
 	$(call BUILD,fuzz) --target fuzzers
 	testing/fuzz build/fuzz $(FUZZ_SECONDS)
+
+# Takes seconds for each mutant, and more for those in headers.
+mutate:
+	@cmake/packages build test
+	testing/mutate --count $(MUTANTS) --jobs $(JOBS)
 
 lint:
 	@cmake/packages build test fuzz lint
