@@ -32,5 +32,26 @@ TEST(Utf8, HasNoOtherBytes) {
   }
 }
 
+// The first and the last character of each size, and those beside the surrogates.
+TEST(Utf8, HasEveryCharacterUpToTheLimits) {
+  for (const auto text : {"\x01"sv, "\x7f"sv, "\xc2\x80"sv, "\xdf\xbf"sv, "\xe0\xa0\x80"sv, "\xed\x9f\xbf"sv,
+                          "\xee\x80\x80"sv, "\xef\xbf\xbf"sv, "\xf0\x90\x80\x80"sv, "\xf4\x8f\xbf\xbf"sv}) {
+    EXPECT_TRUE(is_utf8(text)) << ::testing::PrintToString(text);
+  }
+}
+
+TEST(Utf8, HasNoCharacterBeyondThem) {
+  for (const auto text : {
+           "\xbf"sv, "\xc1\xbf"sv, "\xf8\x88\x80\x80\x80"sv, "\x81\x90\x80\x80"sv,  // no character begins so
+           "\xc2\x7f"sv, "\xc2\xc0"sv, "\xe1\x80\x7f"sv,                            // goes on wrongly
+           "\xe0\x9f\xbf"sv, "\xf0\x8f\xbf\xbf"sv,      // U+07FF and U+FFFF, longer than need be
+           "\xed\xa0\x80"sv, "\xed\xbf\xbf"sv,          // the first and the last surrogate
+           "\xf4\x90\x80\x80"sv, "\xf5\x80\x80\x80"sv,  // behind the last character
+           "\xe0\xa0"sv, "\xf0\x90\x80"sv,              // cut off
+       }) {
+    EXPECT_FALSE(is_utf8(text)) << ::testing::PrintToString(text);
+  }
+}
+
 }  // namespace
 }  // namespace hermitage::entry

@@ -4,11 +4,13 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
+#include <fstream>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "hermitage/vmm/descriptor.hpp"
@@ -45,6 +47,32 @@ TEST(GuestMemory, InHugePagesIsAlignedAsTheGuestSeesIt) {
   EXPECT_EQ(memory->size(), kHugePage + kPage);
   EXPECT_EQ(reinterpret_cast<std::uintptr_t>(memory->bytes().data()) % kHugePage, 0U);
   memory->bytes().back() = std::byte{1};
+}
+
+// What Linux notes of the mapping that begins at an address (proc(5), VmFlags in smaps).
+auto mapping_flags(const void* address) -> std::string {
+  std::ifstream mappings{"/proc/self/smaps"};
+  const auto start = fmt::format("{:x}-", reinterpret_cast<std::uintptr_t>(address));
+  bool is_this = false;
+  for (std::string line; std::getline(mappings, line);) {
+    if (line.starts_with(start)) is_this = true;
+    if (is_this && line.starts_with("VmFlags:")) return line + " ";
+  }
+  return "";
+}
+
+TEST(GuestMemory, IsMergedWhereThatIsAskedFor) {
+  if (!std::filesystem::exists("/sys/kernel/mm/ksm")) GTEST_SKIP() << "this Linux merges no pages";
+  for (const bool mergeable : {false, true}) {
+    // Between others, so that Linux does not take two mappings for one.
+    const auto before = GuestMemory::allocate({0}, 2 * kPage, {.mergeable = !mergeable});
+    const auto memory = GuestMemory::allocate({0}, 2 * kPage, {.mergeable = mergeable});
+    const auto after = GuestMemory::allocate({0}, 2 * kPage, {.mergeable = !mergeable});
+    ASSERT_TRUE(before && memory && after);
+    const auto flags = mapping_flags(memory->bytes().data());
+    ASSERT_FALSE(flags.empty());
+    EXPECT_EQ(flags.find(" mg ") != std::string::npos, mergeable) << flags;
+  }
 }
 
 TEST(GuestMemory, GivesWhatIsInsideOnly) {

@@ -13,6 +13,7 @@
 #include <fstream>
 #include <functional>
 #include <iterator>
+#include <latch>
 #include <memory>
 #include <optional>
 #include <span>
@@ -373,13 +374,20 @@ extern "C" auto LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t siz
   const LimitedFiles limited;
   const auto kind = input.choice(8);
   Guest guest{interface, memory, host, kind % 4 == 0};
-  auto script = input.rest();
-  // One input in two has two vCPUs: the one's script is the first half, the other's is the second.
-  std::jthread second;
-  if (kind >= 4) {
-    second = std::jthread{[&guest, script] { Vcpu{guest, script.subspan(script.size() / 2)}.run(); }};
-    script = script.first(script.size() / 2);
+  const auto script = input.rest();
+  if (kind < 4) {
+    Vcpu{guest, script}.run();
+    return 0;
   }
-  Vcpu{guest, script}.run();
+  // Two vCPUs, which have one half of the script each. They begin together, or the first is done before the second
+  // begins.
+  const auto half = script.size() / 2;
+  std::latch start{2};
+  const auto run = [&](std::span<const std::uint8_t> part) {
+    start.arrive_and_wait();
+    Vcpu{guest, part}.run();
+  };
+  const std::jthread second{run, script.subspan(half)};
+  run(script.first(half));
   return 0;
 }

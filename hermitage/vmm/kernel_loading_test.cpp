@@ -1,6 +1,7 @@
 #include "hermitage/vmm/kernel_loading.hpp"
 
 #include <algorithm>
+#include <fstream>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -147,6 +148,38 @@ TEST(LoadKernel, MapsWhatItWouldCopy) {
     EXPECT_TRUE(std::ranges::equal(loaded.copied.bytes().first(memory.size()), memory)) << name;
     EXPECT_TRUE(std::ranges::equal(loaded.mapped.bytes().first(memory.size()), memory)) << name;
   }
+}
+
+// How many bytes of a file are mapped into this process (proc(5)).
+auto mapped_bytes(const std::string& path) -> std::uint64_t {
+  std::ifstream mappings{"/proc/self/maps"};
+  std::uint64_t total = 0;
+  for (std::string line; std::getline(mappings, line);) {
+    if (!line.ends_with(" " + path)) continue;
+    std::size_t end = 0;
+    const auto start = std::stoull(line, &end, 16);
+    total += std::stoull(line.substr(end + 1), nullptr, 16) - start;
+  }
+  return total;
+}
+
+// How much of a kernel's file is mapped into the guest's memory.
+auto mapped_of(const Bytes& elf) -> std::uint64_t {
+  const testing::TemporaryDirectory directory;
+  const auto path = directory.write("kernel", {reinterpret_cast<const char*>(elf.data()), elf.size()});
+  const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  const auto kernel = parse_kernel(elf).value();
+  const auto memory = memory_of(kernel.mem_size());
+  EXPECT_TRUE(load_kernel(kernel, memory, {kBase}, file.get()));
+  return mapped_bytes(path);
+}
+
+TEST(LoadKernel, MapsRangesOf64KiBThatAreHardlyRelocated) {
+  EXPECT_EQ(mapped_of(testing::large_kernel(32 << 10)), 0U) << "copying is faster";
+  // Every page of its data would be copied anyway. The table of relocations is not relocated itself.
+  constexpr std::uint64_t kRelocations = 100'000;
+  EXPECT_LT(mapped_of(testing::many_relocations_kernel(kRelocations)), (kRelocations + 1000) * 24);
+  EXPECT_GE(mapped_of(testing::large_kernel(8 << 20)), 7U << 20);
 }
 
 TEST(LoadKernel, LoadsAnyRightKernelTheSameWay) {

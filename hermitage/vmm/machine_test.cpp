@@ -15,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sched.h>
 #include <unistd.h>
@@ -213,6 +214,14 @@ TEST_P(MachineTest, CountsWhatTheGuestDid) {
   EXPECT_GT(statistics.peak_memory, kMiB);
 }
 
+TEST_P(MachineTest, MergesPagesWhereThatIsAskedFor) {
+  if (!std::filesystem::exists("/sys/kernel/mm/ksm")) GTEST_SKIP() << "this Linux merges no pages";
+  const auto can_be_merged = [] { return text_of("/proc/self/smaps").find(" mg") != std::string::npos; };
+  ASSERT_FALSE(can_be_merged());
+  const auto machine = create("hello", {.merges_pages = true, .output = NoOutput{}});
+  EXPECT_TRUE(can_be_merged());
+}
+
 TEST_P(MachineTest, TracesHypercalls) {
   std::vector<std::string> lines;
   run("hello", {.trace = [&](std::string_view line) { lines.emplace_back(line); }});
@@ -242,6 +251,23 @@ TEST_P(ApplicationTest, FindsItsArguments) {
   for (const auto* const line : {"argument 0: one\n", "argument 1: two words\n", "argument 2: \n", "argument 3: it's\n",
                                  "argument 4: grüße\n", "variable 0: A=1\n", "variable 1: B=x y\n"}) {
     EXPECT_NE(result.output.find(line), std::string::npos) << line << result.output;
+  }
+}
+
+// KVM may collect the bytes that interface 1 prints. By interface 3 a byte is in a register, and each write is an exit.
+TEST_P(ApplicationTest, PrintsEachByteOnce) {
+  const Descriptor before{::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)};
+  const Descriptor input{::open(directory.write("input", "abc").c_str(), O_RDONLY | O_CLOEXEC)};
+  ASSERT_EQ(::dup2(input.get(), STDIN_FILENO), STDIN_FILENO);
+  const auto result = run("serial_echo");
+  if (before.is_open()) ::dup2(before.get(), STDIN_FILENO);
+  EXPECT_EQ(result.output, "ready\nabc3 bytes\n");
+  const auto& statistics = result.statistics;
+  const auto exits = statistics.exits.find(GetParam() == "if1" ? "hypercall uart" : "hypercall serial_write_byte");
+  const auto exit_count = exits == statistics.exits.end() ? 0 : exits->second.front();
+  EXPECT_EQ(exit_count + statistics.coalesced_writes, 3U);
+  if (GetParam() == "if3") {
+    EXPECT_EQ(statistics.coalesced_writes, 0U);
   }
 }
 

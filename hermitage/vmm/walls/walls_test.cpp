@@ -266,6 +266,29 @@ TEST_F(LandlockTest, LeavesOnlyWhatIsGiven) {
   EXPECT_EQ(ended.status, 0);
 }
 
+// From version 3 on. Before, who has a path could still truncate it.
+TEST_F(LandlockTest, KeepsFilesThatAreOnlyReadFromBeingTruncated) {
+  if (walls::landlock_version() < 3) GTEST_SKIP() << "this kernel's Landlock knows nothing of truncating";
+  const testing::TemporaryDirectory written;
+  const testing::TemporaryDirectory shown;
+  const auto truncated = written.write("file", "content");
+  const auto kept = shown.write("file", "content");
+  const auto ended = in_a_process([&] {
+    const Descriptor writable{::open(written.path().c_str(), O_PATH | O_CLOEXEC)};
+    const Descriptor readable{::open(kept.c_str(), O_PATH | O_CLOEXEC)};
+    const std::array paths{OpenPath{writable.get(), OpenPath::Access::write},
+                           OpenPath{readable.get(), OpenPath::Access::read}};
+    const auto landlock = walls::Landlock::make(paths, true);
+    if (!landlock || !walls::forbid_new_privileges() || !landlock->impose()) return 1;
+    if (::truncate(truncated.c_str(), 1) != 0) return 2;
+    if (error_of(::truncate(kept.c_str(), 1)) != EACCES) return 3;
+    return error_of(::open(kept.c_str(), O_RDONLY | O_TRUNC | O_CLOEXEC)) == EACCES ? 0 : 4;
+  });
+  EXPECT_EQ(ended.status, 0);
+  EXPECT_EQ(std::filesystem::file_size(truncated), 1U);
+  EXPECT_EQ(std::filesystem::file_size(kept), 7U);
+}
+
 TEST_F(LandlockTest, LetsEmptyDirectoriesBeRemovedForCleaningUp) {
   const testing::TemporaryDirectory directory;
   directory.write("file", "content");
