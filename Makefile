@@ -47,6 +47,7 @@ test:
 	$(call CONFIGURE,thread)
 	$(call BUILD,thread)
 	timeout 600 build/thread/bin/vmm_test --gtest_brief=1
+	timeout 600 build/thread/bin/hypercalls_at_once 3000
 	ctest --preset release -j $(JOBS)
 
 bench:

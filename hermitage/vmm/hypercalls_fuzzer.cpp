@@ -52,6 +52,13 @@ constexpr int kMaxActions = 64;
 constexpr int kPatience = 32;             // how often a call may ask whether to go on
 constexpr rlim_t kLargestFile = 1 << 20;  // bytes; a guest may write as much as it wants
 
+// ThreadSanitizer would report what two vCPUs of a guest do to the same bytes of its memory, which is up to the guest.
+#ifdef __SANITIZE_THREAD__
+constexpr bool kSharesMemory = false;
+#else
+constexpr bool kSharesMemory = true;
+#endif
+
 void require(bool condition) {
   if (!condition) std::abort();
 }
@@ -173,19 +180,28 @@ auto memory_at(std::uint64_t base) -> GuestMemory {
   }
 }
 
+// All zeros. `Number` tells memories from one another that there are at once.
+template <int Number>
+auto fresh_memory(std::uint32_t interface) -> const GuestMemory& {
+  static const auto low = memory_at(x86_64::memory_bounds({1}).start.value);
+  static const auto high = memory_at(x86_64::memory_bounds({3}).start.value);
+  const auto& memory = interface == 1 ? low : high;
+  ::madvise(memory.bytes().data(), memory.size(), MADV_DONTNEED);
+  return memory;
+}
+
 // How often the call that this thread makes has asked whether to go on.
 thread_local int questions = 0;
 
 // What all vCPUs of a guest share.
 class Guest {
  public:
-  Guest(std::uint32_t interface, const GuestMemory& memory, const HostFiles& host, bool traces)
+  Guest(std::uint32_t interface, const HostFiles& host, bool traces)
       : interface_{interface},
-        memory_{memory},
+        traces_{traces},
         files_{GuestFileOptions{.temporary_parent = fs::temp_directory_path().string(), .temporary_limit = kPage}},
         serial_{std::move(Serial::open(OutputBuffer{.limit = kPage}).value())},
-        arguments_{.arguments = {"program", "two words", ""}, .environment = {"A=1", ""}},
-        hypercalls_{{interface}, environment(traces)} {
+        arguments_{.arguments = {"program", "two words", ""}, .environment = {"A=1", ""}} {
     static const auto content = std::make_shared<std::byte[]>(2 * kPage);
     files_.add_file("/etc/digits", content, 2 * kPage, 0644);
     files_.add_file("/etc/none", {}, 0, 0);
@@ -201,14 +217,10 @@ class Guest {
   }
 
   [[nodiscard]] auto interface() const -> std::uint32_t { return interface_; }
-  [[nodiscard]] auto memory() const -> const GuestMemory& { return memory_; }
-  [[nodiscard]] auto hypercalls() -> Hypercalls& { return hypercalls_; }
-
- private:
-  auto environment(bool traces) -> Hypercalls::Environment {
+  auto environment(const GuestMemory& memory) -> Hypercalls::Environment {
     std::function<void(std::string_view)> trace;
-    if (traces) trace = [](std::string_view line) { require(!line.empty() && !line.contains('\n')); };
-    return {.memory = memory_,
+    if (traces_) trace = [](std::string_view line) { require(!line.empty() && !line.contains('\n')); };
+    return {.memory = memory,
             .files = files_,
             .serial = serial_,
             .arguments = arguments_,
@@ -216,19 +228,22 @@ class Guest {
             .is_stopping = [] { return ++questions > kPatience; }};
   }
 
+ private:
   std::uint32_t interface_;
-  const GuestMemory& memory_;
+  bool traces_;
   GuestFiles files_;
   Serial serial_;
   ArgumentVectors arguments_;
-  Hypercalls hypercalls_;
 };
 
 // One of its vCPUs, which does what its input says.
 class Vcpu {
  public:
-  Vcpu(Guest& guest, std::span<const std::uint8_t> input)
-      : input_{input}, interface_{guest.interface()}, memory_{guest.memory()}, hypercalls_{guest.hypercalls()} {}
+  Vcpu(Guest& guest, const GuestMemory& memory, std::span<const std::uint8_t> input)
+      : input_{input},
+        interface_{guest.interface()},
+        memory_{memory},
+        hypercalls_{{guest.interface()}, guest.environment(memory)} {}
 
   void run() {
     for (int actions = 0; actions < kMaxActions && !input_.is_empty(); ++actions) act();
@@ -349,7 +364,7 @@ class Vcpu {
   Input input_;
   std::uint32_t interface_;
   const GuestMemory& memory_;
-  Hypercalls& hypercalls_;
+  Hypercalls hypercalls_;
 };
 
 }  // namespace
@@ -363,31 +378,28 @@ extern "C" auto LLVMFuzzerInitialize(int* /*argc*/, char*** /*argv*/) -> int {  
 }
 
 extern "C" auto LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) -> int {  // NOLINT
-  static const auto low = memory_at(x86_64::memory_bounds({1}).start.value);
-  static const auto high = memory_at(x86_64::memory_bounds({3}).start.value);
   Input input{{data, size}};
   const auto interface = static_cast<std::uint32_t>(input.choice(3) + 1);
-  const auto& memory = interface == 1 ? low : high;
-  ::madvise(memory.bytes().data(), memory.size(), MADV_DONTNEED);  // zeros again
+  const auto kind = input.choice(8);
+  const auto& memory = fresh_memory<0>(interface);
   static const HostFiles host;
   host.restore();
   const LimitedFiles limited;
-  const auto kind = input.choice(8);
-  Guest guest{interface, memory, host, kind % 4 == 0};
+  Guest guest{interface, host, kind % 4 == 0};
   const auto script = input.rest();
   if (kind < 4) {
-    Vcpu{guest, script}.run();
+    Vcpu{guest, memory, script}.run();
     return 0;
   }
-  // Two vCPUs, which have one half of the script each. They begin together, or the first is done before the second
-  // begins.
+  // Two vCPUs, which have one half of the script each. They begin together, or one is done before the other begins.
+  const auto& other_memory = kSharesMemory ? memory : fresh_memory<1>(interface);
   const auto half = script.size() / 2;
   std::latch start{2};
-  const auto run = [&](std::span<const std::uint8_t> part) {
+  const auto run = [&](const GuestMemory& its_memory, std::span<const std::uint8_t> part) {
     start.arrive_and_wait();
-    Vcpu{guest, part}.run();
+    Vcpu{guest, its_memory, part}.run();
   };
-  const std::jthread second{run, script.subspan(half)};
-  run(script.first(half));
+  const std::jthread other{[&] { run(other_memory, script.subspan(half)); }};
+  run(memory, script.first(half));
   return 0;
 }
