@@ -381,8 +381,9 @@ TEST(BootInfo, DecodesBootTimesThatFitAndNoOthers) {
     EXPECT_TRUE(*decoded(last) == uhyve_info({kLastSecond, kLastNanosecond}));
     ASSERT_TRUE(decoded(static_cast<UInt128>(-1)));
     EXPECT_TRUE(*decoded(static_cast<UInt128>(-1)) == uhyve_info({-1, kLastNanosecond}));
-    for (const auto time : {first - 1, last + 1, first - 1'000'000'000, last + 1'000'000'000, kHighestBit,
-                            kHighestBit - 1, kHighestBit + 1, last << 8, first << 8}) {
+    for (const auto time :
+         {first - 1, last + 1, first - 1'000'000'000, last + 1'000'000'000, kHighestBit, kHighestBit - 1,
+          kHighestBit + 1, last << 8, first << 8, static_cast<UInt128>(1'000'000'000) << 96}) {
       expect_decode_error(raw_uhyve(guest, time), guest, {.code = BootInfoErrorCode::boot_time_range});
     }
   }

@@ -68,6 +68,29 @@ INSTANTIATE_TEST_SUITE_P(All, Samples, ::testing::ValuesIn(testing::sample_kerne
   return name;
 });
 
+// By the index of its program header, whatever kind of segment it is.
+TEST(Examine, NamesTheSegmentThatIsOutsideOfTheFile) {
+  std::size_t named = 0;
+  for (const auto& sample : testing::sample_kernels()) {
+    const auto file = ElfFile::open(sample.bytes);
+    if (!file) continue;
+    for (const auto& problem : examine_all(sample.bytes).errors) {
+      if (problem.code != ProblemCode::segment_outside_file && problem.code != ProblemCode::note_segment_outside_file &&
+          problem.code != ProblemCode::dynamic_segment_outside_file) {
+        continue;
+      }
+      const auto segments = file->segments();
+      ASSERT_LT(problem.index, segments.size()) << sample.name;
+      const auto segment = segments[problem.index];
+      EXPECT_EQ(segment.offset, problem.offset) << sample.name;
+      EXPECT_EQ(segment.type == elf::kSegmentDynamic, problem.code == ProblemCode::dynamic_segment_outside_file);
+      EXPECT_EQ(segment.type == elf::kSegmentNote, problem.code == ProblemCode::note_segment_outside_file);
+      ++named;
+    }
+  }
+  EXPECT_GE(named, 3U);
+}
+
 TEST(Examine, LearnsEverythingOfARightKernel) {
   for (const auto& target : testing::kTargets) {
     const auto kernel = minimal_kernel(target.arch, target.endian, true);

@@ -65,6 +65,14 @@ auto config_of(std::string_view kernel) -> TarEntry {
   return {.name = "hermit.toml", .contents = toml};
 }
 
+// A configuration of so many bytes.
+auto config_of_size(std::size_t size) -> TarEntry {
+  std::string toml{kMinimalConfig};
+  toml += "#";
+  toml.resize(size, 'x');
+  return {.name = "hermit.toml", .contents = toml};
+}
+
 // ---- What is in an image
 
 TEST(Image, HasAConfigurationAKernelAndFiles) {
@@ -396,6 +404,12 @@ TEST(Image, MoreThanTheLimitIsRefused) {
             "too_large: unpacks to more than the limit of " + std::to_string(size - 1) + " bytes");
   EXPECT_EQ(failure(bytes, {.unpacked_size = 500'000}), "too_large: a: takes the files past the limit of 500000 bytes");
   EXPECT_EQ(failure(bytes, {.unpacked_size = 0}), "too_large: unpacks to more than the limit of 0 bytes");
+}
+
+TEST(Image, AConfigurationMayBeAsLargeAsItsLimit) {
+  EXPECT_EQ(failure_with({config_of_size(kMaxConfigSize)}), "opens");
+  EXPECT_EQ(failure_with({config_of_size(kMaxConfigSize + 1)}),
+            "config_size: hermit.toml: is larger than 256 KiB, which no configuration needs");
 }
 
 TEST(Image, ABombIsRefusedWithoutUnpackingIt) {

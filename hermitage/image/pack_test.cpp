@@ -1,5 +1,6 @@
 #include "hermitage/image/pack.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdio>
@@ -127,6 +128,25 @@ class PackTest : public ::testing::Test {
  private:
   fs::path directory_;
 };
+
+TEST_F(PackTest, TellsHowFarItIs) {
+  file("tree/hermit.toml", kMinimalConfig);
+  file("tree/kernel",
+       "\x7f"
+       "ELF" +
+           std::string(1'000'000, 'k'));
+  file("tree/empty", "");
+  const auto total = kMinimalConfig.size() + 1'000'004;
+  std::vector<std::uint64_t> steps;
+  ASSERT_TRUE(pack_bytes({.directories = {path("tree")}, .progress = [&](std::uint64_t done, std::uint64_t of) {
+                            EXPECT_EQ(of, total);
+                            steps.push_back(done);
+                          }}));
+  ASSERT_GE(steps.size(), 2U);
+  EXPECT_EQ(steps.front(), kMinimalConfig.size());
+  EXPECT_TRUE(std::ranges::is_sorted(steps));
+  EXPECT_EQ(steps.back(), total);
+}
 
 TEST_F(PackTest, WhatIsPackedIsExtractedTheSame) {
   make_tree("tree");
