@@ -20,6 +20,7 @@ std::atomic<void (*)()> on_bus_error = nullptr;
 
 void put_zeros(int /*signal*/, siginfo_t* info, void* /*context*/) {
   const int error = errno;
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): the beginning of the page, for mmap
   auto* const page = reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(info->si_addr) & ~(kPageSize - 1));
   // BUS_ADRERR: a page behind the end of a mapped file. Anything else is a fault of the machine or of this program.
   if (info->si_code != BUS_ADRERR ||

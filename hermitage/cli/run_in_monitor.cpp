@@ -124,7 +124,9 @@ auto is_read(const RunOptions& options) -> bool {
 auto open_file(const RunOptions& options) -> vmm::Result<vmm::MappedFile> {
   auto file = vmm::MappedFile::open(options.file);
   if (!file || !is_read(options)) return file;
-  return std::move(*file).read();
+  auto read = std::move(*file).read();
+  if (!read) return vmm::fail(read.error().code, fmt::format("{}: {}", options.image, read.error().message));
+  return read;
 }
 
 auto open_guest(const RunOptions& options, bool passes_image) -> OrFailure<Guest> {

@@ -51,9 +51,9 @@ struct RunOptions {
   bool trace = false;
   bool verbose = false;
   bool wants_help = false;
-  std::string image;               // as it was named
-  std::string file;                // where its bytes are: at the same path, or in a copy of standard input
-  std::vector<std::string> words;  // after the image
+  std::string image;                  // as it was named
+  std::string file;                   // where its bytes are: at the same path, or in a copy of standard input
+  std::vector<std::string> words;     // after the image
   std::vector<int> kept_descriptors;  // that the command line names, of those that this process was started with
 };
 

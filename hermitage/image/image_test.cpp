@@ -283,7 +283,8 @@ TEST(Image, ReadsFilesAndBytesAlike) {
   EXPECT_EQ(done.back(), bytes.size());
 
   EXPECT_EQ(failure(Image::open(path)), "unreadable: " + path.string() + ": open: No such file or directory");
-  EXPECT_EQ(failure(Image::open(path.parent_path())), "unreadable: " + path.parent_path().string() + ": read: Is a directory");
+  EXPECT_EQ(failure(Image::open(path.parent_path())),
+            "unreadable: " + path.parent_path().string() + ": read: Is a directory");
 }
 
 TEST(Image, MembersOfGzipMayFollowOneAnother) {
