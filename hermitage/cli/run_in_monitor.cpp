@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -17,6 +18,7 @@
 #include "hermitage/cli/bus_errors.hpp"
 #include "hermitage/cli/engines.hpp"
 #include "hermitage/cli/input.hpp"
+#include "hermitage/cli/network_hint.hpp"
 #include "hermitage/cli/output.hpp"
 #include "hermitage/cli/process.hpp"
 #include "hermitage/cli/run_report.hpp"
@@ -254,6 +256,7 @@ auto files_of(const RunOptions& options, const Guest& guest, bool passes_image) 
 
 // A machine, and what there is to do afterwards, when nothing can be opened any more.
 struct Run {
+  std::unique_ptr<NetworkHint> network_hint;  // which sees the machine's output
   Machine machine;
   vmm::Descriptor image;
   std::optional<LateFile> stats_file;
@@ -288,10 +291,14 @@ auto prepare_run(const RunOptions& options, const TimeLimit& limit) -> OrFailure
   machine->image = guest->unpacked;
   machine->mounts = files->top_directories();
   machine->timeout = limit.remaining();
+  auto hint = std::make_unique<NetworkHint>();
+  machine->on_output = [seen = hint.get()](std::string_view output) { seen->take(output); };
   auto made = Machine::create(guest->kernel(), std::move(*machine), std::move(*files));
   if (!made) return failure_of(options.image, std::move(made.error()));
-  return Run{
-      .machine = std::move(*made), .image = std::move(guest->file).release(), .stats_file = std::move(stats_file)};
+  return Run{.network_hint = std::move(hint),
+             .machine = std::move(*made),
+             .image = std::move(guest->file).release(),
+             .stats_file = std::move(stats_file)};
 }
 
 // The registers of a guest that died, with the symbols of its kernel, if the image has not changed meanwhile.
@@ -307,7 +314,10 @@ auto end_of(const RunOptions& options, const vmm::Ending& ending, Run& run) -> E
     complain(options.image, "the file was truncated while its guest ran (SIGBUS); the guest was stopped");
     return ExitCode::guest_died;
   }
-  if (const auto* const exit = std::get_if<vmm::GuestExit>(&ending)) return static_cast<ExitCode>(exit->code & 0xff);
+  if (const auto* const exit = std::get_if<vmm::GuestExit>(&ending)) {
+    if (run.network_hint->is_due(exit->code)) complain(options.image, NetworkHint::kText);
+    return static_cast<ExitCode>(exit->code & 0xff);
+  }
   if (const auto* const stopped = std::get_if<vmm::Stopped>(&ending)) return end_after_signal(stopped->reason);
   if (std::holds_alternative<vmm::TimedOut>(ending)) return end_after_timeout(options);
   if (const auto* const failed = std::get_if<vmm::OutputFailed>(&ending)) {

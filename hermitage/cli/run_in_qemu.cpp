@@ -21,6 +21,7 @@
 
 #include "hermitage/cli/engines.hpp"
 #include "hermitage/cli/input.hpp"
+#include "hermitage/cli/network_hint.hpp"
 #include "hermitage/cli/options.hpp"
 #include "hermitage/cli/output.hpp"
 #include "hermitage/cli/process.hpp"
@@ -386,6 +387,11 @@ auto end_of_process(const RunOptions& options, const qemu::ProcessEnding& ending
   return end_after_timeout(options);
 }
 
+// What the user gives QEMU may be a network.
+auto gets_no_network(const RunOptions& options) -> bool {
+  return options.qemu_args.empty();
+}
+
 auto run_plan(const RunOptions& options, const Plan& plan, const std::string& program,
               std::optional<std::chrono::nanoseconds> timeout) -> OrFailure<ExitCode> {
   const auto output = Output::open(options);
@@ -398,6 +404,7 @@ auto run_plan(const RunOptions& options, const Plan& plan, const std::string& pr
   const bool has_boot_output = !plan.loader.handover.empty();
   Watch watch{options.image};
   if (!has_boot_output) watch.on_start();
+  NetworkHint network_hint;
   bool has_printed = false;
   const auto take_output = [&](std::string_view text) {
     has_printed = has_printed || !text.empty();
@@ -405,6 +412,7 @@ auto run_plan(const RunOptions& options, const Plan& plan, const std::string& pr
     const bool has_started = !has_boot_output || boot_output.has_handed_over();
     if (has_started) watch.on_start();
     if (has_started && !of_guest.empty()) watch.on_output();
+    if (has_started) network_hint.take(of_guest);
     return of_guest;
   };
   bool has_failed = false;
@@ -440,6 +448,10 @@ auto run_plan(const RunOptions& options, const Plan& plan, const std::string& pr
   const auto end = qemu::ending_of(plan.target.arch, ended->status, has_failed);
   if (!has_handed_over && !std::holds_alternative<qemu::QemuFailed>(end)) {
     return not_started(options.image, "the machine ended before the boot loader entered the kernel, without a reason");
+  }
+  const auto* const exit = std::get_if<qemu::GuestExit>(&end);
+  if (exit != nullptr && gets_no_network(options) && network_hint.is_due(exit->code)) {
+    complain(options.image, NetworkHint::kText);
   }
   return end_of_guest(options, end, complaints);
 }

@@ -845,7 +845,7 @@ auto Machine::create(const KernelSource& source, MachineOptions options, GuestFi
   if (!kernel) return std::unexpected{kernel.error()};
   const auto interface = kernel->uhyve_interface_version();
   if (interface.value == 1 && !options.arguments.kernel.empty() && options.warn) {
-    options.warn("speaks Uhyve interface 1, which has no words for the kernel; those before the -- are dropped");
+    options.warn("speaks Uhyve interface 1, which has no arguments for the kernel; they are dropped");
   }
   auto vectors = interface.value == 1 ? argument_vectors(options.arguments) : Result<ArgumentVectors>{};
   if (!vectors) return std::unexpected{vectors.error()};
@@ -870,6 +870,7 @@ auto Machine::create(const KernelSource& source, MachineOptions options, GuestFi
   if (!wakeup) return std::unexpected{wakeup.error()};
   auto serial = Serial::open(options.output);
   if (!serial) return std::unexpected{serial.error()};
+  serial->set_on_output(std::move(options.on_output));
 
   auto state = std::make_unique<State>(std::move(options), std::move(files), std::move(*memory), *layout, interface,
                                        std::move(*vectors), std::move(*serial), std::move(*wakeup), begin);

@@ -52,6 +52,8 @@ struct MachineOptions {
   std::span<const std::byte> image = {};
   std::vector<std::string> mounts = {};  // where the guest finds files
   OutputTarget output = StandardOutput{};
+  // Sees the output that goes to standard output or a file, in order, by one thread at a time.
+  std::function<void(std::string_view)> on_output = {};
   std::optional<std::chrono::nanoseconds> timeout = std::nullopt;  // from the beginning of create()
   WallOptions walls = {};
   // Get a line each, without its end, from any thread: every hypercall; what is odd about the guest, but goes on. After

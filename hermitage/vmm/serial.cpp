@@ -40,6 +40,7 @@ Serial::Serial(Serial&& other) noexcept
       descriptor_{other.descriptor_},
       buffer_limit_{other.buffer_limit_},
       on_pending_{std::move(other.on_pending_)},
+      on_output_{std::move(other.on_output_)},
       pending_{std::move(other.pending_)} {}
 
 auto Serial::open(const OutputTarget& target) -> Result<Serial> {
@@ -114,6 +115,7 @@ void Serial::flush() {
 }
 
 void Serial::pass_on(std::string_view text) {
+  if (on_output_ && !text.empty()) on_output_(text);
   while (!text.empty() && write_error() == 0) {
     if (!reader_limit_.wait(descriptor_, events_.abandoned.get())) {
       undelivered_ += text.size();

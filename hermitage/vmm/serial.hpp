@@ -57,6 +57,9 @@ class Serial {
   // Is called when something begins to wait, before anything is written.
   void set_on_pending(std::function<void()> on_pending) { on_pending_ = std::move(on_pending); }
 
+  // Is called with all output that is passed on, in order, by one thread at a time; it must not call the serial port.
+  void set_on_output(std::function<void(std::string_view)> on_output) { on_output_ = std::move(on_output); }
+
   // The guest begins: what an output file held before is gone from now on.
   void begin();
   void write(std::span<const std::byte> bytes);
@@ -108,6 +111,7 @@ class Serial {
   int descriptor_;
   std::size_t buffer_limit_ = 0;
   std::function<void()> on_pending_;
+  std::function<void(std::string_view)> on_output_;  // called with output_mutex_ held
 
   std::mutex output_mutex_;  // of pending_, and of the order of writes
   std::string pending_;      // or everything, of an OutputBuffer

@@ -120,6 +120,19 @@ TEST(Serial, MakesItsFileAnew) {
       << nowhere.error().message;
 }
 
+TEST(Serial, ShowsWhatItPassesOn) {
+  const testing::TemporaryDirectory directory;
+  auto serial = opened(OutputFile{directory.file("out")});
+  std::string seen;
+  serial.set_on_output([&seen](std::string_view text) { seen += text; });
+  auto moved = std::move(serial);
+  write(moved, "one\ntw");
+  EXPECT_EQ(seen, "one\n");
+  write(moved, "o");
+  moved.flush();
+  EXPECT_EQ(seen, "one\ntwo");
+}
+
 TEST(Serial, KeepsItInABuffer) {
   auto serial = opened(OutputBuffer{.limit = 10});
   write(serial, "one\ntwo");
