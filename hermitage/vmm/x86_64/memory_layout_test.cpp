@@ -116,6 +116,13 @@ TEST(MemoryLayout, SaysHowMuchMemoryAKernelTakes) {
   EXPECT_NE(far.error().message.find("1026 MiB"), std::string::npos) << far.error().message;
 }
 
+TEST(MemoryLayout, TellsOfTheLargestMemoryThatAKernelCanTake) {
+  const auto last = plan_memory(fixed(3, 64 * kGiB - 1, 1), std::nullopt);
+  ASSERT_FALSE(last);
+  EXPECT_EQ(last.error().code, ErrorCode::configuration);
+  EXPECT_NE(last.error().message.find("61440 MiB"), std::string::npos) << last.error().message;
+}
+
 TEST(MemoryLayout, RefusesKernelsForWhichNoMemoryIsEnough) {
   for (const auto& placement :
        {fixed(3, UINT64_MAX), fixed(3, UINT64_MAX - kMiB, kMiB), fixed(3, 64 * kGiB), fixed(3, 5 * kGiB, UINT64_MAX),
