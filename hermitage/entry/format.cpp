@@ -46,7 +46,7 @@ constexpr Magic kMagics[] = {
     {"!<arch>\n", Format::ar},
     {"version https://git-lfs.github.com/spec/", Format::git_lfs_pointer},
     {"HdrS", Format::linux_kernel, 0x202},
-    {"ARM\x64", Format::linux_kernel, 0x38},
+    {"ARMd", Format::linux_kernel, 0x38},
     {"RSC\x05", Format::linux_kernel, 0x38},
     {"ustar", Format::tar, 257},
     {"\xcf\xfa\xed\xfe", Format::mach_o},

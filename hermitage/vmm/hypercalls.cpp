@@ -558,9 +558,10 @@ auto Hypercalls::cmdval(const v1::CmdvalParams& params) const -> HypercallOutcom
     return Resume{};
   };
   const auto& [arguments, environment] = environment_.arguments;
-  if (environment_.trace)
+  if (environment_.trace) {
     trace("cmdval({:#x}, {:#x}) = [{}], [{}]", std::uint64_t{params.argv}, std::uint64_t{params.envp},
           quoted(arguments), quoted(environment));
+  }
   auto outcome = copy_out(params.argv, arguments);
   if (!std::holds_alternative<Resume>(outcome)) return outcome;
   return copy_out(params.envp, environment);
