@@ -56,7 +56,7 @@ static void test_errors(void) {
   CHECK(hermitage_kernel_parse(&kernel, "hello", 5, &error) == HERMITAGE_NOT_ELF);
   CHECK(error.code == HERMITAGE_NOT_ELF);
   CHECK(error.offset == UINT64_MAX);
-  CHECK(strcmp(error.message, "not an ELF file") == 0);
+  CHECK(strcmp(error.message, "text, not an ELF file") == 0);
   CHECK(hermitage_kernel_parse(&kernel, NULL, 0, NULL) == HERMITAGE_NOT_ELF);
   CHECK(hermitage_detect_format("\x7f"
                                 "ELF",
