@@ -204,7 +204,7 @@ constexpr std::array kOptions{
     Option{0, "kernel-arg", "ARG", "an argument of the kernel, instead of those that the image has for it",
            set<&RunOptions::kernel_args>},
     Option{'o', "output", "FILE", "where the guest's output goes: a file, or `none`", set<&RunOptions::output>},
-    Option{0, "timeout", "SECONDS", "end the guest after so long", set_timeout},
+    Option{0, "timeout", "SECONDS", "stop the guest after this time, counted from the start of the program", set_timeout},
     Option{0, "engine", "NAME",
            "what runs the guest: `kvm`, the monitor, `qemu`, or `auto`, the monitor where it can (the default)",
            set_engine},

@@ -39,7 +39,7 @@ TEST(MappedFile, ReadsWhatOthersMayWriteTo) {
   const testing::TemporaryDirectory directory;
   const std::string content(kLarge, 'x');
   const auto path = directory.write("file", content);
-  for (const mode_t mode : {0664, 0646, 0666}) {
+  for (const mode_t mode : {0664U, 0646U, 0666U}) {
     ASSERT_EQ(::chmod(path.c_str(), mode), 0);
     const auto file = MappedFile::open(path);
     ASSERT_TRUE(file);
