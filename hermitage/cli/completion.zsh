@@ -71,7 +71,7 @@ _hermitage() {
         '*'{-e,--env-vars=}'[an environment variable, or host]:KEY=VALUE:' \
         '*--kernel-arg=[an argument of the kernel]:argument:' \
         '(-o --output)'{-o,--output=}'[where output goes]:file, or none:_files' \
-        '--timeout=[end the guest after so long]:seconds:' \
+        '--timeout=[stop the guest after this time, from the start of the program]:seconds:' \
         '--engine=[what runs the guest]:engine:(auto kvm qemu)' \
         '*--qemu-arg=[one more word for QEMU]:word:' \
         '--loader=[the boot loader for QEMU]:loader:_files' \
