@@ -43,9 +43,16 @@ auto counted() -> Allocations {
 
 }  // namespace hermitage::testing
 
-// The others (of arrays, with a size, that do not throw) call these.
+// The others (of arrays) call these.
 auto operator new(std::size_t size) -> void* {
   return hermitage::testing::allocate(size);
+}
+auto operator new(std::size_t size, const std::nothrow_t& /*tag*/) noexcept -> void* {
+  try {
+    return hermitage::testing::allocate(size);
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
 }
 void operator delete(void* block) noexcept {
   if (block != nullptr) hermitage::testing::release(block);

@@ -55,6 +55,7 @@ auto run_machine(RunOptions& options) -> ExitCode {
       return ExitCode::not_started;
     }
     options.file = std::move(*file);
+    options.kept_descriptors = named_descriptors({&options.file, 1});
   }
   const auto outcome = run_by_engine(options, limit);
   if (outcome) return *outcome;
@@ -65,12 +66,12 @@ auto run_machine(RunOptions& options) -> ExitCode {
 }  // namespace
 
 auto run_guest(const Words& words) -> ExitCode {
-  auto kept = named_descriptors(words);
-  close_inherited_descriptors(kept);
   discard_closed_streams();
   auto options = parse_run_options(words);
   if (!options) return complain_of_usage("run", options.error());
-  options->kept_descriptors = std::move(kept);
+  options->kept_descriptors = named_descriptors(words);
+  // An option for QEMU may name one in its own way.
+  if (options->sandbox != "none") close_inherited_descriptors(options->kept_descriptors);
   return options->wants_help ? print_or_complain(run_help()) : run_machine(*options);
 }
 

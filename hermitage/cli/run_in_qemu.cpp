@@ -425,9 +425,11 @@ auto run_plan(const RunOptions& options, const Plan& plan, const std::string& pr
                                      has_failed = complaints.has_errors() && !has_printed;
                                    },
                                .is_confined = plan.is_confined,
+                               .kept_descriptors = options.kept_descriptors,
                                .on_wake = [&] { return watch.wake(); }};
-  // A terminal's user types when there is something to answer, and QEMU sets the terminal up.
-  if (::fcntl(STDIN_FILENO, F_GETFD) >= 0 && ::isatty(STDIN_FILENO) == 0) {
+  // A terminal's user types when there is something to answer, and QEMU sets the terminal up. What standard input held
+  // has become the image.
+  if (options.image != "-" && ::fcntl(STDIN_FILENO, F_GETFD) >= 0 && ::isatty(STDIN_FILENO) == 0) {
     process.takes_input = [&watch] { return watch.takes_input(); };
     process.on_input_end = [&watch](std::uint64_t size) { watch.on_input_end(size); };
   }

@@ -78,7 +78,7 @@ TEST(CommandLine, IsThatOfTheArchitecture) {
 
 TEST(CommandLine, IsPrintableForAShell) {
   EXPECT_EQ(shell_text({.words = {"a", "b c", "it's", "\x1b[2J", "'\\\n\xc3\xbc\x7f"}, .descriptors = {"\r"}}),
-            R"(a 'b c' 'it'\''s' $'\033[2J' $'\'\\\012\303\274\177' 3<$'\015')");
+            R"(a 'b c' 'it'\''s' $'\033[2J' $'\047\134\012\303\274\177' 3<$'\015')");
 }
 
 TEST(CommandLine, HasProcessorsAndMemory) {

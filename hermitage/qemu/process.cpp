@@ -394,6 +394,7 @@ struct Child {
   int failure;  // gets a ChildFailure when the program cannot be started
   std::span<const Descriptor> descriptors;
   std::span<const NeededFile> files;
+  std::span<const int> kept;  // descriptors of ours
   bool is_confined;
 };
 
@@ -409,11 +410,26 @@ struct ChildFailure {
   ::_exit(1);
 }
 
+// Of descriptors from `first` up to the one before `end`.
+void close_all(int first, int end) {
+  if (first < end) ::close_range(static_cast<unsigned>(first), static_cast<unsigned>(end) - 1, 0);
+}
+
 // What is inherited from those who started us, as well.
 void close_others(const Child& child) {
-  const int first = kFirstDescriptor + static_cast<int>(child.descriptors.size());
-  for (int number = first; number < child.failure; ++number) ::close(number);
-  ::closefrom(child.failure + 1);
+  int first = kFirstDescriptor + static_cast<int>(child.descriptors.size());
+  bool has_failure_pipe = false;
+  const auto keep = [&first](int number) {
+    close_all(first, number);
+    first = std::max(first, number + 1);
+  };
+  for (const int number : child.kept) {
+    if (!has_failure_pipe && child.failure < number) keep(child.failure);
+    has_failure_pipe = has_failure_pipe || child.failure < number;
+    keep(number);
+  }
+  if (!has_failure_pipe) keep(child.failure);
+  close_all(first, INT_MAX);
 }
 
 void confine(const Child& child) {
@@ -491,6 +507,7 @@ auto run_process(const std::string& program, const CommandLine& line, const Proc
                     .failure = failure_pipe->writing.get(),
                     .descriptors = *descriptors,
                     .files = line.files,
+                    .kept = options.kept_descriptors,
                     .is_confined = options.is_confined};
   const auto parent = ::getpid();
   const auto id = ::fork();

@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "hermitage/qemu/command_line.hpp"
 
@@ -25,9 +26,10 @@ struct ProcessOptions {
   std::optional<std::chrono::nanoseconds> timeout = std::nullopt;
   // Gets each line of its standard error, without the end.
   std::function<void(std::string_view)> on_error_line = {};
-  // The program runs without capabilities, can get no privileges, and has no descriptors but standard streams and the
-  // files of its command line. It must be able to open CommandLine::files so.
+  // The program runs without capabilities, can get no privileges, and has no descriptors but standard streams, the
+  // files of its command line, and `kept_descriptors`. It must be able to open CommandLine::files so.
   bool is_confined = false;
+  std::vector<int> kept_descriptors = {};  // in ascending order
   // Standard input is passed on once this says so; empty: the program has ours, from the start. SIGPIPE is to be
   // ignored.
   std::function<bool()> takes_input = {};
