@@ -8,7 +8,10 @@
 #include <utility>
 #include <vector>
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "hermitage/cli/command.hpp"
 #include "hermitage/cli/input.hpp"
@@ -144,9 +147,21 @@ class Output {
       stream_ = stdout;
       return true;
     }
-    const auto part = path_ + ".part";
-    stream_ = std::fopen(part.c_str(), "wxe");
-    if (stream_ != nullptr) part_ = part;
+    // A rename would replace a device or a pipe, and a link instead of what it leads to.
+    std::error_code error;
+    const auto status = std::filesystem::symlink_status(path_, error);
+    if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) {
+      error_ = "is there, and is not a regular file";
+      return false;
+    }
+    auto part = path_ + ".XXXXXX";
+    const int descriptor = ::mkostemp(part.data(), O_CLOEXEC);
+    if (descriptor < 0) return false;
+    part_ = part;
+    const auto mask = ::umask(0);
+    ::umask(mask);
+    ::fchmod(descriptor, 0666 & ~mask);
+    stream_ = ::fdopen(descriptor, "w");
     return stream_ != nullptr;
   }
 

@@ -1,5 +1,6 @@
 // hermitage: the command line.
 #include <algorithm>
+#include <csignal>
 #include <exception>
 
 #include "hermitage/cli/command.hpp"
@@ -34,6 +35,8 @@ auto main(int argc, char** argv) -> int {
   using namespace hermitage::cli;
   process_start();
   occupy_closed_streams();
+  // A limit on file sizes is an error of a write, and told as such.
+  std::signal(SIGXFSZ, SIG_IGN);
   try {
     return static_cast<int>(run_one_of(kProgram, {argv + std::min(argc, 1), argv + argc}));
   } catch (const std::exception& error) {

@@ -48,7 +48,8 @@ auto named_descriptors(std::span<const std::string> words) -> std::vector<int> {
         int number = 0;
         const auto digits = word.substr(at + folder.size());
         const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-        if (parsed.ec == std::errc{} && number > STDERR_FILENO) numbers.push_back(number);
+        const bool is_number = parsed.ec == std::errc{} && number > STDERR_FILENO;
+        if (is_number && ::fcntl(number, F_GETFD) >= 0) numbers.push_back(number);
       }
     }
   }

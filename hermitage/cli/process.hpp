@@ -18,7 +18,7 @@ void discard_closed_streams();
 // When the process began, as far as it can tell: when this was called first.
 auto process_start() -> std::chrono::steady_clock::time_point;
 
-// The descriptors above 2 that `words` name by /dev/fd/N or /proc/self/fd/N, in ascending order.
+// The open descriptors above 2 that `words` name by /dev/fd/N or /proc/self/fd/N, in ascending order.
 [[nodiscard]] auto named_descriptors(std::span<const std::string> words) -> std::vector<int>;
 
 // Closes all descriptors above 2 but these, which are in ascending order: what the parent process left open. To be

@@ -61,11 +61,20 @@ TEST(Process, GivesNoFileTheNumberOfAStreamThatIsClosed) {
 }
 
 TEST(Process, FindsTheDescriptorsThatAreNamed) {
-  const std::array<std::string, 6> words{
-      "--output", "/dev/fd/9", "image", "/proc/self/fd/4:/guest", "/dev/fd/1", "--stats-file=/dev/fd/9"};
-  EXPECT_EQ(named_descriptors(words), (std::vector<int>{4, 9}));
-  const std::array<std::string, 4> none{"/dev/fd/", "/dev/fd/x", "/dev/fd/99999999999", "fd/7"};
-  EXPECT_EQ(named_descriptors(none), std::vector<int>{});
+  EXPECT_EQ(in_a_process([] {
+              for (const int number : {54, 59}) {
+                if (::dup2(STDERR_FILENO, number) < 0) return 1;
+              }
+              ::close(57);
+              const std::array<std::string, 6> words{
+                  "--output", "/dev/fd/59", "image", "/proc/self/fd/54:/guest", "/dev/fd/1", "--stats-file=/dev/fd/59"};
+              if (named_descriptors(words) != std::vector<int>{54, 59}) return 2;
+              // Words that name none, or one that is not open: its number may become one of ours.
+              const std::array<std::string, 5> none{"/dev/fd/", "/dev/fd/x", "/dev/fd/99999999999", "fd/54",
+                                                    "/dev/fd/57"};
+              return named_descriptors(none).empty() ? 0 : 3;
+            }),
+            0);
 }
 
 TEST(Process, ClosesWhatItInherited) {

@@ -1,4 +1,5 @@
 // hermitage run: a Hermit kernel or image in a virtual machine, by the engine that can.
+#include <algorithm>
 #include <csignal>
 #include <string>
 #include <utility>
@@ -35,9 +36,9 @@ auto run_by_engine(const RunOptions& options, TimeLimit& limit) -> OrFailure<Exi
 }
 
 auto run_machine(RunOptions& options) -> ExitCode {
-  // A reader that goes away, and a limit on file sizes, are errors of a write, and told as such.
+  // A reader that goes away is an error of a write, and told as such.
   ::signal(SIGPIPE, SIG_IGN);
-  ::signal(SIGXFSZ, SIG_IGN);
+  TimeLimit limit{time_limit_of(options), options.image};
   if (!options.config.empty()) {
     std::vector<std::string> warnings;
     if (const auto added = add_config_file(options, options.config, warnings); !added) {
@@ -46,7 +47,6 @@ auto run_machine(RunOptions& options) -> ExitCode {
     }
     for (const auto& warning : warnings) warn(warning);
   }
-  TimeLimit limit{time_limit_of(options), options.image};
   if (options.image == "-") {
     if (options.dry_run) return complain_of_usage("run", "--dry-run needs an IMAGE with a name");
     auto file = keep_standard_input();
@@ -55,9 +55,12 @@ auto run_machine(RunOptions& options) -> ExitCode {
       return ExitCode::not_started;
     }
     options.file = std::move(*file);
-    options.kept_descriptors = named_descriptors({&options.file, 1});
+    const auto image = named_descriptors({&options.file, 1});
+    options.kept_descriptors.insert(options.kept_descriptors.end(), image.begin(), image.end());
+    std::ranges::sort(options.kept_descriptors);
   }
-  const auto outcome = run_by_engine(options, limit);
+  const auto checked = check_outputs(options);
+  const auto outcome = checked ? run_by_engine(options, limit) : std::unexpected{checked.error()};
   if (outcome) return *outcome;
   complain(outcome.error().subject, outcome.error().message);
   return outcome.error().exit_code;

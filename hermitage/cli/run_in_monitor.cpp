@@ -71,9 +71,12 @@ class SignalsEndRun {
   SignalsEndRun(const SignalsEndRun&) = delete;
   auto operator=(const SignalsEndRun&) -> SignalsEndRun& = delete;
   ~SignalsEndRun() {
-    running_machine = nullptr;
+    forget_machine();
     running_limit = nullptr;
   }
+
+  // The machine is gone: a signal still limits what is left to do.
+  static void forget_machine() { running_machine = nullptr; }
 };
 
 // What this monitor cannot do with a kernel or a host, another engine may be able to.
@@ -257,7 +260,8 @@ auto files_of(const RunOptions& options, const Guest& guest, bool passes_image) 
 // A machine, and what there is to do afterwards, when nothing can be opened any more.
 struct Run {
   std::unique_ptr<NetworkHint> network_hint;  // which sees the machine's output
-  Machine machine;
+  std::optional<Machine> machine;
+  vmm::x86_64::MemoryLayout layout;
   vmm::Descriptor image;
   std::optional<LateFile> stats_file;
 };
@@ -295,8 +299,10 @@ auto prepare_run(const RunOptions& options, const TimeLimit& limit) -> OrFailure
   machine->on_output = [seen = hint.get()](std::string_view output) { seen->take(output); };
   auto made = Machine::create(guest->kernel(), std::move(*machine), std::move(*files));
   if (!made) return failure_of(options.image, std::move(made.error()));
+  const auto layout = made->layout();
   return Run{.network_hint = std::move(hint),
              .machine = std::move(*made),
+             .layout = layout,
              .image = std::move(guest->file).release(),
              .stats_file = std::move(stats_file)};
 }
@@ -306,28 +312,32 @@ void show_registers(const RunOptions& options, const vmm::GuestDeath& death, Run
   auto file = vmm::MappedFile::map(std::move(run.image));
   const auto guest = file ? read_guest(options.image, std::move(*file)) : not_started(options.image, {});
   const auto elf = guest ? guest->kernel().elf : std::span<const std::byte>{};
-  print_error(registers_text(death, elf, run.machine.layout(), options.verbose));
+  print_error(registers_text(death, elf, run.layout, options.verbose));
 }
 
-auto end_of(const RunOptions& options, const vmm::Ending& ending, Run& run) -> ExitCode {
-  if (BusErrors::take()) {
-    complain(options.image, "the file was truncated while its guest ran (SIGBUS); the guest was stopped");
-    return ExitCode::guest_died;
+auto exit_code_of(const vmm::Ending& ending, bool is_file_truncated) -> ExitCode {
+  if (is_file_truncated) return ExitCode::guest_died;
+  if (const auto* const exit = std::get_if<vmm::GuestExit>(&ending)) return static_cast<ExitCode>(exit->code & 0xff);
+  if (const auto* const stopped = std::get_if<vmm::Stopped>(&ending)) return end_after_signal(stopped->reason);
+  if (std::holds_alternative<vmm::TimedOut>(ending)) return ExitCode::timed_out;
+  return std::holds_alternative<vmm::OutputFailed>(ending) ? ExitCode::not_started : ExitCode::guest_died;
+}
+
+// Says how the run ended, where its exit status does not.
+void tell_of(const RunOptions& options, const vmm::Ending& ending, bool is_file_truncated, Run& run) {
+  if (is_file_truncated) {
+    return complain(options.image, "the file was truncated while its guest ran (SIGBUS); the guest was stopped");
   }
   if (const auto* const exit = std::get_if<vmm::GuestExit>(&ending)) {
     if (run.network_hint->is_due(exit->code)) complain(options.image, NetworkHint::kText);
-    return static_cast<ExitCode>(exit->code & 0xff);
-  }
-  if (const auto* const stopped = std::get_if<vmm::Stopped>(&ending)) return end_after_signal(stopped->reason);
-  if (std::holds_alternative<vmm::TimedOut>(ending)) return end_after_timeout(options);
-  if (const auto* const failed = std::get_if<vmm::OutputFailed>(&ending)) {
-    return end_after_output_failed(options, failed->error_number);
-  }
-  if (const auto* const death = std::get_if<vmm::GuestDeath>(&ending)) {
+  } else if (std::holds_alternative<vmm::TimedOut>(ending)) {
+    complain_of_timeout(options);
+  } else if (const auto* const failed = std::get_if<vmm::OutputFailed>(&ending)) {
+    complain_of_output(options, failed->error_number);
+  } else if (const auto* const death = std::get_if<vmm::GuestDeath>(&ending)) {
     complain(options.image, fmt::format("the guest died: {}", death->reason));
     show_registers(options, *death, run);
   }
-  return ExitCode::guest_died;
 }
 
 auto report(const RunOptions& options, const vmm::RunResult& result, std::optional<LateFile>& stats_file) -> ExitCode {
@@ -366,15 +376,22 @@ auto run_in_monitor(const RunOptions& options, TimeLimit& limit) -> OrFailure<Ex
   auto run = prepare_run(options, limit);
   if (BusErrors::take()) return not_started(options.image, "the file was truncated while it was read (SIGBUS)");
   if (!run) return std::unexpected{std::move(run.error())};
-  const SignalsEndRun signals{run->machine, limit};
   // What its owner would find in the memory of a monitor that a guest has taken over.
   close_descriptors(options.kept_descriptors);
   erase_environment();
   limit.begin_run();
-  const auto result = run->machine.run();
+  const SignalsEndRun signals{*run->machine, limit};
+  const auto result = run->machine->run();
   if (!result) return not_started(options.image, result.error().message);
-  const auto exit_code = end_of(options, result->ending, *run);
+  // The private directory goes with it, before anybody has to read what there is to say.
+  SignalsEndRun::forget_machine();
+  run->machine.reset();
+  const bool is_file_truncated = BusErrors::take();
+  const auto exit_code = exit_code_of(result->ending, is_file_truncated);
+  TimeLimit::end_with(exit_code);
+  tell_of(options, result->ending, is_file_truncated, *run);
   const auto reported = report(options, *result, run->stats_file);
+  limit.leave();
   return exit_code == ExitCode::good ? reported : exit_code;
 }
 

@@ -382,9 +382,11 @@ auto end_of_process(const RunOptions& options, const qemu::ProcessEnding& ending
   hurry_errors();
   if (const auto* const stopped = std::get_if<qemu::Stopped>(&ending)) return end_after_signal(stopped->signal);
   if (const auto* const failed = std::get_if<qemu::OutputFailed>(&ending)) {
-    return end_after_output_failed(options, failed->error_number);
+    complain_of_output(options, failed->error_number);
+    return ExitCode::not_started;
   }
-  return end_after_timeout(options);
+  complain_of_timeout(options);
+  return ExitCode::timed_out;
 }
 
 // What the user gives QEMU may be a network.
@@ -392,8 +394,8 @@ auto gets_no_network(const RunOptions& options) -> bool {
   return options.qemu_args.empty();
 }
 
-auto run_plan(const RunOptions& options, const Plan& plan, const std::string& program,
-              std::optional<std::chrono::nanoseconds> timeout) -> OrFailure<ExitCode> {
+auto run_plan(const RunOptions& options, TimeLimit& limit, const Plan& plan, const std::string& program)
+    -> OrFailure<ExitCode> {
   const auto output = Output::open(options);
   if (!output) return std::unexpected{output.error()};
   Complaints complaints;
@@ -418,7 +420,7 @@ auto run_plan(const RunOptions& options, const Plan& plan, const std::string& pr
   bool has_failed = false;
   qemu::ProcessOptions process{.output = output->number(),
                                .on_output = take_output,
-                               .timeout = timeout,
+                               .timeout = limit.remaining(),
                                .on_error_line =
                                    [&](std::string_view line) {
                                      complaints.add(line);
@@ -433,6 +435,10 @@ auto run_plan(const RunOptions& options, const Plan& plan, const std::string& pr
     process.takes_input = [&watch] { return watch.takes_input(); };
     process.on_input_end = [&watch](std::uint64_t size) { watch.on_input_end(size); };
   }
+  // The supervisor keeps the limit from here on. It handles signals between two messages, and must not wait for their
+  // reader.
+  limit.leave();
+  hurry_errors();
   const auto result = qemu::run_process(program, plan.line, process);
   if (!result) return not_started(options.image, result.error());
   const auto* const ended = std::get_if<qemu::Ended>(&result->ending);
@@ -490,9 +496,7 @@ auto run_in_qemu(const RunOptions& options, TimeLimit& limit, const QemuReason& 
   const auto program = program_of(options, plan->target);
   if (!program) return with_reason(options, program.error(), sentence);
   if (!sentence.empty()) complain(options.image, fmt::format("runs in QEMU: {}", sentence));
-  const auto left = limit.remaining();
-  limit.leave();
-  return run_plan(options, *plan, *program, left);
+  return run_plan(options, limit, *plan, *program);
 }
 
 }  // namespace hermitage::cli

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <filesystem>
 #include <limits>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -120,20 +122,33 @@ auto arguments_of(const RunOptions& options, const image::Config& config) -> OrF
                           .environment = std::move(*environment)};
 }
 
+auto check_outputs(const RunOptions& options) -> OrFailure<void> {
+  const auto output = options.output.value_or("none");
+  const auto same = [](const std::string& a, const std::string& b) {
+    std::error_code error;
+    return std::filesystem::is_regular_file(a, error) && std::filesystem::equivalent(a, b, error);
+  };
+  if (output != "none" && same(options.file, output)) return wrong_usage("--output is the image itself");
+  if (same(options.file, options.stats_file)) return wrong_usage("--stats-file is the image itself");
+  const bool is_new_for_both = !options.stats_file.empty() && output == options.stats_file;
+  if (is_new_for_both || same(output, options.stats_file)) {
+    return wrong_usage("--output and --stats-file are the same file");
+  }
+  return {};
+}
+
 auto time_limit_of(const RunOptions& options) -> std::optional<std::chrono::nanoseconds> {
   if (!options.timeout_seconds) return std::nullopt;
   return std::chrono::nanoseconds{std::llround(*options.timeout_seconds * 1e9)};
 }
 
-auto end_after_timeout(const RunOptions& options) -> ExitCode {
+void complain_of_timeout(const RunOptions& options) {
   complain(options.image,
            fmt::format("still running after {:g} s; stopped (--timeout)", options.timeout_seconds.value_or(0)));
-  return ExitCode::timed_out;
 }
 
-auto end_after_output_failed(const RunOptions& options, int error_number) -> ExitCode {
+void complain_of_output(const RunOptions& options, int error_number) {
   complain(options.output.value_or("standard output"), std::strerror(error_number));
-  return ExitCode::not_started;
 }
 
 auto end_after_signal(int signal) -> ExitCode {

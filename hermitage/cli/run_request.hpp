@@ -50,12 +50,17 @@ struct GuestSize {
 // variable, the image does.
 [[nodiscard]] auto arguments_of(const RunOptions& options, const image::Config& config) -> OrFailure<guest::Arguments>;
 
+// Fails with wrong usage where the guest's output or its statistics would replace the image, or one another.
+[[nodiscard]] auto check_outputs(const RunOptions& options) -> OrFailure<void>;
+
 // --timeout, from process_start() on.
 [[nodiscard]] auto time_limit_of(const RunOptions& options) -> std::optional<std::chrono::nanoseconds>;
 
-// What there is to say, and the exit status, when a guest did not come to its end.
-[[nodiscard]] auto end_after_timeout(const RunOptions& options) -> ExitCode;
-[[nodiscard]] auto end_after_output_failed(const RunOptions& options, int error_number) -> ExitCode;
+// What there is to say when a guest did not come to its end.
+void complain_of_timeout(const RunOptions& options);
+void complain_of_output(const RunOptions& options, int error_number);
+
+// The exit status after a signal.
 [[nodiscard]] auto end_after_signal(int signal) -> ExitCode;
 
 }  // namespace hermitage::cli

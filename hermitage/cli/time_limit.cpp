@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "hermitage/cli/process.hpp"
+#include "hermitage/cli/run_request.hpp"
 #include "hermitage/inspect/quantities.hpp"
 
 namespace hermitage::cli {
@@ -23,7 +24,9 @@ std::string last_line;
 std::atomic<bool> has_line = false;
 std::atomic<int> last_status = 0;
 
-void end_process(int /*signal*/) {
+void end_process(int signal, siginfo_t* info, void* /*context*/) {
+  // By alarm(2) of the program that started this one, or by kill(1).
+  if (info->si_code != SI_TIMER) ::_exit(static_cast<int>(end_after_signal(signal)));
   pollfd reader{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
   if (has_line && ::poll(&reader, 1, 0) > 0) {
     [[maybe_unused]] const auto written = ::write(STDERR_FILENO, last_line.data(), last_line.size());
@@ -35,8 +38,13 @@ void end_process(int /*signal*/) {
 
 TimeLimit::TimeLimit(std::optional<nanoseconds> limit, const std::string& subject) {
   struct sigaction action{};
-  action.sa_handler = end_process;
+  action.sa_sigaction = end_process;
+  action.sa_flags = SA_SIGINFO;
   ::sigaction(SIGALRM, &action, nullptr);
+  sigset_t alarm;
+  ::sigemptyset(&alarm);
+  ::sigaddset(&alarm, SIGALRM);
+  ::pthread_sigmask(SIG_UNBLOCK, &alarm, nullptr);
   auto timer = guest::Timer::make(SIGALRM, nullptr);
   if (!timer) return;
   timer_.emplace(std::move(*timer));
@@ -62,6 +70,10 @@ void TimeLimit::begin_run() noexcept {
   has_line = false;
   const auto left = remaining();
   if (left && timer_) timer_->set(*left + std::min<nanoseconds>(kLastResort, nanoseconds::max() - *left), {});
+}
+
+void TimeLimit::end_with(ExitCode status) noexcept {
+  last_status = static_cast<int>(status);
 }
 
 void TimeLimit::leave() noexcept {

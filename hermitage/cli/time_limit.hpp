@@ -12,8 +12,8 @@
 namespace hermitage::cli {
 
 // Ends the process at its limit, whatever it does: while it still prepares the guest, at the limit; once the guest
-// runs, and the machine ends itself, kLastResort after it. Then nothing is cleaned up, as after SIGKILL: a thread must
-// be stuck in the kernel, or the reader of an error message does not read.
+// runs, and the machine ends itself, kLastResort after it. Then nothing is cleaned up, as after SIGKILL: a thread is
+// stuck in the kernel, the host is too busy, or the reader of an error message does not read.
 //
 // There can be one at a time. SIGALRM is its signal.
 class TimeLimit {
@@ -32,6 +32,9 @@ class TimeLimit {
 
   // The guest is about to run, in a machine that keeps the limit; this is the last resort from now on.
   void begin_run() noexcept;
+
+  // The guest has ended so, and what is left to do must not change that.
+  static void end_with(ExitCode status) noexcept;
 
   // Another process is to run the guest, and its supervisor keeps the limit: no last resort.
   void leave() noexcept;

@@ -37,7 +37,7 @@ constexpr int kSafeDescriptor = 100;
 constexpr std::size_t kChunk = PIPE_BUF;
 constexpr std::size_t kMaxLine = 4096;
 // How long a program that was asked to end may take.
-constexpr std::chrono::seconds kGrace{2};
+constexpr std::chrono::milliseconds kGrace{200};
 // How long the reader of its output may take then.
 constexpr std::chrono::milliseconds kLastChance{200};
 // More output is not kept for that reader.

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <mutex>
 #include <optional>
+#include <ranges>
 #include <set>
 #include <tuple>
 #include <type_traits>
@@ -15,6 +16,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -273,6 +275,7 @@ auto GuestFiles::add_mappings(std::vector<FileMapping> mappings) -> Result<void>
   // The outer ones first, which hide what is there.
   std::ranges::stable_sort(mappings, {}, [](const FileMapping& one) { return components_of(one.guest).size(); });
   std::set<std::vector<std::string>> taken;
+  std::vector<std::vector<std::string>> files;
   for (const auto& [host, guest, is_read_only] : mappings) {
     const auto components = components_of(guest);
     if (components.empty() || std::ranges::find(components, "..") != components.end()) {
@@ -283,6 +286,12 @@ auto GuestFiles::add_mappings(std::vector<FileMapping> mappings) -> Result<void>
     if (!taken.insert(components).second) {
       return fail(ErrorCode::configuration, fmt::format("two mappings are at '{}'", guest));
     }
+    for (const auto& file : files) {
+      if (std::ranges::equal(file, components | std::views::take(file.size()))) {
+        return fail(ErrorCode::configuration,
+                    fmt::format("'{}' lies below '/{}', which is mapped as a file", guest, fmt::join(file, "/")));
+      }
+    }
     const auto mapping = open_mapping(host, is_read_only);
     if (!mapping) return fail(mapping.error().code, fmt::format("'{}': {}", host, mapping.error().message));
     if (const auto* const directory = std::get_if<std::shared_ptr<const Mapping>>(&*mapping)) {
@@ -292,6 +301,7 @@ auto GuestFiles::add_mappings(std::vector<FileMapping> mappings) -> Result<void>
       const auto& file = std::get<std::shared_ptr<HostFile>>(*mapping);
       state_->add_open_paths(file->open_paths());
       state_->tree.place(guest, file);
+      files.push_back(components);
     }
   }
   return {};

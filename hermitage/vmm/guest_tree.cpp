@@ -15,6 +15,10 @@ namespace {
 using entry::kMaxLinks;
 using entry::kMaxName;
 
+// Each ".." is looked up from the root of its mapping, which a deep directory and long links make much of: a bound on
+// the time of one walk.
+constexpr std::size_t kMaxLookups = std::size_t{1} << 17;
+
 // One walk along a path. The host is asked for one component at a time, in the directory where the walk is, so that
 // nothing that happens there meanwhile can lead it out of a mapping.
 class Walk {
@@ -86,6 +90,8 @@ class Walk {
     host_ = Descriptor{};
     const auto depth = way_.back().depth;
     if (depth == 0) return {};
+    lookups_ += depth;
+    if (lookups_ > kMaxLookups) return fails(Errno::loop);
     std::string path;
     for (auto step = way_.end() - static_cast<std::ptrdiff_t>(depth); step != way_.end(); ++step) {
       path.append(path.empty() ? "" : "/").append(step->name);
@@ -177,6 +183,7 @@ class Walk {
   bool follow_;
   std::vector<std::string> left_;
   std::size_t links_ = 0;
+  std::size_t lookups_ = 0;  // of names on the host, on the way back to where the walk is
 
   std::vector<Step> way_;  // the directories from the root to where the walk is
   Descriptor host_;        // where that is below a mapping's root

@@ -482,8 +482,8 @@ void Hypercalls::mkdir(v2::MkdirParams& params) {
 void Hypercalls::serial_read(v2::SerialReadBufferParams& params) {
   environment_.serial.flush();
   const auto buffer = buffer_at({params.buf}, params.maxlen);
-  params.len =
-      buffer ? environment_.serial.read_available({static_cast<std::byte*>(buffer->iov_base), buffer->iov_len}) : 0;
+  const auto size = buffer ? std::min<std::uint64_t>(buffer->iov_len, kPieceSize) : 0;
+  params.len = buffer ? environment_.serial.read_available({static_cast<std::byte*>(buffer->iov_base), size}) : 0;
   trace("serial_read_buffer({:#x}, {}) = {}", params.buf, params.maxlen, params.len);
 }
 

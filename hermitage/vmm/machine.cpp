@@ -246,8 +246,8 @@ class Machine::State {
         entry::UhyveInterfaceVersion interface, ArgumentVectors vectors, Serial serial, Wakeup wakeup,
         Clock::time_point begin)
       : options_{std::move(options)},
-        files_{std::move(files)},
         memory_{std::move(memory)},
+        files_{std::move(files)},
         layout_{layout},
         interface_{interface},
         vectors_{std::move(vectors)},
@@ -333,8 +333,8 @@ class Machine::State {
   void warn(const std::string& line);
 
   MachineOptions options_;
-  GuestFiles files_;
   GuestMemory memory_;
+  GuestFiles files_;  // behind the memory, since they go first then: that leaves nothing behind on the host
   x86_64::MemoryLayout layout_;
   entry::UhyveInterfaceVersion interface_;
   ArgumentVectors vectors_;
@@ -562,10 +562,11 @@ void Machine::State::end_timer() {
 // Called by a signal in the supervisor's thread.
 void Machine::State::on_timer() noexcept {
   const int error = errno;  // the interrupted code goes on with its own
-  if (is_stopping()) {
-    call_back();
-  } else if (Clock::now() >= deadline_) {
+  // The limit holds for output, too, that is still delivered after the guest has ended by itself.
+  if (stop_reason_ == 0 && Clock::now() >= deadline_) {
     stop(kTimeIsOver);
+  } else if (is_stopping()) {
+    call_back();
   }
   errno = error;
 }
@@ -670,6 +671,8 @@ void Machine::State::supervise() {
     if (was_woken) continue;
     drain_coalesced();
     serial_.flush();
+    // A guest that computes or halts does not notice.
+    if (serial_.write_error() != 0) finish(OutputFailed{serial_.write_error()});
   }
 }
 

@@ -18,6 +18,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sched.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "hermitage/vmm/mapped_file.hpp"
@@ -191,6 +192,41 @@ TEST_P(MachineTest, SaysWhenOutputFails) {
     ASSERT_NE(failed, nullptr);
     EXPECT_EQ(failed->error_number, std::holds_alternative<OutputFile>(target) ? ENOSPC : EFBIG);
   }
+}
+
+// A guest that goes on without ever asking its monitor for anything does not notice that nobody hears it any more.
+TEST_P(MachineTest, EndsWhenNobodyReadsAnyMore) {
+  if (GetParam() == "if2") GTEST_SKIP() << "has no such guest";
+  const auto path = directory.file("pipe");
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  Descriptor reader{::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC)};
+  auto machine =
+      create("hostile", {.arguments = {.program = "p", .kernel = {}, .application = {"loop"}, .environment = {}},
+                         .output = OutputFile{path},
+                         .timeout = 60s});
+  reader = Descriptor{};
+  ::signal(SIGPIPE, SIG_IGN);
+  const auto result = machine.run();
+  ASSERT_TRUE(result);
+  const auto* const failed = std::get_if<OutputFailed>(&result->ending);
+  ASSERT_NE(failed, nullptr);
+  EXPECT_EQ(failed->error_number, EPIPE);
+}
+
+// The limit holds for what is still to be delivered when the guest has ended by itself.
+TEST_P(MachineTest, KeepsItsTimeLimitAfterTheGuestHasEnded) {
+  const auto path = directory.file("pipe");
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  const Descriptor reader{::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC)};
+  {
+    const Descriptor writer{::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC)};
+    const std::array<char, 4096> block{};
+    while (::write(writer.get(), block.data(), block.size()) > 0) continue;
+  }
+  const auto result = create("hello", {.output = OutputFile{path}, .timeout = 500ms}).run();
+  ASSERT_TRUE(result);
+  EXPECT_TRUE(std::holds_alternative<TimedOut>(result->ending));
+  EXPECT_EQ(result->undelivered_output, kHello.size());
 }
 
 TEST_P(MachineTest, RunsWithEveryOption) {

@@ -12,8 +12,10 @@
 #include <string_view>
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "hermitage/vmm/private_directory.hpp"
@@ -98,6 +100,13 @@ auto open_file_beneath(int directory, const char* path, int flags, mode_t mode) 
   struct stat status{};
   if (::fstat(opened->get(), &status) != 0) return last_error();
   if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) return fails(Errno::acces);
+  // Regular files of procfs are the memory and the secrets of processes, of this one among them. It has blocks of 1024
+  // bytes; others are not asked what they are, which a file system over a network may take its time to answer.
+  constexpr blksize_t kProcfsBlockSize = 1024;
+  if (status.st_blksize != kProcfsBlockSize) return opened;
+  struct statfs file_system{};
+  if (::fstatfs(opened->get(), &file_system) != 0) return last_error();
+  if (file_system.f_type == PROC_SUPER_MAGIC) return fails(Errno::acces);
   return opened;
 }
 

@@ -23,7 +23,7 @@ namespace hermitage::vmm {
 [[nodiscard]] auto open_beneath(int directory, const char* path, int flags, mode_t mode = 0) -> FileResult<Descriptor>;
 
 // The same, for a file that is to be read or written: EACCES when it is neither a file nor a directory, as pipes,
-// sockets and devices are.
+// sockets and devices are, or lies in procfs.
 [[nodiscard]] auto open_file_beneath(int directory, const char* path, int flags, mode_t mode) -> FileResult<Descriptor>;
 
 // What a link says, which is open as O_PATH.

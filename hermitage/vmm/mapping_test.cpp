@@ -385,6 +385,28 @@ TEST_F(MappingTest, IsNotLedAstrayByAHostThatRenames) {
   EXPECT_FALSE(fs::exists(host("elsewhere/made")));
 }
 
+// There is the memory of the monitor in it.
+TEST_F(MappingTest, OpensNothingOfProcfs) {
+  if (!std::filesystem::exists("/proc/self/maps")) GTEST_SKIP() << "no procfs";
+  GuestFiles files{directory.path()};
+  ASSERT_TRUE(files.add_mappings({{.host = "/proc", .guest = "/p", .is_read_only = true}}));
+  for (const auto* const path : {"/p/self/mem", "/p/self/maps", "/p/version"}) {
+    const auto opened = files.open(path, 0, 0);
+    EXPECT_TRUE(opened == fails(Errno::acces) || opened == fails(Errno::loop) || opened == fails(Errno::noent)) << path;
+  }
+  EXPECT_EQ(files.open("/p/version", 0, 0), fails(Errno::acces));
+}
+
+TEST_F(MappingTest, LiesBelowNoFile) {
+  GuestFiles files{directory.path()};
+  const auto file = directory.write("file", "");
+  const auto added = files.add_mappings({{.host = directory.path(), .guest = "/x/y", .is_read_only = true},
+                                         {.host = file, .guest = "/x", .is_read_only = true}});
+  ASSERT_FALSE(added);
+  EXPECT_EQ(added.error().code, ErrorCode::configuration);
+  EXPECT_NE(added.error().message.find("'/x/y' lies below '/x'"), std::string::npos) << added.error().message;
+}
+
 TEST_F(MappingTest, WaitsForNoPipe) {
   ASSERT_EQ(::mkfifo(host("dir/pipe").c_str(), 0600), 0);
   const Descriptor socket{::socket(AF_UNIX, SOCK_STREAM, 0)};

@@ -50,6 +50,7 @@ inline constexpr std::array kSystemCalls{
     // Output, standard input, and what has been opened.
     SystemCall{"close", true, true},
     SystemCall{"fstat", true, true},
+    SystemCall{"fstatfs", true, false},
     SystemCall{"ftruncate", true, true},
     SystemCall{"getdents64", true, true},
     SystemCall{"lseek", true, true},
