@@ -36,8 +36,8 @@ void discard_closed_streams() {
 }
 
 auto process_start() -> std::chrono::steady_clock::time_point {
-  static const auto kStart = std::chrono::steady_clock::now();
-  return kStart;
+  static const auto start = std::chrono::steady_clock::now();
+  return start;
 }
 
 auto named_descriptors(std::span<const std::string> words) -> std::vector<int> {
