@@ -185,7 +185,7 @@ class Wakeup {
     pollfd woken{.fd = event_.get(), .events = POLLIN, .revents = 0};
     if (::poll(&woken, 1, limit ? static_cast<int>(limit->count()) : -1) <= 0) return false;
     eventfd_t count = 0;
-    [[maybe_unused]] const auto got = ::read(event_.get(), &count, sizeof count);
+    ::eventfd_read(event_.get(), &count);
     return true;
   }
 

@@ -388,19 +388,19 @@ TEST_F(MappingTest, IsNotLedAstrayByAHostThatRenames) {
 // There is the memory of the monitor in it.
 TEST_F(MappingTest, OpensNothingOfProcfs) {
   if (!std::filesystem::exists("/proc/self/maps")) GTEST_SKIP() << "no procfs";
-  GuestFiles files{directory.path()};
-  ASSERT_TRUE(files.add_mappings({{.host = "/proc", .guest = "/p", .is_read_only = true}}));
+  GuestFiles guest{directory.path()};
+  ASSERT_TRUE(guest.add_mappings({{.host = "/proc", .guest = "/p", .is_read_only = true}}));
   for (const auto* const path : {"/p/self/mem", "/p/self/maps", "/p/version"}) {
-    const auto opened = files.open(path, 0, 0);
+    const auto opened = guest.open(path, 0, 0);
     EXPECT_TRUE(opened == fails(Errno::acces) || opened == fails(Errno::loop) || opened == fails(Errno::noent)) << path;
   }
-  EXPECT_EQ(files.open("/p/version", 0, 0), fails(Errno::acces));
+  EXPECT_EQ(guest.open("/p/version", 0, 0), fails(Errno::acces));
 }
 
 TEST_F(MappingTest, LiesBelowNoFile) {
-  GuestFiles files{directory.path()};
+  GuestFiles guest{directory.path()};
   const auto file = directory.write("file", "");
-  const auto added = files.add_mappings({{.host = directory.path(), .guest = "/x/y", .is_read_only = true},
+  const auto added = guest.add_mappings({{.host = directory.path(), .guest = "/x/y", .is_read_only = true},
                                          {.host = file, .guest = "/x", .is_read_only = true}});
   ASSERT_FALSE(added);
   EXPECT_EQ(added.error().code, ErrorCode::configuration);
