@@ -169,7 +169,8 @@ auto Serial::read_available(std::span<std::byte> bytes) -> std::size_t {
   if (!lock || bytes.empty()) return 0;
   pollfd ready{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
   if (::poll(&ready, 1, 0) <= 0) return 0;
-  const auto got = ::read(STDIN_FILENO, bytes.data(), bytes.size());
+  const iovec buffer{.iov_base = bytes.data(), .iov_len = bytes.size()};
+  const auto got = read_into(STDIN_FILENO, {&buffer, 1});
   return got > 0 ? static_cast<std::size_t>(got) : 0;
 }
 
