@@ -201,7 +201,7 @@ auto plan_loader(const RunOptions& options, const Image& image, std::vector<std:
   if (plan.file.empty() || !qemu::tells_of_handover(plan.file)) return plan;
   plan.has_log = std::ranges::any_of(plan.words, [](const std::string& word) { return word.starts_with(kLogWord); });
   if (!plan.has_log) plan.words.push_back(fmt::format("{}warn", kLogWord));
-  // Whoever runs QEMU by hand has no use for it.
+  // A command line to be run by hand needs no handover line.
   if (options.dry_run) return plan;
   auto word = random_word();
   if (!word) return std::unexpected{word.error()};
