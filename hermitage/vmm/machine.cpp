@@ -307,6 +307,8 @@ class Machine::State {
   void read_memory(Cpu& cpu, const kvm::MemoryRead& read);
   void hypercall(Cpu& cpu, std::uint16_t port, std::span<const std::byte> data);
   void drain_coalesced();
+  void drain_coalesced_unless_busy();
+  void handle_coalesced();
 
   void finish(Ending ending);
   void die(Cpu& cpu, std::string reason);
@@ -669,8 +671,8 @@ void Machine::State::supervise() {
     const bool was_woken = wakeup_.wait(looks_again ? std::optional{kFlushInterval} : std::nullopt);
     // Output that has only just begun to wait has its time still.
     if (was_woken) continue;
-    drain_coalesced();
-    serial_.flush();
+    drain_coalesced_unless_busy();
+    serial_.flush_unless_busy();
     // A guest that computes or halts does not notice.
     if (serial_.write_error() != 0) finish(OutputFailed{serial_.write_error()});
   }
@@ -786,8 +788,20 @@ void Machine::State::hypercall(Cpu& cpu, std::uint16_t port, std::span<const std
   }
 }
 
+// In a vCPU's thread: what the guest wrote before comes before what it asks for now.
 void Machine::State::drain_coalesced() {
   const std::scoped_lock lock{ports_mutex_};
+  handle_coalesced();
+}
+
+// In the supervisor's thread, which waits for no vCPU: one that drains may itself wait for a reader.
+void Machine::State::drain_coalesced_unless_busy() {
+  const std::unique_lock lock{ports_mutex_, std::try_to_lock};
+  if (lock) handle_coalesced();
+}
+
+// Precondition: ports_mutex_ is held.
+void Machine::State::handle_coalesced() {
   coalesced_.drain([this](const kvm::CoalescedWrites::Write& write) {
     ++coalesced_count_;
     if (write.port == kUartPort && coalesces_uart_) {

@@ -440,12 +440,11 @@ TEST_P(HostileTest, EndsBeforeItBegins) {
   }
 }
 
-// Where one thread does everything, and beside a supervisor.
 TEST_P(HostileTest, IsHeardWhileItRuns) {
   for (const std::uint32_t cpu_count : {1U, 2U}) {
     auto options = options_for("loop");
     options.cpu_count = cpu_count;
-    const auto path = directory.file("output");
+    const auto path = directory.file("output " + std::to_string(cpu_count));
     options.output = OutputFile{path};
     auto machine = create("hostile", std::move(options));
     std::thread listener{[&] {

@@ -109,6 +109,17 @@ void Serial::write_some(std::span<const std::byte> bytes) {
 void Serial::flush() {
   if (kind_ != Kind::descriptor) return;
   const std::scoped_lock lock{output_mutex_};
+  pass_on_pending();
+}
+
+void Serial::flush_unless_busy() {
+  if (kind_ != Kind::descriptor) return;
+  const std::unique_lock lock{output_mutex_, std::try_to_lock};
+  if (lock) pass_on_pending();
+}
+
+// Precondition: output_mutex_ is held.
+void Serial::pass_on_pending() {
   pass_on(pending_);
   pending_.clear();
   has_pending_.store(false, std::memory_order_relaxed);

@@ -64,6 +64,8 @@ class Serial {
   void begin();
   void write(std::span<const std::byte> bytes);
   void flush();
+  // As flush(), but never waits for another thread: one that is passing output on comes back to what is left.
+  void flush_unless_busy();
   [[nodiscard]] auto has_pending() const noexcept -> bool { return has_pending_.load(std::memory_order_relaxed); }
 
   // The guest has ended: a write that is under way takes no further bytes, and no thread waits for input any longer.
@@ -101,6 +103,7 @@ class Serial {
   Serial(Kind kind, Events events, Descriptor owned, int descriptor) noexcept;
 
   void write_some(std::span<const std::byte> bytes);
+  void pass_on_pending();
   void pass_on(std::string_view text);
   [[nodiscard]] auto wait_for_input() const -> bool;
   void note_error(int error) noexcept { write_error_.store(error, std::memory_order_relaxed); }
