@@ -27,10 +27,10 @@
 #include "hermitage/image/gunzip.hpp"
 #include "hermitage/image/image.hpp"
 #include "hermitage/inspect/quantities.hpp"
+#include "hermitage/vmm/arch/x86_64/virtualization.hpp"
 #include "hermitage/vmm/host.hpp"
 #include "hermitage/vmm/machine.hpp"
-#include "hermitage/vmm/mapped_file.hpp"
-#include "hermitage/vmm/x86_64/virtualization.hpp"
+#include "hermitage/vmm/memory/mapped_file.hpp"
 
 namespace hermitage::cli {
 namespace {
@@ -160,14 +160,14 @@ void add_files(vmm::GuestFiles& files, const image::Image& image) {
   }
 }
 
-// Sanitizers make system calls, and look into files, at any time: a program that has them runs without walls.
+// Sanitizers make system calls, and look into files, at any time: a program that has them runs without isolation.
 #ifdef HERMITAGE_HAS_SANITIZERS
 constexpr bool kCanBeWalledIn = false;
 #else
 constexpr bool kCanBeWalledIn = true;
 #endif
 
-auto walls_of(const RunOptions& options) -> OrFailure<vmm::WallOptions> {
+auto isolation_of(const RunOptions& options) -> OrFailure<vmm::IsolationOptions> {
   using vmm::FileIsolation;
   constexpr const char* kDefault = kCanBeWalledIn ? "normal" : "none";
   const auto files = options.file_isolation.value_or(kDefault);
@@ -181,11 +181,11 @@ auto walls_of(const RunOptions& options) -> OrFailure<vmm::WallOptions> {
   if (!kCanBeWalledIn && (files != "none" || sandbox != "none")) {
     return not_started({}, "this program was built with sanitizers, which have no place in a sandbox");
   }
-  return vmm::WallOptions{.file_isolation = files == "none"     ? FileIsolation::none
-                                            : files == "strict" ? FileIsolation::strict
-                                                                : FileIsolation::normal,
-                          .sandbox = sandbox == "normal",
-                          .around_caller = true};
+  return vmm::IsolationOptions{.file_isolation = files == "none"     ? FileIsolation::none
+                                                 : files == "strict" ? FileIsolation::strict
+                                                                     : FileIsolation::normal,
+                               .sandbox = sandbox == "normal",
+                               .around_caller = true};
 }
 
 auto machine_options(const RunOptions& options) -> OrFailure<vmm::MachineOptions> {
@@ -195,8 +195,8 @@ auto machine_options(const RunOptions& options) -> OrFailure<vmm::MachineOptions
   if (!affinity) {
     return wrong_usage(fmt::format("--affinity '{}': not a list of processors such as 0-1,3", *options.affinity));
   }
-  const auto walls = walls_of(options);
-  if (!walls) return std::unexpected{walls.error()};
+  const auto isolation = isolation_of(options);
+  if (!isolation) return std::unexpected{isolation.error()};
   vmm::MachineOptions machine{.memory_size = size->memory,
                               .cpu_count = size->cpu_count,
                               .affinity = std::move(*affinity),
@@ -206,7 +206,7 @@ auto machine_options(const RunOptions& options) -> OrFailure<vmm::MachineOptions
                               .timer = options.timer,
                               .manages_power = options.manages_power,
                               .output = parse_output(options.output),
-                              .walls = *walls};
+                              .isolation = *isolation};
   if (options.trace) {
     machine.trace = [](std::string_view line) { print_error(fmt::format("{}\n", inspect::printable(line))); };
   }

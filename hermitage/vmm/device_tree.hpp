@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "hermitage/vmm/error.hpp"
-#include "hermitage/vmm/guest_memory.hpp"
+#include "hermitage/vmm/memory/guest_memory.hpp"
 
 namespace hermitage::vmm {
 

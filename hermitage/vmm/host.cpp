@@ -12,11 +12,11 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "hermitage/vmm/isolation/landlock.hpp"
+#include "hermitage/vmm/isolation/sandbox.hpp"
 #include "hermitage/vmm/kvm/kvm.hpp"
 #include "hermitage/vmm/kvm/probe.hpp"
 #include "hermitage/vmm/machine.hpp"
-#include "hermitage/vmm/walls/landlock.hpp"
-#include "hermitage/vmm/walls/sandbox.hpp"
 
 namespace hermitage::vmm {
 namespace {
@@ -126,7 +126,7 @@ auto check_landlock() -> HostCheck {
                                                                      {4, "TCP"},
                                                                      {5, "commands to devices"},
                                                                      {6, "signals and abstract sockets"}}};
-  const int version = walls::landlock_version();
+  const int version = isolation::landlock_version();
   if (version == 0) {
     return {
         .subject = "Landlock",
@@ -141,7 +141,7 @@ auto check_landlock() -> HostCheck {
 }
 
 auto check_system_call_filters() -> HostCheck {
-  const auto missing = walls::missing_filters();
+  const auto missing = isolation::missing_filters();
   if (missing.empty()) return {.subject = "seccomp", .finding = "system calls can be filtered"};
   return {.subject = "seccomp",
           .outcome = Outcome::weak,

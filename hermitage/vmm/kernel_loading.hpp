@@ -3,7 +3,7 @@
 
 #include "hermitage/entry/kernel_object.hpp"
 #include "hermitage/vmm/error.hpp"
-#include "hermitage/vmm/guest_memory.hpp"
+#include "hermitage/vmm/memory/guest_memory.hpp"
 
 namespace hermitage::vmm {
 

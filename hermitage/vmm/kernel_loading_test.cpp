@@ -10,7 +10,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include "hermitage/vmm/mapped_file.hpp"
+#include "hermitage/vmm/memory/mapped_file.hpp"
 #include "testing/images.hpp"
 #include "testing/kernels.hpp"
 #include "testing/temporary_directory.hpp"

@@ -27,10 +27,10 @@
 #include "hermitage/entry/kernel_object.hpp"
 #include "hermitage/guest/timer.hpp"
 #include "hermitage/vmm/device_tree.hpp"
-#include "hermitage/vmm/guest_memory.hpp"
 #include "hermitage/vmm/kernel_loading.hpp"
-#include "hermitage/vmm/kvm/cpuid.hpp"
 #include "hermitage/vmm/kvm/kvm.hpp"
+#include "hermitage/vmm/kvm/x86_64/cpuid.hpp"
+#include "hermitage/vmm/memory/guest_memory.hpp"
 
 namespace hermitage::vmm {
 namespace {
@@ -297,7 +297,7 @@ class Machine::State {
   [[nodiscard]] auto make_processors(GuestAddress entry_point) -> Result<void>;
   [[nodiscard]] auto write_device_tree(std::optional<GuestRange> image) -> Result<void>;
   [[nodiscard]] auto write_boot_info(const entry::LoadedKernel& loaded) -> Result<void>;
-  [[nodiscard]] auto make_walls() -> Result<void>;
+  [[nodiscard]] auto make_isolation() -> Result<void>;
 
   void run_cpu(Cpu& cpu);
   void run_guest(Cpu& cpu);
@@ -358,7 +358,7 @@ class Machine::State {
   std::mutex warnings_mutex_;
   std::set<std::string> warnings_;
 
-  std::optional<Walls> walls_;
+  std::optional<Isolation> isolation_;
   std::optional<StartingLine> starting_line_;
 
   // Interrupts the supervisor's thread: at the deadline, and again and again while the run ends.
@@ -384,7 +384,7 @@ auto Machine::State::prepare(const entry::KernelObject& kernel, int descriptor) 
   if (auto made = make_processors(loaded->entry_point); !made) return made;
   if (auto written = write_device_tree(*image); !written) return written;
   if (auto written = write_boot_info(*loaded); !written) return written;
-  return make_walls();
+  return make_isolation();
 }
 
 // The packed image lies on pages of its own behind the kernel.
@@ -508,15 +508,15 @@ auto Machine::State::write_boot_info(const entry::LoadedKernel& loaded) -> Resul
   return {};
 }
 
-auto Machine::State::make_walls() -> Result<void> {
-  // Inside of any walls it is too late to make the private directory, which this does.
-  const bool has_walls = options_.walls.file_isolation != FileIsolation::none || options_.walls.sandbox;
-  auto walls = Walls::make(options_.walls, has_walls ? files_.open_paths() : std::vector<walls::OpenPath>{});
-  if (!walls) return std::unexpected{walls.error()};
-  if (walls->lacks_landlock()) {
+auto Machine::State::make_isolation() -> Result<void> {
+  // open_paths() makes the private directory, which an isolated process can no longer do.
+  const bool isolates = options_.isolation.file_isolation != FileIsolation::none || options_.isolation.sandbox;
+  auto made = Isolation::make(options_.isolation, isolates ? files_.open_paths() : std::vector<isolation::OpenPath>{});
+  if (!made) return std::unexpected{made.error()};
+  if (made->lacks_landlock()) {
     warn("this kernel has no Landlock to isolate files with; --file-isolation none says that this will do");
   }
-  walls_ = std::move(*walls);
+  isolation_ = std::move(*made);
   return {};
 }
 
@@ -594,10 +594,10 @@ void Machine::State::end_output() {
   }
 }
 
-// Starts the processors' threads. When it comes back, the guest runs, and all walls are up.
+// Starts the vCPUs' threads. When it returns, the guest runs, and every thread is isolated.
 auto Machine::State::start() -> Result<void> {
   starting_line_.emplace(cpus_.size() + 1);
-  if (auto enclosed = walls_->enclose_caller(); !enclosed) return enclosed;
+  if (auto enclosed = isolation_->enclose_caller(); !enclosed) return enclosed;
   try {
     const BlockedSignals blocked{call_back_signal()};
     for (const auto& cpu : cpus_) cpu->thread = std::thread{[this, &cpu = *cpu] { run_cpu(cpu); }};
@@ -605,7 +605,7 @@ auto Machine::State::start() -> Result<void> {
     return starting_line_->arrive(
         fail(ErrorCode::host_failed, fmt::format("no thread for a processor: {}", error.what())));
   }
-  return starting_line_->arrive(walls_->seal_caller());
+  return starting_line_->arrive(isolation_->seal_caller());
 }
 
 void Machine::State::run_cpu(Cpu& cpu) {
@@ -617,7 +617,7 @@ void Machine::State::run_cpu(Cpu& cpu) {
       warn(fmt::format("processor {} cannot be bound to the host's {}", cpu.number, options_.affinity[cpu.number]));
     }
   }
-  if (starting_line_->arrive(walls_->enclose_processor())) run_guest(cpu);
+  if (starting_line_->arrive(isolation_->enclose_vcpu())) run_guest(cpu);
 }
 
 void Machine::State::run_guest(Cpu& cpu) {

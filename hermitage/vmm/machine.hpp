@@ -19,14 +19,14 @@
 #include <vector>
 
 #include "hermitage/guest/memory_size.hpp"
-#include "hermitage/vmm/arguments.hpp"
+#include "hermitage/vmm/arch/x86_64/memory_layout.hpp"
+#include "hermitage/vmm/arch/x86_64/vcpu_state.hpp"
 #include "hermitage/vmm/error.hpp"
-#include "hermitage/vmm/guest_files.hpp"
-#include "hermitage/vmm/hypercalls.hpp"
+#include "hermitage/vmm/files/guest_files.hpp"
+#include "hermitage/vmm/hypercalls/argument_vectors.hpp"
+#include "hermitage/vmm/hypercalls/hypercalls.hpp"
+#include "hermitage/vmm/isolation/isolation.hpp"
 #include "hermitage/vmm/serial.hpp"
-#include "hermitage/vmm/walls/walls.hpp"
-#include "hermitage/vmm/x86_64/memory_layout.hpp"
-#include "hermitage/vmm/x86_64/processor_state.hpp"
 
 namespace hermitage::vmm {
 
@@ -55,7 +55,7 @@ struct MachineOptions {
   // Sees the output that goes to standard output or a file, in order, by one thread at a time.
   std::function<void(std::string_view)> on_output = {};
   std::optional<std::chrono::nanoseconds> timeout = std::nullopt;  // from the beginning of create()
-  WallOptions walls = {};
+  IsolationOptions isolation = {};
   // Get a line each, without its end, from any thread: every hypercall; what is odd about the guest, but goes on. After
   // `on_stop`, signals interrupt their system calls, and they have to return soon.
   std::function<void(std::string_view)> trace = {};
@@ -111,7 +111,7 @@ class Machine {
 
   // Runs the guest to its end, once. Each vCPU has a thread, and the calling thread supervises. The signal SIGRTMIN is
   // used to call threads back; its handler is replaced. Fails with host_failed when there are no threads or timers, or
-  // the host refuses walls that are asked for.
+  // the host refuses the isolation that is asked for.
   //
   // After the time limit or stop() it returns within 0.3 s, whatever the guest does or a reader of its output does not
   // do. It cannot return while the kernel does not give back a thread: in a file call on a dead network mount, for

@@ -21,7 +21,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "hermitage/vmm/mapped_file.hpp"
+#include "hermitage/vmm/memory/mapped_file.hpp"
 #include "testing/images.hpp"
 #include "testing/kernels.hpp"
 #include "testing/temporary_directory.hpp"

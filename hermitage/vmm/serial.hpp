@@ -17,7 +17,7 @@
 #include "hermitage/guest/reader_limit.hpp"
 #include "hermitage/vmm/descriptor.hpp"
 #include "hermitage/vmm/error.hpp"
-#include "hermitage/vmm/file_result.hpp"
+#include "hermitage/vmm/files/file_result.hpp"
 
 namespace hermitage::vmm {
 

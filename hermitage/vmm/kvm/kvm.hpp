@@ -11,11 +11,11 @@
 #include <span>
 #include <variant>
 
+#include "hermitage/vmm/arch/x86_64/page_tables.hpp"
+#include "hermitage/vmm/arch/x86_64/vcpu_state.hpp"
 #include "hermitage/vmm/descriptor.hpp"
 #include "hermitage/vmm/error.hpp"
-#include "hermitage/vmm/guest_memory.hpp"
-#include "hermitage/vmm/x86_64/page_tables.hpp"
-#include "hermitage/vmm/x86_64/processor_state.hpp"
+#include "hermitage/vmm/memory/guest_memory.hpp"
 
 namespace hermitage::vmm::kvm {
 

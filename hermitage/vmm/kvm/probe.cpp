@@ -4,9 +4,9 @@
 #include <cstring>
 #include <variant>
 
-#include "hermitage/vmm/guest_memory.hpp"
-#include "hermitage/vmm/kvm/cpuid.hpp"
-#include "hermitage/vmm/x86_64/page_tables.hpp"
+#include "hermitage/vmm/arch/x86_64/page_tables.hpp"
+#include "hermitage/vmm/kvm/x86_64/cpuid.hpp"
+#include "hermitage/vmm/memory/guest_memory.hpp"
 
 namespace hermitage::vmm::kvm {
 namespace {

@@ -3,7 +3,7 @@
 #include <string>
 
 #include "hermitage/vmm/machine.hpp"
-#include "hermitage/vmm/mapped_file.hpp"
+#include "hermitage/vmm/memory/mapped_file.hpp"
 
 namespace vmm = hermitage::vmm;
 

@@ -1,0 +1,46 @@
+// What an x86_64 processor holds when it enters a kernel, and when it is looked at afterwards.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "hermitage/vmm/arch/x86_64/memory_layout.hpp"
+#include "hermitage/vmm/memory/guest_memory.hpp"
+
+namespace hermitage::vmm::x86_64 {
+
+inline constexpr std::uint64_t kControl0Protection = 1 << 0;
+inline constexpr std::uint64_t kControl0ExtensionType = 1 << 4;
+inline constexpr std::uint64_t kControl0NumericError = 1 << 5;
+inline constexpr std::uint64_t kControl0Paging = std::uint64_t{1} << 31;
+inline constexpr std::uint64_t kControl4PhysicalAddressExtension = 1 << 5;
+inline constexpr std::uint64_t kControl4FiveLevels = 1 << 12;
+inline constexpr std::uint64_t kEferLongMode = 1 << 8;
+inline constexpr std::uint64_t kEferLongModeActive = 1 << 10;
+inline constexpr std::uint64_t kEferNoExecute = 1 << 11;
+
+// The three descriptors that a kernel is entered with: null, code (selector 0x08), data (selector 0x10).
+inline constexpr std::uint16_t kCodeSelector = 0x08;
+inline constexpr std::uint16_t kDataSelector = 0x10;
+inline constexpr std::array<std::uint64_t, 3> kDescriptorTable{0, 0x00af'9b00'0000'ffff, 0x00cf'9300'0000'ffff};
+
+// 64-bit mode, paging on, interrupts off, as Uhyve enters its kernels on every processor.
+struct EntryState {
+  std::uint64_t rip = 0;
+  std::uint64_t rdi = 0;  // the boot info
+  std::uint64_t rsi = 0;  // the processor's number
+  std::uint64_t rsp = 0;  // the boot stack, which is the first processor's
+  std::uint64_t cr3 = 0;
+  std::uint64_t gdt = 0;
+};
+
+struct Registers {
+  std::uint64_t rax = 0, rbx = 0, rcx = 0, rdx = 0, rsi = 0, rdi = 0, rsp = 0, rbp = 0;
+  std::uint64_t r8 = 0, r9 = 0, r10 = 0, r11 = 0, r12 = 0, r13 = 0, r14 = 0, r15 = 0;
+  std::uint64_t rip = 0, rflags = 0;
+  std::uint64_t cr0 = 0, cr2 = 0, cr3 = 0, cr4 = 0, efer = 0;
+
+  friend auto operator==(const Registers&, const Registers&) -> bool = default;
+};
+
+}  // namespace hermitage::vmm::x86_64

@@ -1,0 +1,154 @@
+#include "hermitage/vmm/files/private_directory.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+#include <utility>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <strings.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace hermitage::vmm {
+namespace {
+
+constexpr std::string_view kPrefix = "hermitage-";
+constexpr std::size_t kDigits = 16;
+constexpr mode_t kMode = 0700;
+constexpr int kOpenFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+// Who sweeps may take a directory away from under a process that has just made it, and has no lock yet.
+constexpr int kAttempts = 16;
+// Of 32 KiB each, which hold a hundred names or more: a bound on the time that a start takes.
+constexpr int kSweepReads = 64;
+
+using NameBuffer = std::array<char, std::size_t{1} << 15>;
+
+auto random_name() -> std::string {
+  std::uint64_t number = 0;
+  if (::getrandom(&number, sizeof number, 0) != sizeof number) return {};
+  return fmt::format("{}{:016x}", kPrefix, number);
+}
+
+auto is_our_name(std::string_view name) -> bool {
+  return name.size() == kPrefix.size() + kDigits && name.starts_with(kPrefix) &&
+         name.find_first_not_of("0123456789abcdef", kPrefix.size()) == std::string_view::npos;
+}
+
+// Calls visit(name) for those names in a directory that one read(2) gives. False when there were none left.
+template <class Visit>
+auto visit_names(int directory, NameBuffer& buffer, const Visit& visit) -> bool {
+  const auto size = ::getdents64(directory, buffer.data(), buffer.size());
+  for (ssize_t at = 0; at < size;) {
+    const auto* const entry = reinterpret_cast<const dirent64*>(buffer.data() + at);
+    at += entry->d_reclen;
+    const std::string_view name{entry->d_name};
+    if (name != "." && name != "..") visit(entry->d_name);
+  }
+  return size > 0;
+}
+
+void remove_files(int directory) {
+  NameBuffer buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by the kernel
+  bool was_removed = true;
+  // Once more from the beginning as long as there was something: removing may move names about.
+  while (was_removed) {
+    was_removed = false;
+    ::lseek(directory, 0, SEEK_SET);
+    while (visit_names(directory, buffer, [&](const char* name) {
+      if (::unlinkat(directory, name, 0) == 0) was_removed = true;
+    })) {
+    }
+  }
+}
+
+auto lock(int directory) -> bool {
+  return ::flock(directory, LOCK_EX | LOCK_NB) == 0;
+}
+
+// Whether a name still leads to what was opened by it.
+auto is_there(int parent, const char* name, int directory) -> bool {
+  struct stat by_name{};
+  struct stat opened{};
+  return ::fstatat(parent, name, &by_name, AT_SYMLINK_NOFOLLOW) == 0 && ::fstat(directory, &opened) == 0 &&
+         by_name.st_dev == opened.st_dev && by_name.st_ino == opened.st_ino;
+}
+
+void sweep_one(int parent, const char* name) {
+  const Descriptor directory{::openat(parent, name, kOpenFlags)};
+  if (!directory.is_open()) return;
+  struct stat status{};
+  if (::fstat(directory.get(), &status) != 0) return;
+  // A directory in one with the set-group-ID bit has that bit, too: the permissions tell.
+  if (status.st_uid != ::geteuid() || (status.st_mode & ACCESSPERMS) != kMode || !lock(directory.get())) return;
+  remove_files(directory.get());
+  ::unlinkat(parent, name, AT_REMOVEDIR);
+}
+
+void sweep(int parent) {
+  NameBuffer buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by the kernel
+  const auto visit = [&](const char* name) {
+    if (is_our_name(name)) sweep_one(parent, name);
+  };
+  for (int reads = 0; reads < kSweepReads; ++reads) {
+    if (!visit_names(parent, buffer, visit)) return;
+  }
+}
+
+// The parent as a descriptor that can make and remove names, and cannot list them: a monitor that a guest has taken
+// over has no use for it.
+auto open_swept(const std::string& path) -> Descriptor {
+  Descriptor parent{::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
+  if (!parent.is_open()) return parent;
+  // Where names can be made but not listed, nothing is swept.
+  const Descriptor listed{::openat(parent.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (listed.is_open()) sweep(listed.get());
+  return parent;
+}
+
+}  // namespace
+
+auto is_private_name(std::string_view name) noexcept -> bool {
+  if (name.size() != kPrefix.size() + kDigits) return false;
+  return ::strncasecmp(name.data(), kPrefix.data(), kPrefix.size()) == 0 &&
+         name.find_first_not_of("0123456789abcdefABCDEF", kPrefix.size()) == std::string_view::npos;
+}
+
+auto PrivateDirectory::make(const std::string& parent) -> std::expected<PrivateDirectory, int> {
+  auto opened = open_swept(parent);
+  if (!opened.is_open()) return std::unexpected{errno};
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    auto name = random_name();
+    if (::mkdirat(opened.get(), name.c_str(), kMode) != 0) {
+      if (errno == EEXIST) continue;
+      return std::unexpected{errno};
+    }
+    Descriptor directory{::openat(opened.get(), name.c_str(), kOpenFlags)};
+    if (!directory.is_open() && errno != ENOENT) {
+      const int error = errno;
+      ::unlinkat(opened.get(), name.c_str(), AT_REMOVEDIR);
+      return std::unexpected{error};
+    }
+    // Where the file system has no locks, nobody sweeps.
+    if (!directory.is_open() || (!lock(directory.get()) && errno == EWOULDBLOCK)) continue;
+    if (!is_there(opened.get(), name.c_str(), directory.get())) continue;
+    return PrivateDirectory{std::move(opened), std::move(name), std::move(directory)};
+  }
+  return std::unexpected{EAGAIN};
+}
+
+PrivateDirectory::~PrivateDirectory() {
+  if (!directory_.is_open()) return;
+  remove_files(directory_.get());
+  ::unlinkat(parent_.get(), name_.c_str(), AT_REMOVEDIR);
+}
+
+}  // namespace hermitage::vmm

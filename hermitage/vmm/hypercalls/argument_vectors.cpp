@@ -1,0 +1,35 @@
+#include "hermitage/vmm/hypercalls/argument_vectors.hpp"
+
+#include <algorithm>
+#include <string_view>
+
+#include <fmt/format.h>
+
+#include "hermitage/entry/uhyve_interface.hpp"
+
+namespace hermitage::vmm {
+namespace {
+
+// Kernels of 2024 leave out the NULL that ends the environment, and read whatever the heap has there. With a vector of
+// at least this many variables it is fresh memory, which is zero; the remains of smaller, freed blocks are not.
+constexpr std::size_t kLeastVariables = 8;
+
+auto too_many(std::string_view what) -> std::unexpected<Error> {
+  return fail(ErrorCode::configuration,
+              fmt::format("a guest of Uhyve interface 1 takes at most {} {}", entry::uhyve::v1::kMaxArguments, what));
+}
+
+}  // namespace
+
+auto argument_vectors(const Arguments& arguments) -> Result<ArgumentVectors> {
+  ArgumentVectors vectors;
+  vectors.arguments.push_back(arguments.program);
+  vectors.arguments.insert(vectors.arguments.end(), arguments.application.begin(), arguments.application.end());
+  vectors.environment = arguments.environment;
+  if (vectors.arguments.size() > entry::uhyve::v1::kMaxArguments) return too_many("words, the image's path included");
+  if (vectors.environment.size() > entry::uhyve::v1::kMaxArguments) return too_many("environment variables");
+  vectors.environment.resize(std::max(vectors.environment.size(), kLeastVariables));
+  return vectors;
+}
+
+}  // namespace hermitage::vmm

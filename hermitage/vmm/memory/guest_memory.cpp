@@ -1,0 +1,92 @@
+#include "hermitage/vmm/memory/guest_memory.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+#include <utility>
+
+#include <fmt/format.h>
+#include <sys/mman.h>
+
+namespace hermitage::vmm {
+namespace {
+
+constexpr std::size_t kPageSize = 4096;
+// Where guest-physical and host addresses have the same place in a huge page, the host can map one as the other.
+constexpr std::size_t kHugePageSize = std::size_t{2} << 20;
+
+}  // namespace
+
+GuestMemory::GuestMemory(GuestAddress base, std::span<std::byte> bytes, std::span<std::byte> mapping) noexcept
+    : base_{base}, bytes_{bytes}, mapping_{mapping} {}
+
+GuestMemory::GuestMemory(GuestMemory&& other) noexcept
+    : base_{other.base_}, bytes_{std::exchange(other.bytes_, {})}, mapping_{std::exchange(other.mapping_, {})} {}
+
+auto GuestMemory::operator=(GuestMemory&& other) noexcept -> GuestMemory& {
+  std::swap(base_, other.base_);
+  std::swap(bytes_, other.bytes_);
+  std::swap(mapping_, other.mapping_);
+  return *this;
+}
+
+GuestMemory::~GuestMemory() {
+  if (!mapping_.empty()) ::munmap(mapping_.data(), mapping_.size());
+}
+
+auto GuestMemory::allocate(GuestAddress base, std::uint64_t size, Options options) -> Result<GuestMemory> {
+  const auto alignment = options.huge_pages ? kHugePageSize : kPageSize;
+  std::size_t mapping_size = 0;
+  if (__builtin_add_overflow(size, alignment - kPageSize, &mapping_size)) {
+    return fail(ErrorCode::configuration, fmt::format("no machine has {} bytes of memory", size));
+  }
+  auto* const start =
+      ::mmap(nullptr, mapping_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (start == MAP_FAILED) return system_failure(fmt::format("the host has no {} bytes of memory", size), errno);
+
+  void* aligned = start;
+  std::size_t space = mapping_size;
+  std::align(alignment, size, aligned, space);
+  GuestMemory memory{base, {static_cast<std::byte*>(aligned), size}, {static_cast<std::byte*>(start), mapping_size}};
+
+  // A guest touches a little here and there: without being asked, a host that gives huge pages to everybody (as many
+  // do) would give it three times what it uses.
+  const int advice = options.huge_pages ? MADV_HUGEPAGE : MADV_NOHUGEPAGE;
+  if (::madvise(aligned, size, advice) != 0 && options.huge_pages) {
+    return system_failure("the host offers no transparent huge pages", errno);
+  }
+  if (options.mergeable && ::madvise(aligned, size, MADV_MERGEABLE) != 0) {
+    return system_failure("the host offers no samepage merging", errno);
+  }
+  // A core dump of the monitor need not hold the guest.
+  ::madvise(aligned, size, MADV_DONTDUMP);
+  return memory;
+}
+
+auto GuestMemory::read_text(GuestAddress address, std::size_t limit) const -> std::optional<std::string> {
+  const auto start = span(address, 0);
+  if (!start) return std::nullopt;
+  const auto available = static_cast<std::size_t>(bytes_.data() + bytes_.size() - start->data());
+  // The length is found in the copy, not in memory that may change between looking and copying.
+  std::string text{reinterpret_cast<const char*>(start->data()), std::min(limit, available)};
+  const auto length = text.find('\0');
+  if (length == std::string::npos) return std::nullopt;
+  text.resize(length);
+  return text;
+}
+
+auto GuestMemory::map_file(GuestAddress address, std::uint64_t size, int descriptor,
+                           std::uint64_t file_offset) const noexcept -> bool {
+  const auto target = span(address, size);
+  return target && ::mmap(target->data(), size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, descriptor,
+                          static_cast<off_t>(file_offset)) != MAP_FAILED;
+}
+
+void GuestMemory::populate(GuestRange range) const noexcept {
+  const auto start = range.start.value & ~(kPageSize - 1);
+  const auto end = (range.end.value + kPageSize - 1) & ~(kPageSize - 1);
+  const auto pages = span({start}, end - start);
+  if (pages) ::madvise(pages->data(), pages->size(), MADV_POPULATE_WRITE);
+}
+
+}  // namespace hermitage::vmm
