@@ -261,7 +261,7 @@ auto files_of(const RunOptions& options, const Guest& guest, bool passes_image) 
 struct Run {
   std::unique_ptr<NetworkHint> network_hint;  // which sees the machine's output
   std::optional<Machine> machine;
-  vmm::x86_64::MemoryLayout layout;
+  vmm::arch::MemoryLayout layout;
   vmm::Descriptor image;
   std::optional<LateFile> stats_file;
 };

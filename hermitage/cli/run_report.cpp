@@ -15,7 +15,7 @@
 namespace hermitage::cli {
 namespace {
 
-using vmm::x86_64::Registers;
+using vmm::arch::Registers;
 
 // What a processor has after a reset. An AMD processor that shut down is reset before the monitor can look at it.
 constexpr std::uint64_t kResetRip = 0xfff0;
@@ -36,7 +36,7 @@ auto symbol_at(const entry::KernelObject& kernel, std::uint64_t address, std::ui
   return std::nullopt;
 }
 
-auto symbol_text(std::span<const std::byte> elf, const vmm::x86_64::MemoryLayout& layout, std::uint64_t rip)
+auto symbol_text(std::span<const std::byte> elf, const vmm::arch::MemoryLayout& layout, std::uint64_t rip)
     -> std::string {
   const auto kernel = entry::KernelObject::parse(elf);
   if (!kernel || rip < layout.kernel.start.value || rip >= layout.kernel.end.value) return {};
@@ -58,8 +58,8 @@ auto general_text(const Registers& registers) -> std::string {
 
 }  // namespace
 
-auto registers_text(const vmm::GuestDeath& death, std::span<const std::byte> elf,
-                    const vmm::x86_64::MemoryLayout& layout, bool all) -> std::string {
+auto registers_text(const vmm::GuestDeath& death, std::span<const std::byte> elf, const vmm::arch::MemoryLayout& layout,
+                    bool all) -> std::string {
   const auto& registers = death.registers;
   if (registers.rip == kResetRip && (registers.cr0 & vmm::x86_64::kControl0Paging) == 0) {
     return fmt::format("  processor {}: its registers are lost, as this host's processor resets them\n", death.cpu);

@@ -12,7 +12,7 @@ namespace hermitage::cli {
 // The processor's registers as lines, and the name of the function that it was in, if the kernel's symbols have one.
 // Not `all`: those that tell most.
 [[nodiscard]] auto registers_text(const vmm::GuestDeath& death, std::span<const std::byte> elf,
-                                  const vmm::x86_64::MemoryLayout& layout, bool all) -> std::string;
+                                  const vmm::arch::MemoryLayout& layout, bool all) -> std::string;
 
 [[nodiscard]] auto statistics_text(const vmm::Statistics& statistics) -> std::string;
 // One JSON object, with times in nanoseconds and sizes in bytes.

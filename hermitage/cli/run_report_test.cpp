@@ -22,7 +22,7 @@ constexpr std::uint64_t kStart = 0x1'2345'0000;
 
 // A kernel that was loaded at kStart and died at this offset of it.
 auto text_of(const std::vector<std::byte>& elf, std::uint64_t offset, bool all = false) -> std::string {
-  vmm::x86_64::MemoryLayout layout{};
+  vmm::arch::MemoryLayout layout{};
   layout.kernel = {{kStart}, {kStart + 0x100000}};
   const vmm::GuestDeath death{
       .reason = "because",

@@ -43,27 +43,17 @@ auto check_system() -> HostCheck {
 }
 
 auto check_capabilities(const kvm::Kvm& kvm) -> HostCheck {
-  constexpr std::array<std::pair<unsigned long, std::string_view>, 5> kNeeded{
-      {{KVM_CAP_IRQCHIP, "interrupt controllers"},
-       {KVM_CAP_USER_MEMORY, "memory of the monitor's"},
-       {KVM_CAP_READONLY_MEM, "memory that is only read"},
-       {KVM_CAP_X2APIC_API, "x2APIC"},
-       {KVM_CAP_IMMEDIATE_EXIT, "immediate exit"}}};
-  constexpr std::array<std::pair<unsigned long, std::string_view>, 3> kUseful{
-      {{KVM_CAP_COALESCED_PIO, "coalesced port writes"},
-       {KVM_CAP_SYNC_REGS, "registers in shared memory"},
-       {KVM_CAP_GET_TSC_KHZ, "the time stamp counter's frequency"}}};
-  for (const auto& [capability, name] : kNeeded) {
+  for (const auto& [capability, name] : kvm::Kvm::needed_capabilities()) {
     if (kvm.extension(capability) == 0) {
       return {.subject = "KVM features", .outcome = Outcome::missing, .finding = fmt::format("{}: not there", name)};
     }
   }
-  for (const auto& [capability, name] : kUseful) {
+  for (const auto& [capability, name] : kvm::Kvm::useful_capabilities()) {
     if (kvm.extension(capability) == 0) {
       return {.subject = "KVM features", .outcome = Outcome::weak, .finding = fmt::format("{}: not there", name)};
     }
   }
-  return {.subject = "KVM features", .finding = fmt::format("all; up to {} processors for a guest", kvm.max_vcpus())};
+  return {.subject = "KVM features", .finding = fmt::format("all; up to {} vCPUs for a guest", kvm.max_vcpus())};
 }
 
 auto try_execution(const kvm::Kvm& kvm) -> Result<void> {

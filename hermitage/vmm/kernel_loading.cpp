@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "hermitage/entry/load_plan.hpp"
+#include "hermitage/vmm/arch/arch.hpp"
 
 namespace hermitage::vmm {
 namespace {
@@ -99,9 +100,9 @@ class Placement {
 auto parse_kernel(std::span<const std::byte> elf) -> Result<entry::KernelObject> {
   const auto kernel = entry::KernelObject::parse(elf);
   if (!kernel) return unloadable(kernel.error());
-  if (kernel->arch() != entry::Arch::x86_64) {
-    return fail(ErrorCode::image, fmt::format("it is a kernel for {}, and this monitor runs kernels for x86_64",
-                                              entry::name(kernel->arch())));
+  if (kernel->arch() != arch::kArch) {
+    return fail(ErrorCode::image, fmt::format("it is a kernel for {}, and this monitor runs kernels for {}",
+                                              entry::name(kernel->arch()), entry::name(arch::kArch)));
   }
   if (kernel->uhyve_interface_version() > entry::kNewestUhyveInterface ||
       kernel->uhyve_interface_version().value == 0) {

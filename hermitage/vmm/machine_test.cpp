@@ -63,7 +63,7 @@ TEST(Machine, ChecksItsProcessors) {
   EXPECT_EQ(error_with({.cpu_count = 0}).code, ErrorCode::configuration);
   const auto too_few = error_with({.cpu_count = 2, .affinity = {0}});
   EXPECT_EQ(too_few.code, ErrorCode::configuration);
-  EXPECT_NE(too_few.message.find("2 processors cannot be bound to a list of 1"), std::string::npos) << too_few.message;
+  EXPECT_NE(too_few.message.find("2 vCPUs cannot be bound to a list of 1"), std::string::npos) << too_few.message;
   for (const unsigned none : {100'000U, 1023U, UINT32_MAX}) {
     const auto missing = error_with({.affinity = {none}});
     EXPECT_EQ(missing.code, ErrorCode::configuration);

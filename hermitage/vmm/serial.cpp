@@ -82,7 +82,7 @@ void Serial::write(std::span<const std::byte> bytes) {
 void Serial::write_some(std::span<const std::byte> bytes) {
   bool begins_to_wait = false;
   {
-    const std::scoped_lock lock{output_mutex_};
+    const auto held = lock(output_mutex_);
     // The guest may change what it has written while it is looked at: this is the one copy that counts.
     const auto old_size = pending_.size();
     pending_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
@@ -108,14 +108,14 @@ void Serial::write_some(std::span<const std::byte> bytes) {
 
 void Serial::flush() {
   if (kind_ != Kind::descriptor) return;
-  const std::scoped_lock lock{output_mutex_};
+  const auto held = lock(output_mutex_);
   pass_on_pending();
 }
 
 void Serial::flush_unless_busy() {
   if (kind_ != Kind::descriptor) return;
-  const std::unique_lock lock{output_mutex_, std::try_to_lock};
-  if (lock) pass_on_pending();
+  const std::unique_lock held{output_mutex_, std::try_to_lock};
+  if (held) pass_on_pending();
 }
 
 // Precondition: output_mutex_ is held.
@@ -128,7 +128,7 @@ void Serial::pass_on_pending() {
 void Serial::pass_on(std::string_view text) {
   if (on_output_ && !text.empty()) on_output_(text);
   while (!text.empty() && write_error() == 0) {
-    if (!reader_limit_.wait(descriptor_, events_.abandoned.get())) {
+    if (!wait_for_reader()) {
       undelivered_ += text.size();
       return;
     }
@@ -139,6 +139,20 @@ void Serial::pass_on(std::string_view text) {
       note_error(errno);
     }
   }
+}
+
+auto Serial::lock(std::mutex& mutex) -> std::unique_lock<std::mutex> {
+  std::unique_lock held{mutex, std::try_to_lock};
+  if (held) return held;
+  const PauseGate::Wait wait{gate_};
+  held.lock();
+  return held;
+}
+
+// Waits until the output's reader takes some. False when it has had its time after abandon().
+auto Serial::wait_for_reader() -> bool {
+  const PauseGate::Wait wait{gate_};
+  return reader_limit_.wait(descriptor_, events_.abandoned.get());
 }
 
 void Serial::abandon() noexcept {
@@ -155,6 +169,7 @@ auto Serial::take_buffer() -> std::string {
 
 // Waits until standard input has something, or its end. False after end().
 auto Serial::wait_for_input() const -> bool {
+  const PauseGate::Wait wait{gate_};
   while (!is_ended_.load()) {
     std::array<pollfd, 2> ready{pollfd{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0},
                                 pollfd{.fd = events_.ended.get(), .events = POLLIN, .revents = 0}};
@@ -166,7 +181,7 @@ auto Serial::wait_for_input() const -> bool {
 }
 
 auto Serial::read(std::span<const iovec> buffers) -> FileResult<std::uint64_t> {
-  const std::scoped_lock lock{input_mutex_};
+  const auto held = lock(input_mutex_);
   while (wait_for_input()) {
     const auto got = read_into(STDIN_FILENO, buffers);
     if (got >= 0) return static_cast<std::uint64_t>(got);
@@ -176,8 +191,8 @@ auto Serial::read(std::span<const iovec> buffers) -> FileResult<std::uint64_t> {
 }
 
 auto Serial::read_available(std::span<std::byte> bytes) -> std::size_t {
-  const std::unique_lock lock{input_mutex_, std::try_to_lock};
-  if (!lock || bytes.empty()) return 0;
+  const std::unique_lock held{input_mutex_, std::try_to_lock};
+  if (!held || bytes.empty()) return 0;
   pollfd ready{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
   if (::poll(&ready, 1, 0) <= 0) return 0;
   const iovec buffer{.iov_base = bytes.data(), .iov_len = bytes.size()};

@@ -18,6 +18,7 @@
 #include "hermitage/vmm/descriptor.hpp"
 #include "hermitage/vmm/error.hpp"
 #include "hermitage/vmm/files/file_result.hpp"
+#include "hermitage/vmm/pause_gate.hpp"
 
 namespace hermitage::vmm {
 
@@ -59,6 +60,9 @@ class Serial {
 
   // Is called with all output that is passed on, in order, by one thread at a time; it must not call the serial port.
   void set_on_output(std::function<void(std::string_view)> on_output) { on_output_ = std::move(on_output); }
+
+  // The vCPUs that wait for this port are at their guest's pauses; the gate must outlive the port's use.
+  void set_pause_gate(PauseGate& gate) noexcept { gate_ = &gate; }
 
   // The guest begins: what an output file held before is gone from now on.
   void begin();
@@ -105,6 +109,9 @@ class Serial {
   void write_some(std::span<const std::byte> bytes);
   void pass_on_pending();
   void pass_on(std::string_view text);
+  // The lock, and a vCPU that waits for it stands at the guest's pauses.
+  [[nodiscard]] auto lock(std::mutex& mutex) -> std::unique_lock<std::mutex>;
+  [[nodiscard]] auto wait_for_reader() -> bool;
   [[nodiscard]] auto wait_for_input() const -> bool;
   void note_error(int error) noexcept { write_error_.store(error, std::memory_order_relaxed); }
 
@@ -113,6 +120,7 @@ class Serial {
   Descriptor owned_;
   int descriptor_;
   std::size_t buffer_limit_ = 0;
+  PauseGate* gate_ = nullptr;
   std::function<void()> on_pending_;
   std::function<void(std::string_view)> on_output_;  // called with output_mutex_ held
 

@@ -9,14 +9,12 @@
 
 namespace hermitage::vmm {
 
-using guest::Arguments;
-
 // What interface 1 asks for by the hypercalls cmdsize and cmdval: argv and envp, at most 128 each. Fails with
 // configuration when there are more.
 struct ArgumentVectors {
   std::vector<std::string> arguments;    // the program, then the application's words
   std::vector<std::string> environment;  // the variables, then empty texts (see the source)
 };
-[[nodiscard]] auto argument_vectors(const Arguments& arguments) -> Result<ArgumentVectors>;
+[[nodiscard]] auto argument_vectors(const guest::Arguments& arguments) -> Result<ArgumentVectors>;
 
 }  // namespace hermitage::vmm

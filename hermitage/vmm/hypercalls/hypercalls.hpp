@@ -12,7 +12,8 @@
 
 #include "hermitage/entry/uhyve_interface.hpp"
 #include "hermitage/entry/version.hpp"
-#include "hermitage/vmm/arch/x86_64/page_tables.hpp"
+#include "hermitage/vmm/arch/arch.hpp"
+#include "hermitage/vmm/bus/device.hpp"
 #include "hermitage/vmm/files/guest_files.hpp"
 #include "hermitage/vmm/hypercalls/argument_vectors.hpp"
 #include "hermitage/vmm/memory/guest_memory.hpp"
@@ -20,19 +21,9 @@
 
 namespace hermitage::vmm {
 
-// How it goes on after a hypercall.
-struct Resume {};
-struct GuestExit {
-  std::int32_t code = 0;
-};
-struct BadHypercall {
-  std::string reason;  // one sentence without a full stop
-};
-using HypercallOutcome = std::variant<Resume, GuestExit, BadHypercall>;
-
-// Answers hypercalls for all of a guest's processors; every function may be called from any of their threads.
+// Answers hypercalls for all of a guest's vCPUs; every function may be called from any of their threads.
 //
-// A call whose parameters do not lie in memory is answered by BadHypercall, since there is no place for an error code.
+// A call whose parameters do not lie in memory is answered by GuestFault, since there is no place for an error code.
 // All else that can be wrong with one is an error code that the guest finds in them, as far as they have room for it.
 class Hypercalls {
  public:
@@ -47,16 +38,22 @@ class Hypercalls {
 
   Hypercalls(entry::UhyveInterfaceVersion interface, Environment environment);
 
-  // Whether this I/O port is one of the interface's.
+  [[nodiscard]] auto interface() const noexcept -> entry::UhyveInterfaceVersion { return interface_; }
+
+  // The I/O ports of the interface, whether this is one, and what it is for: "open"; "" for no hypercall.
+  [[nodiscard]] static auto ports(entry::UhyveInterfaceVersion interface) noexcept -> std::span<const std::uint16_t>;
   [[nodiscard]] auto knows(std::uint16_t port) const noexcept -> bool;
   [[nodiscard]] static auto name(entry::UhyveInterfaceVersion interface, std::uint16_t port) noexcept
       -> std::string_view;
+  // The same for statistics: "hypercall open", a literal; null for no hypercall.
+  [[nodiscard]] static auto exit_name(entry::UhyveInterfaceVersion interface, std::uint16_t port) noexcept -> const
+      char*;
 
   // `argument` is what the guest passes: by interface 1 the 32 bits that it writes to the port, by 2 and 3 its rdi.
-  // `paging` tells how the calling processor translates addresses, and is asked only by those calls that need it.
+  // `paging` tells how the calling vCPU translates addresses, and is asked only by those calls that need it.
   // Precondition: knows(port).
   [[nodiscard]] auto call(std::uint16_t port, std::uint64_t argument,
-                          const std::function<std::optional<x86_64::PagingState>()>& paging) -> HypercallOutcome;
+                          const std::function<std::optional<arch::PagingState>()>& paging) -> AccessOutcome;
 
   // The answer to reading from a port of interface 2 or 3: a byte of standard input for serial_read_byte, 0 when there
   // is none.
@@ -66,12 +63,12 @@ class Hypercalls {
   using Buffers = std::span<const iovec>;
 
   [[nodiscard]] auto call_v1(entry::uhyve::v1::Hypercall hypercall, std::uint32_t argument,
-                             const std::function<std::optional<x86_64::PagingState>()>& paging) -> HypercallOutcome;
-  [[nodiscard]] auto call_v2(entry::uhyve::v2::Hypercall hypercall, std::uint64_t argument) -> HypercallOutcome;
+                             const std::function<std::optional<arch::PagingState>()>& paging) -> AccessOutcome;
+  [[nodiscard]] auto call_v2(entry::uhyve::v2::Hypercall hypercall, std::uint64_t argument) -> AccessOutcome;
 
   // Copies the parameters in, lets `answer` work on the copy, and copies it back.
   template <class Params, class Answer>
-  [[nodiscard]] auto with_params(std::uint64_t address, Answer&& answer) -> HypercallOutcome;
+  [[nodiscard]] auto with_params(std::uint64_t address, Answer&& answer) -> AccessOutcome;
 
   [[nodiscard]] auto path_at(GuestAddress address) const -> FileResult<std::string>;
   [[nodiscard]] auto buffer_at(GuestAddress address, std::uint64_t size) const -> FileResult<iovec>;
@@ -82,7 +79,7 @@ class Hypercalls {
   [[nodiscard]] auto in_pieces(const iovec& buffer, const Transfer& transfer) const -> FileResult<std::uint64_t>;
   [[nodiscard]] auto read_file(std::int32_t descriptor, Buffers buffers) -> FileResult<std::uint64_t>;
   [[nodiscard]] auto write_file(std::int32_t descriptor, Buffers buffers) -> FileResult<std::uint64_t>;
-  [[nodiscard]] auto write_serial(GuestAddress address, std::uint64_t size) -> HypercallOutcome;
+  [[nodiscard]] auto write_serial(GuestAddress address, std::uint64_t size) -> AccessOutcome;
 
   void open(entry::uhyve::OpenParams& params);
   void close(entry::uhyve::CloseParams& params);
@@ -96,11 +93,11 @@ class Hypercalls {
   void mkdir(entry::uhyve::v2::MkdirParams& params);
   void serial_read(entry::uhyve::v2::SerialReadBufferParams& params);
 
-  void read_v1(entry::uhyve::v1::ReadParams& params, std::optional<x86_64::PagingState> paging);
-  void write_v1(const entry::uhyve::v1::WriteParams& params, std::optional<x86_64::PagingState> paging);
+  void read_v1(entry::uhyve::v1::ReadParams& params, std::optional<arch::PagingState> paging);
+  void write_v1(const entry::uhyve::v1::WriteParams& params, std::optional<arch::PagingState> paging);
   void lseek_v1(entry::uhyve::v1::LseekParams& params);
   void cmdsize(entry::uhyve::v1::CmdsizeParams& params) const;
-  [[nodiscard]] auto cmdval(const entry::uhyve::v1::CmdvalParams& params) const -> HypercallOutcome;
+  [[nodiscard]] auto cmdval(const entry::uhyve::v1::CmdvalParams& params) const -> AccessOutcome;
 
   template <class... Values>
   void trace(std::string_view format, const Values&... values) const;

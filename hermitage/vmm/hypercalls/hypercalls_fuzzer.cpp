@@ -358,7 +358,7 @@ class Vcpu {
     const auto outcome = hypercalls_.call(port, argument, [&] {
       return std::optional{x86_64::PagingState{.page_map = {base() + kTables}, .levels = levels}};
     });
-    if (const auto* const bad = std::get_if<BadHypercall>(&outcome)) require(!bad->reason.empty());
+    if (const auto* const bad = std::get_if<GuestFault>(&outcome)) require(!bad->reason.empty());
   }
 
   Input input_;

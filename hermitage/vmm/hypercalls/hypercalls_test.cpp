@@ -106,7 +106,7 @@ class Monitor {
   }
 
   template <class Hypercall>
-  auto raw(Hypercall hypercall, std::uint64_t argument) -> HypercallOutcome {
+  auto raw(Hypercall hypercall, std::uint64_t argument) -> AccessOutcome {
     return hypercalls_.call(static_cast<std::uint16_t>(hypercall), argument, [this] { return paging; });
   }
 
@@ -141,13 +141,13 @@ class Monitor {
   Hypercalls hypercalls_;
 };
 
-auto is_resume(const HypercallOutcome& outcome) -> bool {
+auto is_resume(const AccessOutcome& outcome) -> bool {
   return std::holds_alternative<Resume>(outcome);
 }
 
 // What it died of, or "".
-auto badness(const HypercallOutcome& outcome) -> std::string {
-  const auto* const bad = std::get_if<BadHypercall>(&outcome);
+auto badness(const AccessOutcome& outcome) -> std::string {
+  const auto* const bad = std::get_if<GuestFault>(&outcome);
   return bad == nullptr ? "" : bad->reason;
 }
 
@@ -273,7 +273,7 @@ TEST(Hypercalls, PrintNothingOutsideOfTheMemory) {
     for (const auto& [address, size] :
          {Case{monitor.end(), 1}, Case{monitor.end() - 1, 2}, Case{monitor.base(), kSize + 1},
           Case{monitor.base(), kMax}, Case{kMax, 1}, Case{kMax, 2}, Case{kMax - kSize, kSize}}) {
-      HypercallOutcome outcome;
+      AccessOutcome outcome;
       if (interface == 1) {
         const v1::SerialWriteBufferParams params{.buf = address, .len = size};
         ASSERT_TRUE(monitor.memory().write({monitor.at(kParams)}, params));

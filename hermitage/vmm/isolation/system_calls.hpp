@@ -55,6 +55,8 @@ inline constexpr std::array kSystemCalls{
     SystemCall{"getdents64", true, true},
     SystemCall{"lseek", true, true},
     SystemCall{"newfstatat", true, true},
+    SystemCall{"epoll_ctl", false, true},
+    SystemCall{"epoll_wait", false, true},
     SystemCall{"poll", true, true},
     SystemCall{"pread64", true, false},
     SystemCall{"preadv", true, false},

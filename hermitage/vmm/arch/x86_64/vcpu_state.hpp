@@ -1,4 +1,4 @@
-// What an x86_64 processor holds when it enters a kernel, and when it is looked at afterwards.
+// What an x86_64 vCPU holds when it enters a kernel, and when it is looked at afterwards.
 #pragma once
 
 #include <array>
@@ -24,15 +24,25 @@ inline constexpr std::uint16_t kCodeSelector = 0x08;
 inline constexpr std::uint16_t kDataSelector = 0x10;
 inline constexpr std::array<std::uint64_t, 3> kDescriptorTable{0, 0x00af'9b00'0000'ffff, 0x00cf'9300'0000'ffff};
 
-// 64-bit mode, paging on, interrupts off, as Uhyve enters its kernels on every processor.
+// 64-bit mode, paging on, interrupts off, as Uhyve enters its kernels on every vCPU.
 struct EntryState {
   std::uint64_t rip = 0;
   std::uint64_t rdi = 0;  // the boot info
-  std::uint64_t rsi = 0;  // the processor's number
-  std::uint64_t rsp = 0;  // the boot stack, which is the first processor's
+  std::uint64_t rsi = 0;  // the vCPU's number
+  std::uint64_t rsp = 0;  // the boot stack, which is the first vCPU's
   std::uint64_t cr3 = 0;
   std::uint64_t gdt = 0;
 };
+
+[[nodiscard]] inline auto entry_state(const MemoryLayout& layout, GuestAddress entry_point,
+                                      std::uint32_t number) noexcept -> EntryState {
+  return {.rip = entry_point.value,
+          .rdi = layout.boot_info.value,
+          .rsi = number,
+          .rsp = layout.boot_stack.value,
+          .cr3 = layout.page_map.value,
+          .gdt = layout.descriptor_table.value};
+}
 
 struct Registers {
   std::uint64_t rax = 0, rbx = 0, rcx = 0, rdx = 0, rsi = 0, rdi = 0, rsp = 0, rbp = 0;

@@ -5,7 +5,6 @@
 #include <variant>
 
 #include "hermitage/vmm/arch/x86_64/page_tables.hpp"
-#include "hermitage/vmm/kvm/x86_64/cpuid.hpp"
 #include "hermitage/vmm/memory/guest_memory.hpp"
 
 namespace hermitage::vmm::kvm {
@@ -28,14 +27,13 @@ constexpr std::array<std::uint8_t, 16> kProgram{
     0xf4,                         // hlt
 };
 
-auto prepare(Vcpu& vcpu, const GuestMemory& memory, Cpuid& cpuid) -> Result<void> {
+auto prepare(Vcpu& vcpu, const GuestMemory& memory, Features& features) -> Result<void> {
   if (auto mapped = x86_64::write_identity_map(memory, kPageMap, kPageTables, memory.range()); !mapped) return mapped;
   if (!memory.write(kDescriptors, x86_64::kDescriptorTable) || !memory.write(kCode, kProgram)) {
     return fail(ErrorCode::kvm_failed, "the probe does not fit into its memory");
   }
-  adapt_cpuid(cpuid.entries(), 0);
-  if (auto set = vcpu.set_cpuid(cpuid); !set) return set;
-  return vcpu.set_entry_state(
+  return vcpu.configure(
+      features, 0,
       {.rip = kCode.value, .rdi = 0, .rsi = 0, .rsp = kMemorySize, .cr3 = kPageMap.value, .gdt = kDescriptors.value});
 }
 
@@ -48,17 +46,17 @@ auto probe_execution(const Kvm& kvm) -> Result<Execution> {
   if (!vm) return std::unexpected{vm.error()};
   if (auto set = vm->set_memory(*memory); !set) return std::unexpected{set.error()};
   if (auto made = vm->create_devices(kvm, {}); !made) return std::unexpected{made.error()};
-  auto cpuid = kvm.supported_cpuid();
-  if (!cpuid) return std::unexpected{cpuid.error()};
+  auto features = kvm.supported_features();
+  if (!features) return std::unexpected{features.error()};
   auto vcpu = vm->create_vcpu(0);
   if (!vcpu) return std::unexpected{vcpu.error()};
-  if (auto prepared = prepare(*vcpu, *memory, *cpuid); !prepared) return std::unexpected{prepared.error()};
+  if (auto prepared = prepare(*vcpu, *memory, *features); !prepared) return std::unexpected{prepared.error()};
 
   for (int i = 0; i < kMaxExits; ++i) {
     const auto exit = vcpu->run();
     if (std::holds_alternative<Interrupted>(exit)) continue;
-    const auto* const write = std::get_if<PortWrite>(&exit);
-    if (write != nullptr && write->port == kDonePort) return Execution::native;
+    const auto* const access = std::get_if<IoAccess>(&exit);
+    if (access != nullptr && access->is_write && access->address == kDonePort) return Execution::native;
     if (std::holds_alternative<InternalError>(exit)) return Execution::interpreted;
     break;
   }

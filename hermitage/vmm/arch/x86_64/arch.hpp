@@ -1,0 +1,14 @@
+// x86_64 as a guest's architecture.
+#pragma once
+
+#include "hermitage/entry/arch.hpp"
+#include "hermitage/vmm/arch/x86_64/boot_tables.hpp"
+#include "hermitage/vmm/arch/x86_64/memory_layout.hpp"
+#include "hermitage/vmm/arch/x86_64/page_tables.hpp"
+#include "hermitage/vmm/arch/x86_64/vcpu_state.hpp"
+
+namespace hermitage::vmm::x86_64 {
+
+inline constexpr auto kArch = entry::Arch::x86_64;
+
+}  // namespace hermitage::vmm::x86_64

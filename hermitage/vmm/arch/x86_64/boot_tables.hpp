@@ -1,0 +1,15 @@
+// The tables that a guest is entered with: its page tables, and the descriptors of its segments.
+#pragma once
+
+#include "hermitage/vmm/arch/x86_64/memory_layout.hpp"
+#include "hermitage/vmm/error.hpp"
+#include "hermitage/vmm/memory/guest_memory.hpp"
+
+namespace hermitage::vmm::x86_64 {
+
+// Writes them where the layout has them, and maps the memory up to `mapped_end`. Kernels before 0.10 (`is_legacy`)
+// count on the whole GiB around them being mapped. Precondition: the memory there is zero. Fails with configuration.
+[[nodiscard]] auto write_boot_tables(const GuestMemory& memory, const MemoryLayout& layout, GuestAddress mapped_end,
+                                     bool is_legacy) -> Result<void>;
+
+}  // namespace hermitage::vmm::x86_64

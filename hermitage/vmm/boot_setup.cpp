@@ -1,0 +1,200 @@
+#include "hermitage/vmm/boot_setup.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+#include <utility>
+
+#include <fmt/format.h>
+#include <sched.h>
+#include <sys/random.h>
+
+#include "hermitage/entry/boot_info.hpp"
+#include "hermitage/entry/uhyve_interface.hpp"
+#include "hermitage/vmm/device_tree.hpp"
+#include "hermitage/vmm/devices/platform.hpp"
+#include "hermitage/vmm/kernel_loading.hpp"
+#include "hermitage/vmm/kvm/kvm.hpp"
+
+namespace hermitage::vmm {
+namespace {
+
+auto check_affinity(std::span<const unsigned> affinity) -> Result<void> {
+  cpu_set_t available;
+  if (affinity.empty() || ::sched_getaffinity(0, sizeof available, &available) != 0) return {};
+  for (const auto cpu : affinity) {
+    if (cpu >= CPU_SETSIZE || !CPU_ISSET(cpu, &available)) {
+      return fail(ErrorCode::configuration, fmt::format("there is no processor {} here that may be used", cpu));
+    }
+  }
+  return {};
+}
+
+auto random_number() -> Result<std::uint64_t> {
+  std::uint64_t number = 0;
+  if (::getrandom(&number, sizeof number, 0) != sizeof number) return system_failure("getrandom", errno);
+  return number;
+}
+
+auto boot_time_now() -> entry::BootTime {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  return {.seconds = now.tv_sec, .nanoseconds = static_cast<std::uint32_t>(now.tv_nsec)};
+}
+
+// The packed image lies on pages of its own behind the kernel.
+auto place_image(const BootRequest& request) -> Result<std::optional<GuestRange>> {
+  const auto image = request.options.image;
+  if (image.empty()) return std::nullopt;
+  const GuestAddress start{(request.layout.kernel.end.value + arch::kPageSize - 1) & ~(arch::kPageSize - 1)};
+  const auto target = request.memory.span(start, image.size());
+  if (!target) {
+    return fail(ErrorCode::configuration,
+                fmt::format("kernel and image do not fit into {} MiB of memory; give it more with --memory-size",
+                            request.options.memory_size >> 20));
+  }
+  request.memory.populate({start, start + target->size()});
+  std::memcpy(target->data(), image.data(), target->size());
+  return GuestRange{start, start + target->size()};
+}
+
+auto create_vcpus(const BootRequest& request, kvm::Vm& vm, kvm::Features& features, GuestAddress entry_point)
+    -> Result<std::vector<kvm::Vcpu>> {
+  std::vector<kvm::Vcpu> vcpus;
+  vcpus.reserve(request.options.cpu_count);
+  for (std::uint32_t number = 0; number < request.options.cpu_count; ++number) {
+    auto vcpu = vm.create_vcpu(number);
+    if (!vcpu) return std::unexpected{vcpu.error()};
+    const auto state = arch::entry_state(request.layout, entry_point, number);
+    if (auto configured = vcpu->configure(features, number, state); !configured) {
+      return std::unexpected{configured.error()};
+    }
+    vcpus.push_back(std::move(*vcpu));
+  }
+  return vcpus;
+}
+
+auto create_vm(const BootRequest& request, GuestAddress entry_point) -> Result<BootedVm> {
+  const auto& options = request.options;
+  const auto interface = request.kernel.uhyve_interface_version();
+  const auto kvm = kvm::Kvm::open();
+  if (!kvm) return std::unexpected{kvm.error()};
+  if (options.cpu_count > 1 && options.cpu_count > kvm->max_vcpus()) {
+    return fail(ErrorCode::configuration, fmt::format("KVM offers at most {} vCPUs here", kvm->max_vcpus()));
+  }
+  auto vm = kvm->create_vm();
+  if (!vm) return std::unexpected{vm.error()};
+  if (auto set = vm->set_memory(request.memory); !set) return std::unexpected{set.error()};
+  if (const auto zeros = arch::zero_ranges(interface, request.memory.base()); !zeros.empty()) {
+    if (auto set = vm->set_zeros(zeros); !set) return std::unexpected{set.error()};
+  }
+  const kvm::VmOptions devices{.timer = options.timer, .manages_power = options.manages_power};
+  if (auto made = vm->create_devices(*kvm, devices); !made) return std::unexpected{made.error()};
+  auto features = kvm->supported_features();
+  if (!features) return std::unexpected{features.error()};
+  auto vcpus = create_vcpus(request, *vm, *features, entry_point);
+  if (!vcpus) return std::unexpected{vcpus.error()};
+
+  BootedVm booted{.vm = std::move(*vm), .vcpus = std::move(*vcpus), .coalesced_writes = {}, .collects_output = false};
+  bool coalesces = false;
+  for (const auto& [first, count, is_output] : arch::coalesced_ports(interface)) {
+    if (!booted.vm.coalesce_ports(first, count)) continue;
+    coalesces = true;
+    booted.collects_output |= is_output;
+  }
+  if (coalesces) booted.coalesced_writes = booted.vm.coalesced_writes(booted.vcpus.front());
+  return booted;
+}
+
+auto write_device_tree(const BootRequest& request, std::optional<GuestRange> image,
+                       std::optional<std::uint32_t> counter_khz) -> Result<void> {
+  auto arguments = guest::boot_arguments(request.options.arguments);
+  if (!arguments) return fail(ErrorCode::configuration, std::move(arguments.error()));
+  const auto tree = flatten({.memory = request.layout.memory,
+                             .cpu_count = request.options.cpu_count,
+                             .boot_arguments = std::move(*arguments),
+                             .tsc_khz = counter_khz,
+                             .image = image,
+                             .mounts = request.options.mounts},
+                            arch::kDeviceTreeSize);
+  if (!tree) return std::unexpected{tree.error()};
+  const auto target = request.memory.span(request.layout.device_tree, tree->size());
+  if (!target) return fail(ErrorCode::configuration, "the device tree lies outside of the memory");
+  std::memcpy(target->data(), tree->data(), tree->size());
+  return {};
+}
+
+auto write_boot_info(const BootRequest& request, const entry::LoadedKernel& loaded,
+                     std::optional<std::uint32_t> counter_khz) -> Result<void> {
+  const auto serial_port = request.kernel.uhyve_interface_version().value == 1
+                               ? std::to_underlying(entry::uhyve::v1::Hypercall::uart)
+                               : std::to_underlying(entry::uhyve::v2::Hypercall::serial_write_buffer);
+  const entry::BootInfo info{.hardware = {.phys_addr_range = request.layout.memory,
+                                          .serial_port_base = serial_port,
+                                          .device_tree = request.layout.device_tree},
+                             .load = {.kernel_image = loaded.image, .tls = loaded.tls},
+                             .platform = entry::UhyvePlatform{.has_pci = false,
+                                                              .num_cpus = request.options.cpu_count,
+                                                              .cpu_freq_khz = counter_khz,
+                                                              .boot_time = boot_time_now()}};
+  const auto raw = info.encode(arch::kArch, entry::Endian::little);
+  if (!raw) return fail(ErrorCode::image, std::string{raw.error().message().view()});
+  if (!request.memory.write(request.layout.boot_info, *raw)) {
+    return fail(ErrorCode::configuration, "the boot info lies outside of the memory");
+  }
+  return {};
+}
+
+}  // namespace
+
+auto check_options(const MachineOptions& options) -> Result<void> {
+  if (auto checked = guest::check_memory_size(options.memory_size); !checked) {
+    return fail(ErrorCode::configuration, std::move(checked.error()));
+  }
+  if (options.cpu_count == 0) return fail(ErrorCode::configuration, "a guest needs a vCPU");
+  if (!options.affinity.empty() && options.affinity.size() != options.cpu_count) {
+    return fail(ErrorCode::configuration, fmt::format("{} vCPUs cannot be bound to a list of {} CPUs",
+                                                      options.cpu_count, options.affinity.size()));
+  }
+  return check_affinity(options.affinity);
+}
+
+auto plan_layout(const entry::KernelObject& kernel, const MachineOptions& options) -> Result<arch::MemoryLayout> {
+  std::optional<std::uint64_t> random;
+  if (options.randomizes_addresses && kernel.is_relocatable()) {
+    const auto number = random_number();
+    if (!number) return std::unexpected{number.error()};
+    random = *number;
+  }
+  return arch::plan_memory({.interface = kernel.uhyve_interface_version(),
+                            .kernel_size = kernel.mem_size(),
+                            .kernel_start = kernel.start_addr(),
+                            .memory_size = options.memory_size},
+                           random);
+}
+
+auto set_up(const BootRequest& request) -> Result<BootedVm> {
+  const auto& [kernel, descriptor, options, layout, memory] = request;
+  const auto loaded = load_kernel(kernel, memory, layout.kernel.start, descriptor);
+  if (!loaded) return std::unexpected{loaded.error()};
+  const auto image = place_image(request);
+  if (!image) return std::unexpected{image.error()};
+  const auto mapped_end = image->value_or(layout.kernel).end;
+  const bool is_legacy = !kernel.hermit_version().has_value();
+  if (auto written = arch::write_boot_tables(memory, layout, mapped_end, is_legacy); !written) {
+    return std::unexpected{written.error()};
+  }
+  auto booted = create_vm(request, loaded->entry_point);
+  if (!booted) return booted;
+  const auto counter_khz = booted->vcpus.front().counter_khz();
+  if (auto written = write_device_tree(request, *image, counter_khz); !written) {
+    return std::unexpected{written.error()};
+  }
+  if (auto written = write_boot_info(request, *loaded, counter_khz); !written) {
+    return std::unexpected{written.error()};
+  }
+  return booted;
+}
+
+}  // namespace hermitage::vmm

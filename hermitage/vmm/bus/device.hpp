@@ -1,0 +1,60 @@
+// A device: what answers a vCPU's accesses to a range of a bus.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <variant>
+
+#include "hermitage/vmm/arch/arch.hpp"
+
+namespace hermitage::vmm {
+
+// How the guest goes on after an access.
+struct Resume {};
+struct GuestExit {
+  std::int32_t code = 0;
+};
+struct GuestFault {
+  std::string reason;  // what the guest did, as a predicate without a full stop: "reads 4 bytes at …"
+};
+using AccessOutcome = std::variant<Resume, GuestExit, GuestFault>;
+
+// The vCPU that makes an access, as devices see it.
+class Initiator {
+ public:
+  Initiator() = default;
+  Initiator(const Initiator&) = delete;
+  auto operator=(const Initiator&) -> Initiator& = delete;
+
+  // The register that a hypercall of interface 2 or 3 passes its argument in.
+  [[nodiscard]] virtual auto hypercall_argument() const noexcept -> std::uint64_t = 0;
+  [[nodiscard]] virtual auto paging() const noexcept -> arch::PagingState = 0;
+
+ protected:
+  ~Initiator() = default;
+};
+
+struct Access {
+  std::uint64_t address;  // on the bus
+  // Null for a write that KVM has collected, after which the vCPU went on.
+  const Initiator* vcpu = nullptr;
+};
+
+// Every function may be called from any vCPU's thread. `data` has 1, 2, 4 or 8 bytes.
+class Device {
+ public:
+  Device() = default;
+  Device(const Device&) = delete;
+  auto operator=(const Device&) -> Device& = delete;
+  virtual ~Device() = default;
+
+  [[nodiscard]] virtual auto read(const Access& access, std::span<std::byte> data) -> AccessOutcome = 0;
+  [[nodiscard]] virtual auto write(const Access& access, std::span<const std::byte> data) -> AccessOutcome = 0;
+
+  // What statistics call such an access: a literal.
+  [[nodiscard]] virtual auto name_of(std::uint64_t address, bool is_write) const noexcept -> const char* = 0;
+};
+
+}  // namespace hermitage::vmm

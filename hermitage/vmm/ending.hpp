@@ -1,0 +1,27 @@
+// How a run ended.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+
+#include "hermitage/vmm/arch/arch.hpp"
+#include "hermitage/vmm/bus/device.hpp"
+
+namespace hermitage::vmm {
+
+struct GuestDeath {
+  std::string reason;     // one sentence without a full stop
+  std::uint32_t cpu = 0;  // the number of the vCPU
+  arch::Registers registers;
+};
+struct TimedOut {};
+struct Stopped {
+  int reason = 0;  // what stop() was given
+};
+struct OutputFailed {
+  int error_number = 0;
+};
+using Ending = std::variant<GuestExit, GuestDeath, TimedOut, Stopped, OutputFailed>;
+
+}  // namespace hermitage::vmm

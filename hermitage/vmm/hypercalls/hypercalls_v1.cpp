@@ -1,0 +1,137 @@
+// Uhyve's interface 1: what is written to a port is the guest-physical address of parameters, or a byte.
+#include <array>
+#include <cstddef>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "hermitage/vmm/hypercalls/hypercalls.hpp"
+#include "hermitage/vmm/hypercalls/parameters.hpp"
+#include "hermitage/vmm/hypercalls/trace.hpp"
+#include "hermitage/vmm/hypercalls/virtual_buffer.hpp"
+
+namespace hermitage::vmm {
+
+namespace uhyve = entry::uhyve;
+namespace v1 = entry::uhyve::v1;
+namespace v2 = entry::uhyve::v2;
+
+auto Hypercalls::call_v1(v1::Hypercall hypercall, std::uint32_t argument,
+                         const std::function<std::optional<arch::PagingState>()>& paging) -> AccessOutcome {
+  switch (hypercall) {
+    case v1::Hypercall::write:
+      return with_params<const v1::WriteParams>(argument, [&](const auto& params) { write_v1(params, paging()); });
+    case v1::Hypercall::open: return with_params<uhyve::OpenParams>(argument, [&](auto& params) { open(params); });
+    case v1::Hypercall::close: return with_params<uhyve::CloseParams>(argument, [&](auto& params) { close(params); });
+    case v1::Hypercall::read:
+      return with_params<v1::ReadParams>(argument, [&](auto& params) { read_v1(params, paging()); });
+    case v1::Hypercall::exit:
+      return with_params<const v1::ExitParams>(argument, [&](const auto& params) -> AccessOutcome {
+        const std::int32_t code = params.code;
+        trace("exit({})", code);
+        return GuestExit{code};
+      });
+    case v1::Hypercall::lseek: return with_params<v1::LseekParams>(argument, [&](auto& params) { lseek_v1(params); });
+    case v1::Hypercall::cmdsize:
+      return with_params<v1::CmdsizeParams>(argument, [&](auto& params) { cmdsize(params); });
+    case v1::Hypercall::cmdval:
+      return with_params<const v1::CmdvalParams>(argument, [&](const auto& params) { return cmdval(params); });
+    case v1::Hypercall::uart: {
+      const auto byte = static_cast<std::byte>(argument);
+      trace("uart({:#04x})", std::to_integer<unsigned>(byte));
+      environment_.serial.write({&byte, 1});
+      return Resume{};
+    }
+    case v1::Hypercall::unlink:
+      return with_params<uhyve::UnlinkParams>(argument, [&](auto& params) { unlink(params); });
+    case v1::Hypercall::serial_write_buffer:
+      return with_params<const v1::SerialWriteBufferParams>(
+          argument, [&](const auto& params) { return write_serial({params.buf}, params.len); });
+  }
+  return Resume{};
+}
+
+void Hypercalls::read_v1(v1::ReadParams& params, std::optional<arch::PagingState> paging) {
+  FileResult<std::uint64_t> result = 0;
+  std::uint64_t total = 0;
+  const bool is_possible = paging && params.len <= environment_.memory.size();
+  VirtualBuffer buffer{environment_.memory, paging.value_or(arch::PagingState{}), {params.buf}, params.len};
+  while (is_possible && result && !buffer.is_done()) {
+    if (is_stopping()) break;
+    std::array<iovec, VirtualBuffer::kMaxBuffers>
+        room;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by next()
+    const auto pieces = buffer.next(room);
+    result = pieces ? read_file(params.fd, *pieces) : std::unexpected{pieces.error()};
+    if (!result) break;
+    total += *result;
+    if (*result < total_size(*pieces) || params.fd == kStandardInput) break;
+  }
+  if (!is_possible) result = fails(Errno::fault);
+  // Report a partial read before the error.
+  params.ret = total > 0 ? static_cast<std::int64_t>(total) : ret_of(result);
+  trace("read({}, {:#x}, {}) = {}", std::int32_t{params.fd}, std::uint64_t{params.buf}, std::uint64_t{params.len},
+        std::int64_t{params.ret});
+}
+
+void Hypercalls::write_v1(const v1::WriteParams& params, std::optional<arch::PagingState> paging) {
+  FileResult<std::uint64_t> result = 0;
+  const bool is_possible = paging && params.len <= environment_.memory.size();
+  VirtualBuffer buffer{environment_.memory, paging.value_or(arch::PagingState{}), {params.buf}, params.len};
+  while (is_possible && result && !buffer.is_done()) {
+    if (is_stopping()) break;
+    std::array<iovec, VirtualBuffer::kMaxBuffers>
+        room;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by next()
+    const auto pieces = buffer.next(room);
+    result = pieces ? write_file(params.fd, *pieces) : std::unexpected{pieces.error()};
+    // What follows a short write would land behind a gap.
+    if (result && *result < total_size(*pieces)) break;
+  }
+  trace("write({}, {:#x}, {})", std::int32_t{params.fd}, std::uint64_t{params.buf}, std::uint64_t{params.len});
+}
+
+void Hypercalls::lseek_v1(v1::LseekParams& params) {
+  v2::LseekParams wide{.offset = params.offset, .whence = static_cast<std::uint32_t>(params.whence), .fd = params.fd};
+  lseek(wide);
+  params.offset = wide.offset < 0 ? -1 : wide.offset;  // this interface knows no other error
+}
+
+void Hypercalls::cmdsize(v1::CmdsizeParams& params) const {
+  const auto& [arguments, environment] = environment_.arguments;
+  params = {};
+  params.argc = static_cast<std::int32_t>(arguments.size());
+  params.envc = static_cast<std::int32_t>(environment.size());
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    params.argsz[i] = static_cast<std::int32_t>(arguments[i].size() + 1);
+  }
+  for (std::size_t i = 0; i < environment.size(); ++i) {
+    params.envsz[i] = static_cast<std::int32_t>(environment[i].size() + 1);
+  }
+  trace("cmdsize() = {} arguments, {} variables", arguments.size(), environment.size());
+}
+
+auto Hypercalls::cmdval(const v1::CmdvalParams& params) const -> AccessOutcome {
+  const auto copy_out = [&](std::uint64_t array, const std::vector<std::string>& texts) -> AccessOutcome {
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      const auto address = environment_.memory.read<std::uint64_t>({array + i * sizeof(std::uint64_t)});
+      const auto target =
+          address ? environment_.memory.span({*address}, texts[i].size() + 1) : std::unexpected{address.error()};
+      if (!target) {
+        return GuestFault{fmt::format("its room for {} is at {:#x}, where it has no memory",
+                                      quoted(std::string_view{texts[i]}), target.error().address.value)};
+      }
+      std::memcpy(target->data(), texts[i].c_str(), target->size());
+    }
+    return Resume{};
+  };
+  const auto& [arguments, environment] = environment_.arguments;
+  if (environment_.trace) {
+    trace("cmdval({:#x}, {:#x}) = [{}], [{}]", std::uint64_t{params.argv}, std::uint64_t{params.envp},
+          quoted(arguments), quoted(environment));
+  }
+  auto outcome = copy_out(params.argv, arguments);
+  if (!std::holds_alternative<Resume>(outcome)) return outcome;
+  return copy_out(params.envp, environment);
+}
+
+}  // namespace hermitage::vmm

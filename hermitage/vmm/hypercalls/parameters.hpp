@@ -1,0 +1,86 @@
+// A hypercall's parameters: from the guest's memory, and back. For the sources of Hypercalls only.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "hermitage/entry/uhyve_interface.hpp"
+#include "hermitage/vmm/files/file_result.hpp"
+#include "hermitage/vmm/hypercalls/hypercalls.hpp"
+
+namespace hermitage::vmm {
+
+inline constexpr std::int32_t kStandardInput = 0;
+inline constexpr std::int32_t kStandardOutput = 1;
+inline constexpr std::int32_t kStandardError = 2;
+
+// As much as Linux reads or writes at a time.
+inline constexpr std::uint64_t kMaxTransfer = 0x7fff'f000;
+// How much of a transfer is one call of the host's, which nothing interrupts: a few milliseconds.
+inline constexpr std::uint64_t kPieceSize = std::uint64_t{16} << 20;
+
+[[nodiscard]] inline auto negative(Errno error) -> std::int32_t {
+  return -std::to_underlying(error);
+}
+
+// What goes into a `ret` field: the value, or the negative error.
+template <class Value>
+[[nodiscard]] auto ret_of(const FileResult<Value>& result) -> std::int64_t {
+  if constexpr (std::is_void_v<Value>) {
+    return result ? 0 : negative(result.error());
+  } else {
+    return result ? static_cast<std::int64_t>(*result) : negative(result.error());
+  }
+}
+
+// What goes into a tagged result.
+template <class Params, class Value>
+void set_result(Params& params, const FileResult<Value>& result) {
+  params.tag = result ? entry::uhyve::v2::ResultTag::success : entry::uhyve::v2::ResultTag::error;
+  params.error = result ? 0 : std::to_underlying(result.error());
+}
+
+template <class Params, class Answer>
+auto Hypercalls::with_params(std::uint64_t address, Answer&& answer) -> AccessOutcome {
+  auto params = environment_.memory.read<std::remove_const_t<Params>>({address});
+  if (!params) {
+    return GuestFault{fmt::format("its parameters are at {:#x}, where it has no memory", address)};
+  }
+  if constexpr (std::is_void_v<std::invoke_result_t<Answer, Params&>>) {
+    std::forward<Answer>(answer)(static_cast<Params&>(*params));
+  } else {
+    return std::forward<Answer>(answer)(static_cast<Params&>(*params));
+  }
+  if constexpr (!std::is_const_v<Params>) {
+    // Where it was read, it can be written.
+    [[maybe_unused]] const auto written = environment_.memory.write({address}, *params);
+  }
+  return Resume{};
+}
+
+template <class... Values>
+void Hypercalls::trace(std::string_view format, const Values&... values) const {
+  if (environment_.trace) environment_.trace(fmt::format(fmt::runtime(format), values...));
+}
+
+template <class Transfer>
+auto Hypercalls::in_pieces(const iovec& buffer, const Transfer& transfer) const -> FileResult<std::uint64_t> {
+  std::uint64_t total = 0;
+  do {
+    const iovec piece{.iov_base = static_cast<std::byte*>(buffer.iov_base) + total,
+                      .iov_len = std::min<std::uint64_t>(buffer.iov_len - total, kPieceSize)};
+    const FileResult<std::uint64_t> result = transfer(Buffers{&piece, 1});
+    if (!result && total == 0) return result;
+    if (!result) break;
+    total += *result;
+    if (*result < piece.iov_len) break;
+  } while (total < buffer.iov_len && !is_stopping());
+  return total;
+}
+
+}  // namespace hermitage::vmm

@@ -1,0 +1,8 @@
+// What KVM wants to be told about the architecture's vCPUs: see arch/arch.hpp.
+#pragma once
+
+#ifdef HERMITAGE_VMM_ARCH_NONE
+#include "hermitage/vmm/kvm/none/features.hpp"
+#else
+#include "hermitage/vmm/kvm/x86_64/features.hpp"
+#endif

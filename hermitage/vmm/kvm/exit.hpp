@@ -1,0 +1,39 @@
+// Why a vCPU left the guest.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <variant>
+
+namespace hermitage::vmm::kvm {
+
+enum class AddressSpace : std::uint8_t { ports, memory };
+
+// An access that KVM does not answer itself. `data` lies in the page shared with KVM and holds `count` items of the
+// same size, one behind the other; the answer to a read is written there.
+struct IoAccess {
+  AddressSpace space;
+  bool is_write;
+  std::uint64_t address;
+  std::span<std::byte> data;
+  std::uint32_t count;  // at least 1
+};
+struct Halt {};
+struct Shutdown {};     // on x86_64 a triple fault
+struct Interrupted {};  // by a signal, or by request_exit()
+struct EntryFailure {
+  std::uint64_t reason;
+};
+struct InternalError {
+  std::uint32_t suberror;
+};
+struct UnknownExit {
+  std::uint32_t reason;
+};
+struct RunFailure {
+  int error_number;
+};
+using Exit = std::variant<IoAccess, Halt, Shutdown, Interrupted, EntryFailure, InternalError, UnknownExit, RunFailure>;
+
+}  // namespace hermitage::vmm::kvm

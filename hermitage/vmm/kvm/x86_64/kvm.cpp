@@ -1,0 +1,45 @@
+// What KVM offers to x86_64.
+#include "hermitage/vmm/kvm/kvm.hpp"
+
+#include <array>
+
+#include "hermitage/vmm/kvm/call.hpp"
+
+namespace hermitage::vmm::kvm {
+namespace {
+
+constexpr unsigned long kGetSupportedCpuid = _IOWR(KVMIO, 0x05, ListHeader);
+
+constexpr std::array<Capability, 5> kNeeded{{{KVM_CAP_IRQCHIP, "interrupt controllers"},
+                                             {KVM_CAP_USER_MEMORY, "memory of the monitor's"},
+                                             {KVM_CAP_READONLY_MEM, "memory that is only read"},
+                                             {KVM_CAP_X2APIC_API, "x2APIC"},
+                                             {KVM_CAP_IMMEDIATE_EXIT, "immediate exit"}}};
+constexpr std::array<Capability, 3> kUseful{{{KVM_CAP_COALESCED_PIO, "coalesced port writes"},
+                                             {KVM_CAP_SYNC_REGS, "registers in shared memory"},
+                                             {KVM_CAP_GET_TSC_KHZ, "the time stamp counter's frequency"}}};
+
+}  // namespace
+
+auto Kvm::supported_features() const -> Result<Features> {
+  constexpr std::size_t kMaxEntries = 256;
+  Features features{kMaxEntries};
+  if (auto got = call(descriptor_, kGetSupportedCpuid, features.header(), "KVM_GET_SUPPORTED_CPUID"); !got) {
+    return std::unexpected{got.error()};
+  }
+  return features;
+}
+
+auto Kvm::can_sync_registers() const noexcept -> bool {
+  return (static_cast<unsigned>(extension(KVM_CAP_SYNC_REGS)) & KVM_SYNC_X86_REGS) != 0;
+}
+
+auto Kvm::needed_capabilities() noexcept -> std::span<const Capability> {
+  return kNeeded;
+}
+
+auto Kvm::useful_capabilities() noexcept -> std::span<const Capability> {
+  return kUseful;
+}
+
+}  // namespace hermitage::vmm::kvm

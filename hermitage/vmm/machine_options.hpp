@@ -1,0 +1,50 @@
+// What a machine is made of, and how it runs.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hermitage/guest/arguments.hpp"
+#include "hermitage/guest/memory_size.hpp"
+#include "hermitage/vmm/isolation/isolation.hpp"
+#include "hermitage/vmm/serial.hpp"
+
+namespace hermitage::vmm {
+
+using guest::Arguments;
+
+struct MachineOptions {
+  std::uint64_t memory_size = guest::kDefaultMemory;  // bytes; see guest::check_memory_size()
+  std::uint32_t cpu_count = 1;                        // vCPUs
+  std::vector<unsigned> affinity = {};                // the host's CPU for each vCPU, or none
+  bool randomizes_addresses = true;                   // where the kernel is relocatable
+  bool huge_pages = false;
+  bool merges_pages = false;
+  bool timer = false;          // on x86_64 an i8254 (PIT)
+  bool manages_power = false;  // the guest's halts do not come back to the host
+  Arguments arguments = {};
+  // A packed image, unpacked, that the kernel finds in its memory (Uhyve's internal mode).
+  std::span<const std::byte> image = {};
+  std::vector<std::string> mounts = {};  // where the guest finds files
+  OutputTarget output = StandardOutput{};
+  // Sees the output that goes to standard output or a file, in order, by one thread at a time.
+  std::function<void(std::string_view)> on_output = {};
+  std::optional<std::chrono::nanoseconds> timeout = std::nullopt;  // from the beginning of create()
+  IsolationOptions isolation = {};
+  // Get a line each, without its end, from any thread: every hypercall; what is odd about the guest, but goes on. After
+  // `on_stop`, signals interrupt their system calls, and they have to return soon.
+  std::function<void(std::string_view)> trace = {};
+  std::function<void(std::string_view)> warn = {};
+  // The run is ended from outside, by its time limit or by stop(). Called in any thread and in signal handlers, perhaps
+  // more than once.
+  std::function<void()> on_stop = {};
+};
+
+}  // namespace hermitage::vmm

@@ -1,0 +1,275 @@
+#include "hermitage/vmm/supervisor.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <condition_variable>
+#include <csignal>
+#include <mutex>
+#include <system_error>
+#include <utility>
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+namespace hermitage::vmm {
+namespace {
+
+using std::chrono::milliseconds;
+
+// Output is on its way at most ten milliseconds after the guest wrote it.
+constexpr milliseconds kFlushInterval{8};
+// How often threads that have not come back are called again.
+constexpr milliseconds kCallBackInterval{5};
+
+// Blocks signals in this thread, and in those that it starts in its time. The host program's handlers run in threads of
+// its own; vCPUs get the one signal that calls them back, and those that a fault of this program itself raises.
+class BlockedSignals {
+ public:
+  explicit BlockedSignals(int except) {
+    sigset_t blocked;
+    ::sigfillset(&blocked);
+    for (const int signal : {except, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT}) {
+      ::sigdelset(&blocked, signal);
+    }
+    ::pthread_sigmask(SIG_SETMASK, &blocked, &before_);
+  }
+  BlockedSignals(const BlockedSignals&) = delete;
+  auto operator=(const BlockedSignals&) -> BlockedSignals& = delete;
+  ~BlockedSignals() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_{};
+};
+
+// Lets a signal through in this thread.
+class UnblockedSignal {
+ public:
+  explicit UnblockedSignal(int signal) {
+    sigset_t one;
+    ::sigemptyset(&one);
+    ::sigaddset(&one, signal);
+    ::pthread_sigmask(SIG_UNBLOCK, &one, &before_);
+  }
+  UnblockedSignal(const UnblockedSignal&) = delete;
+  auto operator=(const UnblockedSignal&) -> UnblockedSignal& = delete;
+  ~UnblockedSignal() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_{};
+};
+
+auto bind_to_cpu(unsigned cpu) -> bool {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(cpu, &set);
+  return ::pthread_setaffinity_np(::pthread_self(), sizeof set, &set) == 0;
+}
+
+}  // namespace
+
+// Where threads wait until all of them are ready, or one cannot be.
+class Supervisor::StartingLine {
+ public:
+  explicit StartingLine(std::size_t count) : missing_{count} {}
+
+  // Comes back when all have arrived; the first error that one came with is everybody's.
+  [[nodiscard]] auto arrive(Result<void> outcome) -> Result<void> {
+    std::unique_lock lock{mutex_};
+    --missing_;
+    if (!outcome && outcome_) outcome_ = std::move(outcome);
+    if (missing_ == 0 || !outcome_) changed_.notify_all();
+    changed_.wait(lock, [this] { return missing_ == 0 || !outcome_; });
+    return outcome_;
+  }
+
+ private:
+  std::mutex mutex_;  // of all that follows
+  std::condition_variable changed_;
+  std::size_t missing_;
+  Result<void> outcome_;
+};
+
+auto Supervisor::make(Serial& serial, std::function<void()> on_stop) -> Result<std::unique_ptr<Supervisor>> {
+  auto events = EventLoop::make();
+  if (!events) return std::unexpected{events.error()};
+  auto gate = PauseGate::make();
+  if (!gate) return std::unexpected{gate.error()};
+  Descriptor wakeup{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+  if (!wakeup.is_open()) return system_failure("eventfd", errno);
+  std::unique_ptr<Supervisor> supervisor{
+      new Supervisor{serial, std::move(on_stop), std::move(*events), std::move(*gate), std::move(wakeup)}};
+  const int event = supervisor->wakeup_.get();
+  auto added = supervisor->events_.add(event, EPOLLIN, [event](std::uint32_t /*events*/) {
+    eventfd_t count = 0;
+    ::eventfd_read(event, &count);
+  });
+  if (!added) return std::unexpected{added.error()};
+  return supervisor;
+}
+
+Supervisor::Supervisor(Serial& serial, std::function<void()> on_stop, EventLoop events, PauseGate gate,
+                       Descriptor wakeup)
+    : serial_{serial},
+      events_{std::move(events)},
+      gate_{std::move(gate)},
+      wakeup_{std::move(wakeup)},
+      control_{serial, gate_, std::move(on_stop), [this] { call_back_until_all_are_back(); }} {
+  serial_.set_pause_gate(gate_);
+  serial_.set_on_pending([this] { ::eventfd_write(wakeup_.get(), 1); });
+}
+
+auto Supervisor::run(std::optional<Clock::time_point> deadline) -> Result<void> {
+  const UnblockedSignal interrupts{call_back_signal()};
+  if (auto started = start_timer(deadline); !started) return started;
+  auto ran = run_threads();
+  if (ran) end_output();
+  end_timer();
+  return ran;
+}
+
+auto Supervisor::start_timer(std::optional<Clock::time_point> deadline) -> Result<void> {
+  struct sigaction action{};
+  action.sa_flags = SA_SIGINFO;  // without SA_RESTART, so that it interrupts system calls
+  action.sa_sigaction = [](int, siginfo_t* info, void*) {
+    if (info->si_code == SI_TIMER) static_cast<Supervisor*>(info->si_value.sival_ptr)->on_timer();
+  };
+  ::sigaction(call_back_signal(), &action, nullptr);
+  auto timer = guest::Timer::make(call_back_signal(), this);
+  if (!timer) return system_failure("timer_create", timer.error());
+  timer_.emplace(std::move(*timer));
+  if (deadline) {
+    deadline_ = *deadline;
+    timer_->set(deadline_ - Clock::now(), kCallBackInterval);
+  }
+  has_timer_ = true;
+  // What stop() was told before there was a timer.
+  if (control_.is_stopping()) timer_->set(kCallBackInterval, kCallBackInterval);
+  return {};
+}
+
+// No signal of the timer comes after this.
+void Supervisor::end_timer() {
+  has_timer_ = false;
+  while (timer_users_ != 0) ::poll(nullptr, 0, 1);
+  timer_.reset();
+}
+
+// Called by a signal in the supervisor's thread.
+void Supervisor::on_timer() noexcept {
+  const int error = errno;  // the interrupted code goes on with its own
+  // The limit holds for output, too, that is still delivered after the guest has ended by itself.
+  if (!control_.was_stopped() && Clock::now() >= deadline_) {
+    control_.time_out();
+  } else if (control_.is_stopping()) {
+    call_back();
+  }
+  errno = error;
+}
+
+auto Supervisor::run_threads() -> Result<void> {
+  auto started = start_threads();
+  if (started) supervise();
+  join_threads();
+  ended_at_ = Clock::now();
+  return started;
+}
+
+// When it returns, the guest runs, and every thread is isolated.
+auto Supervisor::start_threads() -> Result<void> {
+  starting_line_ = std::make_shared<StartingLine>(guest_->vcpus.size() + 1);
+  if (auto enclosed = guest_->isolation.enclose_caller(); !enclosed) return enclosed;
+  threads_.reserve(guest_->vcpus.size());
+  try {
+    const BlockedSignals blocked{call_back_signal()};
+    for (const auto& vcpu : guest_->vcpus) threads_.emplace_back([this, &vcpu = *vcpu] { run_vcpu(vcpu); });
+  } catch (const std::system_error& error) {
+    return starting_line_->arrive(fail(ErrorCode::host_failed, fmt::format("no thread for a vCPU: {}", error.what())));
+  }
+  return starting_line_->arrive(guest_->isolation.seal_caller());
+}
+
+void Supervisor::run_vcpu(Vcpu& vcpu) {
+  if (!guest_->affinity.empty()) {
+    const auto cpu = guest_->affinity[vcpu.number()];
+    if (!bind_to_cpu(cpu)) {
+      guest_->warnings.add(fmt::format("vCPU {} cannot be bound to the host's CPU {}", vcpu.number(), cpu));
+    }
+  }
+  if (starting_line_->arrive(guest_->isolation.enclose_vcpu())) vcpu.run();
+}
+
+void Supervisor::join_threads() {
+  for (auto& thread : threads_) thread.join();
+  threads_.clear();
+}
+
+void Supervisor::supervise() {
+  std::optional<Clock::time_point> look_at;  // when output has waited long enough
+  while (!control_.is_stopping()) {
+    if (!has_output_to_look_after()) {
+      look_at.reset();
+    } else if (!look_at) {
+      look_at = Clock::now() + kFlushInterval;
+    }
+    std::optional<milliseconds> limit;
+    if (look_at) limit = std::max(milliseconds{0}, std::chrono::ceil<milliseconds>(*look_at - Clock::now()));
+    events_.wait(limit);
+    if (!look_at || Clock::now() < *look_at) continue;
+    look_after_output();
+    look_at.reset();
+  }
+}
+
+auto Supervisor::has_output_to_look_after() const noexcept -> bool {
+  return guest_->collects_output || serial_.has_pending();
+}
+
+void Supervisor::look_after_output() {
+  guest_->collected_writes.drain_unless_busy();
+  serial_.flush_unless_busy();
+  // A guest that computes or halts does not notice.
+  if (serial_.write_error() != 0) control_.finish(OutputFailed{serial_.write_error()});
+}
+
+// Delivers what the guest has printed. Its reader may take its time, unless the run is ended from outside: if output is
+// lost then, that is how the run ended.
+void Supervisor::end_output() {
+  guest_->collected_writes.drain();
+  serial_.flush();
+  auto& ending = control_.ending();
+  if (!std::holds_alternative<GuestExit>(ending)) return;
+  if (serial_.write_error() != 0) {
+    ending = OutputFailed{serial_.write_error()};
+  } else if (serial_.undelivered() != 0) {
+    ending = control_.forced_ending();
+  }
+}
+
+auto Supervisor::pause() -> PauseOutcome {
+  return gate_.pause([this] { call_back(); });
+}
+
+// Gets all vCPUs out of the guest, and out of system calls that wait for something. A vCPU that is just about to make
+// such a call misses this.
+void Supervisor::call_back() noexcept {
+  const int error = errno;  // a signal handler leaves it to the code that it interrupts
+  const eventfd_t one = 1;
+  [[maybe_unused]] const auto written = ::write(wakeup_.get(), &one, sizeof one);
+  errno = error;
+  if (!guest_) return;
+  for (const auto& vcpu : guest_->vcpus) vcpu->call_back();
+}
+
+void Supervisor::call_back_until_all_are_back() noexcept {
+  call_back();
+  ++timer_users_;
+  if (has_timer_) timer_->set(kCallBackInterval, kCallBackInterval);
+  --timer_users_;
+}
+
+}  // namespace hermitage::vmm

@@ -1,0 +1,103 @@
+// The thread that called Machine::run(): starts the vCPUs' threads, looks after output and time, and gets all back.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <thread>
+#include <vector>
+
+#include "hermitage/guest/timer.hpp"
+#include "hermitage/vmm/collected_writes.hpp"
+#include "hermitage/vmm/descriptor.hpp"
+#include "hermitage/vmm/error.hpp"
+#include "hermitage/vmm/event_loop.hpp"
+#include "hermitage/vmm/isolation/isolation.hpp"
+#include "hermitage/vmm/pause_gate.hpp"
+#include "hermitage/vmm/run_control.hpp"
+#include "hermitage/vmm/serial.hpp"
+#include "hermitage/vmm/vcpu.hpp"
+#include "hermitage/vmm/warnings.hpp"
+
+namespace hermitage::vmm {
+
+class Supervisor {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  // What it runs. All of it stays the caller's, until run() returns.
+  struct Guest {
+    std::span<const std::unique_ptr<Vcpu>> vcpus;
+    std::span<const unsigned> affinity;  // the host's CPU for each vCPU, or none
+    CollectedWrites& collected_writes;
+    bool collects_output;  // KVM tells nobody that it has collected a write
+    const Isolation& isolation;
+    Warnings& warnings;
+  };
+
+  // `on_stop` as MachineOptions have it. Fails with host_failed.
+  [[nodiscard]] static auto make(Serial& serial, std::function<void()> on_stop) -> Result<std::unique_ptr<Supervisor>>;
+  Supervisor(const Supervisor&) = delete;
+  auto operator=(const Supervisor&) -> Supervisor& = delete;
+  ~Supervisor() = default;
+
+  [[nodiscard]] auto control() noexcept -> RunControl& { return control_; }
+  [[nodiscard]] auto gate() noexcept -> PauseGate& { return gate_; }
+  // Its handlers run in the thread of run().
+  [[nodiscard]] auto events() noexcept -> EventLoop& { return events_; }
+
+  // Before run(), and before pause(), by one thread.
+  void set_guest(const Guest& guest) { guest_.emplace(guest); }
+
+  // Runs the guest to its end, or to `deadline`. Once. Fails with host_failed.
+  [[nodiscard]] auto run(std::optional<Clock::time_point> deadline) -> Result<void>;
+  // Once run() is over.
+  [[nodiscard]] auto ended_at() const noexcept -> Clock::time_point { return ended_at_; }
+
+  [[nodiscard]] auto pause() -> PauseOutcome;
+  void resume() { gate_.resume(); }
+
+ private:
+  Supervisor(Serial& serial, std::function<void()> on_stop, EventLoop events, PauseGate gate, Descriptor wakeup);
+
+  [[nodiscard]] auto start_timer(std::optional<Clock::time_point> deadline) -> Result<void>;
+  void end_timer();
+  void on_timer() noexcept;
+
+  [[nodiscard]] auto run_threads() -> Result<void>;
+  [[nodiscard]] auto start_threads() -> Result<void>;
+  void run_vcpu(Vcpu& vcpu);
+  void join_threads();
+
+  void supervise();
+  [[nodiscard]] auto has_output_to_look_after() const noexcept -> bool;
+  void look_after_output();
+  void end_output();
+
+  void call_back() noexcept;
+  void call_back_until_all_are_back() noexcept;
+
+  class StartingLine;
+
+  Serial& serial_;
+  EventLoop events_;
+  PauseGate gate_;
+  Descriptor wakeup_;  // an event that ends the waiting of supervise(); any thread and any signal handler writes it
+  RunControl control_;
+  std::optional<Guest> guest_;
+
+  std::shared_ptr<StartingLine> starting_line_;
+  std::vector<std::thread> threads_;
+
+  // Interrupts the supervisor's thread: at the deadline, and again and again while the run ends.
+  std::optional<guest::Timer> timer_;
+  std::atomic<bool> has_timer_ = false;  // timer_ may be set
+  std::atomic<int> timer_users_ = 0;     // threads that set it just now
+  Clock::time_point deadline_ = Clock::time_point::max();
+  Clock::time_point ended_at_;
+};
+
+}  // namespace hermitage::vmm

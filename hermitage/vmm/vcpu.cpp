@@ -1,0 +1,141 @@
+#include "hermitage/vmm/vcpu.hpp"
+
+#include <linux/kvm.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <utility>
+#include <variant>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+namespace hermitage::vmm {
+namespace {
+
+// A visitor made of several functions.
+template <class... Functions>
+struct Overloaded : Functions... {
+  using Functions::operator()...;
+};
+
+auto run_failure(int error_number) -> std::string {
+  constexpr const char* kTruncated = "; a part of its memory is gone: the kernel's file may have been truncated";
+  return fmt::format("KVM_RUN: {}{}", std::strerror(error_number), error_number == EFAULT ? kTruncated : "");
+}
+
+auto internal_error(kvm::InternalError error) -> std::string {
+  if (error.suberror == KVM_INTERNAL_ERROR_EMULATION)
+    return "an instruction that KVM would have to emulate, and cannot";
+  return fmt::format("KVM gives up on it (internal error {})", error.suberror);
+}
+
+}  // namespace
+
+auto call_back_signal() noexcept -> int {
+  return SIGRTMIN;
+}
+
+Vcpu::Vcpu(kvm::Vcpu vcpu, std::uint32_t number, const VcpuEnvironment& environment) noexcept
+    : vcpu_{std::move(vcpu)}, number_{number}, environment_{environment} {}
+
+void Vcpu::run() {
+  thread_ = ::gettid();
+  environment_.gate.enter();
+  entered_at_ = Clock::now();
+  auto& [ports, memory, collected_writes, serial, control, gate] = environment_;
+  while (!control.is_stopping()) {
+    const auto exit = vcpu_.run();
+    if (!collected_writes.is_empty()) collected_writes.drain();
+    handle(exit);
+    if (serial.write_error() != 0) control.finish(OutputFailed{serial.write_error()});
+  }
+  gate.leave();
+  thread_ = 0;
+  if (control.was_stopped()) control.finish(control.forced_ending());
+}
+
+void Vcpu::call_back() noexcept {
+  vcpu_.request_exit();
+  if (const auto thread = thread_.load(); thread != 0) ::tgkill(::getpid(), thread, call_back_signal());
+}
+
+void Vcpu::stand_while_paused() noexcept {
+  do {
+    environment_.gate.checkpoint();
+    vcpu_.withdraw_exit();
+    // Of a pause that has begun in between, the request may just have been withdrawn.
+  } while (environment_.gate.is_pausing());
+}
+
+void Vcpu::handle(const kvm::Exit& exit) {
+  const auto fail = [this](std::string reason) {
+    exit_counts_.add("failure");
+    die(std::move(reason));
+  };
+  std::visit(Overloaded{
+                 [this](const kvm::IoAccess& access) { handle_access(access); },
+                 [this](kvm::Halt) { exit_counts_.add("halt"); },
+                 [this](kvm::Interrupted) {
+                   exit_counts_.add("interruption");
+                   stand_while_paused();
+                 },
+                 [this](kvm::Shutdown) {
+                   exit_counts_.add("shutdown");
+                   die_of_fault("a triple fault: an exception that it has no handler for");
+                 },
+                 [&](kvm::EntryFailure failure) {
+                   fail(fmt::format("the host's CPU refuses to enter it (reason {:#x})", failure.reason));
+                 },
+                 [this](kvm::InternalError error) {
+                   exit_counts_.add("failure");
+                   die_of_fault(internal_error(error));
+                 },
+                 [&](kvm::UnknownExit unknown) {
+                   fail(fmt::format("KVM came back for a reason that is not known here ({})", unknown.reason));
+                 },
+                 [&](kvm::RunFailure failure) { fail(run_failure(failure.error_number)); },
+             },
+             exit);
+}
+
+void Vcpu::handle_access(const kvm::IoAccess& access) {
+  auto outcome = pass_on(access);
+  if (const auto* const exit = std::get_if<GuestExit>(&outcome)) return environment_.control.finish(*exit);
+  if (auto* const fault = std::get_if<GuestFault>(&outcome)) die(std::move(fault->reason));
+}
+
+// To the device, item by item.
+auto Vcpu::pass_on(const kvm::IoAccess& access) -> AccessOutcome {
+  const auto size = access.data.size() / access.count;
+  const auto& bus = access.space == kvm::AddressSpace::ports ? environment_.ports : environment_.memory;
+  auto& device = bus.device_at(access.address, size);
+  exit_counts_.add(device.name_of(access.address, access.is_write));
+  AccessOutcome outcome = Resume{};
+  for (std::uint32_t i = 0; i < access.count && !environment_.control.is_stopping(); ++i) {
+    const auto item = access.data.subspan(i * size, size);
+    const Access request{.address = access.address, .vcpu = this};
+    outcome = access.is_write ? device.write(request, item) : device.read(request, item);
+    if (!std::holds_alternative<Resume>(outcome)) break;
+  }
+  return outcome;
+}
+
+// A kernel's fault, as KVM reports it.
+void Vcpu::die_of_fault(std::string reason) {
+  // Its only exit is this one.
+  if (number_ > 0 && exit_counts_.kinds() == 1) {
+    reason += fmt::format(
+        " (vCPU {} had made no hypercall yet: a kernel that was built without SMP dies so; give the guest one vCPU, -c "
+        "1)",
+        number_);
+  }
+  die(std::move(reason));
+}
+
+void Vcpu::die(std::string reason) {
+  environment_.control.finish(GuestDeath{.reason = std::move(reason), .cpu = number_, .registers = vcpu_.registers()});
+}
+
+}  // namespace hermitage::vmm
