@@ -95,6 +95,8 @@ lint:
 	$(call CONFIGURE,debug)
 	$(call BUILD,debug) --target generated_sources
 	testing/lint build/debug
+	$(call CONFIGURE,no-arch)
+	$(call BUILD,no-arch)
 
 format:
 	@cmake/packages lint

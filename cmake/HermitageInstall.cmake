@@ -38,7 +38,7 @@ if(TARGET hermitage_vmm)
   install(EXPORT hermitageVmmTargets NAMESPACE hermitage:: DESTINATION ${package_dir})
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/hermitage/guest ${PROJECT_SOURCE_DIR}/hermitage/vmm
           DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/hermitage
-          FILES_MATCHING PATTERN "*.hpp" PATTERN kvm EXCLUDE)
+          FILES_MATCHING PATTERN "*.hpp" PATTERN kvm EXCLUDE PATTERN none EXCLUDE)
 endif()
 
 install(FILES LICENSE-APACHE LICENSE-MIT README.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})

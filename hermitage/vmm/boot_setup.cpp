@@ -114,7 +114,7 @@ auto write_device_tree(const BootRequest& request, std::optional<GuestRange> ima
   const auto tree = flatten({.memory = request.layout.memory,
                              .cpu_count = request.options.cpu_count,
                              .boot_arguments = std::move(*arguments),
-                             .tsc_khz = counter_khz,
+                             .counter_khz = counter_khz,
                              .image = image,
                              .mounts = request.options.mounts},
                             arch::kDeviceTreeSize);

@@ -11,10 +11,10 @@ extern "C" {
 #include <libfdt.h>
 }
 
+#include "hermitage/vmm/arch/arch.hpp"
+
 namespace hermitage::vmm {
 namespace {
-
-constexpr std::uint64_t kPageSize = 4096;
 
 // libfdt's sequential writer, which remembers the first thing that went wrong: only want of room can. After that it is
 // not asked any more, since it looks for its state in the buffer, and there may be none.
@@ -121,7 +121,7 @@ auto flatten(const DeviceTree& tree, std::size_t size_limit) -> Result<std::vect
   Writer writer{buffer};
   if (tree.image) {
     // The kernel counts whole pages.
-    const auto end = (tree.image->end.value + kPageSize - 1) & ~(kPageSize - 1);
+    const auto end = (tree.image->end.value + arch::kPageSize - 1) & ~(arch::kPageSize - 1);
     writer.reserve({tree.image->start, {end}});
   }
   writer.end_reservations();
@@ -130,9 +130,9 @@ auto flatten(const DeviceTree& tree, std::size_t size_limit) -> Result<std::vect
   writer.property("#address-cells", std::uint32_t{2});
   writer.property("#size-cells", std::uint32_t{2});
   write_memory(writer, tree.memory);
-  if (tree.tsc_khz) {
-    writer.begin_node("hermit,tsc");
-    writer.property("khz", *tree.tsc_khz);
+  if (tree.counter_khz) {
+    writer.begin_node(std::string{arch::kCounterNode});
+    writer.property("khz", *tree.counter_khz);
     writer.end_node();
   }
   if (!tree.mounts.empty()) write_mounts(writer, tree.mounts);

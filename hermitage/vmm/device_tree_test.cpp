@@ -64,7 +64,7 @@ auto minimal() -> DeviceTree {
   return {.memory = {{0x1'0000'0000}, {0x1'0400'0000}},
           .cpu_count = 1,
           .boot_arguments = "",
-          .tsc_khz = std::nullopt,
+          .counter_khz = std::nullopt,
           .image = std::nullopt,
           .mounts = {}};
 }
@@ -97,7 +97,7 @@ TEST(DeviceTree, SaysAllThatIsThere) {
   auto description = minimal();
   description.cpu_count = 17;
   description.boot_arguments = "env=A=1 -- 'two words'";
-  description.tsc_khz = 2'900'000;
+  description.counter_khz = 2'900'000;
   description.image = GuestRange{{0x1'0020'0000}, {0x1'0020'1001}};
   description.mounts = {"/etc", "/root"};
   const Reader tree{description};
@@ -116,7 +116,7 @@ TEST(DeviceTree, FitsOrFails) {
   auto description = minimal();
   description.boot_arguments = std::string(100, 'x');
   description.mounts = {"/etc"};
-  description.tsc_khz = 1;
+  description.counter_khz = 1;
   description.image = GuestRange{{0x1'0020'0000}, {0x1'0020'1000}};
   const auto needed = Reader{description}.size();
   EXPECT_EQ(Reader(description, needed).size(), needed);

@@ -12,6 +12,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "hermitage/vmm/arch/arch.hpp"
 #include "hermitage/vmm/isolation/landlock.hpp"
 #include "hermitage/vmm/isolation/sandbox.hpp"
 #include "hermitage/vmm/kvm/kvm.hpp"
@@ -35,11 +36,11 @@ auto read_start(const char* path, std::size_t size) -> std::string {
 auto check_system() -> HostCheck {
   utsname system{};
   ::uname(&system);
-  const bool fits = std::string_view{system.sysname} == "Linux" && std::string_view{system.machine} == "x86_64";
+  const bool fits = std::string_view{system.sysname} == "Linux" && system.machine == entry::name(arch::kArch);
   return {.subject = "system",
           .outcome = fits ? Outcome::good : Outcome::missing,
           .finding = fmt::format("{} {} on {}{}", system.sysname, system.release, system.machine,
-                                 fits ? "" : "; guests run on Linux on x86_64")};
+                                 fits ? "" : fmt::format("; guests run on Linux on {}", entry::name(arch::kArch)))};
 }
 
 auto check_capabilities(const kvm::Kvm& kvm) -> HostCheck {

@@ -13,8 +13,6 @@
 namespace hermitage::vmm {
 namespace {
 
-constexpr std::uint64_t kPageSize = 4096;
-
 // Copying a page costs about as much as the fault that maps one, and a start waits for copies, but not for pages that a
 // guest never touches; a mapping itself costs as much as copying a few pages.
 constexpr std::uint64_t kLeastMappedSize = std::uint64_t{64} << 10;
@@ -28,7 +26,7 @@ auto unloadable(const entry::Problem& problem) -> std::unexpected<Error> {
 
 auto is_worth_mapping(const entry::LoadStep& step) -> bool {
   return step.action == entry::LoadStep::Action::map && step.size >= kLeastMappedSize &&
-         step.relocated_pages * kMostRelocatedShare <= step.size / kPageSize;
+         step.relocated_pages * kMostRelocatedShare <= step.size / arch::kPageSize;
 }
 
 // Puts bytes of the file where they belong in the memory.
@@ -53,9 +51,9 @@ class Placement {
 
   // What a large one wants: to be mapped where most of it is never touched.
   [[nodiscard]] auto map_and_copy() const -> Result<void> {
-    const auto page_count = entry::LoadPlan::page_count(kernel_, start_, kPageSize);
+    const auto page_count = entry::LoadPlan::page_count(kernel_, start_, arch::kPageSize);
     const auto page_flags = std::make_unique<bool[]>(page_count);
-    const auto plan = entry::LoadPlan::make(kernel_, start_, kPageSize, {page_flags.get(), page_count});
+    const auto plan = entry::LoadPlan::make(kernel_, start_, arch::kPageSize, {page_flags.get(), page_count});
     if (!plan) return unloadable(plan.error());
     for (const auto& step : *plan) {
       if (step.action == entry::LoadStep::Action::zero) continue;  // as fresh memory is

@@ -21,6 +21,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "hermitage/vmm/machine_testing.hpp"
 #include "hermitage/vmm/memory/mapped_file.hpp"
 #include "testing/images.hpp"
 #include "testing/kernels.hpp"
@@ -90,55 +91,7 @@ TEST(Machine, ChecksItsArguments) {
   EXPECT_EQ(error.code, ErrorCode::configuration);
 }
 
-// The rest needs a processor.
-
-auto guest_path(const std::string& name) -> std::string {
-  return std::string{HERMITAGE_GUESTS} + "/x86_64/" + name;
-}
-
-// Why guests cannot be run here, or "".
-auto missing() -> std::string {
-  const auto hello = guest_path("if3/hello");
-  if (!std::filesystem::exists(hello)) return "no " + hello;
-  const auto elf = testing::read_bytes(hello);
-  const auto machine = Machine::create({.elf = elf}, {.output = NoOutput{}}, GuestFiles{"/tmp"});
-  return machine ? "" : machine.error().message;
-}
-
-class MachineTest : public ::testing::TestWithParam<std::string> {
- protected:
-  void SetUp() override {
-    static const auto why = missing();
-    if (!why.empty()) GTEST_SKIP() << why;
-  }
-
-  auto create(const std::string& name, MachineOptions options) -> Machine {
-    elf_ = testing::read_bytes(guest_path(GetParam() + "/" + name));
-    auto machine = Machine::create({.elf = elf_}, std::move(options), GuestFiles{directory.path()});
-    if (!machine) throw std::runtime_error{machine.error().message};
-    return std::move(*machine);
-  }
-
-  auto run(const std::string& name, MachineOptions options = {}) -> RunResult {
-    if (std::holds_alternative<StandardOutput>(options.output)) options.output = OutputBuffer{};
-    if (!options.timeout) options.timeout = 60s;
-    auto result = create(name, std::move(options)).run();
-    if (!result) throw std::runtime_error{result.error().message};
-    return std::move(*result);
-  }
-
-  testing::TemporaryDirectory directory;
-
- private:
-  Bytes elf_;
-};
-
-auto exit_code(const RunResult& result) -> std::int64_t {
-  const auto* const exit = std::get_if<GuestExit>(&result.ending);
-  if (exit != nullptr) return exit->code;
-  const auto* const death = std::get_if<GuestDeath>(&result.ending);
-  return death == nullptr ? INT64_MIN : (ADD_FAILURE() << death->reason, INT64_MAX);
-}
+// The rest needs a KVM that runs guests.
 
 auto text_of(const std::string& path) -> std::string {
   std::ifstream file{path};

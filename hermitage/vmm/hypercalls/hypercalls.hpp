@@ -49,9 +49,9 @@ class Hypercalls {
   [[nodiscard]] static auto exit_name(entry::UhyveInterfaceVersion interface, std::uint16_t port) noexcept -> const
       char*;
 
-  // `argument` is what the guest passes: by interface 1 the 32 bits that it writes to the port, by 2 and 3 its rdi.
-  // `paging` tells how the calling vCPU translates addresses, and is asked only by those calls that need it.
-  // Precondition: knows(port).
+  // `argument` is what the guest passes: by interface 1 the 32 bits that it writes to the port, by 2 and 3 its
+  // hypercall register. `paging` tells how the calling vCPU translates addresses, and is asked only by those calls that
+  // need it. Precondition: knows(port).
   [[nodiscard]] auto call(std::uint16_t port, std::uint64_t argument,
                           const std::function<std::optional<arch::PagingState>()>& paging) -> AccessOutcome;
 

@@ -1,6 +1,8 @@
 // x86_64 as a guest's architecture.
 #pragma once
 
+#include <string_view>
+
 #include "hermitage/entry/arch.hpp"
 #include "hermitage/vmm/arch/x86_64/boot_tables.hpp"
 #include "hermitage/vmm/arch/x86_64/memory_layout.hpp"
@@ -10,5 +12,7 @@
 namespace hermitage::vmm::x86_64 {
 
 inline constexpr auto kArch = entry::Arch::x86_64;
+// The node of the device tree that has the frequency of the time stamp counter.
+inline constexpr std::string_view kCounterNode = "hermit,tsc";
 
 }  // namespace hermitage::vmm::x86_64

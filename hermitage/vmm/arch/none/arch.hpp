@@ -1,0 +1,53 @@
+// An architecture that there is not. The library is compiled with it (-DHERMITAGE_VMM_ARCH=none) to show that what lies
+// outside of the directories of an architecture needs only what stands here: the list of what a new one provides.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "hermitage/entry/arch.hpp"
+#include "hermitage/entry/version.hpp"
+#include "hermitage/vmm/error.hpp"
+#include "hermitage/vmm/memory/guest_memory.hpp"
+
+namespace hermitage::vmm::none {
+
+inline constexpr auto kArch = entry::Arch::riscv64;
+inline constexpr std::uint64_t kPageSize = 0x1000;
+inline constexpr std::uint64_t kDeviceTreeSize = 4 * kPageSize;
+inline constexpr std::string_view kCounterNode = "none";
+
+struct MemoryLayout {
+  GuestRange memory;
+  GuestAddress device_tree;
+  GuestAddress boot_info;
+  GuestRange kernel;
+};
+struct Placement {
+  entry::UhyveInterfaceVersion interface;
+  std::uint64_t kernel_size = 0;
+  std::optional<GuestAddress> kernel_start;
+  std::uint64_t memory_size = 0;
+};
+[[nodiscard]] auto plan_memory(const Placement& placement, std::optional<std::uint64_t> random) -> Result<MemoryLayout>;
+
+struct VirtualAddress {
+  std::uint64_t value = 0;
+};
+struct PagingState {};
+struct Translation {
+  GuestAddress address;
+  std::uint64_t size = 0;
+};
+[[nodiscard]] auto translate(const GuestMemory& memory, PagingState paging, VirtualAddress address) noexcept
+    -> std::optional<Translation>;
+[[nodiscard]] auto write_boot_tables(const GuestMemory& memory, const MemoryLayout& layout, GuestAddress mapped_end,
+                                     bool is_legacy) -> Result<void>;
+
+struct EntryState {};
+struct Registers {};
+[[nodiscard]] auto entry_state(const MemoryLayout& layout, GuestAddress entry_point, std::uint32_t number) noexcept
+    -> EntryState;
+
+}  // namespace hermitage::vmm::none

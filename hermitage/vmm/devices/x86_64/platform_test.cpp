@@ -1,0 +1,150 @@
+// Who answers at which port and address of an x86_64 guest, and how.
+#include "hermitage/vmm/devices/x86_64/platform.hpp"
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "hermitage/vmm/files/guest_files.hpp"
+#include "hermitage/vmm/serial.hpp"
+
+namespace hermitage::vmm::x86_64 {
+namespace {
+
+// A vCPU whose registers are as a test wants them.
+class FakeVcpu final : public Initiator {
+ public:
+  [[nodiscard]] auto hypercall_argument() const noexcept -> std::uint64_t override { return argument; }
+  [[nodiscard]] auto paging() const noexcept -> PagingState override { return {}; }
+
+  std::uint64_t argument = 0;
+};
+
+class PlatformTest : public ::testing::TestWithParam<std::uint32_t> {
+ protected:
+  template <class Value>
+  auto read(const Bus& bus, std::uint64_t address) -> Value {
+    Value value{};
+    const auto data = std::as_writable_bytes(std::span{&value, 1});
+    outcome = bus.device_at(address, data.size()).read({.address = address, .vcpu = &vcpu}, data);
+    return value;
+  }
+  template <class Value>
+  void write(const Bus& bus, std::uint64_t address, Value value) {
+    const auto data = std::as_bytes(std::span{&value, 1});
+    outcome = bus.device_at(address, data.size()).write({.address = address, .vcpu = &vcpu}, data);
+  }
+  [[nodiscard]] auto name(const Bus& bus, std::uint64_t address, bool is_write) const -> std::string {
+    return bus.device_at(address, 1).name_of(address, is_write);
+  }
+  [[nodiscard]] auto fault() const -> std::string {
+    const auto* const fault = std::get_if<GuestFault>(&outcome);
+    return fault == nullptr ? "" : fault->reason;
+  }
+
+  entry::UhyveInterfaceVersion interface{GetParam()};
+  GuestMemory memory = std::move(GuestMemory::allocate(memory_bounds(interface).start, 1 << 20, {}).value());
+  GuestFiles files{"/tmp"};
+  Serial serial = Serial::open(OutputBuffer{}).value();
+  ArgumentVectors arguments;
+  Hypercalls hypercalls{
+      interface,
+      {.memory = memory, .files = files, .serial = serial, .arguments = arguments, .trace = {}, .is_stopping = {}}};
+  std::vector<std::string> lines;
+  Warnings warnings{[this](std::string_view line) { lines.emplace_back(line); }};
+  Platform platform{hypercalls, warnings};
+  FakeVcpu vcpu;
+  AccessOutcome outcome;
+};
+
+TEST_P(PlatformTest, HasEachHypercallOfTheInterface) {
+  for (const auto port : Hypercalls::ports(interface)) {
+    EXPECT_EQ(name(platform.ports(), port, true), Hypercalls::exit_name(interface, port)) << port;
+    EXPECT_EQ(name(platform.ports(), port + 1U, true), "port write");
+    EXPECT_EQ(name(platform.ports(), port - 1U, true), "port write");
+  }
+}
+
+TEST_P(PlatformTest, TakesHypercalls) {
+  const bool is_first = GetParam() == 1;
+  vcpu.argument = 'x';
+  write<std::uint32_t>(platform.ports(), is_first ? 0x800 : 0x1020, is_first ? 'x' : 0);
+  EXPECT_TRUE(std::holds_alternative<Resume>(outcome));
+  EXPECT_EQ(serial.take_buffer(), "x");
+  vcpu.argument = 1;
+  write<std::uint32_t>(platform.ports(), is_first ? 0x400 : 0x1100, is_first ? UINT32_MAX : 0);
+  EXPECT_NE(fault().find("a hypercall write that makes no sense"), std::string::npos) << fault();
+}
+
+// By interface 1, what KVM has collected is whole; by the others, the register that counts is gone.
+TEST_P(PlatformTest, TakesCollectedWrites) {
+  const std::array bytes{std::byte{'y'}};
+  const std::uint64_t port = GetParam() == 1 ? 0x800 : 0x1020;
+  outcome = platform.ports().device_at(port, 1).write({.address = port}, bytes);
+  EXPECT_TRUE(std::holds_alternative<Resume>(outcome));
+  EXPECT_EQ(serial.take_buffer(), GetParam() == 1 ? "y" : std::string(1, '\0'));
+}
+
+TEST_P(PlatformTest, ReadsOfHypercallsAreForInterfaces2And3) {
+  const bool is_first = GetParam() == 1;
+  EXPECT_EQ(read<std::uint8_t>(platform.ports(), is_first ? 0x800 : 0x1010), is_first ? 0xff : 0);
+  EXPECT_EQ(name(platform.ports(), is_first ? 0x800 : 0x1010, false), is_first ? "port read" : "hypercall exit");
+}
+
+TEST_P(PlatformTest, HasNoPciDevice) {
+  write<std::uint32_t>(platform.ports(), 0xcf8, 0x8000'1234);
+  EXPECT_EQ(read<std::uint32_t>(platform.ports(), 0xcf8), 0x8000'1234U);
+  EXPECT_EQ(read<std::uint32_t>(platform.ports(), 0xcfc), UINT32_MAX);
+  EXPECT_EQ(read<std::uint16_t>(platform.ports(), 0xcfe), UINT16_MAX);
+  EXPECT_EQ(read<std::uint8_t>(platform.ports(), 0xcf8), UINT8_MAX);
+  write<std::uint8_t>(platform.ports(), 0xcf8, 1);
+  EXPECT_EQ(read<std::uint32_t>(platform.ports(), 0xcf8), 0x8000'1234U) << "only a whole one counts";
+  EXPECT_EQ(name(platform.ports(), 0xcf8, true), "pci write");
+  EXPECT_EQ(name(platform.ports(), 0xcff, false), "pci read");
+  EXPECT_TRUE(lines.empty());
+}
+
+TEST_P(PlatformTest, WarnsOfOtherPortsOnce) {
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(read<std::uint16_t>(platform.ports(), 0x60), UINT16_MAX);
+    write<std::uint8_t>(platform.ports(), 0x70, 1);
+  }
+  EXPECT_EQ(lines, (std::vector<std::string>{"reads from I/O port 0x60, where nothing is",
+                                             "writes to I/O port 0x70, where nothing is"}));
+  for (std::uint64_t port = 0x100; port < 0x200; ++port) write<std::uint8_t>(platform.ports(), port, 1);
+  EXPECT_EQ(lines.size(), Warnings::kMax);
+}
+
+TEST_P(PlatformTest, HasBiosAreasThatAreEmpty) {
+  for (const std::uint64_t address : {0x9'f000U, 0x9'fff8U, 0xf'0000U, 0xf'fff8U}) {
+    EXPECT_EQ(read<std::uint64_t>(platform.memory(), address), 0U);
+    EXPECT_TRUE(std::holds_alternative<Resume>(outcome));
+    write<std::uint64_t>(platform.memory(), address, 1);
+    EXPECT_NE(fault().find("writes 8 bytes at"), std::string::npos);
+  }
+}
+
+TEST_P(PlatformTest, EndsAGuestThatLeavesItsMemory) {
+  for (const std::uint64_t address : {0x9'effcU, 0xa'0000U, 0xe'fffcU, 0x10'0000U}) {
+    read<std::uint32_t>(platform.memory(), address);
+    EXPECT_EQ(fault().find("reads 4 bytes at 0x"), 0U) << fault();
+    EXPECT_EQ(name(platform.memory(), address, false), "memory read");
+  }
+}
+
+TEST_P(PlatformTest, CoalescesOutputOfInterface1Only) {
+  bool has_output = false;
+  for (const auto& ports : coalesced_ports(interface)) has_output |= ports.is_output;
+  EXPECT_EQ(has_output, GetParam() == 1);
+  EXPECT_EQ(zero_ranges(interface, {1 << 30}).size(), GetParam() == 1 ? 2U : 0U);
+  EXPECT_TRUE(zero_ranges(interface, {0}).empty());
+}
+
+INSTANTIATE_TEST_SUITE_P(Interface, PlatformTest, ::testing::Values(1, 2, 3),
+                         [](const auto& test) { return "if" + std::to_string(test.param); });
+
+}  // namespace
+}  // namespace hermitage::vmm::x86_64

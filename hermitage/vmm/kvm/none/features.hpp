@@ -1,0 +1,8 @@
+// See arch/none/arch.hpp.
+#pragma once
+
+namespace hermitage::vmm::kvm {
+
+struct Features {};
+
+}  // namespace hermitage::vmm::kvm

@@ -1,0 +1,120 @@
+// Threads that pass the gate, stand in it, and wait at it.
+#include "hermitage/vmm/pause_gate.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace hermitage::vmm {
+namespace {
+
+using namespace std::chrono_literals;
+
+void nothing() {}
+
+class PauseGateTest : public ::testing::Test {
+ protected:
+  PauseGate gate = PauseGate::make().value();
+  std::atomic<bool> ends = false;
+};
+
+TEST_F(PauseGateTest, StopsThreadsAtTheirNextCheckpoint) {
+  std::atomic<long> rounds = 0;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      gate.enter();
+      while (!ends) {
+        ++rounds;
+        gate.checkpoint();
+      }
+      gate.leave();
+    });
+  }
+  for (int i = 0; i < 200; ++i) {
+    ASSERT_EQ(gate.pause(nothing), PauseOutcome::paused);
+    const long before = rounds;
+    std::this_thread::yield();
+    EXPECT_EQ(rounds, before);
+    gate.resume();
+  }
+  ends = true;
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(gate.pause(nothing), PauseOutcome::paused) << "nobody is in it";
+}
+
+TEST_F(PauseGateTest, GivesUpOnAThreadThatDoesNotCome) {
+  std::atomic<bool> is_in = false;
+  std::atomic<bool> has_passed = false;
+  std::thread thread{[&] {
+    gate.enter();
+    is_in = true;
+    while (!ends) std::this_thread::sleep_for(1ms);
+    gate.checkpoint();
+    has_passed = true;
+    gate.leave();
+  }};
+  while (!is_in) std::this_thread::yield();
+  int calls = 0;
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_EQ(gate.pause([&] { ++calls; }), PauseOutcome::timed_out);
+  EXPECT_GE(std::chrono::steady_clock::now() - begin, PauseGate::kLimit);
+  EXPECT_GT(calls, 1);
+  EXPECT_FALSE(gate.is_pausing());
+  ends = true;
+  thread.join();
+  EXPECT_TRUE(has_passed);
+}
+
+TEST_F(PauseGateTest, CountsAThreadThatWaitsAsStanding) {
+  std::atomic<bool> waits = false;
+  std::atomic<bool> goes_on = false;
+  std::thread thread{[&] {
+    gate.enter();
+    {
+      const PauseGate::Wait wait{&gate};
+      waits = true;
+      while (!ends) std::this_thread::sleep_for(1ms);
+    }
+    goes_on = true;
+    gate.leave();
+  }};
+  while (!waits) std::this_thread::yield();
+  ASSERT_EQ(gate.pause(nothing), PauseOutcome::paused);
+  ends = true;
+  std::this_thread::sleep_for(20ms);
+  EXPECT_FALSE(goes_on) << "it stands where its wait is over";
+  gate.resume();
+  thread.join();
+  EXPECT_TRUE(goes_on);
+}
+
+TEST_F(PauseGateTest, MeansNothingToOtherThreads) {
+  {
+    const PauseGate::Wait wait{&gate};
+    const PauseGate::Wait none{nullptr};
+    ASSERT_EQ(gate.pause(nothing), PauseOutcome::paused);
+  }
+  gate.resume();
+}
+
+TEST_F(PauseGateTest, LetsAllGoOnceTheRunHasEnded) {
+  ASSERT_EQ(gate.pause(nothing), PauseOutcome::paused);
+  std::thread thread{[&] {
+    gate.enter();
+    gate.checkpoint();
+    gate.leave();
+  }};
+  std::this_thread::sleep_for(5ms);
+  gate.end();
+  thread.join();
+  EXPECT_EQ(gate.pause(nothing), PauseOutcome::ended);
+  gate.enter();  // at once
+  gate.leave();
+}
+
+}  // namespace
+}  // namespace hermitage::vmm
