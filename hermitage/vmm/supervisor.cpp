@@ -63,6 +63,14 @@ class UnblockedSignal {
   sigset_t before_{};
 };
 
+constexpr auto kNever = Supervisor::Clock::time_point::max();
+
+// In whole milliseconds, up; nothing for kNever.
+auto time_until(Supervisor::Clock::time_point moment) -> std::optional<milliseconds> {
+  if (moment == kNever) return std::nullopt;
+  return std::max(milliseconds{0}, std::chrono::ceil<milliseconds>(moment - Supervisor::Clock::now()));
+}
+
 auto bind_to_cpu(unsigned cpu) -> bool {
   cpu_set_t set;
   CPU_ZERO(&set);
@@ -209,19 +217,13 @@ void Supervisor::join_threads() {
 }
 
 void Supervisor::supervise() {
-  std::optional<Clock::time_point> look_at;  // when output has waited long enough
+  auto look_at = kNever;  // when output has waited long enough
   while (!control_.is_stopping()) {
-    if (!has_output_to_look_after()) {
-      look_at.reset();
-    } else if (!look_at) {
-      look_at = Clock::now() + kFlushInterval;
-    }
-    std::optional<milliseconds> limit;
-    if (look_at) limit = std::max(milliseconds{0}, std::chrono::ceil<milliseconds>(*look_at - Clock::now()));
-    events_.wait(limit);
-    if (!look_at || Clock::now() < *look_at) continue;
+    look_at = has_output_to_look_after() ? std::min(look_at, Clock::now() + kFlushInterval) : kNever;
+    events_.wait(time_until(look_at));
+    if (Clock::now() < look_at) continue;
     look_after_output();
-    look_at.reset();
+    look_at = kNever;
   }
 }
 
