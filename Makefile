@@ -13,14 +13,13 @@ CONFIGURE = cmake --preset $(1) -DHERMITAGE_WARNINGS_AS_ERRORS=$(WERROR) --log-l
 BUILD = cmake --build --preset $(1) -j $(JOBS)
 
 .NOTPARALLEL:
-.PHONY: help demo build test bench bench-vmm start-order conformance fuzz mutate lint format install clean
+.PHONY: help demo build test bench bench-vmm conformance fuzz mutate lint format install clean
 help:
 	@echo 'make demo         install what is missing, build, and show the main job on a kernel built from source'
 	@echo 'make test         install what is missing, build, and pass all tests (optimized, and with sanitizers)'
 	@echo 'make build        build the program: $(PROGRAM)'
 	@echo 'make bench        measure beside hermit-entry, memcpy and tar (needs cargo 1.85)'
 	@echo 'make bench-vmm    measure hermitage run beside Uhyve (where cargo is there) and the bare KVM calls'
-	@echo 'make start-order  write anew in which order the code that starts a guest is linked (needs KVM)'
 	@echo 'make conformance  compare with hermit-entry, kernel by kernel and image by image (needs cargo 1.85)'
 	@echo 'make fuzz         run every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS) (needs clang-19)'
 	@echo 'make mutate       change the code in MUTANTS=$(MUTANTS) places, one at a time, and see which no unit test notices'
@@ -63,14 +62,6 @@ bench-vmm:
 	$(call CONFIGURE,release) -DHERMITAGE_BUILD_TESTS=OFF -DHERMITAGE_BUILD_VMM_BENCHMARK=ON
 	$(call BUILD,release)
 	bench/vmm/vmm_bench --programs build/release/bin --guests build/release/guests/x86_64/if3 --output build/bench/vmm.json
-
-# Traces starts on the host's KVM, whichever it is, which takes three minutes.
-start-order:
-	@cmake/packages build
-	$(call CONFIGURE,release) -DHERMITAGE_BUILD_TESTS=OFF -DHERMITAGE_BUILD_VMM_BENCHMARK=ON
-	$(call BUILD,release)
-	bench/vmm/start_order --programs build/release/bin --guests build/release/guests/x86_64 \
-	  --output hermitage/cli/start_order.ld
 
 conformance:
 	@cmake/packages build bench
