@@ -22,6 +22,14 @@ function(install_pkgconfig package)
 endfunction()
 install_pkgconfig(hermitage)
 
+# What image and vmm are built on.
+if(TARGET hermitage_base)
+  install(TARGETS hermitage_base EXPORT hermitageBaseTargets)
+  install(EXPORT hermitageBaseTargets NAMESPACE hermitage:: DESTINATION ${package_dir})
+  install(DIRECTORY ${PROJECT_SOURCE_DIR}/hermitage/base DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/hermitage
+          FILES_MATCHING PATTERN "*.hpp")
+endif()
+
 if(TARGET hermitage_image)
   install(TARGETS hermitage_image EXPORT hermitageImageTargets)
   install(EXPORT hermitageImageTargets NAMESPACE hermitage:: DESTINATION ${package_dir})
@@ -34,9 +42,9 @@ if(TARGET hermitage_image)
 endif()
 
 if(TARGET hermitage_vmm)
-  install(TARGETS hermitage_guest hermitage_vmm EXPORT hermitageVmmTargets)
+  install(TARGETS hermitage_vmm EXPORT hermitageVmmTargets)
   install(EXPORT hermitageVmmTargets NAMESPACE hermitage:: DESTINATION ${package_dir})
-  install(DIRECTORY ${PROJECT_SOURCE_DIR}/hermitage/guest ${PROJECT_SOURCE_DIR}/hermitage/vmm
+  install(DIRECTORY ${PROJECT_SOURCE_DIR}/hermitage/vmm
           DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/hermitage
           FILES_MATCHING PATTERN "*.hpp" PATTERN kvm EXCLUDE PATTERN none EXCLUDE)
 endif()

@@ -2,6 +2,9 @@
 # who ask for it, find_package(hermitage COMPONENTS image), and have the libraries that it is linked with.
 include(CMakeFindDependencyMacro)
 include("${CMAKE_CURRENT_LIST_DIR}/hermitageTargets.cmake")
+if("image" IN_LIST hermitage_FIND_COMPONENTS OR "vmm" IN_LIST hermitage_FIND_COMPONENTS)
+  include("${CMAKE_CURRENT_LIST_DIR}/hermitageBaseTargets.cmake")
+endif()
 if("image" IN_LIST hermitage_FIND_COMPONENTS)
   find_dependency(LibArchive)
   find_dependency(ZLIB)

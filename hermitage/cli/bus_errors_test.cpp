@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "hermitage/guest/descriptor.hpp"
+#include "hermitage/base/descriptor.hpp"
 #include "testing/temporary_directory.hpp"
 
 namespace hermitage::cli {
@@ -36,7 +36,7 @@ class LostPage {
 
  private:
   testing::TemporaryDirectory directory_;
-  guest::Descriptor file_;
+  base::Descriptor file_;
   char* bytes_ = nullptr;
 };
 

@@ -7,18 +7,18 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "hermitage/base/host_check.hpp"
 #include "hermitage/cli/command.hpp"
 #include "hermitage/cli/engines.hpp"
 #include "hermitage/cli/options.hpp"
 #include "hermitage/cli/output.hpp"
-#include "hermitage/guest/host_check.hpp"
 #include "hermitage/inspect/json.hpp"
 #include "hermitage/qemu/host.hpp"
 
 namespace hermitage::cli {
 namespace {
 
-using guest::HostCheck;
+using base::HostCheck;
 
 auto word_of(HostCheck::Outcome outcome) -> std::string_view {
   switch (outcome) {

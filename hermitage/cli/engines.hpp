@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "hermitage/base/host_check.hpp"
 #include "hermitage/cli/run_options.hpp"
 #include "hermitage/cli/run_request.hpp"
 #include "hermitage/cli/time_limit.hpp"
-#include "hermitage/guest/host_check.hpp"
 
 namespace hermitage::cli {
 
@@ -20,7 +20,7 @@ namespace hermitage::cli {
 [[nodiscard]] auto why_no_kvm() -> std::optional<std::string>;
 
 // Everything that running a guest in the monitor depends on.
-[[nodiscard]] auto check_monitor() -> std::vector<guest::HostCheck>;
+[[nodiscard]] auto check_monitor() -> std::vector<base::HostCheck>;
 
 // Why QEMU is taken, for a line on standard error; empty where the user wants it.
 struct QemuReason {

@@ -13,9 +13,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "hermitage/base/descriptor.hpp"
+#include "hermitage/base/file_io.hpp"
 #include "hermitage/cli/progress.hpp"
 #include "hermitage/entry/format.hpp"
-#include "hermitage/guest/descriptor.hpp"
 #include "hermitage/inspect/quantities.hpp"
 
 namespace hermitage::cli {
@@ -67,23 +68,10 @@ auto read_all(const Descriptor& file) -> std::expected<std::vector<std::byte>, s
   if (::fstat(file.get(), &status) != 0) return system_error();
   if (S_ISDIR(status.st_mode)) return std::unexpected{std::string{"is a directory"}};
 
-  // A pipe has no size to go by, and a file's may change: what counts is where reading ends.
-  constexpr std::size_t kFirstGuess = 65536;
-  const auto size = S_ISREG(status.st_mode) ? static_cast<std::size_t>(status.st_size) : kFirstGuess;
-  if (size > kMaxFileSize) return too_large();
-  std::vector<std::byte> bytes(size + 1);
-  std::size_t count = 0;
-  for (;;) {
-    const auto got = ::read(file.get(), bytes.data() + count, bytes.size() - count);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return system_error();
-    if (got == 0) break;
-    count += static_cast<std::size_t>(got);
-    if (count > kMaxFileSize) return too_large();
-    if (count == bytes.size()) bytes.resize(bytes.size() * 2);
-  }
-  bytes.resize(count);
-  return bytes;
+  auto bytes = base::read_all(file.get(), kMaxFileSize);
+  if (bytes) return *std::move(bytes);
+  if (bytes.error() == EFBIG) return too_large();
+  return std::unexpected{std::string{std::strerror(bytes.error())}};
 }
 
 }  // namespace
@@ -112,18 +100,16 @@ auto read_kernel(const std::string& path) -> std::expected<KernelInput, std::str
 auto keep_standard_input() -> std::expected<std::string, std::string> {
   const auto bytes = read_file("-");
   if (!bytes) return std::unexpected{bytes.error()};
-  const guest::Descriptor memory{::memfd_create("standard input", MFD_CLOEXEC)};
+  const base::Descriptor memory{::memfd_create("standard input", MFD_CLOEXEC)};
   if (!memory.is_open()) return failed("memfd_create");
-  for (std::span<const std::byte> rest{*bytes}; !rest.empty();) {
-    const auto written = ::write(memory.get(), rest.data(), rest.size());
-    if (written < 0) return failed("write");
-    rest = rest.subspan(static_cast<std::size_t>(written));
+  if (const auto written = base::write_all(memory.get(), *bytes); !written) {
+    return std::unexpected{fmt::format("write: {}", std::strerror(written.error()))};
   }
   // Not closed when another program is started, which may have files of its own at low numbers.
   constexpr int kOutOfTheWay = 200;
   const int kept = ::fcntl(memory.get(), F_DUPFD, kOutOfTheWay);
   if (kept < 0) return failed("fcntl");
-  const guest::Descriptor nothing{::open("/dev/null", O_RDONLY | O_CLOEXEC)};
+  const base::Descriptor nothing{::open("/dev/null", O_RDONLY | O_CLOEXEC)};
   if (!nothing.is_open() || ::dup2(nothing.get(), STDIN_FILENO) < 0) return failed("/dev/null");
   return fmt::format("/dev/fd/{}", kept);
 }

@@ -16,8 +16,8 @@ auto why_no_kvm() -> std::optional<std::string> {
   return kReason;
 }
 
-auto check_monitor() -> std::vector<guest::HostCheck> {
-  return {{.subject = "monitor", .outcome = guest::HostCheck::Outcome::missing, .finding = kReason}};
+auto check_monitor() -> std::vector<base::HostCheck> {
+  return {{.subject = "monitor", .outcome = base::HostCheck::Outcome::missing, .finding = kReason}};
 }
 
 auto run_in_monitor(const RunOptions& options, TimeLimit& /*limit*/) -> OrFailure<ExitCode> {

@@ -11,7 +11,8 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include "hermitage/guest/reader_limit.hpp"
+#include "hermitage/base/file_io.hpp"
+#include "hermitage/base/reader_limit.hpp"
 #include "hermitage/inspect/quantities.hpp"
 
 namespace hermitage::cli {
@@ -24,17 +25,13 @@ auto system_error() -> std::unexpected<std::string> {
 }
 
 auto write_all(int descriptor, std::span<const std::byte> bytes) -> Result {
-  while (!bytes.empty()) {
-    const auto written = ::write(descriptor, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return system_error();
-    bytes = bytes.subspan(static_cast<std::size_t>(written));
-  }
+  const auto written = base::write_all(descriptor, bytes);
+  if (!written) return std::unexpected{std::string{std::strerror(written.error())}};
   return {};
 }
 
 constexpr std::chrono::milliseconds kErrorGrace{100};
-guest::ReaderLimit reader_of_errors;
+base::ReaderLimit reader_of_errors;
 
 auto has_value(const char* variable) -> bool {
   const auto* value = std::getenv(variable);
@@ -86,7 +83,7 @@ auto LateFile::write(std::string_view text) -> Result {
 
 void print_error(std::string_view text) {
   while (!text.empty() && reader_of_errors.wait(STDERR_FILENO)) {
-    const auto written = ::write(STDERR_FILENO, text.data(), std::min<std::size_t>(text.size(), guest::kWriteSize));
+    const auto written = ::write(STDERR_FILENO, text.data(), std::min<std::size_t>(text.size(), base::kWriteSize));
     if (written < 0 && errno != EINTR && errno != EAGAIN) return;  // there is no other place to say so
     if (written > 0) text.remove_prefix(static_cast<std::size_t>(written));
   }

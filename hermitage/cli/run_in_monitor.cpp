@@ -123,7 +123,7 @@ auto read_guest(const std::string& path, vmm::MappedFile file) -> OrFailure<Gues
 // A guest that can write to files of the host may write to its own kernel's, by whatever name it finds there: the file
 // is read then, not mapped.
 auto is_read(const RunOptions& options) -> bool {
-  return !std::ranges::all_of(options.file_mappings, &guest::FileMapping::is_read_only);
+  return !std::ranges::all_of(options.file_mappings, &base::FileMapping::is_read_only);
 }
 
 auto open_file(const RunOptions& options) -> vmm::Result<vmm::MappedFile> {
@@ -367,7 +367,7 @@ auto why_no_kvm() -> std::optional<std::string> {
   return std::move(tried.error().message);
 }
 
-auto check_monitor() -> std::vector<guest::HostCheck> {
+auto check_monitor() -> std::vector<base::HostCheck> {
   return vmm::check_host();
 }
 

@@ -19,6 +19,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "hermitage/base/arguments.hpp"
+#include "hermitage/base/descriptor.hpp"
+#include "hermitage/base/memory_size.hpp"
 #include "hermitage/cli/engines.hpp"
 #include "hermitage/cli/input.hpp"
 #include "hermitage/cli/network_hint.hpp"
@@ -29,9 +32,6 @@
 #include "hermitage/entry/format.hpp"
 #include "hermitage/entry/kernel_object.hpp"
 #include "hermitage/entry/shell_word.hpp"
-#include "hermitage/guest/arguments.hpp"
-#include "hermitage/guest/descriptor.hpp"
-#include "hermitage/guest/memory_size.hpp"
 #include "hermitage/qemu/boot_output.hpp"
 #include "hermitage/qemu/command_line.hpp"
 #include "hermitage/qemu/exit_status.hpp"
@@ -167,7 +167,7 @@ auto loader_of(const RunOptions& options, const Image& image) -> OrFailure<std::
 }
 
 // The words for the boot loader that the user wrote among those for the kernel. Those of an image are the kernel's.
-auto take_loader_words(const RunOptions& options, guest::Arguments& arguments) -> std::vector<std::string> {
+auto take_loader_words(const RunOptions& options, base::Arguments& arguments) -> std::vector<std::string> {
   if (options.words.empty()) return {};
   const auto is_kernels = [](const std::string& word) { return !word.starts_with(entry::kLoaderWordBeginning); };
   const auto first = std::ranges::stable_partition(arguments.kernel, is_kernels).begin();
@@ -221,7 +221,7 @@ struct Plan {
 auto make_plan(const RunOptions& options, const Image& image) -> OrFailure<Plan> {
   const auto size = guest_size_of(options, image.config);
   if (!size) return std::unexpected{size.error()};
-  if (const auto checked = guest::check_memory_size(size->memory); !checked) return wrong_usage(checked.error());
+  if (const auto checked = base::check_memory_size(size->memory); !checked) return wrong_usage(checked.error());
   const auto has_sandbox = sandbox_of(options);
   if (!has_sandbox) return std::unexpected{has_sandbox.error()};
   const auto arch = image.target.arch;
@@ -242,7 +242,7 @@ auto make_plan(const RunOptions& options, const Image& image) -> OrFailure<Plan>
   }
   auto loader = plan_loader(options, image, take_loader_words(options, *arguments));
   if (!loader) return std::unexpected{loader.error()};
-  auto boot_arguments = guest::boot_arguments(*arguments);
+  auto boot_arguments = base::boot_arguments(*arguments);
   if (!boot_arguments) return wrong_usage(std::move(boot_arguments.error()));
   if (!loader->words.empty()) {
     boot_arguments->insert(0, fmt::format("{}{}", fmt::join(loader->words, " "), boot_arguments->empty() ? "" : " "));
@@ -276,7 +276,7 @@ class Output {
     if (!options.output) return output;
     output.number_ = -1;
     if (options.output == "none") return output;
-    output.file_ = guest::Descriptor{::open(options.output->c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)};
+    output.file_ = base::Descriptor{::open(options.output->c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)};
     if (!output.file_.is_open()) return not_started(*options.output, std::strerror(errno));
     output.number_ = output.file_.get();
     return output;
@@ -285,7 +285,7 @@ class Output {
   [[nodiscard]] auto number() const -> int { return number_; }
 
  private:
-  guest::Descriptor file_;
+  base::Descriptor file_;
   int number_ = STDOUT_FILENO;
 };
 

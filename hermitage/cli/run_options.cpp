@@ -372,16 +372,16 @@ auto for_qemu_only(std::string_view option) -> std::string {
   return fmt::format("{} is for QEMU only", option);
 }
 
-auto parse_file_mapping(std::string_view text) -> std::optional<guest::FileMapping> {
+auto parse_file_mapping(std::string_view text) -> std::optional<base::FileMapping> {
   constexpr std::string_view kReadOnly = ":ro";
   const bool is_read_only = text.ends_with(kReadOnly);
   if (is_read_only) text.remove_suffix(kReadOnly.size());
   const auto colon = text.find(':');
   if (colon == 0 || colon == std::string_view::npos || colon + 1 == text.size()) return std::nullopt;
   if (text.find(':', colon + 1) != std::string_view::npos) return std::nullopt;
-  return guest::FileMapping{.host = std::string{text.substr(0, colon)},
-                            .guest = std::string{text.substr(colon + 1)},
-                            .is_read_only = is_read_only};
+  return base::FileMapping{.host = std::string{text.substr(0, colon)},
+                           .guest = std::string{text.substr(colon + 1)},
+                           .is_read_only = is_read_only};
 }
 
 auto parse_io_mode(std::string_view text) -> std::optional<IoMode> {

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "hermitage/guest/file_mapping.hpp"
+#include "hermitage/base/file_mapping.hpp"
 
 namespace hermitage::cli {
 
@@ -45,7 +45,7 @@ struct RunOptions {
   std::string config;
   std::optional<std::string> sandbox;
   std::optional<std::string> temp_limit;
-  std::vector<guest::FileMapping> file_mappings;
+  std::vector<base::FileMapping> file_mappings;
   std::string stats_file;
   std::optional<double> timeout_seconds;
   bool trace = false;
@@ -73,7 +73,7 @@ struct RunOptions {
 [[nodiscard]] auto parse_affinity(std::string_view text) -> std::optional<std::vector<unsigned>>;
 
 // HOST:GUEST or HOST:GUEST:ro; nothing for anything else. There is no way to write a colon in a path.
-[[nodiscard]] auto parse_file_mapping(std::string_view text) -> std::optional<guest::FileMapping>;
+[[nodiscard]] auto parse_file_mapping(std::string_view text) -> std::optional<base::FileMapping>;
 
 // How the files that the guest opens are opened on the host.
 struct IoMode {

@@ -120,7 +120,7 @@ TEST_F(RunOptionsTest, MapFiles) {
   const auto options = parse_run_options({"--file-mapping", "./dir:/data", "--file-mapping=a b:c:ro", "--io-mode",
                                           "host=sync", "--temp-limit", "5M", "image"});
   ASSERT_TRUE(options) << options.error();
-  EXPECT_EQ(options->file_mappings, (std::vector<guest::FileMapping>{{"./dir", "/data", false}, {"a b", "c", true}}));
+  EXPECT_EQ(options->file_mappings, (std::vector<base::FileMapping>{{"./dir", "/data", false}, {"a b", "c", true}}));
   EXPECT_EQ(options->io_mode, "host=sync");
   EXPECT_EQ(options->temp_limit, "5M");
   for (const auto* const wrong : {"", ":", "a", "a:", ":b", "a:b:c", "a:b:rw", "a:b:ro:ro", "a:ro", "a::ro"}) {

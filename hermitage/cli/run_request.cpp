@@ -12,9 +12,9 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "hermitage/base/memory_size.hpp"
 #include "hermitage/cli/output.hpp"
 #include "hermitage/entry/quantity.hpp"
-#include "hermitage/guest/memory_size.hpp"
 
 namespace hermitage::cli {
 namespace {
@@ -53,12 +53,12 @@ auto environment_of(const std::vector<std::string>& given, const std::vector<std
 
 // A size beyond all machines stays one.
 auto round_up(std::uint64_t size) -> std::uint64_t {
-  const auto units = size / guest::kMemoryUnit + (size % guest::kMemoryUnit == 0 ? 0 : 1);
-  return std::min(units, std::numeric_limits<std::uint64_t>::max() / guest::kMemoryUnit) * guest::kMemoryUnit;
+  const auto units = size / base::kMemoryUnit + (size % base::kMemoryUnit == 0 ? 0 : 1);
+  return std::min(units, std::numeric_limits<std::uint64_t>::max() / base::kMemoryUnit) * base::kMemoryUnit;
 }
 
 auto memory_of(const RunOptions& options, std::uint64_t wanted) -> OrFailure<std::uint64_t> {
-  const auto size = parse_size("--memory-size", options.memory_size, std::max(guest::kDefaultMemory, wanted));
+  const auto size = parse_size("--memory-size", options.memory_size, std::max(base::kDefaultMemory, wanted));
   if (!size || *size >= wanted) return size;
   return not_started(options.image,
                      fmt::format("asks for {} MiB of memory at least, and gets {} MiB; give it more with --memory-size",
@@ -112,14 +112,14 @@ auto guest_size_of(const RunOptions& options, const image::Config& config) -> Or
   return GuestSize{.memory = *memory, .cpu_count = *cpu_count};
 }
 
-auto arguments_of(const RunOptions& options, const image::Config& config) -> OrFailure<guest::Arguments> {
+auto arguments_of(const RunOptions& options, const image::Config& config) -> OrFailure<base::Arguments> {
   auto words = split_words(options.words);
   auto environment = environment_of(options.env_vars, config.env_vars);
   if (!environment) return std::unexpected{environment.error()};
-  return guest::Arguments{.program = options.image,
-                          .kernel = kernel_arguments_of(options, std::move(words.kernel), config),
-                          .application = std::move(words.application).value_or(config.app_args),
-                          .environment = std::move(*environment)};
+  return base::Arguments{.program = options.image,
+                         .kernel = kernel_arguments_of(options, std::move(words.kernel), config),
+                         .application = std::move(words.application).value_or(config.app_args),
+                         .environment = std::move(*environment)};
 }
 
 auto check_outputs(const RunOptions& options) -> OrFailure<void> {

@@ -8,9 +8,9 @@
 #include <string>
 #include <string_view>
 
+#include "hermitage/base/arguments.hpp"
 #include "hermitage/cli/command.hpp"
 #include "hermitage/cli/run_options.hpp"
-#include "hermitage/guest/arguments.hpp"
 #include "hermitage/image/config.hpp"
 
 namespace hermitage::cli {
@@ -48,7 +48,7 @@ struct GuestSize {
 
 // What the user says. What the user does not say, of the arguments of the kernel, those of the application and each
 // variable, the image does.
-[[nodiscard]] auto arguments_of(const RunOptions& options, const image::Config& config) -> OrFailure<guest::Arguments>;
+[[nodiscard]] auto arguments_of(const RunOptions& options, const image::Config& config) -> OrFailure<base::Arguments>;
 
 // Fails with wrong usage where the guest's output or its statistics would replace the image, or one another.
 [[nodiscard]] auto check_outputs(const RunOptions& options) -> OrFailure<void>;

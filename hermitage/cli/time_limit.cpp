@@ -45,7 +45,7 @@ TimeLimit::TimeLimit(std::optional<nanoseconds> limit, const std::string& subjec
   ::sigemptyset(&alarm);
   ::sigaddset(&alarm, SIGALRM);
   ::pthread_sigmask(SIG_UNBLOCK, &alarm, nullptr);
-  auto timer = guest::Timer::make(SIGALRM, nullptr);
+  auto timer = base::Timer::make(SIGALRM, nullptr);
   if (!timer) return;
   timer_.emplace(std::move(*timer));
   if (!limit) return;

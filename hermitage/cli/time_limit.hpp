@@ -6,8 +6,8 @@
 #include <optional>
 #include <string>
 
+#include "hermitage/base/timer.hpp"
 #include "hermitage/cli/command.hpp"
-#include "hermitage/guest/timer.hpp"
 
 namespace hermitage::cli {
 
@@ -45,7 +45,7 @@ class TimeLimit {
 
  private:
   std::optional<std::chrono::steady_clock::time_point> end_at_;
-  std::optional<guest::Timer> timer_;
+  std::optional<base::Timer> timer_;
   std::atomic<bool> is_ending_ = false;
 };
 

@@ -13,30 +13,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "hermitage/base/descriptor.hpp"
+#include "hermitage/base/file_io.hpp"
 #include "hermitage/entry/image_path.hpp"
 #include "hermitage/image/path.hpp"
 
 namespace hermitage::image {
 namespace {
 
-class Descriptor {
- public:
-  explicit Descriptor(int descriptor = -1) : descriptor_{descriptor} {}
-  Descriptor(Descriptor&& other) noexcept : descriptor_{std::exchange(other.descriptor_, -1)} {}
-  auto operator=(Descriptor&& other) noexcept -> Descriptor& {
-    std::swap(descriptor_, other.descriptor_);
-    return *this;
-  }
-  ~Descriptor() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
-
-  [[nodiscard]] auto get() const -> int { return descriptor_; }
-  [[nodiscard]] auto is_open() const -> bool { return descriptor_ >= 0; }
-
- private:
-  int descriptor_;
-};
+using base::Descriptor;
 
 auto cannot_extract(const std::string& file, std::string why) -> std::unexpected<Problem> {
   return std::unexpected{Problem{.code = ProblemCode::cannot_extract, .file = file, .text = std::move(why)}};
@@ -47,16 +32,6 @@ auto system_error(const std::string& file) -> std::unexpected<Problem> {
 }
 
 constexpr int kDirectoryFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-
-auto write_all(int descriptor, std::span<const std::byte> bytes) -> bool {
-  while (!bytes.empty()) {
-    const auto written = ::write(descriptor, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return false;
-    bytes = bytes.subspan(static_cast<std::size_t>(written));
-  }
-  return true;
-}
 
 // The directories on the way to one place below a root, name by name and through no link. Going to the next place
 // leaves only what the two do not share: files that come sorted open each directory once. An image's paths are no
@@ -145,7 +120,7 @@ class Extractor {
     }
     const Descriptor out{::openat(parent, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
                                   static_cast<mode_t>(file.mode))};
-    if (!out.is_open() || !write_all(out.get(), file.bytes())) return system_error(file.path);
+    if (!out.is_open() || !base::write_all(out.get(), file.bytes())) return system_error(file.path);
     if (file.contents) written_.emplace(file.contents.get(), &file);
     return {};
   }

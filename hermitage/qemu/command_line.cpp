@@ -6,8 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "hermitage/base/arguments.hpp"
 #include "hermitage/entry/utf8.hpp"
-#include "hermitage/guest/arguments.hpp"
 
 namespace hermitage::qemu {
 namespace {
@@ -185,7 +185,7 @@ auto has_controls(std::string_view text) -> bool {
 // A word may come from an image, and must not command the terminal: one with control characters is in $'…'
 // (POSIX.1-2024).
 auto shell_word(std::string_view word) -> std::string {
-  if (!has_controls(word)) return guest::shell_quoted(word);
+  if (!has_controls(word)) return base::shell_quoted(word);
   std::string quoted = "$'";
   for (const char character : word) {
     const auto byte = static_cast<unsigned char>(character);

@@ -19,8 +19,8 @@ struct Machine {
   std::string image;              // a kernel's file, or a packed image's
   std::uint64_t image_size = 0;   // bytes
   std::string loader;             // the boot loader's file; empty: the kernel boots by itself, by PVH
-  std::string boot_arguments;     // for the loader and the kernel, see guest::boot_arguments()
-  std::uint64_t memory_size = 0;  // bytes, a multiple of guest::kMemoryUnit
+  std::string boot_arguments;     // for the loader and the kernel, see base::boot_arguments()
+  std::uint64_t memory_size = 0;  // bytes, a multiple of base::kMemoryUnit
   std::uint32_t cpu_count = 1;
   bool uses_kvm = false;      // instead of QEMU's emulator
   bool merges_pages = false;  // with those of other guests

@@ -13,7 +13,7 @@
 namespace hermitage::qemu {
 namespace {
 
-using guest::HostCheck;
+using base::HostCheck;
 
 constexpr std::chrono::seconds kPatience{10};
 

@@ -3,14 +3,14 @@
 
 #include <vector>
 
-#include "hermitage/guest/host_check.hpp"
+#include "hermitage/base/host_check.hpp"
 #include "hermitage/qemu/target.hpp"
 
 namespace hermitage::qemu {
 
 struct TargetCheck {
   Target target;
-  guest::HostCheck check;
+  base::HostCheck check;
 };
 
 // For each target, whether there is an emulator that can be started, and a boot loader.

@@ -21,14 +21,14 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "hermitage/guest/descriptor.hpp"
-#include "hermitage/guest/privileges.hpp"
+#include "hermitage/base/descriptor.hpp"
+#include "hermitage/base/privileges.hpp"
 
 namespace hermitage::qemu {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-using guest::Descriptor;
+using base::Descriptor;
 
 constexpr int kFirstDescriptor = 3;
 // From there on nothing is in the way of the descriptors that the program finds its files at.
@@ -433,8 +433,8 @@ void close_others(const Child& child) {
 }
 
 void confine(const Child& child) {
-  if (const auto* const call = guest::forbid_new_privileges()) give_up(child, call);
-  if (const auto* const call = guest::drop_capabilities()) give_up(child, call);
+  if (const auto* const call = base::forbid_new_privileges()) give_up(child, call);
+  if (const auto* const call = base::drop_capabilities()) give_up(child, call);
   for (std::size_t i = 0; i < child.files.size(); ++i) {
     const auto& file = child.files[i];
     const int descriptor = ::open(file.path.c_str(), (file.is_written ? O_RDWR : O_RDONLY) | O_CLOEXEC);

@@ -20,14 +20,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "hermitage/guest/descriptor.hpp"
+#include "hermitage/base/descriptor.hpp"
 #include "testing/temporary_directory.hpp"
 
 namespace hermitage::qemu {
 namespace {
 
 using namespace std::chrono_literals;
-using guest::Descriptor;
+using base::Descriptor;
 using testing::TemporaryDirectory;
 using Clock = std::chrono::steady_clock;
 

@@ -109,7 +109,7 @@ auto create_vm(const BootRequest& request, GuestAddress entry_point) -> Result<B
 
 auto write_device_tree(const BootRequest& request, std::optional<GuestRange> image,
                        std::optional<std::uint32_t> counter_khz) -> Result<void> {
-  auto arguments = guest::boot_arguments(request.options.arguments);
+  auto arguments = base::boot_arguments(request.options.arguments);
   if (!arguments) return fail(ErrorCode::configuration, std::move(arguments.error()));
   const auto tree = flatten({.memory = request.layout.memory,
                              .cpu_count = request.options.cpu_count,
@@ -149,7 +149,7 @@ auto write_boot_info(const BootRequest& request, const entry::LoadedKernel& load
 }  // namespace
 
 auto check_options(const MachineOptions& options) -> Result<void> {
-  if (auto checked = guest::check_memory_size(options.memory_size); !checked) {
+  if (auto checked = base::check_memory_size(options.memory_size); !checked) {
     return fail(ErrorCode::configuration, std::move(checked.error()));
   }
   if (options.cpu_count == 0) return fail(ErrorCode::configuration, "a guest needs a vCPU");

@@ -1,10 +1,10 @@
 // The monitor's name for a file descriptor that closes itself.
 #pragma once
 
-#include "hermitage/guest/descriptor.hpp"
+#include "hermitage/base/descriptor.hpp"
 
 namespace hermitage::vmm {
 
-using guest::Descriptor;
+using base::Descriptor;
 
 }  // namespace hermitage::vmm

@@ -99,7 +99,7 @@ auto check_memory() -> HostCheck {
   const auto available = available_memory();
   if (!available) return {.subject = "memory", .outcome = Outcome::weak, .finding = "how much is left is not known"};
   return {.subject = "memory",
-          .outcome = *available < guest::kDefaultMemory ? Outcome::weak : Outcome::good,
+          .outcome = *available < base::kDefaultMemory ? Outcome::weak : Outcome::good,
           .finding = fmt::format("{} MiB are left", *available >> 20)};
 }
 

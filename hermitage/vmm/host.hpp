@@ -3,12 +3,12 @@
 
 #include <vector>
 
-#include "hermitage/guest/host_check.hpp"
+#include "hermitage/base/host_check.hpp"
 #include "hermitage/vmm/error.hpp"
 
 namespace hermitage::vmm {
 
-using guest::HostCheck;
+using base::HostCheck;
 
 // Whether KVM runs whole kernels, by a guest of a few instructions. On a host that is a guest itself, without
 // virtualization of its own, /dev/kvm may be there, but interpret kernels, and not know all instructions. Fails with

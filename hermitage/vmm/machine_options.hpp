@@ -11,20 +11,20 @@
 #include <string_view>
 #include <vector>
 
-#include "hermitage/guest/arguments.hpp"
-#include "hermitage/guest/memory_size.hpp"
+#include "hermitage/base/arguments.hpp"
+#include "hermitage/base/memory_size.hpp"
 #include "hermitage/vmm/isolation/isolation.hpp"
 #include "hermitage/vmm/serial.hpp"
 
 namespace hermitage::vmm {
 
-using guest::Arguments;
+using base::Arguments;
 
 struct MachineOptions {
-  std::uint64_t memory_size = guest::kDefaultMemory;  // bytes; see guest::check_memory_size()
-  std::uint32_t cpu_count = 1;                        // vCPUs
-  std::vector<unsigned> affinity = {};                // the host's CPU for each vCPU, or none
-  bool randomizes_addresses = true;                   // where the kernel is relocatable
+  std::uint64_t memory_size = base::kDefaultMemory;  // bytes; see base::check_memory_size()
+  std::uint32_t cpu_count = 1;                       // vCPUs
+  std::vector<unsigned> affinity = {};               // the host's CPU for each vCPU, or none
+  bool randomizes_addresses = true;                  // where the kernel is relocatable
   bool huge_pages = false;
   bool merges_pages = false;
   bool timer = false;          // on x86_64 an i8254 (PIT)

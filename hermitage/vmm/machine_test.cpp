@@ -126,7 +126,7 @@ TEST_P(MachineTest, SaysHelloFromAnywhere) {
 TEST_P(MachineTest, IsWhereItAlwaysIsWithoutRandomness) {
   const auto machine = create("hello", {.randomizes_addresses = false, .output = NoOutput{}});
   EXPECT_EQ(machine.layout().memory.start.value, GetParam() == "if1" ? 0 : std::uint64_t{4} << 30);
-  EXPECT_EQ(machine.layout().memory.end.value - machine.layout().memory.start.value, guest::kDefaultMemory);
+  EXPECT_EQ(machine.layout().memory.end.value - machine.layout().memory.start.value, base::kDefaultMemory);
 }
 
 TEST_P(MachineTest, WritesToFiles) {

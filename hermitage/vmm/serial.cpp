@@ -132,7 +132,7 @@ void Serial::pass_on(std::string_view text) {
       undelivered_ += text.size();
       return;
     }
-    const auto written = ::write(descriptor_, text.data(), std::min<std::size_t>(text.size(), guest::kWriteSize));
+    const auto written = ::write(descriptor_, text.data(), std::min<std::size_t>(text.size(), base::kWriteSize));
     if (written >= 0) {
       text.remove_prefix(static_cast<std::size_t>(written));
     } else if (errno != EINTR && errno != EAGAIN) {

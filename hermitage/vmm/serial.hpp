@@ -14,7 +14,7 @@
 #include <string_view>
 #include <variant>
 
-#include "hermitage/guest/reader_limit.hpp"
+#include "hermitage/base/reader_limit.hpp"
 #include "hermitage/vmm/descriptor.hpp"
 #include "hermitage/vmm/error.hpp"
 #include "hermitage/vmm/files/file_result.hpp"
@@ -44,7 +44,7 @@ using OutputTarget = std::variant<StandardOutput, NoOutput, OutputFile, OutputBu
 // threads are back.
 class Serial {
  public:
-  static constexpr std::size_t kCapacity = guest::kWriteSize;
+  static constexpr std::size_t kCapacity = base::kWriteSize;
   // How long output still waits for its reader after abandon().
   static constexpr std::chrono::milliseconds kGrace{150};
 
@@ -128,7 +128,7 @@ class Serial {
   std::string pending_;      // or everything, of an OutputBuffer
   std::atomic<bool> has_pending_ = false;
   std::atomic<int> write_error_ = 0;
-  guest::ReaderLimit reader_limit_;
+  base::ReaderLimit reader_limit_;
   std::atomic<std::uint64_t> undelivered_ = 0;
   std::atomic<bool> is_ended_ = false;
   std::atomic<bool> is_abandoned_ = false;

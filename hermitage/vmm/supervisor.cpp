@@ -147,7 +147,7 @@ auto Supervisor::start_timer(std::optional<Clock::time_point> deadline) -> Resul
     if (info->si_code == SI_TIMER) static_cast<Supervisor*>(info->si_value.sival_ptr)->on_timer();
   };
   ::sigaction(call_back_signal(), &action, nullptr);
-  auto timer = guest::Timer::make(call_back_signal(), this);
+  auto timer = base::Timer::make(call_back_signal(), this);
   if (!timer) return system_failure("timer_create", timer.error());
   timer_.emplace(std::move(*timer));
   if (deadline) {

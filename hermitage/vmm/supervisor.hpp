@@ -10,7 +10,7 @@
 #include <thread>
 #include <vector>
 
-#include "hermitage/guest/timer.hpp"
+#include "hermitage/base/timer.hpp"
 #include "hermitage/vmm/collected_writes.hpp"
 #include "hermitage/vmm/descriptor.hpp"
 #include "hermitage/vmm/error.hpp"
@@ -93,7 +93,7 @@ class Supervisor {
   std::vector<std::thread> threads_;
 
   // Interrupts the supervisor's thread: at the deadline, and again and again while the run ends.
-  std::optional<guest::Timer> timer_;
+  std::optional<base::Timer> timer_;
   std::atomic<bool> has_timer_ = false;  // timer_ may be set
   std::atomic<int> timer_users_ = 0;     // threads that set it just now
   Clock::time_point deadline_ = Clock::time_point::max();

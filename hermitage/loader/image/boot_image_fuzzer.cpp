@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "hermitage/guest/arguments.hpp"
+#include "hermitage/base/arguments.hpp"
 #include "hermitage/image/image.hpp"
 #include "hermitage/loader/image/boot_image.hpp"
 #include "hermitage/loader/log.hpp"
@@ -53,10 +53,10 @@ void check(std::span<const std::byte> file) {
   if (!expected) return;
   if (!std::ranges::equal(*kernel, expected->kernel())) __builtin_trap();
   const auto& config = expected->config();
-  const auto line = guest::boot_arguments({.program = {},
-                                           .kernel = config.kernel_args,
-                                           .application = config.app_args,
-                                           .environment = without_seconds(config.env_vars)});
+  const auto line = base::boot_arguments({.program = {},
+                                          .kernel = config.kernel_args,
+                                          .application = config.app_args,
+                                          .environment = without_seconds(config.env_vars)});
   if (!line || *line != opened->command_line) __builtin_trap();
 }
 

@@ -35,7 +35,7 @@ TEST(TotalSize, IsThatOfAllBuffers) {
 }
 
 TEST(Transfers, TakeAnyNumberOfBuffers) {
-  const guest::Descriptor file{::memfd_create("file", MFD_CLOEXEC)};
+  const base::Descriptor file{::memfd_create("file", MFD_CLOEXEC)};
   ASSERT_TRUE(file.is_open());
   std::string first = "abc";
   std::string second = "defg";

@@ -12,8 +12,8 @@
 #include <string_view>
 #include <vector>
 
+#include "hermitage/base/file_mapping.hpp"
 #include "hermitage/entry/uhyve_interface.hpp"
-#include "hermitage/guest/file_mapping.hpp"
 #include "hermitage/vmm/error.hpp"
 #include "hermitage/vmm/files/file_table.hpp"
 #include "hermitage/vmm/files/guest_tree.hpp"
@@ -22,7 +22,7 @@
 
 namespace hermitage::vmm {
 
-using guest::FileMapping;
+using base::FileMapping;
 
 struct GuestFileOptions {
   std::string temporary_parent;                            // where the private directory is made, once it is needed

@@ -21,7 +21,7 @@ auto too_many(std::string_view what) -> std::unexpected<Error> {
 
 }  // namespace
 
-auto argument_vectors(const guest::Arguments& arguments) -> Result<ArgumentVectors> {
+auto argument_vectors(const base::Arguments& arguments) -> Result<ArgumentVectors> {
   ArgumentVectors vectors;
   vectors.arguments.push_back(arguments.program);
   vectors.arguments.insert(vectors.arguments.end(), arguments.application.begin(), arguments.application.end());

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "hermitage/guest/arguments.hpp"
+#include "hermitage/base/arguments.hpp"
 #include "hermitage/vmm/error.hpp"
 
 namespace hermitage::vmm {
@@ -15,6 +15,6 @@ struct ArgumentVectors {
   std::vector<std::string> arguments;    // the program, then the application's words
   std::vector<std::string> environment;  // the variables, then empty texts (see the source)
 };
-[[nodiscard]] auto argument_vectors(const guest::Arguments& arguments) -> Result<ArgumentVectors>;
+[[nodiscard]] auto argument_vectors(const base::Arguments& arguments) -> Result<ArgumentVectors>;
 
 }  // namespace hermitage::vmm

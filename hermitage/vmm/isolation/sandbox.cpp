@@ -16,7 +16,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "hermitage/guest/privileges.hpp"
+#include "hermitage/base/privileges.hpp"
 #include "hermitage/vmm/isolation/filters.hpp"
 
 namespace hermitage::vmm::isolation {
@@ -79,12 +79,12 @@ auto guard_process() -> Result<void> {
 }
 
 auto forbid_new_privileges() -> Result<void> {
-  if (const auto* const call = guest::forbid_new_privileges()) return refused(std::string{"("} + call + ")");
+  if (const auto* const call = base::forbid_new_privileges()) return refused(std::string{"("} + call + ")");
   return {};
 }
 
 auto drop_capabilities() -> Result<void> {
-  if (const auto* const call = guest::drop_capabilities()) return refused(std::string{"("} + call + ")");
+  if (const auto* const call = base::drop_capabilities()) return refused(std::string{"("} + call + ")");
   return {};
 }
 

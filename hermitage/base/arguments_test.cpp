@@ -1,4 +1,4 @@
-#include "hermitage/guest/arguments.hpp"
+#include "hermitage/base/arguments.hpp"
 
 #include <cstdio>
 #include <stdexcept>
@@ -6,7 +6,7 @@
 
 #include <gtest/gtest.h>
 
-namespace hermitage::guest {
+namespace hermitage::base {
 namespace {
 
 // What a shell makes of it.
@@ -83,4 +83,4 @@ TEST(BootArguments, TakesUtf8Only) {
 }
 
 }  // namespace
-}  // namespace hermitage::guest
+}  // namespace hermitage::base

@@ -1,4 +1,4 @@
-#include "hermitage/guest/timer.hpp"
+#include "hermitage/base/timer.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -6,7 +6,7 @@
 
 #include <unistd.h>
 
-namespace hermitage::guest {
+namespace hermitage::base {
 namespace {
 
 using std::chrono::nanoseconds;
@@ -40,4 +40,4 @@ void Timer::set(nanoseconds delay, nanoseconds interval) noexcept {
   ::timer_settime(*timer_, 0, &times, nullptr);
 }
 
-}  // namespace hermitage::guest
+}  // namespace hermitage::base

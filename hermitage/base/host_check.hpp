@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-namespace hermitage::guest {
+namespace hermitage::base {
 
 struct HostCheck {
   enum class Outcome : std::uint8_t {
@@ -18,4 +18,4 @@ struct HostCheck {
   std::string finding;  // a sentence without a full stop: what there is, or what to do
 };
 
-}  // namespace hermitage::guest
+}  // namespace hermitage::base

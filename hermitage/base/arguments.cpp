@@ -1,14 +1,12 @@
-#include "hermitage/guest/arguments.hpp"
+#include "hermitage/base/arguments.hpp"
 
 #include <algorithm>
 #include <utility>
 
-#include <fmt/format.h>
-
 #include "hermitage/entry/shell_word.hpp"
 #include "hermitage/entry/utf8.hpp"
 
-namespace hermitage::guest {
+namespace hermitage::base {
 namespace {
 
 using Outcome = std::expected<void, std::string>;
@@ -17,7 +15,7 @@ class CommandLine {
  public:
   auto add(std::string_view word) -> Outcome {
     if (!entry::is_utf8(word)) {
-      return std::unexpected{fmt::format("'{}' is not UTF-8, which is all that a kernel takes", word)};
+      return std::unexpected{"'" + std::string{word} + "' is not UTF-8, which is all that a kernel takes"};
     }
     if (!text_.empty()) text_ += ' ';
     auto quoted = shell_quoted(word);
@@ -51,7 +49,7 @@ auto boot_arguments(const Arguments& arguments) -> std::expected<std::string, st
   CommandLine line;
   const auto add_all = [&line](const std::vector<std::string>& words, std::string_view prefix) -> Outcome {
     for (const auto& word : words) {
-      if (auto added = line.add(fmt::format("{}{}", prefix, word)); !added) return added;
+      if (auto added = line.add(std::string{prefix} + word); !added) return added;
     }
     return {};
   };
@@ -70,4 +68,4 @@ auto boot_arguments(const Arguments& arguments) -> std::expected<std::string, st
   return line.take();
 }
 
-}  // namespace hermitage::guest
+}  // namespace hermitage::base

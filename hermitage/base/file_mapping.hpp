@@ -3,7 +3,7 @@
 
 #include <string>
 
-namespace hermitage::guest {
+namespace hermitage::base {
 
 struct FileMapping {
   std::string host;   // a path there
@@ -13,4 +13,4 @@ struct FileMapping {
   friend auto operator==(const FileMapping&, const FileMapping&) -> bool = default;
 };
 
-}  // namespace hermitage::guest
+}  // namespace hermitage::base

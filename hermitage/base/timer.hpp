@@ -7,7 +7,7 @@
 #include <optional>
 #include <utility>
 
-namespace hermitage::guest {
+namespace hermitage::base {
 
 // Sends the thread that made it a signal, whose handler finds `context` in si_value, and SI_TIMER in si_code: when it
 // is set, not before. timer_create(2).
@@ -30,4 +30,4 @@ class Timer {
   std::optional<timer_t> timer_;
 };
 
-}  // namespace hermitage::guest
+}  // namespace hermitage::base

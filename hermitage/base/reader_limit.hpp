@@ -4,7 +4,7 @@
 #include <atomic>
 #include <chrono>
 
-namespace hermitage::guest {
+namespace hermitage::base {
 
 // For ever, until a limit is set. Every function may be called from any thread, and set() from a signal handler.
 class ReaderLimit {
@@ -25,4 +25,4 @@ class ReaderLimit {
 // A pipe that poll(2) calls writable takes this many bytes without waiting: PIPE_BUF.
 inline constexpr unsigned kWriteSize = 4096;
 
-}  // namespace hermitage::guest
+}  // namespace hermitage::base

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-namespace hermitage::guest {
+namespace hermitage::base {
 
 struct Arguments {
   std::string program;                   // argv[0], where a machine can pass it: the image's path
@@ -23,4 +23,4 @@ struct Arguments {
 // that is not UTF-8, which would cost the kernel all of them, or about a "--" among the kernel's.
 [[nodiscard]] auto boot_arguments(const Arguments& arguments) -> std::expected<std::string, std::string>;
 
-}  // namespace hermitage::guest
+}  // namespace hermitage::base

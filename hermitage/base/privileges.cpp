@@ -1,4 +1,4 @@
-#include "hermitage/guest/privileges.hpp"
+#include "hermitage/base/privileges.hpp"
 
 #include <linux/capability.h>
 #include <linux/securebits.h>
@@ -9,7 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-namespace hermitage::guest {
+namespace hermitage::base {
 namespace {
 
 // Each way to capabilities that capabilities(7) lets be closed, closed for good.
@@ -33,4 +33,4 @@ auto drop_capabilities() noexcept -> const char* {
   return ::syscall(SYS_capset, &header, kNone.data()) == 0 ? nullptr : "capset";
 }
 
-}  // namespace hermitage::guest
+}  // namespace hermitage::base

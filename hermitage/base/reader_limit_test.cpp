@@ -1,4 +1,4 @@
-#include "hermitage/guest/reader_limit.hpp"
+#include "hermitage/base/reader_limit.hpp"
 
 #include <array>
 #include <atomic>
@@ -13,9 +13,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "hermitage/guest/descriptor.hpp"
+#include "hermitage/base/descriptor.hpp"
 
-namespace hermitage::guest {
+namespace hermitage::base {
 namespace {
 
 using namespace std::chrono_literals;
@@ -108,4 +108,4 @@ TEST(ReaderLimit, LeavesErrorsToTheWrite) {
 }
 
 }  // namespace
-}  // namespace hermitage::guest
+}  // namespace hermitage::base

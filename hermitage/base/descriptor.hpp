@@ -5,7 +5,7 @@
 
 #include <unistd.h>
 
-namespace hermitage::guest {
+namespace hermitage::base {
 
 class Descriptor {
  public:
@@ -28,4 +28,4 @@ class Descriptor {
   int number_ = -1;
 };
 
-}  // namespace hermitage::guest
+}  // namespace hermitage::base

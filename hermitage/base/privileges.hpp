@@ -2,7 +2,7 @@
 // anything else that a child of fork(2) must not touch.
 #pragma once
 
-namespace hermitage::guest {
+namespace hermitage::base {
 
 // Of what is executed from now on, nothing has more privileges. The name of the call that failed, with errno; null:
 // none.
@@ -11,4 +11,4 @@ namespace hermitage::guest {
 // Gives up all capabilities, and closes the ways to them. The name of the call that failed, with errno; null: none.
 [[nodiscard]] auto drop_capabilities() noexcept -> const char*;
 
-}  // namespace hermitage::guest
+}  // namespace hermitage::base

@@ -1,4 +1,4 @@
-#include "hermitage/guest/timer.hpp"
+#include "hermitage/base/timer.hpp"
 
 #include <atomic>
 #include <csignal>
@@ -8,7 +8,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
-namespace hermitage::guest {
+namespace hermitage::base {
 namespace {
 
 using namespace std::chrono_literals;
@@ -86,4 +86,4 @@ TEST(Timer, IsRefusedForASignalThatThereIsNot) {
 }
 
 }  // namespace
-}  // namespace hermitage::guest
+}  // namespace hermitage::base

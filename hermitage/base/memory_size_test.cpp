@@ -1,8 +1,8 @@
-#include "hermitage/guest/memory_size.hpp"
+#include "hermitage/base/memory_size.hpp"
 
 #include <gtest/gtest.h>
 
-namespace hermitage::guest {
+namespace hermitage::base {
 namespace {
 
 constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
@@ -24,4 +24,4 @@ TEST(MemorySize, IsAMultipleOf2MiBAnd16MiBAtLeast) {
 }
 
 }  // namespace
-}  // namespace hermitage::guest
+}  // namespace hermitage::base

@@ -1,4 +1,4 @@
-#include "hermitage/guest/reader_limit.hpp"
+#include "hermitage/base/reader_limit.hpp"
 
 #include <algorithm>
 #include <array>
@@ -8,7 +8,7 @@
 
 #include <poll.h>
 
-namespace hermitage::guest {
+namespace hermitage::base {
 
 void ReaderLimit::set(std::chrono::milliseconds grace) noexcept {
   auto none = Clock::duration::max();
@@ -30,4 +30,4 @@ auto ReaderLimit::wait(int descriptor, int wakeup) const noexcept -> bool {
   }
 }
 
-}  // namespace hermitage::guest
+}  // namespace hermitage::base
