@@ -22,7 +22,7 @@ function(install_pkgconfig package)
 endfunction()
 install_pkgconfig(hermitage)
 
-# What image and vmm are built on.
+# What image, launch and vmm are built on.
 if(TARGET hermitage_base)
   install(TARGETS hermitage_base EXPORT hermitageBaseTargets)
   install(EXPORT hermitageBaseTargets NAMESPACE hermitage:: DESTINATION ${package_dir})
@@ -39,6 +39,14 @@ if(TARGET hermitage_image)
     install(FILES ${PROJECT_SOURCE_DIR}/hermitage/image/${header}.hpp
             DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/hermitage/image)
   endforeach()
+endif()
+
+if(TARGET hermitage_launch)
+  install(TARGETS hermitage_launch EXPORT hermitageLaunchTargets)
+  install(EXPORT hermitageLaunchTargets NAMESPACE hermitage:: DESTINATION ${package_dir})
+  install(DIRECTORY ${PROJECT_SOURCE_DIR}/hermitage/launch DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/hermitage
+          FILES_MATCHING PATTERN "*.hpp")
+  install_pkgconfig(hermitage-launch)
 endif()
 
 if(TARGET hermitage_vmm)

@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "hermitage/launch/run_report.hpp"
+
 namespace hermitage::cli {
 
 // The exit status of every subcommand that looks at files.
@@ -13,9 +15,9 @@ enum class ExitCode : int {
   usage = 2,     // wrong usage, or a file that cannot be read or written
 
   // Of `run` alone, which otherwise ends as its guest does, or with 128 and the signal that ended it.
-  timed_out = 124,
-  not_started = 125,
-  guest_died = 126,
+  timed_out = launch::kTimedOutStatus,
+  not_started = launch::kNotStartedStatus,
+  guest_died = launch::kGuestDiedStatus,
 };
 
 // The worse of two outcomes.

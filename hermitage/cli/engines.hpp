@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "hermitage/base/host_check.hpp"
-#include "hermitage/cli/run_options.hpp"
 #include "hermitage/cli/run_request.hpp"
 #include "hermitage/cli/time_limit.hpp"
 
@@ -29,8 +28,7 @@ struct QemuReason {
 };
 
 // Both run the guest to its end, say on standard error what there is to say about that, and return the exit status.
-[[nodiscard]] auto run_in_monitor(const RunOptions& options, TimeLimit& limit) -> OrFailure<ExitCode>;
-[[nodiscard]] auto run_in_qemu(const RunOptions& options, TimeLimit& limit, const QemuReason& reason)
-    -> OrFailure<ExitCode>;
+[[nodiscard]] auto run_in_monitor(RunRequest& request, TimeLimit& limit) -> OrFailure<ExitCode>;
+[[nodiscard]] auto run_in_qemu(RunRequest& request, TimeLimit& limit, const QemuReason& reason) -> OrFailure<ExitCode>;
 
 }  // namespace hermitage::cli

@@ -26,6 +26,8 @@
 #include "hermitage/inspect/json.hpp"
 #include "hermitage/inspect/quantities.hpp"
 #include "hermitage/inspect/report_json.hpp"
+#include "hermitage/launch/kernel_source.hpp"
+#include "hermitage/launch/launch_spec.hpp"
 
 namespace hermitage::cli {
 namespace {
@@ -221,7 +223,7 @@ auto make_request(const CreateOptions& options) -> std::optional<image::PackRequ
     if (!options.directories.empty()) return request;
     return complain_of_option("nothing to pack: give --kernel, --config or a DIR");
   }
-  auto text = read_file(options.config);
+  auto text = launch::read_file(options.config);
   if (!text) {
     complain(options.config, text.error());
     return std::nullopt;
@@ -239,7 +241,7 @@ auto unloadable(const std::filesystem::path& kernel, std::string_view why) -> st
 
 // What `image check` would refuse.
 auto check_kernel(const std::filesystem::path& kernel) -> std::expected<void, image::Problem> {
-  const auto bytes = read_file(kernel.string());
+  const auto bytes = launch::read_file(kernel.string());
   if (!bytes) return unloadable(kernel, bytes.error());
   const auto parsed = entry::KernelObject::parse(*bytes);
   if (!parsed) return unloadable(kernel, parsed.error().message().view());

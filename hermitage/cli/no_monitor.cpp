@@ -20,8 +20,8 @@ auto check_monitor() -> std::vector<base::HostCheck> {
   return {{.subject = "monitor", .outcome = base::HostCheck::Outcome::missing, .finding = kReason}};
 }
 
-auto run_in_monitor(const RunOptions& options, TimeLimit& /*limit*/) -> OrFailure<ExitCode> {
-  return not_started(options.image, kReason);
+auto run_in_monitor(RunRequest& request, TimeLimit& /*limit*/) -> OrFailure<ExitCode> {
+  return not_started(request.options.image, kReason);
 }
 
 }  // namespace hermitage::cli

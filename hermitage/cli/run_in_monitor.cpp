@@ -17,16 +17,19 @@
 
 #include "hermitage/cli/bus_errors.hpp"
 #include "hermitage/cli/engines.hpp"
-#include "hermitage/cli/input.hpp"
+#include "hermitage/cli/monitor_report.hpp"
 #include "hermitage/cli/network_hint.hpp"
 #include "hermitage/cli/output.hpp"
 #include "hermitage/cli/process.hpp"
 #include "hermitage/cli/run_report.hpp"
+#include "hermitage/cli/run_request.hpp"
 #include "hermitage/cli/time_limit.hpp"
-#include "hermitage/entry/format.hpp"
 #include "hermitage/image/gunzip.hpp"
 #include "hermitage/image/image.hpp"
 #include "hermitage/inspect/quantities.hpp"
+#include "hermitage/launch/kernel_source.hpp"
+#include "hermitage/launch/launch_spec.hpp"
+#include "hermitage/launch/run_report.hpp"
 #include "hermitage/vmm/arch/x86_64/virtualization.hpp"
 #include "hermitage/vmm/host.hpp"
 #include "hermitage/vmm/machine.hpp"
@@ -42,7 +45,8 @@ std::atomic<Machine*> running_machine = nullptr;
 std::atomic<TimeLimit*> running_limit = nullptr;
 
 void end_run(int signal) {
-  if (auto* const limit = running_limit.load()) limit->end_soon(end_after_signal(signal));
+  if (auto* const limit = running_limit.load())
+    limit->end_soon(static_cast<ExitCode>(launch::status_after_signal(signal)));
   if (auto* const machine = running_machine.load()) machine->stop(signal);
 }
 
@@ -83,16 +87,19 @@ class SignalsEndRun {
 auto failure_of(const std::string& subject, vmm::Error error) -> std::unexpected<Failure> {
   using vmm::ErrorCode;
   const bool is_usage = error.code == ErrorCode::configuration;
-  return std::unexpected{Failure{.exit_code = is_usage ? ExitCode::usage : ExitCode::not_started,
+  return std::unexpected{Failure{.kind = is_usage ? Failure::Kind::usage : Failure::Kind::not_started,
                                  .subject = subject,
                                  .message = std::move(error.message),
                                  .is_the_engines = !is_usage && error.code != ErrorCode::host_failed}};
 }
 
-auto parse_output(const std::optional<std::string>& output) -> vmm::OutputTarget {
-  if (!output) return vmm::StandardOutput{};
-  if (*output == "none") return vmm::NoOutput{};
-  return vmm::OutputFile{*output};
+auto output_target(const launch::Output& output) -> vmm::OutputTarget {
+  switch (output.kind) {
+    case launch::Output::Kind::standard: return vmm::StandardOutput{};
+    case launch::Output::Kind::none: return vmm::NoOutput{};
+    case launch::Output::Kind::file: return vmm::OutputFile{output.path};
+  }
+  return vmm::StandardOutput{};
 }
 
 // What is to be run: a kernel, and what the image around it says and holds. Of these, the guest needs nothing any more
@@ -108,42 +115,42 @@ struct Guest {
   }
 };
 
-auto read_guest(const std::string& path, vmm::MappedFile file) -> OrFailure<Guest> {
+auto read_guest(const std::string& name, launch::KernelSource::Kind kind, vmm::MappedFile file) -> OrFailure<Guest> {
+  using Kind = launch::KernelSource::Kind;
   Guest guest{.file = std::move(file)};
   const auto bytes = guest.file.bytes();
-  const auto format = entry::detect_format(bytes);
-  if (format == entry::Format::elf) return guest;
-  if (format != entry::Format::gzip) return not_started(path, neither_kernel_nor_image(format));
+  if (kind == Kind::kernel) return guest;
+  if (kind == Kind::neither) return not_started(name, launch::neither_kernel_nor_image(bytes));
   auto opened = image::Image::open(bytes);
-  if (!opened) return not_started(path, opened.error().message());
+  if (!opened) return not_started(name, opened.error().message());
   guest.image = std::move(*opened);
   return guest;
 }
 
 // A guest that can write to files of the host may write to its own kernel's, by whatever name it finds there: the file
 // is read then, not mapped.
-auto is_read(const RunOptions& options) -> bool {
-  return !std::ranges::all_of(options.file_mappings, &base::FileMapping::is_read_only);
+auto is_read(const launch::LaunchSpec& spec) -> bool {
+  return !std::ranges::all_of(spec.file_mappings, &base::FileMapping::is_read_only);
 }
 
-auto open_file(const RunOptions& options) -> vmm::Result<vmm::MappedFile> {
-  auto file = vmm::MappedFile::open(options.file);
-  if (!file || !is_read(options)) return file;
-  auto read = std::move(*file).read();
-  if (!read) return vmm::fail(read.error().code, fmt::format("{}: {}", options.image, read.error().message));
-  return read;
+auto map_file(const launch::LaunchSpec& spec, const launch::KernelSource& source) -> OrFailure<vmm::MappedFile> {
+  auto descriptor = source.duplicate();
+  if (!descriptor) return not_started(spec.image, std::move(descriptor.error()));
+  auto file = vmm::MappedFile::map(std::move(*descriptor));
+  if (file && is_read(spec)) file = std::move(*file).read();
+  if (!file) return not_started(spec.image, std::move(file.error().message));
+  return *std::move(file);
 }
 
-auto open_guest(const RunOptions& options, bool passes_image) -> OrFailure<Guest> {
-  const auto& path = options.image;
-  auto file = open_file(options);
-  if (!file) return not_started({}, std::move(file.error().message));
-  auto guest = read_guest(path, std::move(*file));
+auto open_guest(const launch::LaunchSpec& spec, const launch::KernelSource& source) -> OrFailure<Guest> {
+  auto file = map_file(spec, source);
+  if (!file) return std::unexpected{file.error()};
+  auto guest = read_guest(spec.image, source.kind(), *std::move(file));
   if (!guest || !guest->image) return guest;
-  for (const auto& problem : guest->image->warnings()) warn(fmt::format("{}: {}", path, problem.message()));
-  if (passes_image) {
+  for (const auto& problem : guest->image->warnings()) warn(fmt::format("{}: {}", spec.image, problem.message()));
+  if (spec.image_mode == launch::ImageMode::internal) {
     auto unpacked = image::gunzip(guest->file.bytes(), image::Limits{}.unpacked_size);
-    if (!unpacked) return not_started(path, unpacked.error().message());
+    if (!unpacked) return not_started(spec.image, unpacked.error().message());
     guest->unpacked = std::move(*unpacked);
   }
   return guest;
@@ -167,91 +174,65 @@ constexpr bool kCanBeWalledIn = false;
 constexpr bool kCanBeWalledIn = true;
 #endif
 
-auto isolation_of(const RunOptions& options) -> OrFailure<vmm::IsolationOptions> {
-  using vmm::FileIsolation;
-  constexpr const char* kDefault = kCanBeWalledIn ? "normal" : "none";
-  const auto files = options.file_isolation.value_or(kDefault);
-  const auto sandbox = options.sandbox.value_or(kDefault);
-  if (files != "none" && files != "normal" && files != "strict") {
-    return wrong_usage(fmt::format("--file-isolation '{}': not one of none, normal and strict", files));
-  }
-  if (sandbox != "none" && sandbox != "normal") {
-    return wrong_usage(fmt::format("--sandbox '{}': neither none nor normal", sandbox));
-  }
-  if (!kCanBeWalledIn && (files != "none" || sandbox != "none")) {
+auto isolation_of(const launch::LaunchSpec& spec) -> OrFailure<vmm::IsolationOptions> {
+  using launch::FileIsolation;
+  const auto files = spec.file_isolation.value_or(kCanBeWalledIn ? FileIsolation::normal : FileIsolation::none);
+  const auto has_sandbox = spec.has_sandbox.value_or(kCanBeWalledIn);
+  if (!kCanBeWalledIn && (files != FileIsolation::none || has_sandbox)) {
     return not_started({}, "this program was built with sanitizers, which have no place in a sandbox");
   }
-  return vmm::IsolationOptions{.file_isolation = files == "none"     ? FileIsolation::none
-                                                 : files == "strict" ? FileIsolation::strict
-                                                                     : FileIsolation::normal,
-                               .sandbox = sandbox == "normal",
+  return vmm::IsolationOptions{.file_isolation = files == FileIsolation::none     ? vmm::FileIsolation::none
+                                                 : files == FileIsolation::strict ? vmm::FileIsolation::strict
+                                                                                  : vmm::FileIsolation::normal,
+                               .sandbox = has_sandbox,
                                .around_caller = true};
 }
 
-auto machine_options(const RunOptions& options) -> OrFailure<vmm::MachineOptions> {
-  const auto size = guest_size_of(options, {});  // so far as the user says it
-  if (!size) return std::unexpected{size.error()};
-  auto affinity = options.affinity ? parse_affinity(*options.affinity) : std::vector<unsigned>{};
-  if (!affinity) {
-    return wrong_usage(fmt::format("--affinity '{}': not a list of processors such as 0-1,3", *options.affinity));
-  }
-  const auto isolation = isolation_of(options);
-  if (!isolation) return std::unexpected{isolation.error()};
-  vmm::MachineOptions machine{.memory_size = size->memory,
-                              .cpu_count = size->cpu_count,
-                              .affinity = std::move(*affinity),
-                              .randomizes_addresses = !options.no_aslr,
-                              .huge_pages = options.huge_pages,
-                              .merges_pages = options.merges_pages,
-                              .timer = options.timer,
-                              .manages_power = options.manages_power,
-                              .output = parse_output(options.output),
-                              .isolation = *isolation};
+auto machine_options(const RunOptions& options, const launch::LaunchSpec& spec, const vmm::IsolationOptions& isolation)
+    -> vmm::MachineOptions {
+  vmm::MachineOptions machine{.memory_size = spec.memory_size,
+                              .cpu_count = spec.cpu_count,
+                              .affinity = spec.affinity,
+                              .randomizes_addresses = spec.randomizes_addresses,
+                              .huge_pages = spec.huge_pages,
+                              .merges_pages = spec.merges_pages,
+                              .timer = spec.timer,
+                              .manages_power = spec.manages_power,
+                              .arguments = spec.arguments,
+                              .output = output_target(spec.output),
+                              .isolation = isolation};
   if (options.trace) {
     machine.trace = [](std::string_view line) { print_error(fmt::format("{}\n", inspect::printable(line))); };
   }
-  machine.warn = [image = options.image](std::string_view line) { warn(fmt::format("{}: {}", image, line)); };
+  machine.warn = [image = spec.image](std::string_view line) { warn(fmt::format("{}: {}", image, line)); };
   machine.on_stop = hurry_errors;
   return machine;
 }
 
-auto wants_image_passed(const RunOptions& options) -> OrFailure<bool> {
-  const auto mode = options.image_mode.value_or("external");
-  if (mode != "external" && mode != "internal") {
-    return wrong_usage(fmt::format("--hermit-image-mode '{}': neither external nor internal", mode));
-  }
-  return mode == "internal";
-}
-
 // One that was asked for has to be there. Of the usual one, only a guest finds out that makes a file.
-auto tempdir_of(const RunOptions& options) -> OrFailure<std::string> {
-  if (!options.tempdir) {
+auto tempdir_of(const launch::LaunchSpec& spec) -> OrFailure<std::string> {
+  if (!spec.tempdir) {
     const auto* const usual = std::getenv("TMPDIR");
     return usual != nullptr && *usual != '\0' ? usual : "/tmp";
   }
   // With a slash behind it, a file is no directory.
-  if (::access((*options.tempdir + "/").c_str(), W_OK | X_OK) != 0) {
-    return wrong_usage(fmt::format("--tempdir: '{}': {}", *options.tempdir, std::strerror(errno)));
+  if (::access((*spec.tempdir + "/").c_str(), W_OK | X_OK) != 0) {
+    return wrong_usage(fmt::format("--tempdir: '{}': {}", *spec.tempdir, std::strerror(errno)));
   }
-  return *options.tempdir;
+  return *spec.tempdir;
 }
 
-auto files_of(const RunOptions& options, const Guest& guest, bool passes_image) -> OrFailure<vmm::GuestFiles> {
-  auto tempdir = tempdir_of(options);
+auto files_of(const launch::LaunchSpec& spec, const Guest& guest) -> OrFailure<vmm::GuestFiles> {
+  auto tempdir = tempdir_of(spec);
   if (!tempdir) return std::unexpected{tempdir.error()};
   vmm::GuestFileOptions made{.temporary_parent = std::move(*tempdir)};
-  const auto limit = parse_size("--temp-limit", options.temp_limit, made.temporary_limit);
-  if (!limit) return std::unexpected{limit.error()};
-  made.temporary_limit = *limit;
-  if (options.io_mode) {
-    const auto mode = parse_io_mode(*options.io_mode);
-    if (!mode) return wrong_usage(fmt::format("--io-mode '{}': not host=direct, host=sync or both", *options.io_mode));
-    made.bypasses_cache = mode->is_direct;
-    made.is_synchronous = mode->is_synchronous;
-  }
+  made.temporary_limit = spec.temp_limit.value_or(made.temporary_limit);
+  const auto mode = spec.io_mode.value_or(launch::IoMode{});
+  made.bypasses_cache = mode.is_direct;
+  made.is_synchronous = mode.is_synchronous;
   vmm::GuestFiles files{std::move(made)};
-  if (guest.image && !passes_image) add_files(files, *guest.image);
-  if (auto added = files.add_mappings(options.file_mappings); !added) {
+  if (guest.image && spec.image_mode != launch::ImageMode::internal) add_files(files, *guest.image);
+  if (auto added = files.add_mappings(spec.file_mappings); !added) {
     return wrong_usage(fmt::format("--file-mapping: {}", added.error().message));
   }
   return files;
@@ -259,6 +240,8 @@ auto files_of(const RunOptions& options, const Guest& guest, bool passes_image) 
 
 // A machine, and what there is to do afterwards, when nothing can be opened any more.
 struct Run {
+  launch::LaunchSpec spec;
+  launch::KernelSource::Kind kind = launch::KernelSource::Kind::kernel;
   std::unique_ptr<NetworkHint> network_hint;  // which sees the machine's output
   std::optional<Machine> machine;
   vmm::arch::MemoryLayout layout;
@@ -266,88 +249,76 @@ struct Run {
   std::optional<LateFile> stats_file;
 };
 
-auto prepare_run(const RunOptions& options, const TimeLimit& limit) -> OrFailure<Run> {
-  auto machine = machine_options(options);
-  if (!machine) return std::unexpected{machine.error()};
-  const auto passes_image = wants_image_passed(options);
-  if (!passes_image) return std::unexpected{passes_image.error()};
-  std::optional<LateFile> stats_file;
-  if (!options.stats_file.empty()) {
-    auto opened = LateFile::open(options.stats_file);
-    if (!opened) return std::unexpected{Failure{ExitCode::usage, options.stats_file, std::move(opened.error())}};
-    stats_file = std::move(*opened);
-  }
-  auto guest = open_guest(options, *passes_image);
+auto open_stats_file(const RunOptions& options) -> OrFailure<std::optional<LateFile>> {
+  if (options.stats_file.empty()) return std::nullopt;
+  auto opened = LateFile::open(options.stats_file);
+  if (opened) return *std::move(opened);
+  return std::unexpected{
+      Failure{.kind = Failure::Kind::usage, .subject = options.stats_file, .message = std::move(opened.error())}};
+}
+
+auto prepare_run(const RunRequest& request, const TimeLimit& limit) -> OrFailure<Run> {
+  const auto& options = request.options;
+  const auto without_image = launch::make_launch_spec(options.image, request.sources);
+  if (!without_image) return std::unexpected{without_image.error()};
+  const auto isolation = isolation_of(*without_image);
+  if (!isolation) return std::unexpected{isolation.error()};
+  auto stats_file = open_stats_file(options);
+  if (!stats_file) return std::unexpected{stats_file.error()};
+  auto guest = open_guest(*without_image, request.source);
   if (!guest) return std::unexpected{guest.error()};
 
-  const image::Config no_config;
-  const auto& config = guest->image ? guest->image->config() : no_config;
-  const auto size = guest_size_of(options, config);
-  if (!size) return std::unexpected{size.error()};
-  machine->memory_size = size->memory;
-  machine->cpu_count = size->cpu_count;
-  auto arguments = arguments_of(options, config);
-  if (!arguments) return std::unexpected{arguments.error()};
-  machine->arguments = std::move(*arguments);
-
-  auto files = files_of(options, *guest, *passes_image);
+  auto spec = request.spec(guest->image ? guest->image->config() : image::Config{});
+  if (!spec) return std::unexpected{spec.error()};
+  auto files = files_of(*spec, *guest);
   if (!files) return std::unexpected{files.error()};
-  machine->image = guest->unpacked;
-  machine->mounts = files->top_directories();
-  machine->timeout = limit.remaining();
+  auto machine = machine_options(options, *spec, *isolation);
+  machine.image = guest->unpacked;
+  machine.mounts = files->top_directories();
+  machine.timeout = limit.remaining();
   auto hint = std::make_unique<NetworkHint>();
-  machine->on_output = [seen = hint.get()](std::string_view output) { seen->take(output); };
-  auto made = Machine::create(guest->kernel(), std::move(*machine), std::move(*files));
+  machine.on_output = [seen = hint.get()](std::string_view output) { seen->take(output); };
+  auto made = Machine::create(guest->kernel(), std::move(machine), std::move(*files));
   if (!made) return failure_of(options.image, std::move(made.error()));
   const auto layout = made->layout();
-  return Run{.network_hint = std::move(hint),
+  return Run{.spec = *std::move(spec),
+             .kind = request.source.kind(),
+             .network_hint = std::move(hint),
              .machine = std::move(*made),
              .layout = layout,
              .image = std::move(guest->file).release(),
-             .stats_file = std::move(stats_file)};
+             .stats_file = *std::move(stats_file)};
 }
 
 // The registers of a guest that died, with the symbols of its kernel, if the image has not changed meanwhile.
 void show_registers(const RunOptions& options, const vmm::GuestDeath& death, Run& run) {
   auto file = vmm::MappedFile::map(std::move(run.image));
-  const auto guest = file ? read_guest(options.image, std::move(*file)) : not_started(options.image, {});
+  const auto guest = file ? read_guest(options.image, run.kind, std::move(*file)) : not_started(options.image, {});
   const auto elf = guest ? guest->kernel().elf : std::span<const std::byte>{};
   print_error(registers_text(death, elf, run.layout, options.verbose));
 }
 
-auto exit_code_of(const vmm::Ending& ending, bool is_file_truncated) -> ExitCode {
-  if (is_file_truncated) return ExitCode::guest_died;
-  if (const auto* const exit = std::get_if<vmm::GuestExit>(&ending)) return static_cast<ExitCode>(exit->code & 0xff);
-  if (const auto* const stopped = std::get_if<vmm::Stopped>(&ending)) return end_after_signal(stopped->reason);
-  if (std::holds_alternative<vmm::TimedOut>(ending)) return ExitCode::timed_out;
-  return std::holds_alternative<vmm::OutputFailed>(ending) ? ExitCode::not_started : ExitCode::guest_died;
+auto ending_of(const vmm::Ending& ending) -> launch::Ending {
+  if (const auto* const exit = std::get_if<vmm::GuestExit>(&ending)) return launch::GuestExited{exit->code};
+  if (const auto* const death = std::get_if<vmm::GuestDeath>(&ending)) return launch::GuestDied{death->reason};
+  if (const auto* const stopped = std::get_if<vmm::Stopped>(&ending)) return launch::Stopped{stopped->reason};
+  if (const auto* const failed = std::get_if<vmm::OutputFailed>(&ending)) {
+    return launch::OutputFailed{failed->error_number};
+  }
+  return launch::TimedOut{};
 }
 
-// Says how the run ended, where its exit status does not.
-void tell_of(const RunOptions& options, const vmm::Ending& ending, bool is_file_truncated, Run& run) {
-  if (is_file_truncated) {
-    return complain(options.image, "the file was truncated while its guest ran (SIGBUS); the guest was stopped");
-  }
-  if (const auto* const exit = std::get_if<vmm::GuestExit>(&ending)) {
-    if (run.network_hint->is_due(exit->code)) complain(options.image, NetworkHint::kText);
-  } else if (std::holds_alternative<vmm::TimedOut>(ending)) {
-    complain_of_timeout(options);
-  } else if (const auto* const failed = std::get_if<vmm::OutputFailed>(&ending)) {
-    complain_of_output(options, failed->error_number);
-  } else if (const auto* const death = std::get_if<vmm::GuestDeath>(&ending)) {
-    complain(options.image, fmt::format("the guest died: {}", death->reason));
-    show_registers(options, *death, run);
-  }
+auto report_on(const vmm::RunResult& result, bool is_file_truncated, const NetworkHint& hint) -> launch::RunReport {
+  const auto* const exit = std::get_if<vmm::GuestExit>(&result.ending);
+  return {.ending = is_file_truncated ? launch::FileTruncated{} : ending_of(result.ending),
+          .undelivered = result.undelivered_output,
+          .lacked_network = exit != nullptr && hint.is_due(exit->code)};
 }
 
-auto report(const RunOptions& options, const vmm::RunResult& result, std::optional<LateFile>& stats_file) -> ExitCode {
-  if (result.undelivered_output != 0) {
-    complain(options.image, fmt::format("{} bytes of output were not delivered: their reader did not take them in time",
-                                        result.undelivered_output));
-  }
-  if (options.stats) print_error(statistics_text(result.statistics));
-  if (!stats_file) return ExitCode::good;
-  if (const auto written = stats_file->write(statistics_json(result.statistics)); !written) {
+auto tell_statistics(const RunOptions& options, const vmm::Statistics& statistics, Run& run) -> ExitCode {
+  if (run.spec.stats) print_error(statistics_text(statistics));
+  if (!run.stats_file) return ExitCode::good;
+  if (const auto written = run.stats_file->write(statistics_json(statistics)); !written) {
     complain(options.stats_file, written.error());
     return ExitCode::usage;
   }
@@ -371,9 +342,10 @@ auto check_monitor() -> std::vector<base::HostCheck> {
   return vmm::check_host();
 }
 
-auto run_in_monitor(const RunOptions& options, TimeLimit& limit) -> OrFailure<ExitCode> {
+auto run_in_monitor(RunRequest& request, TimeLimit& limit) -> OrFailure<ExitCode> {
+  const auto& options = request.options;
   const BusErrors bus_errors{end_run_after_bus_error};
-  auto run = prepare_run(options, limit);
+  auto run = prepare_run(request, limit);
   if (BusErrors::take()) return not_started(options.image, "the file was truncated while it was read (SIGBUS)");
   if (!run) return std::unexpected{std::move(run.error())};
   // What its owner would find in the memory of a monitor that a guest has taken over.
@@ -386,13 +358,18 @@ auto run_in_monitor(const RunOptions& options, TimeLimit& limit) -> OrFailure<Ex
   // The private directory goes with it, before anybody has to read what there is to say.
   SignalsEndRun::forget_machine();
   run->machine.reset();
-  const bool is_file_truncated = BusErrors::take();
-  const auto exit_code = exit_code_of(result->ending, is_file_truncated);
+  const auto report = report_on(*result, BusErrors::take(), *run->network_hint);
+  const auto exit_code = exit_code_of(report);
   TimeLimit::end_with(exit_code);
-  tell_of(options, result->ending, is_file_truncated, *run);
-  const auto reported = report(options, *result, run->stats_file);
+  tell_of_ending(run->spec, report);
+  const auto* const death = std::get_if<vmm::GuestDeath>(&result->ending);
+  if (death != nullptr && std::holds_alternative<launch::GuestDied>(report.ending)) {
+    show_registers(options, *death, *run);
+  }
+  tell_of_undelivered_output(run->spec, report);
+  const auto told = tell_statistics(options, result->statistics, *run);
   limit.leave();
-  return exit_code == ExitCode::good ? reported : exit_code;
+  return exit_code == ExitCode::good ? told : exit_code;
 }
 
 }  // namespace hermitage::cli

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <functional>
 #include <iterator>
 #include <optional>
 #include <string>
@@ -23,15 +24,19 @@
 #include "hermitage/base/descriptor.hpp"
 #include "hermitage/base/memory_size.hpp"
 #include "hermitage/cli/engines.hpp"
-#include "hermitage/cli/input.hpp"
 #include "hermitage/cli/network_hint.hpp"
 #include "hermitage/cli/options.hpp"
 #include "hermitage/cli/output.hpp"
 #include "hermitage/cli/process.hpp"
+#include "hermitage/cli/progress.hpp"
+#include "hermitage/cli/run_report.hpp"
+#include "hermitage/cli/run_request.hpp"
 #include "hermitage/entry/boot_protocol.hpp"
-#include "hermitage/entry/format.hpp"
 #include "hermitage/entry/kernel_object.hpp"
 #include "hermitage/entry/shell_word.hpp"
+#include "hermitage/launch/kernel_source.hpp"
+#include "hermitage/launch/launch_spec.hpp"
+#include "hermitage/launch/run_report.hpp"
 #include "hermitage/qemu/boot_output.hpp"
 #include "hermitage/qemu/command_line.hpp"
 #include "hermitage/qemu/exit_status.hpp"
@@ -59,12 +64,12 @@ struct Image {
 
 // ---- The image
 
-auto file_size(const std::string& path) -> OrFailure<std::uint64_t> {
+auto check_file(const std::string& path) -> OrFailure<void> {
   struct stat status{};
   if (::stat(path.c_str(), &status) != 0) return not_started(path, std::strerror(errno));
   if (S_ISDIR(status.st_mode)) return not_started(path, "is a directory");
   if (!S_ISREG(status.st_mode)) return not_started(path, "is not a regular file");
-  return static_cast<std::uint64_t>(status.st_size);
+  return {};
 }
 
 // A kernel that says that it boots by PVH does so without a loader. That is of no use to a packed one: QEMU cannot
@@ -84,33 +89,36 @@ auto examine_kernel(const std::string& path, std::span<const std::byte> elf, Ima
   return {};
 }
 
-auto read_image(const RunOptions& options, bool warns) -> OrFailure<Image> {
-  const auto& path = options.image;
-  Image image;
-  const auto size = file_size(options.file);
-  if (!size) return std::unexpected{size.error()};
-  image.size = *size;
-  auto input = read_kernel(options.file);
-  if (!input) return not_started(path, std::move(input.error()));
-  if (!input->image) {
-    const auto format = entry::detect_format(input->bytes);
-    if (format != entry::Format::elf) return not_started(path, neither_kernel_nor_image(format));
-    if (boots_by_itself(input->bytes)) {
-      image.target = {.arch = Arch::x86_64};
-      image.needs_loader = false;
-      return image;
-    }
-    if (auto examined = examine_kernel(path, input->bytes, image); !examined) return std::unexpected{examined.error()};
+auto read_kernel_alone(const std::string& name, launch::KernelSource& source, Image image) -> OrFailure<Image> {
+  const auto bytes = std::move(source).read();
+  if (!bytes) return not_started(name, bytes.error());
+  if (source.kind() == launch::KernelSource::Kind::neither) {
+    return not_started(name, launch::neither_kernel_nor_image(*bytes));
+  }
+  if (boots_by_itself(*bytes)) {
+    image.target = {.arch = Arch::x86_64};
+    image.needs_loader = false;
     return image;
   }
-  const auto& packed = *input->image;
-  if (!packed) return not_started(path, packed.error().message());
+  if (auto examined = examine_kernel(name, *bytes, image); !examined) return std::unexpected{examined.error()};
+  return image;
+}
+
+auto read_image(RunRequest& request, bool warns) -> OrFailure<Image> {
+  const auto& name = request.options.image;
+  Image image{.size = request.source.size(), .target = {}, .config = {}};
+  if (request.source.kind() != launch::KernelSource::Kind::image) {
+    return read_kernel_alone(name, request.source, std::move(image));
+  }
+  ProgressBar progress{request.source.path()};
+  const auto packed = request.source.open_image({.contents = image::Contents::kernel, .progress = std::ref(progress)});
+  if (!packed) return not_started(name, packed.error().message());
   if (warns) {
-    for (const auto& problem : packed->warnings()) warn(fmt::format("{}: {}", path, problem.message()));
+    for (const auto& problem : packed->warnings()) warn(fmt::format("{}: {}", name, problem.message()));
   }
   image.is_packed = true;
   image.config = packed->config();
-  if (auto examined = examine_kernel(path, packed->kernel(), image); !examined) {
+  if (auto examined = examine_kernel(name, packed->kernel(), image); !examined) {
     return std::unexpected{examined.error()};
   }
   return image;
@@ -119,60 +127,55 @@ auto read_image(const RunOptions& options, bool warns) -> OrFailure<Image> {
 // ---- What QEMU is called with
 
 // The option that is given, and that means nothing, or cannot be had, in QEMU; null: none.
-auto refused_option(const RunOptions& options, Arch arch, bool uses_kvm) -> const char* {
+auto refused_option(const RunOptions& options, const launch::LaunchSpec& spec, Arch arch, bool uses_kvm) -> const
+    char* {
+  using launch::FileIsolation;
   const std::pair<bool, const char*> refused[] = {
-      {options.affinity.has_value(), "--affinity"},
-      {!options.file_mappings.empty(), "--file-mapping"},
-      {options.io_mode.has_value(), "--io-mode"},
-      {options.tempdir.has_value(), "--tempdir"},
-      {options.temp_limit.has_value(), "--temp-limit"},
-      {options.image_mode == "external", "--hermit-image-mode external"},
-      {options.file_isolation.value_or("none") != "none", "--file-isolation"},
-      {options.stats, "--stats"},
+      {!spec.affinity.empty(), "--affinity"},
+      {!spec.file_mappings.empty(), "--file-mapping"},
+      {spec.io_mode.has_value(), "--io-mode"},
+      {spec.tempdir.has_value(), "--tempdir"},
+      {spec.temp_limit.has_value(), "--temp-limit"},
+      {spec.image_mode == launch::ImageMode::external, "--hermit-image-mode external"},
+      {spec.file_isolation.value_or(FileIsolation::none) != FileIsolation::none, "--file-isolation"},
+      {spec.stats, "--stats"},
       {!options.stats_file.empty(), "--stats-file"},
       {options.trace, "--trace"},
       {options.verbose, "--verbose"},
-      {options.timer && arch != Arch::x86_64, "--pit"},
-      {options.manages_power && !uses_kvm, "--cpu-pm without KVM"},
+      {spec.timer && arch != Arch::x86_64, "--pit"},
+      {spec.manages_power && !uses_kvm, "--cpu-pm without KVM"},
   };
   const auto* const given = std::ranges::find(refused, true, &std::pair<bool, const char*>::first);
   return given == std::end(refused) ? nullptr : given->second;
 }
 
-auto names_accelerator(const RunOptions& options) -> bool {
-  return std::ranges::find(options.qemu_args, "-accel") != options.qemu_args.end();
+auto names_accelerator(const launch::LaunchSpec& spec) -> bool {
+  return std::ranges::find(spec.qemu_args, "-accel") != spec.qemu_args.end();
 }
 
-auto sandbox_of(const RunOptions& options) -> OrFailure<bool> {
-  const auto sandbox = options.sandbox.value_or("normal");
-  if (sandbox != "none" && sandbox != "normal") {
-    return wrong_usage(fmt::format("--sandbox '{}': neither none nor normal", sandbox));
-  }
-  return sandbox == "normal";
+auto not_in_qemu(const std::string& image, std::string message) -> std::unexpected<Failure> {
+  return std::unexpected{Failure{.subject = image, .message = std::move(message), .is_the_engines = true}};
 }
 
-auto not_in_qemu(const RunOptions& options, std::string message) -> std::unexpected<Failure> {
-  return std::unexpected{Failure{.subject = options.image, .message = std::move(message), .is_the_engines = true}};
-}
-
-auto loader_of(const RunOptions& options, const Image& image) -> OrFailure<std::string> {
+auto loader_of(const launch::LaunchSpec& spec, const Image& image) -> OrFailure<std::string> {
   if (!image.needs_loader) return std::string{};
-  if (!options.loader.empty()) {
-    if (const auto size = file_size(options.loader); !size) return std::unexpected{size.error()};
-    return options.loader;
+  if (!spec.loader.empty()) {
+    if (const auto checked = check_file(spec.loader); !checked) return std::unexpected{checked.error()};
+    return spec.loader;
   }
   auto found = qemu::find_loader(image.target);
-  if (!found) return not_in_qemu(options, std::move(found.error()));
+  if (!found) return not_in_qemu(spec.image, std::move(found.error()));
   return *found;
 }
 
 // The words for the boot loader that the user wrote among those for the kernel. Those of an image are the kernel's.
-auto take_loader_words(const RunOptions& options, base::Arguments& arguments) -> std::vector<std::string> {
-  if (options.words.empty()) return {};
+auto take_loader_words(launch::LaunchSpec& spec) -> std::vector<std::string> {
+  if (!spec.has_words) return {};
+  auto& kernel = spec.arguments.kernel;
   const auto is_kernels = [](const std::string& word) { return !word.starts_with(entry::kLoaderWordBeginning); };
-  const auto first = std::ranges::stable_partition(arguments.kernel, is_kernels).begin();
-  std::vector<std::string> words{std::make_move_iterator(first), std::make_move_iterator(arguments.kernel.end())};
-  arguments.kernel.erase(first, arguments.kernel.end());
+  const auto first = std::ranges::stable_partition(kernel, is_kernels).begin();
+  std::vector<std::string> words{std::make_move_iterator(first), std::make_move_iterator(kernel.end())};
+  kernel.erase(first, kernel.end());
   return words;
 }
 
@@ -193,16 +196,16 @@ struct LoaderPlan {
 };
 
 // `words` are the user's.
-auto plan_loader(const RunOptions& options, const Image& image, std::vector<std::string> words)
+auto plan_loader(const launch::LaunchSpec& spec, bool is_dry, const Image& image, std::vector<std::string> words)
     -> OrFailure<LoaderPlan> {
-  auto file = loader_of(options, image);
+  auto file = loader_of(spec, image);
   if (!file) return std::unexpected{file.error()};
   LoaderPlan plan{.file = std::move(*file), .words = std::move(words), .handover = {}};
   if (plan.file.empty() || !qemu::tells_of_handover(plan.file)) return plan;
   plan.has_log = std::ranges::any_of(plan.words, [](const std::string& word) { return word.starts_with(kLogWord); });
   if (!plan.has_log) plan.words.push_back(fmt::format("{}warn", kLogWord));
   // A command line to be run by hand needs no handover line.
-  if (options.dry_run) return plan;
+  if (is_dry) return plan;
   auto word = random_word();
   if (!word) return std::unexpected{word.error()};
   // The first of two counts.
@@ -212,58 +215,61 @@ auto plan_loader(const RunOptions& options, const Image& image, std::vector<std:
 }
 
 struct Plan {
+  launch::LaunchSpec spec;
   qemu::Target target;
   qemu::CommandLine line;
   LoaderPlan loader;
   bool is_confined = true;
 };
 
-auto make_plan(const RunOptions& options, const Image& image) -> OrFailure<Plan> {
-  const auto size = guest_size_of(options, image.config);
-  if (!size) return std::unexpected{size.error()};
-  if (const auto checked = base::check_memory_size(size->memory); !checked) return wrong_usage(checked.error());
-  const auto has_sandbox = sandbox_of(options);
-  if (!has_sandbox) return std::unexpected{has_sandbox.error()};
+auto make_plan(const RunRequest& request, const Image& image) -> OrFailure<Plan> {
+  const auto& options = request.options;
+  auto made = request.spec(image.config);
+  if (!made) return std::unexpected{made.error()};
+  auto spec = *std::move(made);
+  if (const auto checked = base::check_memory_size(spec.memory_size); !checked) return wrong_usage(checked.error());
   const auto arch = image.target.arch;
-  const bool uses_kvm = arch == Arch::x86_64 && !names_accelerator(options) && !why_no_kvm();
-  if (const auto* const refused = refused_option(options, arch, uses_kvm)) {
-    return std::unexpected{Failure{.exit_code = ExitCode::usage,
+  const bool uses_kvm = arch == Arch::x86_64 && !names_accelerator(spec) && !why_no_kvm();
+  if (const auto* const refused = refused_option(options, spec, arch, uses_kvm)) {
+    return std::unexpected{Failure{.kind = Failure::Kind::usage,
                                    .subject = {},
                                    .message = fmt::format("{} cannot be had in QEMU", refused),
                                    .is_the_engines = true}};
   }
-  auto arguments = arguments_of(options, image.config);
-  if (!arguments) return std::unexpected{arguments.error()};
-  if (!image.takes_variables && !arguments->environment.empty()) {
+  if (!image.takes_variables && !spec.arguments.environment.empty()) {
     warn(
         fmt::format("{}: the kernel is older than Hermit 0.10 and gets no environment variables in QEMU; the {} given "
                     "are lost",
-                    options.image, arguments->environment.size()));
+                    spec.image, spec.arguments.environment.size()));
   }
-  auto loader = plan_loader(options, image, take_loader_words(options, *arguments));
+  auto loader = plan_loader(spec, options.dry_run, image, take_loader_words(spec));
   if (!loader) return std::unexpected{loader.error()};
-  auto boot_arguments = base::boot_arguments(*arguments);
+  auto boot_arguments = base::boot_arguments(spec.arguments);
   if (!boot_arguments) return wrong_usage(std::move(boot_arguments.error()));
   if (!loader->words.empty()) {
     boot_arguments->insert(0, fmt::format("{}{}", fmt::join(loader->words, " "), boot_arguments->empty() ? "" : " "));
   }
   // All that the image asks for is there already, and what it asks for in vain must not be added by the loader.
-  if (image.is_packed && arguments->application.empty()) *boot_arguments += " --";
+  if (image.is_packed && spec.arguments.application.empty()) *boot_arguments += " --";
+  const bool has_sandbox = spec.has_sandbox.value_or(true);
   auto line = qemu::command_line({.target = image.target,
-                                  .image = options.file,
+                                  .image = request.source.path(),
                                   .image_size = image.size,
                                   .loader = loader->file,
                                   .boot_arguments = std::move(*boot_arguments),
-                                  .memory_size = size->memory,
-                                  .cpu_count = size->cpu_count,
+                                  .memory_size = spec.memory_size,
+                                  .cpu_count = spec.cpu_count,
                                   .uses_kvm = uses_kvm,
-                                  .merges_pages = options.merges_pages,
-                                  .manages_power = options.manages_power,
-                                  .has_sandbox = *has_sandbox,
-                                  .more = options.qemu_args});
+                                  .merges_pages = spec.merges_pages,
+                                  .manages_power = spec.manages_power,
+                                  .has_sandbox = has_sandbox,
+                                  .more = spec.qemu_args});
   if (!line) return wrong_usage(std::move(line.error()));
-  return Plan{
-      .target = image.target, .line = std::move(*line), .loader = std::move(*loader), .is_confined = *has_sandbox};
+  return Plan{.spec = std::move(spec),
+              .target = image.target,
+              .line = std::move(*line),
+              .loader = std::move(*loader),
+              .is_confined = has_sandbox};
 }
 
 // ---- The run
@@ -271,13 +277,14 @@ auto make_plan(const RunOptions& options, const Image& image) -> OrFailure<Plan>
 // Where the guest's output goes: standard output, a file that is made anew, or nowhere.
 class Output {
  public:
-  [[nodiscard]] static auto open(const RunOptions& options) -> OrFailure<Output> {
+  [[nodiscard]] static auto open(const launch::Output& target) -> OrFailure<Output> {
+    using Kind = launch::Output::Kind;
     Output output;
-    if (!options.output) return output;
+    if (target.kind == Kind::standard) return output;
     output.number_ = -1;
-    if (options.output == "none") return output;
-    output.file_ = base::Descriptor{::open(options.output->c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)};
-    if (!output.file_.is_open()) return not_started(*options.output, std::strerror(errno));
+    if (target.kind == Kind::none) return output;
+    output.file_ = base::Descriptor{::open(target.path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)};
+    if (!output.file_.is_open()) return not_started(target.path, std::strerror(errno));
     output.number_ = output.file_.get();
     return output;
   }
@@ -368,35 +375,36 @@ class Watch {
   bool has_told_of_end_ = false;
 };
 
-auto end_of_guest(const RunOptions& options, const qemu::Ending& ending, const Complaints& complaints) -> ExitCode {
-  if (const auto* const exit = std::get_if<qemu::GuestExit>(&ending)) return static_cast<ExitCode>(exit->code);
-  if (const auto* const death = std::get_if<qemu::GuestDied>(&ending)) {
-    complain(options.image, fmt::format("the guest died: {}", death->reason));
-    return ExitCode::guest_died;
-  }
-  if (!complaints.has_errors()) complain(options.image, std::get<qemu::QemuFailed>(ending).reason);
-  return ExitCode::not_started;
+auto end_of_guest(const qemu::Ending& ending, const Complaints& complaints) -> launch::Ending {
+  if (const auto* const exit = std::get_if<qemu::GuestExit>(&ending)) return launch::GuestExited{exit->code};
+  if (const auto* const death = std::get_if<qemu::GuestDied>(&ending)) return launch::GuestDied{death->reason};
+  return launch::EngineFailed{complaints.has_errors() ? std::string{} : std::get<qemu::QemuFailed>(ending).reason};
 }
 
-auto end_of_process(const RunOptions& options, const qemu::ProcessEnding& ending) -> ExitCode {
-  hurry_errors();
-  if (const auto* const stopped = std::get_if<qemu::Stopped>(&ending)) return end_after_signal(stopped->signal);
+// Of a process that did not end by itself.
+auto end_of_process(const qemu::ProcessEnding& ending) -> launch::Ending {
+  if (const auto* const stopped = std::get_if<qemu::Stopped>(&ending)) return launch::Stopped{stopped->signal};
   if (const auto* const failed = std::get_if<qemu::OutputFailed>(&ending)) {
-    complain_of_output(options, failed->error_number);
-    return ExitCode::not_started;
+    return launch::OutputFailed{failed->error_number};
   }
-  complain_of_timeout(options);
-  return ExitCode::timed_out;
+  return launch::TimedOut{};
+}
+
+auto tell(const launch::LaunchSpec& spec, const launch::RunReport& report) -> ExitCode {
+  tell_of_ending(spec, report);
+  tell_of_undelivered_output(spec, report);
+  return exit_code_of(report);
 }
 
 // What the user gives QEMU may be a network.
-auto gets_no_network(const RunOptions& options) -> bool {
-  return options.qemu_args.empty();
+auto gets_no_network(const launch::LaunchSpec& spec) -> bool {
+  return spec.qemu_args.empty();
 }
 
 auto run_plan(const RunOptions& options, TimeLimit& limit, const Plan& plan, const std::string& program)
     -> OrFailure<ExitCode> {
-  const auto output = Output::open(options);
+  const auto& spec = plan.spec;
+  const auto output = Output::open(spec.output);
   if (!output) return std::unexpected{output.error()};
   Complaints complaints;
   qemu::BootOutput boot_output{
@@ -443,11 +451,8 @@ auto run_plan(const RunOptions& options, TimeLimit& limit, const Plan& plan, con
   if (!result) return not_started(options.image, result.error());
   const auto* const ended = std::get_if<qemu::Ended>(&result->ending);
   if (ended == nullptr) {
-    const auto status = end_of_process(options, result->ending);
-    if (result->undelivered > 0) {
-      complain(options.image, fmt::format("{} bytes of output were not delivered", result->undelivered));
-    }
-    return status;
+    hurry_errors();
+    return tell(spec, {.ending = end_of_process(result->ending), .undelivered = result->undelivered});
   }
   const bool has_handed_over = !has_boot_output || boot_output.has_handed_over();
   if (!has_handed_over && !boot_output.failure().empty()) {
@@ -458,16 +463,14 @@ auto run_plan(const RunOptions& options, TimeLimit& limit, const Plan& plan, con
     return not_started(options.image, "the machine ended before the boot loader entered the kernel, without a reason");
   }
   const auto* const exit = std::get_if<qemu::GuestExit>(&end);
-  if (exit != nullptr && gets_no_network(options) && network_hint.is_due(exit->code)) {
-    complain(options.image, NetworkHint::kText);
-  }
-  return end_of_guest(options, end, complaints);
+  const bool lacked_network = exit != nullptr && gets_no_network(spec) && network_hint.is_due(exit->code);
+  return tell(spec, {.ending = end_of_guest(end, complaints), .lacked_network = lacked_network});
 }
 
-auto program_of(const RunOptions& options, qemu::Target target) -> OrFailure<std::string> {
+auto program_of(const std::string& image, qemu::Target target) -> OrFailure<std::string> {
   const auto name = qemu::program_name(target);
   if (auto program = qemu::find_program(name)) return *program;
-  return not_in_qemu(options,
+  return not_in_qemu(image,
                      fmt::format("there is no {} to run it; install the package {}", name, qemu::package_name(target)));
 }
 
@@ -478,23 +481,24 @@ auto sentence_of(const QemuReason& reason, Arch arch) -> std::string {
 }
 
 // Both sentences in one, where it is not the user who wants QEMU.
-auto with_reason(const RunOptions& options, const Failure& failure, const std::string& reason)
+auto with_reason(const std::string& image, const Failure& failure, const std::string& reason)
     -> std::unexpected<Failure> {
   if (reason.empty() || !failure.is_the_engines) return std::unexpected{failure};
-  return not_started(options.image, fmt::format("{}; and not in QEMU: {}", reason, failure.message));
+  return not_started(image, fmt::format("{}; and not in QEMU: {}", reason, failure.message));
 }
 
 }  // namespace
 
-auto run_in_qemu(const RunOptions& options, TimeLimit& limit, const QemuReason& reason) -> OrFailure<ExitCode> {
-  const auto image = read_image(options, !reason.monitor_has_tried);
+auto run_in_qemu(RunRequest& request, TimeLimit& limit, const QemuReason& reason) -> OrFailure<ExitCode> {
+  const auto& options = request.options;
+  const auto image = read_image(request, !reason.monitor_has_tried);
   if (!image) return std::unexpected{image.error()};
   const auto sentence = sentence_of(reason, image->target.arch);
-  const auto plan = make_plan(options, *image);
-  if (!plan) return with_reason(options, plan.error(), sentence);
+  const auto plan = make_plan(request, *image);
+  if (!plan) return with_reason(options.image, plan.error(), sentence);
   if (options.dry_run) return print_or_complain(qemu::shell_text(plan->line) + "\n");
-  const auto program = program_of(options, plan->target);
-  if (!program) return with_reason(options, program.error(), sentence);
+  const auto program = program_of(options.image, plan->target);
+  if (!program) return with_reason(options.image, program.error(), sentence);
   if (!sentence.empty()) complain(options.image, fmt::format("runs in QEMU: {}", sentence));
   return run_plan(options, limit, *plan, *program);
 }

@@ -1,171 +1,25 @@
 #include "hermitage/cli/run_options.hpp"
 
-#include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstdlib>
-#include <functional>
-#include <limits>
 #include <span>
+#include <string_view>
 #include <utility>
 
-#include <fmt/format.h>
-
-#include "hermitage/cli/input.hpp"
 #include "hermitage/cli/options.hpp"
-#include "hermitage/image/toml.hpp"
 
 namespace hermitage::cli {
 namespace {
 
-// A host that has more processors than this is not known.
-constexpr unsigned kMaxProcessor = 1 << 16;
-
-auto at(const std::string& path, const toml::source_region& source, std::string_view message)
-    -> std::unexpected<std::string> {
-  return std::unexpected{fmt::format("{}:{}:{}: {}", path, source.begin.line, source.begin.column, message)};
-}
-
-// One section of the file. What it takes is marked; what is left at the end is unknown.
-class Section {
- public:
-  Section(const std::string& path, const toml::table& table) : path_{path}, table_{table} {}
-
-  template <class Value>
-  auto take(std::string_view key, std::optional<Value>& option) -> Outcome {
-    const auto* const node = find(key);
-    if (node == nullptr) return {};
-    const auto value = node->value_exact<Value>();
-    if (!value) return at(path_, node->source(), fmt::format("'{}' is of the wrong type", key));
-    if (!option) option = value;
-    return {};
-  }
-
-  auto take(std::string_view key, bool& option) -> Outcome {
-    std::optional<bool> value;
-    auto taken = take(key, value);
-    option = option || value.value_or(false);
-    return taken;
-  }
-
-  auto take(std::string_view key, std::optional<std::uint32_t>& option) -> Outcome {
-    std::optional<std::int64_t> value;
-    if (auto taken = take(key, value); !taken || !value) return taken;
-    if (*value < 0 || *value > std::numeric_limits<std::uint32_t>::max()) {
-      return at(path_, find(key)->source(), fmt::format("'{}' is out of range", key));
-    }
-    if (!option) option = static_cast<std::uint32_t>(*value);
-    return {};
-  }
-
-  // A list of texts or numbers, joined by commas; or one text.
-  auto take_list(std::string_view key, std::optional<std::string>& option) -> Outcome {
-    const auto* const node = find(key);
-    if (node == nullptr) return {};
-    const auto* const array = node->as_array();
-    if (array == nullptr) return take(key, option);
-    std::string list;
-    for (const auto& item : *array) {
-      const auto number = item.value_exact<std::int64_t>();
-      if (!number) return at(path_, item.source(), fmt::format("'{}' holds something that is no number", key));
-      list += fmt::format("{}{}", list.empty() ? "" : ",", *number);
-    }
-    if (!option) option = list;
-    return {};
-  }
-
-  auto take_texts(std::string_view key, std::vector<std::string>& texts) -> Outcome {
-    const auto* const node = find(key);
-    if (node == nullptr) return {};
-    const auto* const array = node->as_array();
-    if (array == nullptr) return at(path_, node->source(), fmt::format("'{}' is no list", key));
-    for (const auto& item : *array) {
-      const auto text = item.value_exact<std::string>();
-      if (!text) return at(path_, item.source(), fmt::format("'{}' holds something that is no text", key));
-      texts.push_back(*text);
-    }
-    return {};
-  }
-
-  auto refuse(std::string_view key) -> Outcome {
-    const auto* const node = find(key);
-    if (node == nullptr) return {};
-    return at(path_, node->source(), fmt::format("'{}': not yet", key));
-  }
-
-  void warn_of_rest(std::string_view section, std::vector<std::string>& warnings) const {
-    for (const auto& [key, node] : table_) {
-      if (std::ranges::find(known_, key.str()) != known_.end()) continue;
-      warnings.push_back(fmt::format("{}:{}:{}: unknown key '{}' in [{}]", path_, node.source().begin.line,
-                                     node.source().begin.column, key.str(), section));
-    }
-  }
-
- private:
-  auto find(std::string_view key) -> const toml::node* {
-    known_.emplace_back(key);
-    return table_.get(key);
-  }
-
-  const std::string& path_;
-  const toml::table& table_;
-  std::vector<std::string> known_;
-};
-
-auto all_of(std::initializer_list<std::function<Outcome()>> steps) -> Outcome {
-  for (const auto& step : steps) {
-    if (auto outcome = step(); !outcome) return outcome;
-  }
-  return {};
-}
-
-auto take_uhyve(Section& section, RunOptions& options) -> Outcome {
-  return all_of({[&] { return section.take("output", options.output); },
-                 [&] { return section.take("stats", options.stats); },
-                 [&] { return section.take("tempdir", options.tempdir); },
-                 [&] { return section.take("hermit_image_mode", options.image_mode); },
-                 [&] { return section.take("file_isolation", options.file_isolation); },
-                 [&] { return section.take("io_mode", options.io_mode); }, [&] { return section.refuse("gdb_port"); }});
-}
-
-auto take_memory(Section& section, RunOptions& options) -> Outcome {
-  return all_of({[&] { return section.take("memory_size", options.memory_size); },
-                 [&] { return section.take("no_aslr", options.no_aslr); },
-                 [&] { return section.take("thp", options.huge_pages); },
-                 [&] { return section.take("ksm", options.merges_pages); }});
-}
-
-auto take_cpu(Section& section, RunOptions& options) -> Outcome {
-  return all_of({[&] { return section.take("cpu_count", options.cpu_count); },
-                 [&] { return section.take("cpu_pm", options.manages_power); },
-                 [&] { return section.take_list("affinity", options.affinity); },
-                 [&] { return section.take("pit", options.timer); }});
-}
-
-auto take_guest(Section& section, RunOptions& options) -> Outcome {
-  std::vector<std::string> variables;
-  auto taken = section.take_texts("env_vars", variables);
-  options.env_vars.insert(options.env_vars.begin(), variables.begin(), variables.end());
-  return taken;
-}
-
 auto set_cpu_count(RunOptions& options, const char* argument) -> Outcome {
-  const std::string_view text{argument};
-  std::uint32_t count = 0;
-  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), count);
-  if (error != std::errc{} || rest != text.data() + text.size() || count == 0) {
-    return std::unexpected{std::string{"not a number above 0"}};
-  }
-  options.cpu_count = count;
+  options.cpu_count = launch::parse_cpu_count(argument);
+  if (!options.cpu_count) return std::unexpected{std::string{"not a number above 0"}};
   return {};
 }
 
 auto set_engine(RunOptions& options, const char* argument) -> Outcome {
-  constexpr std::pair<std::string_view, Engine> kEngines[] = {
-      {"auto", Engine::any}, {"kvm", Engine::kvm}, {"qemu", Engine::qemu}};
-  const auto* const found = std::ranges::find(kEngines, argument, &std::pair<std::string_view, Engine>::first);
-  if (found == std::end(kEngines)) return std::unexpected{std::string{"not one of auto, kvm and qemu"}};
-  options.engine = found->second;
+  options.engine = launch::parse_engine(argument);
+  if (!options.engine) return std::unexpected{std::string{"not one of auto, kvm and qemu"}};
   return {};
 }
 
@@ -181,7 +35,7 @@ auto set_timeout(RunOptions& options, const char* argument) -> Outcome {
 }
 
 auto add_file_mapping(RunOptions& options, const char* argument) -> Outcome {
-  auto mapping = parse_file_mapping(argument);
+  auto mapping = launch::parse_file_mapping(argument);
   if (!mapping) return std::unexpected{std::string{"neither HOST:GUEST nor HOST:GUEST:ro"}};
   options.file_mappings.push_back(std::move(*mapping));
   return {};
@@ -247,38 +101,6 @@ constexpr std::array kOptions{
     Option{'n', "net", nullptr, nullptr, not_yet},
 };
 
-// Those that Uhyve takes, too, and only where no option is given.
-auto add_environment(RunOptions& options) -> Outcome {
-  const auto given = [](const char* name) -> const char* {
-    const char* const value = std::getenv(name);
-    return value != nullptr && *value != '\0' ? value : nullptr;
-  };
-  if (const auto* const size = given("HERMIT_MEMORY_SIZE"); size != nullptr && !options.memory_size) {
-    options.memory_size = size;
-  }
-  if (const auto* const config = given("HERMIT_CONFIG"); config != nullptr && options.config.empty()) {
-    options.config = config;
-  }
-  const auto* const engine = given("HERMITAGE_ENGINE");
-  if (engine != nullptr && !options.engine) {
-    if (const auto set = set_engine(options, engine); !set) {
-      return std::unexpected{fmt::format("HERMITAGE_ENGINE '{}': {}", engine, set.error())};
-    }
-  }
-  const auto* const cpus = given("HERMIT_CPU_COUNT");
-  if (cpus == nullptr || options.cpu_count) return {};
-  if (set_cpu_count(options, cpus)) return {};
-  return std::unexpected{fmt::format("HERMIT_CPU_COUNT '{}': not a number above 0", cpus)};
-}
-
-auto parse_number(std::string_view text) -> std::optional<unsigned> {
-  unsigned number = 0;
-  const auto* const end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(text.data(), end, number);
-  if (error != std::errc{} || rest != end || number >= kMaxProcessor) return std::nullopt;
-  return number;
-}
-
 auto read_words(std::vector<std::string> words, RunOptions& options) -> Outcome {
   auto parsed = parse_options<kOptions>(words, Order::options_first, options);
   if (!parsed) return std::unexpected{parsed.error()};
@@ -287,9 +109,8 @@ auto read_words(std::vector<std::string> words, RunOptions& options) -> Outcome 
   options.words = std::move(parsed->operands);
   if (options.words.empty()) return std::unexpected{std::string{"an IMAGE is needed"}};
   options.image = options.words.front();
-  options.file = options.image;
   options.words.erase(options.words.begin());
-  return add_environment(options);
+  return {};
 }
 
 }  // namespace
@@ -320,96 +141,8 @@ auto run_help() -> std::string {
   return text;
 }
 
-auto add_config_file(RunOptions& options, const std::string& path, std::vector<std::string>& warnings)
-    -> std::expected<void, std::string> {
-  const auto bytes = read_file(path);
-  if (!bytes) return std::unexpected{fmt::format("{}: {}", path, bytes.error())};
-  const auto parsed = toml::parse(std::string_view{reinterpret_cast<const char*>(bytes->data()), bytes->size()});
-  if (!parsed) return at(path, parsed.error().source(), parsed.error().description());
-
-  using Taker = Outcome (*)(Section&, RunOptions&);
-  constexpr std::pair<std::string_view, Taker> kSections[] = {
-      {"uhyve", take_uhyve}, {"memory", take_memory}, {"cpu", take_cpu}, {"guest", take_guest}};
-  for (const auto& [key, node] : parsed.table()) {
-    const auto* const known = std::ranges::find(kSections, key.str(), &std::pair<std::string_view, Taker>::first);
-    if (known == std::end(kSections)) {
-      const auto what = node.is_table() ? fmt::format("section [{}]", key.str()) : fmt::format("key '{}'", key.str());
-      warnings.push_back(
-          fmt::format("{}:{}:{}: unknown {}", path, node.source().begin.line, node.source().begin.column, what));
-      continue;
-    }
-    const auto* const table = node.as_table();
-    if (table == nullptr) return at(path, node.source(), fmt::format("'{}' is no section", key.str()));
-    Section section{path, *table};  // NOLINT(misc-const-correctness): it learns what is taken from it
-    if (auto taken = known->second(section, options); !taken) return taken;
-    section.warn_of_rest(key.str(), warnings);
-  }
-  return {};
-}
-
-auto parse_affinity(std::string_view text) -> std::optional<std::vector<unsigned>> {
-  std::vector<unsigned> processors;
-  for (;;) {
-    const auto end = std::min(text.find_first_of(", "), text.size());
-    const auto item = text.substr(0, end);
-    const auto dash = item.find('-');
-    const auto first = parse_number(item.substr(0, dash));
-    const auto last = dash == std::string_view::npos ? first : parse_number(item.substr(dash + 1));
-    if (!first || !last || *first > *last) return std::nullopt;
-    for (auto processor = *first; processor <= *last; ++processor) processors.push_back(processor);
-    if (end == text.size()) return processors;
-    text.remove_prefix(end + 1);
-  }
-}
-
 auto option_for_qemu(const RunOptions& options) -> const char* {
-  if (options.dry_run) return "--dry-run";
-  if (!options.qemu_args.empty()) return "--qemu-arg";
-  return options.loader.empty() ? nullptr : "--loader";
-}
-
-auto for_qemu_only(std::string_view option) -> std::string {
-  return fmt::format("{} is for QEMU only", option);
-}
-
-auto parse_file_mapping(std::string_view text) -> std::optional<base::FileMapping> {
-  constexpr std::string_view kReadOnly = ":ro";
-  const bool is_read_only = text.ends_with(kReadOnly);
-  if (is_read_only) text.remove_suffix(kReadOnly.size());
-  const auto colon = text.find(':');
-  if (colon == 0 || colon == std::string_view::npos || colon + 1 == text.size()) return std::nullopt;
-  if (text.find(':', colon + 1) != std::string_view::npos) return std::nullopt;
-  return base::FileMapping{.host = std::string{text.substr(0, colon)},
-                           .guest = std::string{text.substr(colon + 1)},
-                           .is_read_only = is_read_only};
-}
-
-auto parse_io_mode(std::string_view text) -> std::optional<IoMode> {
-  constexpr std::string_view kHost = "host=";
-  if (!text.starts_with(kHost)) return std::nullopt;
-  text.remove_prefix(kHost.size());
-  IoMode mode;
-  for (;;) {
-    const auto flag = text.substr(0, text.find(','));
-    if (flag == "direct") {
-      mode.is_direct = true;
-    } else if (flag == "sync") {
-      mode.is_synchronous = true;
-    } else {
-      return std::nullopt;
-    }
-    if (flag.size() == text.size()) return mode;
-    text.remove_prefix(flag.size() + 1);
-  }
-}
-
-auto split_words(std::vector<std::string> words) -> GuestWords {
-  if (words.empty()) return {};
-  if (words.front() != "--") return {.kernel = std::nullopt, .application = std::move(words)};
-  words.erase(words.begin());
-  const auto dashes = std::ranges::find(words, "--");
-  if (dashes == words.end()) return {.kernel = std::nullopt, .application = std::move(words)};
-  return {.kernel = std::vector(words.begin(), dashes), .application = std::vector(dashes + 1, words.end())};
+  return options.dry_run ? "--dry-run" : launch::option_for_qemu(options);
 }
 
 }  // namespace hermitage::cli

@@ -1,21 +1,18 @@
-// What there is to say about a guest that has run.
+// Says on standard error how a run ended, where its exit status does not.
 #pragma once
 
-#include <cstddef>
-#include <span>
-#include <string>
-
-#include "hermitage/vmm/machine.hpp"
+#include "hermitage/cli/command.hpp"
+#include "hermitage/launch/launch_spec.hpp"
+#include "hermitage/launch/run_report.hpp"
 
 namespace hermitage::cli {
 
-// The processor's registers as lines, and the name of the function that it was in, if the kernel's symbols have one.
-// Not `all`: those that tell most.
-[[nodiscard]] auto registers_text(const vmm::GuestDeath& death, std::span<const std::byte> elf,
-                                  const vmm::arch::MemoryLayout& layout, bool all) -> std::string;
+void tell_of_ending(const launch::LaunchSpec& spec, const launch::RunReport& report);
 
-[[nodiscard]] auto statistics_text(const vmm::Statistics& statistics) -> std::string;
-// One JSON object, with times in nanoseconds and sizes in bytes.
-[[nodiscard]] auto statistics_json(const vmm::Statistics& statistics) -> std::string;
+void tell_of_undelivered_output(const launch::LaunchSpec& spec, const launch::RunReport& report);
+
+[[nodiscard]] inline auto exit_code_of(const launch::RunReport& report) -> ExitCode {
+  return static_cast<ExitCode>(launch::exit_status(report.ending));
+}
 
 }  // namespace hermitage::cli

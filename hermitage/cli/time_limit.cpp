@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "hermitage/cli/process.hpp"
-#include "hermitage/cli/run_request.hpp"
 #include "hermitage/inspect/quantities.hpp"
+#include "hermitage/launch/run_report.hpp"
 
 namespace hermitage::cli {
 namespace {
@@ -26,7 +26,7 @@ std::atomic<int> last_status = 0;
 
 void end_process(int signal, siginfo_t* info, void* /*context*/) {
   // By alarm(2) of the program that started this one, or by kill(1).
-  if (info->si_code != SI_TIMER) ::_exit(static_cast<int>(end_after_signal(signal)));
+  if (info->si_code != SI_TIMER) ::_exit(launch::status_after_signal(signal));
   pollfd reader{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
   if (has_line && ::poll(&reader, 1, 0) > 0) {
     [[maybe_unused]] const auto written = ::write(STDERR_FILENO, last_line.data(), last_line.size());

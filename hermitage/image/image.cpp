@@ -177,6 +177,13 @@ auto Image::open(const std::filesystem::path& path, const OpenOptions& options) 
   return open(**source, options);
 }
 
+auto Image::open(int descriptor, const std::filesystem::path& path, const OpenOptions& options)
+    -> std::expected<Image, Problem> {
+  const auto source = FileSource::borrow(descriptor, path);
+  if (auto rewound = source->rewind(); !rewound) return std::unexpected{std::move(rewound.error())};
+  return open(*source, options);
+}
+
 auto Image::find(std::string_view path) const -> const File* {
   const auto normalized = normalize_path(path);
   return normalized ? find_file(files_, *normalized) : nullptr;

@@ -66,6 +66,9 @@ class Image {
       -> std::expected<Image, Problem>;
   [[nodiscard]] static auto open(const std::filesystem::path& path, const OpenOptions& options = {})
       -> std::expected<Image, Problem>;
+  // A file that is open, and stays so, from its beginning; `path` is its name in problems.
+  [[nodiscard]] static auto open(int descriptor, const std::filesystem::path& path, const OpenOptions& options = {})
+      -> std::expected<Image, Problem>;
 
   [[nodiscard]] auto config() const noexcept -> const Config& { return config_; }
 

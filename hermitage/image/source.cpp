@@ -26,6 +26,13 @@ auto failed(const std::filesystem::path& path, std::string_view call) -> std::un
   return unreadable(path, std::string{call}.append(": ").append(std::strerror(errno)));
 }
 
+// 0: not known.
+auto size_of(int descriptor) -> std::uint64_t {
+  struct stat status{};
+  const bool has_size = ::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode);
+  return has_size ? static_cast<std::uint64_t>(status.st_size) : 0;
+}
+
 }  // namespace
 
 auto MemorySource::next() -> std::expected<std::span<const std::byte>, Problem> {
@@ -39,20 +46,19 @@ auto MemorySource::rewind() -> std::expected<void, Problem> {
   return {};
 }
 
-FileSource::FileSource(std::filesystem::path path, int descriptor, std::uint64_t total)
-    : path_{std::move(path)}, descriptor_{descriptor}, total_{total}, buffer_(kPieceSize) {}
-
-FileSource::~FileSource() {
-  ::close(descriptor_);
-}
+FileSource::FileSource(std::filesystem::path path, int descriptor)
+    : path_{std::move(path)}, descriptor_{descriptor}, total_{size_of(descriptor)}, buffer_(kPieceSize) {}
 
 auto FileSource::open(const std::filesystem::path& path) -> std::expected<std::unique_ptr<FileSource>, Problem> {
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) return failed(path, "open");
-  struct stat status{};
-  const bool has_status = ::fstat(descriptor, &status) == 0;
-  const auto total = has_status && S_ISREG(status.st_mode) ? static_cast<std::uint64_t>(status.st_size) : 0;
-  return std::unique_ptr<FileSource>{new FileSource{path, descriptor, total}};
+  base::Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (!file.is_open()) return failed(path, "open");
+  auto source = borrow(file.get(), path);
+  source->own_ = std::move(file);
+  return source;
+}
+
+auto FileSource::borrow(int descriptor, const std::filesystem::path& path) -> std::unique_ptr<FileSource> {
+  return std::unique_ptr<FileSource>{new FileSource{path, descriptor}};
 }
 
 auto FileSource::next() -> std::expected<std::span<const std::byte>, Problem> {

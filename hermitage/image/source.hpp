@@ -9,6 +9,7 @@
 #include <span>
 #include <vector>
 
+#include "hermitage/base/descriptor.hpp"
 #include "hermitage/image/problem.hpp"
 
 namespace hermitage::image {
@@ -49,7 +50,8 @@ class FileSource final : public Source {
  public:
   [[nodiscard]] static auto open(const std::filesystem::path& path)
       -> std::expected<std::unique_ptr<FileSource>, Problem>;
-  ~FileSource() override;
+  // A file that is open, and stays so, from where it stands.
+  [[nodiscard]] static auto borrow(int descriptor, const std::filesystem::path& path) -> std::unique_ptr<FileSource>;
 
   [[nodiscard]] auto next() -> std::expected<std::span<const std::byte>, Problem> override;
   [[nodiscard]] auto rewind() -> std::expected<void, Problem> override;
@@ -57,9 +59,10 @@ class FileSource final : public Source {
   [[nodiscard]] auto total() const -> std::uint64_t override { return total_; }
 
  private:
-  FileSource(std::filesystem::path path, int descriptor, std::uint64_t total);
+  FileSource(std::filesystem::path path, int descriptor);
 
   std::filesystem::path path_;
+  base::Descriptor own_;  // open when the file was opened here
   int descriptor_;
   std::uint64_t total_;
   std::uint64_t done_ = 0;

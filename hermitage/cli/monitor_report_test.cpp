@@ -1,4 +1,4 @@
-#include "hermitage/cli/run_report.hpp"
+#include "hermitage/cli/monitor_report.hpp"
 
 #include <chrono>
 #include <string>

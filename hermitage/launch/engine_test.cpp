@@ -1,0 +1,46 @@
+#include "hermitage/launch/engine.hpp"
+
+#include <gtest/gtest.h>
+
+namespace hermitage::launch {
+namespace {
+
+constexpr auto kOption = "--dry-run";
+constexpr auto kNoMonitor = "there is no KVM";
+constexpr auto kForQemu = "--dry-run is for QEMU only";
+
+TEST(ChooseEngine, TakesTheMonitorWhereItCan) {
+  const EngineChoice monitor{.engine = Engine::kvm};
+  const EngineChoice monitor_first{.engine = Engine::kvm, .may_fall_back = true};
+  const EngineChoice qemu{.engine = Engine::qemu};
+  const EngineChoice qemu_for_option{.engine = Engine::qemu, .reason = kForQemu};
+  const EngineChoice qemu_for_want{.engine = Engine::qemu, .reason = kNoMonitor};
+  struct Case {
+    Engine wanted;
+    EngineFacts facts;
+    EngineChoice choice;
+  };
+  for (const auto& [wanted, facts, choice] :
+       {Case{Engine::any, {}, monitor_first},
+        Case{Engine::any, {.qemu_option = {}, .why_no_monitor = kNoMonitor}, qemu_for_want},
+        Case{Engine::any, {.qemu_option = kOption, .why_no_monitor = {}}, qemu_for_option},
+        Case{Engine::any, {.qemu_option = kOption, .why_no_monitor = kNoMonitor}, qemu_for_option},
+        Case{Engine::kvm, {}, monitor},
+        // The monitor says itself what it lacks.
+        Case{Engine::kvm, {.qemu_option = {}, .why_no_monitor = kNoMonitor}, monitor}, Case{Engine::qemu, {}, qemu},
+        Case{Engine::qemu, {.qemu_option = kOption, .why_no_monitor = kNoMonitor}, qemu}}) {
+    const auto chosen = choose_engine(wanted, facts);
+    ASSERT_TRUE(chosen);
+    EXPECT_EQ(*chosen, choice) << chosen->reason;
+  }
+}
+
+TEST(ChooseEngine, RefusesAnOptionForQemuInTheMonitor) {
+  const auto chosen = choose_engine(Engine::kvm, {.qemu_option = kOption, .why_no_monitor = {}});
+  ASSERT_FALSE(chosen);
+  EXPECT_EQ(chosen.error().kind, Failure::Kind::usage);
+  EXPECT_EQ(chosen.error().message, kForQemu);
+}
+
+}  // namespace
+}  // namespace hermitage::launch

@@ -1,0 +1,93 @@
+// What one source says about a launch: the command line, the environment, or a configuration file.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hermitage/base/file_mapping.hpp"
+
+namespace hermitage::launch {
+
+enum class Engine : std::uint8_t {
+  any,   // the monitor where it can, else QEMU
+  kvm,   // the monitor
+  qemu,  // by its emulator or by KVM
+};
+
+// As it is written; make_launch_spec() makes types of it. What is not given is empty.
+struct LaunchOptions {
+  std::optional<std::string> output = {};  // a file, or "none"
+  std::optional<std::string> memory_size = {};
+  std::optional<std::uint32_t> cpu_count = {};  // above 0
+  std::optional<std::string> affinity = {};
+  std::optional<std::string> tempdir = {};
+  std::optional<std::string> temp_limit = {};
+  std::optional<std::string> image_mode = {};
+  std::optional<std::string> file_isolation = {};
+  std::optional<std::string> sandbox = {};
+  std::optional<std::string> io_mode = {};
+  std::vector<std::string> env_vars = {};  // of several with one name the last counts
+  std::vector<std::string> kernel_args = {};
+  std::vector<std::string> words = {};  // behind the image
+  std::vector<base::FileMapping> file_mappings = {};
+  std::optional<double> timeout_seconds = {};  // above 0, at most 1e9
+  bool no_aslr = false;
+  bool huge_pages = false;
+  bool merges_pages = false;
+  bool timer = false;
+  bool manages_power = false;
+  bool stats = false;
+
+  std::optional<Engine> engine = {};
+  std::string loader = {};
+  std::vector<std::string> qemu_args = {};
+  std::string config = {};  // the path of a configuration file
+
+  friend auto operator==(const LaunchOptions&, const LaunchOptions&) -> bool = default;
+};
+
+// The name of an option that is given, and that QEMU alone has a use for; null: none.
+[[nodiscard]] auto option_for_qemu(const LaunchOptions& options) -> const char*;
+
+// What the environment variables HERMIT_MEMORY_SIZE, HERMIT_CPU_COUNT, HERMIT_CONFIG and HERMITAGE_ENGINE say of what
+// is not given; an empty one says nothing. The error names a variable whose value is wrong.
+[[nodiscard]] auto options_of_environment(const LaunchOptions& given) -> std::expected<LaunchOptions, std::string>;
+
+// A number above 0.
+[[nodiscard]] auto parse_cpu_count(std::string_view text) -> std::optional<std::uint32_t>;
+
+// "auto", "kvm" or "qemu".
+[[nodiscard]] auto parse_engine(std::string_view text) -> std::optional<Engine>;
+
+// "0-1,3" or "0 1 3" as the host's CPUs 0, 1 and 3, each below 65536; nothing for anything else.
+[[nodiscard]] auto parse_affinity(std::string_view text) -> std::optional<std::vector<unsigned>>;
+
+// HOST:GUEST or HOST:GUEST:ro; nothing for anything else. There is no way to write a colon in a path.
+[[nodiscard]] auto parse_file_mapping(std::string_view text) -> std::optional<base::FileMapping>;
+
+// How the files that the guest opens are opened on the host.
+struct IoMode {
+  bool is_direct = false;       // past the page cache
+  bool is_synchronous = false;  // written when the call is back
+
+  friend auto operator==(const IoMode&, const IoMode&) -> bool = default;
+};
+
+// "host=direct,sync", or one of the two; nothing for anything else.
+[[nodiscard]] auto parse_io_mode(std::string_view text) -> std::optional<IoMode>;
+
+// The words behind the image. A list that is not given is not there, which is not the same as an empty one.
+struct GuestWords {
+  std::optional<std::vector<std::string>> kernel = {};
+  std::optional<std::vector<std::string>> application = {};
+};
+
+// Without a `--` at the beginning, all words are the application's, a later `--` too. Behind one at the beginning, they
+// are the application's as well, or, when there is another `--`, those before it are the kernel's.
+[[nodiscard]] auto split_words(std::vector<std::string> words) -> GuestWords;
+
+}  // namespace hermitage::launch

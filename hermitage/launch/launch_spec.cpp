@@ -1,0 +1,274 @@
+#include "hermitage/launch/launch_spec.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <string_view>
+#include <tuple>
+#include <utility>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "hermitage/base/memory_size.hpp"
+#include "hermitage/entry/quantity.hpp"
+
+namespace hermitage::launch {
+namespace {
+
+using Strings = std::vector<std::string>;
+
+// ---- Precedence of the three sources of options
+
+template <class Value>
+void fill_in(std::optional<Value>& value, const std::optional<Value>& weaker) {
+  if (!value) value = weaker;
+}
+
+void fill_in(std::string& value, const std::string& weaker) {
+  if (value.empty()) value = weaker;
+}
+
+void fill_in(bool& flag, bool weaker) {
+  flag = flag || weaker;
+}
+
+template <class Value>
+void fill_in(std::vector<Value>& list, const std::vector<Value>& weaker) {
+  list.insert(list.begin(), weaker.begin(), weaker.end());
+}
+
+// Every member of LaunchOptions.
+constexpr auto kMembers =
+    std::tuple{&LaunchOptions::output,     &LaunchOptions::memory_size,    &LaunchOptions::cpu_count,
+               &LaunchOptions::affinity,   &LaunchOptions::tempdir,        &LaunchOptions::temp_limit,
+               &LaunchOptions::image_mode, &LaunchOptions::file_isolation, &LaunchOptions::sandbox,
+               &LaunchOptions::io_mode,    &LaunchOptions::env_vars,       &LaunchOptions::kernel_args,
+               &LaunchOptions::words,      &LaunchOptions::file_mappings,  &LaunchOptions::timeout_seconds,
+               &LaunchOptions::no_aslr,    &LaunchOptions::huge_pages,     &LaunchOptions::merges_pages,
+               &LaunchOptions::timer,      &LaunchOptions::manages_power,  &LaunchOptions::stats,
+               &LaunchOptions::engine,     &LaunchOptions::loader,         &LaunchOptions::qemu_args,
+               &LaunchOptions::config};
+
+void fill_in(LaunchOptions& options, const LaunchOptions& weaker) {
+  std::apply([&](auto... member) { (fill_in(options.*member, weaker.*member), ...); }, kMembers);
+}
+
+// ---- Types
+
+// What an option says, in bytes.
+auto parse_size(std::string_view option, const std::optional<std::string>& size)
+    -> OrFailure<std::optional<std::uint64_t>> {
+  if (!size) return std::nullopt;
+  const auto bytes = entry::parse_quantity(*size);
+  if (!bytes) return wrong_usage(fmt::format("{} '{}': not a size such as 64M, 512MiB or 2G", option, *size));
+  return bytes;
+}
+
+// Every option that takes a value of a form of its own; the first that is wrong is the error.
+class OptionParser {
+ public:
+  explicit OptionParser(const LaunchOptions& options) : options_{options} {}
+
+  auto parse(LaunchSpec& spec) -> OrFailure<void> {
+    using Step = OrFailure<void> (OptionParser::*)(LaunchSpec&) const;
+    for (const Step step : {&OptionParser::parse_affinity_list, &OptionParser::parse_isolation,
+                            &OptionParser::parse_sandbox, &OptionParser::parse_mode, &OptionParser::parse_files}) {
+      if (auto outcome = (this->*step)(spec); !outcome) return outcome;
+    }
+    return {};
+  }
+
+ private:
+  auto parse_affinity_list(LaunchSpec& spec) const -> OrFailure<void> {
+    if (!options_.affinity) return {};
+    auto affinity = parse_affinity(*options_.affinity);
+    if (!affinity) {
+      return wrong_usage(fmt::format("--affinity '{}': not a list of processors such as 0-1,3", *options_.affinity));
+    }
+    spec.affinity = std::move(*affinity);
+    return {};
+  }
+
+  auto parse_isolation(LaunchSpec& spec) const -> OrFailure<void> {
+    constexpr std::pair<std::string_view, FileIsolation> kModes[] = {
+        {"none", FileIsolation::none}, {"normal", FileIsolation::normal}, {"strict", FileIsolation::strict}};
+    return parse_word(options_.file_isolation, kModes, spec.file_isolation, "--file-isolation",
+                      "not one of none, normal and strict");
+  }
+
+  auto parse_sandbox(LaunchSpec& spec) const -> OrFailure<void> {
+    constexpr std::pair<std::string_view, bool> kModes[] = {{"none", false}, {"normal", true}};
+    return parse_word(options_.sandbox, kModes, spec.has_sandbox, "--sandbox", "neither none nor normal");
+  }
+
+  auto parse_mode(LaunchSpec& spec) const -> OrFailure<void> {
+    constexpr std::pair<std::string_view, ImageMode> kModes[] = {{"external", ImageMode::external},
+                                                                 {"internal", ImageMode::internal}};
+    return parse_word(options_.image_mode, kModes, spec.image_mode, "--hermit-image-mode",
+                      "neither external nor internal");
+  }
+
+  auto parse_files(LaunchSpec& spec) const -> OrFailure<void> {
+    const auto limit = parse_size("--temp-limit", options_.temp_limit);
+    if (!limit) return std::unexpected{limit.error()};
+    spec.temp_limit = *limit;
+    if (!options_.io_mode) return {};
+    spec.io_mode = parse_io_mode(*options_.io_mode);
+    if (spec.io_mode) return {};
+    return wrong_usage(fmt::format("--io-mode '{}': not host=direct, host=sync or both", *options_.io_mode));
+  }
+
+  template <class Value, std::size_t count>
+  static auto parse_word(const std::optional<std::string>& word,
+                         const std::pair<std::string_view, Value> (&values)[count], std::optional<Value>& value,
+                         std::string_view option, std::string_view why) -> OrFailure<void> {
+    if (!word) return {};
+    const auto* const found = std::ranges::find(values, *word, &std::pair<std::string_view, Value>::first);
+    if (found == std::end(values)) return wrong_usage(fmt::format("{} '{}': {}", option, *word, why));
+    value = found->second;
+    return {};
+  }
+
+  const LaunchOptions& options_;
+};
+
+auto output_of(const std::optional<std::string>& output) -> Output {
+  if (!output) return {};
+  if (*output == "none") return {.kind = Output::Kind::none, .path = {}};
+  return {.kind = Output::Kind::file, .path = *output};
+}
+
+// ---- What the image asks for
+
+// A size beyond all machines stays one.
+auto round_up(std::uint64_t size) -> std::uint64_t {
+  const auto units = size / base::kMemoryUnit + (size % base::kMemoryUnit == 0 ? 0 : 1);
+  return std::min(units, std::numeric_limits<std::uint64_t>::max() / base::kMemoryUnit) * base::kMemoryUnit;
+}
+
+auto memory_of(const std::string& image, const LaunchOptions& options, const image::Config& config)
+    -> OrFailure<std::uint64_t> {
+  const auto wanted = round_up(config.memory.value_or(0));
+  if (wanted > kMostMemory) {
+    return not_started(image, fmt::format("asks for {} MiB of memory; a guest can have at most {} MiB", wanted >> 20,
+                                          kMostMemory >> 20));
+  }
+  const auto given = parse_size("--memory-size", options.memory_size);
+  if (!given) return std::unexpected{given.error()};
+  const auto size = given->value_or(std::max(base::kDefaultMemory, wanted));
+  if (size >= wanted) return size;
+  return not_started(image,
+                     fmt::format("asks for {} MiB of memory at least, and gets {} MiB; give it more with --memory-size",
+                                 wanted >> 20, size >> 20));
+}
+
+auto cpu_count_of(const std::string& image, const LaunchOptions& options, const image::Config& config)
+    -> OrFailure<std::uint32_t> {
+  if (config.cpus > kMostCpus) {
+    return not_started(image, fmt::format("asks for {} vCPUs; a guest can have at most {}", config.cpus, kMostCpus));
+  }
+  const auto count = options.cpu_count.value_or(std::max(1U, config.cpus));
+  if (count >= config.cpus) return count;
+  return not_started(image, fmt::format("asks for {} processors at least, and gets {}; give it more with --cpu-count",
+                                        config.cpus, count));
+}
+
+auto key_of(std::string_view variable) -> std::string_view {
+  return variable.substr(0, variable.find('='));
+}
+
+auto variables_of_host() -> Strings {
+  Strings all;
+  for (auto** variable = environ; *variable != nullptr; ++variable) all.emplace_back(*variable);
+  return all;
+}
+
+// Those of the user, of which the last with one name counts, in their order; then those of the image that the user has
+// not set.
+auto environment_of(const Strings& given, const Strings& of_image, Strings& warnings) -> OrFailure<Strings> {
+  if (std::ranges::find(given, "host") != given.end()) {
+    if (given.size() > 1) warnings.emplace_back("-e host passes the host's variables, and no others");
+    return variables_of_host();
+  }
+  Strings all;
+  for (const auto& variable : given) {
+    if (variable.find('=') == std::string::npos || variable.starts_with('=')) {
+      return wrong_usage(fmt::format("-e '{}': not KEY=VALUE, and not host", variable));
+    }
+    std::erase_if(all, [&](const std::string& earlier) { return key_of(earlier) == key_of(variable); });
+    all.push_back(variable);
+  }
+  for (const auto& variable : of_image) {
+    const auto has_its_key = [&](const std::string& other) { return key_of(other) == key_of(variable); };
+    if (std::ranges::none_of(all, has_its_key)) all.push_back(variable);
+  }
+  return all;
+}
+
+// What is given replaces what the image has.
+auto kernel_arguments_of(const LaunchOptions& options, const std::optional<Strings>& words, const image::Config& config)
+    -> Strings {
+  if (options.kernel_args.empty() && !words) return config.kernel_args;
+  auto arguments = options.kernel_args;
+  if (words) arguments.insert(arguments.end(), words->begin(), words->end());
+  return arguments;
+}
+
+}  // namespace
+
+auto timeout_of(const LaunchOptions& options) -> std::optional<std::chrono::nanoseconds> {
+  if (!options.timeout_seconds) return std::nullopt;
+  return std::chrono::nanoseconds{std::llround(*options.timeout_seconds * 1e9)};
+}
+
+auto merged(const LaunchSources& sources) -> LaunchOptions {
+  auto options = sources.command_line;
+  fill_in(options, sources.environment);
+  fill_in(options, sources.config_file);
+  return options;
+}
+
+auto make_launch_spec(const std::string& image, const LaunchSources& sources) -> OrFailure<LaunchSpec> {
+  const auto options = merged(sources);
+  const auto memory_size = memory_of(image, options, sources.image);
+  if (!memory_size) return std::unexpected{memory_size.error()};
+  const auto cpu_count = cpu_count_of(image, options, sources.image);
+  if (!cpu_count) return std::unexpected{cpu_count.error()};
+  LaunchSpec spec{.image = image,
+                  .memory_size = *memory_size,
+                  .cpu_count = *cpu_count,
+                  .has_words = !options.words.empty(),
+                  .output = output_of(options.output),
+                  .timeout = timeout_of(options),
+                  .randomizes_addresses = !options.no_aslr,
+                  .huge_pages = options.huge_pages,
+                  .merges_pages = options.merges_pages,
+                  .timer = options.timer,
+                  .manages_power = options.manages_power,
+                  .stats = options.stats,
+                  .file_mappings = options.file_mappings,
+                  .tempdir = options.tempdir,
+                  .loader = options.loader,
+                  .qemu_args = options.qemu_args};
+  if (auto parsed = OptionParser{options}.parse(spec); !parsed) return std::unexpected{parsed.error()};
+  auto words = split_words(options.words);
+  auto environment = environment_of(options.env_vars, sources.image.env_vars, spec.warnings);
+  if (!environment) return std::unexpected{environment.error()};
+  spec.arguments = {.program = image,
+                    .kernel = kernel_arguments_of(options, words.kernel, sources.image),
+                    .application = std::move(words.application).value_or(sources.image.app_args),
+                    .environment = std::move(*environment)};
+  if (auto line = base::boot_arguments(spec.arguments); !line) {
+    return std::unexpected{Failure{.kind = Failure::Kind::usage, .subject = image, .message = std::move(line.error())}};
+  }
+  return spec;
+}
+
+auto check_config(const image::Config& config) -> std::expected<void, std::string> {
+  const auto spec = make_launch_spec({}, {.image = config});
+  if (!spec) return std::unexpected{spec.error().message};
+  return {};
+}
+
+}  // namespace hermitage::launch

@@ -1,0 +1,244 @@
+#include "hermitage/launch/launch_spec.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <cstdlib>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace hermitage::launch {
+namespace {
+
+using Words = std::vector<std::string>;
+
+constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
+
+auto spec_of(const LaunchSources& sources) -> LaunchSpec {
+  auto spec = make_launch_spec("image", sources);
+  EXPECT_TRUE(spec) << spec.error().message;
+  return spec ? *std::move(spec) : LaunchSpec{};
+}
+
+auto error_of(const LaunchSources& sources) -> std::string {
+  const auto spec = make_launch_spec("image", sources);
+  return spec ? std::string{} : spec.error().message;
+}
+
+// ---- Precedence
+
+// For each setting: what the four sources say, "" for nothing, and what counts.
+struct Case {
+  const char* command_line;
+  const char* environment;
+  const char* config_file;
+  const char* image;
+  const char* counts;
+};
+
+auto said(const char* value) -> std::optional<std::string> {
+  return *value == '\0' ? std::nullopt : std::optional<std::string>{value};
+}
+
+auto list(const char* value) -> Words {
+  return *value == '\0' ? Words{} : Words{value};
+}
+
+auto number(const char* value) -> std::optional<std::uint32_t> {
+  return *value == '\0' ? std::nullopt : std::optional{static_cast<std::uint32_t>(std::strtoul(value, nullptr, 10))};
+}
+
+TEST(Precedence, OfMemory) {
+  for (const auto& [command_line, environment, config_file, image, counts] :
+       {Case{"", "", "", "", "64"}, Case{"", "", "", "512", "512"}, Case{"", "", "128M", "", "128"},
+        Case{"", "", "128M", "100", "128"}, Case{"", "256M", "128M", "", "256"},
+        Case{"512M", "256M", "128M", "16", "512"}, Case{"16M", "256M", "128M", "16", "16"},
+        Case{"", "", "", "16", "64"}}) {
+    const auto wanted = number(image);
+    const auto spec =
+        spec_of({.command_line = {.memory_size = said(command_line)},
+                 .environment = {.memory_size = said(environment)},
+                 .config_file = {.memory_size = said(config_file)},
+                 .image = {.memory = wanted ? std::optional<std::uint64_t>{*wanted * kMiB} : std::nullopt}});
+    EXPECT_EQ(spec.memory_size / kMiB, number(counts)) << counts;
+  }
+}
+
+TEST(Precedence, OfCpus) {
+  for (const auto& [command_line, environment, config_file, image, counts] :
+       {Case{"", "", "", "", "1"}, Case{"", "", "", "4", "4"}, Case{"", "", "3", "", "3"}, Case{"", "5", "3", "2", "5"},
+        Case{"2", "5", "3", "2", "2"}}) {
+    const auto spec = spec_of({.command_line = {.cpu_count = number(command_line)},
+                               .environment = {.cpu_count = number(environment)},
+                               .config_file = {.cpu_count = number(config_file)},
+                               .image = {.cpus = number(image).value_or(0)}});
+    EXPECT_EQ(spec.cpu_count, number(counts)) << counts;
+  }
+}
+
+TEST(Precedence, OfOptionsThatOneSourceAloneCounts) {
+  for (const auto& [command_line, environment, config_file, image, counts] :
+       {Case{"a", "", "c", "", "a"}, Case{"", "", "c", "", "c"}, Case{"a", "", "", "", "a"}}) {
+    const auto spec = spec_of({.command_line = {.output = said(command_line), .tempdir = said(command_line)},
+                               .config_file = {.output = said(config_file), .tempdir = said(config_file)}});
+    EXPECT_EQ(spec.output, (Output{.kind = Output::Kind::file, .path = counts}));
+    EXPECT_EQ(spec.tempdir, counts);
+  }
+  const auto engines = merged({.command_line = {.engine = Engine::kvm}, .environment = {.engine = Engine::qemu}});
+  EXPECT_EQ(engines.engine, Engine::kvm);
+  const auto configs = merged({.command_line = {.config = "a"}, .environment = {.config = "b"}});
+  EXPECT_EQ(configs.config, "a");
+}
+
+TEST(Precedence, AFlagIsSetByAny) {
+  const auto spec =
+      spec_of({.command_line = {.huge_pages = true}, .config_file = {.no_aslr = true, .timer = true, .stats = true}});
+  EXPECT_TRUE(spec.huge_pages && spec.timer && spec.stats);
+  EXPECT_FALSE(spec.randomizes_addresses || spec.merges_pages || spec.manages_power);
+}
+
+TEST(Precedence, OfVariables) {
+  for (const auto& [command_line, environment, config_file, image, counts] :
+       {Case{"", "", "", "A=image", "A=image"}, Case{"", "", "A=file", "A=image", "A=file"},
+        Case{"A=given", "", "A=file", "A=image", "A=given"}, Case{"A=given", "", "", "A=image", "A=given"}}) {
+    const auto spec = spec_of({.command_line = {.env_vars = list(command_line)},
+                               .config_file = {.env_vars = list(config_file)},
+                               .image = {.env_vars = list(image)}});
+    EXPECT_EQ(spec.arguments.environment, Words{counts});
+  }
+  const auto others = spec_of({.command_line = {.env_vars = {"A=1", "B=1", "A=2"}},
+                               .config_file = {.env_vars = {"C=1", "B=0"}},
+                               .image = {.env_vars = {"B=9", "D=9"}}});
+  EXPECT_EQ(others.arguments.environment, (Words{"C=1", "B=1", "A=2", "D=9"}));
+}
+
+// ---- Arguments
+
+auto arguments_for(Words words, Words kernel_args = {}) -> std::pair<Words, Words> {
+  const auto spec = spec_of({.command_line = {.kernel_args = std::move(kernel_args), .words = std::move(words)},
+                             .image = {.kernel_args = {"ik"}, .app_args = {"ia"}}});
+  return {spec.arguments.kernel, spec.arguments.application};
+}
+
+TEST(Arguments, WhatIsGivenReplacesWhatTheImageHas) {
+  using Both = std::pair<Words, Words>;
+  EXPECT_EQ(arguments_for({}), (Both{{"ik"}, {"ia"}}));
+  EXPECT_EQ(arguments_for({"a"}), (Both{{"ik"}, {"a"}}));
+  EXPECT_EQ(arguments_for({"a", "--", "b"}), (Both{{"ik"}, {"a", "--", "b"}}));
+  EXPECT_EQ(arguments_for({}, {"k", "l"}), (Both{{"k", "l"}, {"ia"}}));
+  EXPECT_EQ(arguments_for({"a"}, {"k"}), (Both{{"k"}, {"a"}}));
+  EXPECT_EQ(arguments_for({"--", "k", "--", "a"}), (Both{{"k"}, {"a"}}));
+  EXPECT_EQ(arguments_for({"--", "l", "--", "a"}, {"k"}), (Both{{"k", "l"}, {"a"}}));
+}
+
+TEST(Arguments, DashesAloneAreAnEmptyList) {
+  using Both = std::pair<Words, Words>;
+  EXPECT_EQ(arguments_for({"--"}), (Both{{"ik"}, {}}));
+  EXPECT_EQ(arguments_for({"--", "--"}), (Both{{}, {}}));
+}
+
+TEST(Arguments, TheHostsVariablesComeAlone) {
+  ::setenv("HERMITAGE_TEST_VARIABLE", "1", 1);
+  const auto spec = spec_of({.command_line = {.env_vars = {"host", "A=1"}}, .image = {.env_vars = {"B=1"}}});
+  ::unsetenv("HERMITAGE_TEST_VARIABLE");
+  const auto& variables = spec.arguments.environment;
+  EXPECT_NE(std::ranges::find(variables, "HERMITAGE_TEST_VARIABLE=1"), variables.end());
+  EXPECT_EQ(std::ranges::find(variables, "B=1"), variables.end());
+  EXPECT_EQ(spec.warnings, Words{"-e host passes the host's variables, and no others"});
+}
+
+// ---- Memory and vCPUs
+
+auto wanted(std::optional<std::uint64_t> memory, std::uint32_t cpus = 0) -> image::Config {
+  return {.memory = memory, .cpus = cpus};
+}
+
+TEST(GuestSize, IsRoundedUp) {
+  EXPECT_EQ(spec_of({.image = wanted(512 * kMiB - 1)}).memory_size, 512 * kMiB);
+}
+
+TEST(GuestSize, IsRefusedWhereTheUserSaysLessThanTheImage) {
+  EXPECT_EQ(error_of({.command_line = {.memory_size = "64M"}, .image = wanted(512 * kMiB)}),
+            "asks for 512 MiB of memory at least, and gets 64 MiB; give it more with --memory-size");
+  EXPECT_EQ(error_of({.command_line = {.cpu_count = 2}, .image = wanted(std::nullopt, 3)}),
+            "asks for 3 processors at least, and gets 2; give it more with --cpu-count");
+}
+
+TEST(GuestSize, IsNotMoreThanAnyHostHas) {
+  EXPECT_EQ(spec_of({.image = wanted(kMostMemory, kMostCpus)}).memory_size, kMostMemory);
+  EXPECT_EQ(error_of({.image = wanted(kMostMemory + 1)}),
+            "asks for 67108866 MiB of memory; a guest can have at most 67108864 MiB");
+  EXPECT_NE(error_of({.image = wanted(std::numeric_limits<std::uint64_t>::max())}), "");
+  EXPECT_EQ(error_of({.image = wanted(std::nullopt, kMostCpus + 1)}),
+            "asks for 4097 vCPUs; a guest can have at most 4096");
+}
+
+// ---- Types
+
+TEST(Types, AreMadeOfEveryOption) {
+  const auto spec = spec_of({.command_line = {.affinity = "0-1",
+                                              .temp_limit = "5M",
+                                              .image_mode = "internal",
+                                              .file_isolation = "strict",
+                                              .sandbox = "none",
+                                              .io_mode = "host=sync",
+                                              .timeout_seconds = 1.5}});
+  EXPECT_EQ(spec.affinity, (std::vector<unsigned>{0, 1}));
+  EXPECT_EQ(spec.temp_limit, 5 * kMiB);
+  EXPECT_EQ(spec.image_mode, ImageMode::internal);
+  EXPECT_EQ(spec.file_isolation, FileIsolation::strict);
+  EXPECT_EQ(spec.has_sandbox, false);
+  EXPECT_EQ(spec.io_mode, (IoMode{.is_synchronous = true}));
+  EXPECT_EQ(spec.timeout, std::chrono::milliseconds{1500});
+  EXPECT_EQ(spec_of({.command_line = {.output = "none"}}).output.kind, Output::Kind::none);
+  EXPECT_EQ(spec_of({}).output.kind, Output::Kind::standard);
+}
+
+TEST(Types, AreRefusedWhereTheyAreWrong) {
+  struct Wrong {
+    LaunchOptions options;
+    const char* error;
+  };
+  for (const auto& [options, error] :
+       {Wrong{{.memory_size = "much"}, "--memory-size 'much': not a size such as 64M, 512MiB or 2G"},
+        Wrong{{.temp_limit = "x"}, "--temp-limit 'x': not a size such as 64M, 512MiB or 2G"},
+        Wrong{{.affinity = "x"}, "--affinity 'x': not a list of processors such as 0-1,3"},
+        Wrong{{.image_mode = "x"}, "--hermit-image-mode 'x': neither external nor internal"},
+        Wrong{{.file_isolation = "x"}, "--file-isolation 'x': not one of none, normal and strict"},
+        Wrong{{.sandbox = "x"}, "--sandbox 'x': neither none nor normal"},
+        Wrong{{.io_mode = "x"}, "--io-mode 'x': not host=direct, host=sync or both"},
+        Wrong{{.env_vars = {"x"}}, "-e 'x': not KEY=VALUE, and not host"}}) {
+    const auto spec = make_launch_spec("image", {.command_line = options});
+    ASSERT_FALSE(spec);
+    EXPECT_EQ(spec.error().kind, Failure::Kind::usage);
+    EXPECT_EQ(spec.error().message, error);
+  }
+}
+
+// ---- An image's configuration
+
+TEST(CheckConfig, TakesWhatIsRun) {
+  for (const auto& config :
+       {image::Config{}, image::Config{.kernel_args = {"k"}, .app_args = {"--"}, .env_vars = {"A=1"}},
+        wanted(kMostMemory, kMostCpus), wanted(1), image::Config{.kernel_args = {"--"}},
+        image::Config{.kernel_args = {"k", "--", "l"}}, wanted(kMostMemory + 1), wanted(std::nullopt, kMostCpus + 1),
+        image::Config{.app_args = {"\xff"}}}) {
+    EXPECT_EQ(check_config(config).has_value(), make_launch_spec("image", {.image = config}).has_value());
+  }
+  EXPECT_FALSE(check_config({.kernel_args = {"--"}}));
+  EXPECT_FALSE(check_config(wanted(kMostMemory + 1)));
+  EXPECT_TRUE(check_config({.app_args = {"--"}}));
+}
+
+TEST(CheckConfig, TheUserMayReplaceWhatIsWrong) {
+  EXPECT_EQ(error_of({.command_line = {.kernel_args = {"k"}}, .image = {.kernel_args = {"--"}}}), "");
+}
+
+}  // namespace
+}  // namespace hermitage::launch

@@ -1,0 +1,22 @@
+#include "hermitage/launch/run_report.hpp"
+
+namespace hermitage::launch {
+namespace {
+
+struct StatusOf {
+  auto operator()(const GuestExited& exited) const -> int { return exited.code & 0xff; }
+  auto operator()(const GuestDied& /*died*/) const -> int { return kGuestDiedStatus; }
+  auto operator()(const TimedOut& /*timed_out*/) const -> int { return kTimedOutStatus; }
+  auto operator()(const Stopped& stopped) const -> int { return status_after_signal(stopped.signal); }
+  auto operator()(const OutputFailed& /*failed*/) const -> int { return kNotStartedStatus; }
+  auto operator()(const FileTruncated& /*truncated*/) const -> int { return kGuestDiedStatus; }
+  auto operator()(const EngineFailed& /*failed*/) const -> int { return kNotStartedStatus; }
+};
+
+}  // namespace
+
+auto exit_status(const Ending& ending) -> int {
+  return std::visit(StatusOf{}, ending);
+}
+
+}  // namespace hermitage::launch
