@@ -1349,6 +1349,42 @@ TEST_F(CliTest, CreatesFromAConfiguration) {
   EXPECT_FALSE(std::filesystem::exists(path("b.tar.gz")));
 }
 
+// What `image check` and `image create` take, `run` takes, as far as that does not depend on the host.
+TEST_F(CliTest, ImagesThatCannotBeRunAreRefused) {
+  const auto kernel = text_of(write(x86_64_kernel()));
+  const auto kernel_file = file("kernel", x86_64_kernel());
+  struct Wrong {
+    const char* words;         // of the configuration
+    const char* requirements;  // likewise
+    const char* complaint;
+    int exit_code;  // of `run`
+  };
+  for (const auto& [words, requirements, complaint, exit_code] :
+       {Wrong{"\"a\", \"--\"", "", "the kernel's arguments have a word '--'", kUsage},
+        Wrong{"", "memory = \"1000 TiB\"", "; a guest can have at most 67108864 MiB", kNotStarted},
+        Wrong{"", "cpus = 5000", "asks for 5000 vCPUs; a guest can have at most 4096", kNotStarted}}) {
+    const auto config = fmt::format(
+        "version = \"1\"\nkernel = \"kernel\"\n[input]\nkernel_args = [{}]\napp_args = []\n[requirements]\n{}\n", words,
+        requirements);
+    const auto image =
+        file("image.tar.gz", testing::packed(std::vector<TarEntry>{{.name = "hermit.toml", .contents = config},
+                                                                   {.name = "kernel", .contents = kernel}}));
+    expect_complaint(run({"image", "check", image}), kSomeNot, complaint);
+    expect_complaint(run({"run", "--engine", "qemu", image}), exit_code, complaint);
+    expect_good(run({"image", "list", image}));
+    const auto config_file = file("my.toml", config);
+    std::filesystem::create_directory(path("tree"));
+    static_cast<void>(file("tree/kernel", kernel));
+    expect_complaint(run({"image", "create", "-o", path("new.tar.gz"), "--config", config_file, path("tree")}),
+                     kSomeNot, complaint);
+    EXPECT_FALSE(std::filesystem::exists(path("new.tar.gz")));
+  }
+  expect_complaint(run({"image", "create", "-o", path("new.tar.gz"), "--kernel", kernel_file, "--kernel-arg=--"}),
+                   kUsage, "the kernel's arguments have a word '--'");
+  expect_complaint(run({"image", "create", "-o", path("new.tar.gz"), "--kernel", kernel_file, "--cpus=5000"}), kUsage,
+                   "asks for 5000 vCPUs");
+}
+
 TEST_F(CliTest, AFailedCreateLeavesWhatWasThere) {
   const auto kernel = file("kernel", x86_64_kernel());
   const auto image = file("image.tar.gz", "what was there");

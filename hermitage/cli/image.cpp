@@ -195,10 +195,14 @@ auto make_config(const CreateOptions& options) -> std::optional<image::Config> {
     if (equals != std::string::npos && equals != 0) continue;
     return complain_of_option(fmt::format("--env '{}': not of the form KEY=VALUE", variable));
   }
-  if (options.memory.empty()) return config;
-  config.memory = entry::parse_quantity(options.memory);
-  if (config.memory) return config;
-  return complain_of_option(fmt::format("--memory '{}': not a size such as 64M or 1 GiB", options.memory));
+  if (!options.memory.empty()) {
+    config.memory = entry::parse_quantity(options.memory);
+    if (!config.memory) {
+      return complain_of_option(fmt::format("--memory '{}': not a size such as 64M or 1 GiB", options.memory));
+    }
+  }
+  if (const auto checked = launch::check_config(config); !checked) return complain_of_option(checked.error());
+  return config;
 }
 
 auto make_request(const CreateOptions& options) -> std::optional<image::PackRequest> {
@@ -251,6 +255,7 @@ auto check_kernel(const std::filesystem::path& kernel) -> std::expected<void, im
 auto create(const CreateOptions& options) -> ExitCode {
   auto request = make_request(options);
   if (!request) return ExitCode::usage;
+  request->check_config = launch::check_config;
   if (!options.force) request->check_kernel = check_kernel;
   Output output{options.output};
   const auto packed = [&] {
@@ -418,13 +423,13 @@ auto run_extract(const Words& words) -> ExitCode {
 
 // ---- check
 
-constexpr CommandText kCheck{
-    .name = "image check",
-    .description = "Check an image, its configuration and its kernel",
-    .operands = {&kImage, 1},
-    .epilogue =
-        "Exit status: 0 all is right; 1 the image is not, or its kernel cannot be loaded; 2 wrong usage, or a "
-        "file that cannot be read."};
+constexpr CommandText kCheck{.name = "image check",
+                             .description = "Check an image, its configuration and its kernel",
+                             .operands = {&kImage, 1},
+                             .epilogue =
+                                 "Exit status: 0 all is right; 1 the image is not, its kernel cannot be loaded, or no "
+                                 "guest can be run as it asks;\n"
+                                 "2 wrong usage, or a file that cannot be read."};
 
 auto run_check(const Words& words) -> ExitCode {
   ImageOptions options;
@@ -432,6 +437,10 @@ auto run_check(const Words& words) -> ExitCode {
   if (!operands) return operands.error();
   options.file = operands->front();
   return with_image(options, image::Contents::kernel, [&options](const Image& image) {
+    if (const auto checked = launch::check_config(image.config()); !checked) {
+      complain(options.file, fmt::format("cannot be run: {}", checked.error()));
+      return ExitCode::some_not;
+    }
     const auto& path = image.config().kernel;
     const auto kernel = entry::KernelObject::parse(image.kernel());
     if (!kernel) {

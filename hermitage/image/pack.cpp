@@ -61,6 +61,7 @@ class Packer {
     }
     auto source = read_config();
     if (!source) return std::unexpected{std::move(source.error())};
+    if (auto checked = check_config(source->config); !checked) return std::unexpected{std::move(checked.error())};
     if (auto added = add_kernel(source->config.kernel); !added) return std::unexpected{std::move(added.error())};
     const auto kernel = find_kernel(*source);
     if (!kernel) return std::unexpected{kernel.error()};
@@ -121,6 +122,16 @@ class Packer {
     auto source = read_config_source(config_, warnings_, file.string());
     config_.clear();
     return source;
+  }
+
+  auto check_config(const Config& config) -> std::expected<void, Problem> {
+    if (!request_.check_config) return {};
+    auto checked = request_.check_config(config);
+    if (checked) return {};
+    const auto file =
+        request_.config ? request_.config_file : files_.at(tree_.resolve(kConfigPath)->file.path).string();
+    return std::unexpected{
+        Problem{.code = ProblemCode::config_value, .file = file, .text = std::move(checked.error())}};
   }
 
   auto add_kernel(const std::string& path) -> std::expected<void, Problem> {

@@ -26,6 +26,9 @@ struct PackRequest {
   std::filesystem::path kernel = {};
   // Asked about the kernel's file before anything is written; an error ends the packing with it. Empty: any file.
   std::function<std::expected<void, Problem>(const std::filesystem::path& kernel)> check_kernel = {};
+  // Asked about the configuration before anything is written; the error, a sentence, ends the packing with
+  // config_value. Empty: any configuration that can be read.
+  std::function<std::expected<void, std::string>(const Config& config)> check_config = {};
   // What Image::open is going to allow.
   Limits limits = {};
   Progress progress = {};
