@@ -61,12 +61,6 @@ install(FILES LICENSE-APACHE LICENSE-MIT README.md CHANGELOG.md DESTINATION ${CM
 
 if(HERMITAGE_BUILD_TOOLS)
   install(TARGETS hermitage_cli)
-  file(GLOB manuals ${PROJECT_SOURCE_DIR}/docs/man/*.1)
-  install(FILES ${manuals} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
-  install(FILES ${PROJECT_SOURCE_DIR}/hermitage/cli/completion.bash
-          DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME hermitage)
-  install(FILES ${PROJECT_SOURCE_DIR}/hermitage/cli/completion.zsh
-          DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions RENAME _hermitage)
 endif()
 
 if(HERMITAGE_BUILD_LOADER)

@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# Checks that completions and manual pages know every command and every option that the program's help lists.
-# usage: testing/completion_test.sh PROGRAM
+# Checks that completions and manual pages, as the build makes them, know every command and every option that the
+# program's help lists.
+# usage: testing/completion_test.sh PROGRAM SHARE
+# SHARE is the directory share/ of the build.
 # Exit status: 0 they do; 1 they do not, and what is missing was printed; 2 wrong usage.
 set -euo pipefail
-(( $# == 1 )) || { echo "usage: $0 PROGRAM" >&2; exit 2; }
+(( $# == 2 )) || { echo "usage: $0 PROGRAM SHARE" >&2; exit 2; }
 program=$1
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+share=$2
 missing=0
 
 # What a section of --help lists: the words with a dash, or the one word without, that its entries begin with.
@@ -37,16 +39,18 @@ expect() { # WHAT WORD: reports the word when standard input does not have it
 }
 
 # mdoc writes options as "Fl h" and "Fl -help".
-manual() { sed 's/Fl /-/g' "$root/docs/man/$1.1"; }
+manual() { sed 's/Fl /-/g' "$share/man/man1/$1.1"; }
 
-# shellcheck source=hermitage/cli/completion.bash
-source "$root/hermitage/cli/completion.bash"
-zsh_completion=$root/hermitage/cli/completion.zsh
+# shellcheck source=/dev/null
+source "$share/bash-completion/completions/hermitage"
+zsh_completion=$share/zsh/site-functions/_hermitage
 
-# What completion.zsh has for one command, and for all.
-offered_by_zsh() { # COMMAND
-  sed -n -e "/^ *$1)/,/;;/p" -e '/help=/p' -e '/limit=/p' "$zsh_completion"
+# The function for one command.
+offered_by_zsh() { # COMMAND [SUBCOMMAND]
+  sed -n "/^_hermitage_$(IFS=_; echo "$*")() {/,/^}/p" "$zsh_completion"
 }
+
+if command -v zsh >/dev/null && ! zsh -n "$zsh_completion"; then missing=1; fi
 
 commands=$(listed commands)
 [[ -n $commands ]] || { echo "$program --help lists no commands"; exit 1; }
@@ -63,13 +67,13 @@ check() { # COMMAND [SUBCOMMAND]
   [[ $options == *--help* ]] || { echo "hermitage $* --help lists no options"; missing=1; }
   for word in $options $(listed commands "$@"); do
     expect "the bash completion of hermitage $*" "$word" < <(offered_by_bash hermitage "$@" "$word")
-    expect "the zsh completion of hermitage $*" "$word" < <(offered_by_zsh "${@: -1}")
+    expect "the zsh completion of hermitage $*" "$word" < <(offered_by_zsh "$@")
     expect "hermitage-$1(1)" "$word" < <(manual "hermitage-$1")
   done
 }
 
 for command in $commands; do
-  if [[ ! -f $root/docs/man/hermitage-$command.1 ]]; then
+  if [[ ! -f $share/man/man1/hermitage-$command.1 ]]; then
     echo "there is no manual page hermitage-$command(1)"
     missing=1
     continue

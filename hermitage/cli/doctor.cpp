@@ -9,6 +9,7 @@
 
 #include "hermitage/base/host_check.hpp"
 #include "hermitage/cli/command.hpp"
+#include "hermitage/cli/commands.hpp"
 #include "hermitage/cli/engines.hpp"
 #include "hermitage/cli/options.hpp"
 #include "hermitage/cli/output.hpp"
@@ -108,6 +109,10 @@ constexpr CommandText kText{.name = "doctor",
                             .epilogue = "Exit status: 0 Hermit kernels run here; 1 they do not; 2 wrong usage."};
 
 }  // namespace
+
+auto describe_doctor() -> CommandDescription {
+  return describe<kOptions>({});
+}
 
 auto run_doctor(const Words& words) -> ExitCode {
   DoctorOptions options;

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "hermitage/cli/command.hpp"
+#include "hermitage/cli/commands.hpp"
 #include "hermitage/cli/input.hpp"
 #include "hermitage/cli/options.hpp"
 #include "hermitage/cli/output.hpp"
@@ -281,17 +282,32 @@ auto create(const CreateOptions& options) -> ExitCode {
 
 constexpr std::array kCreateOptions{
     OptionOf<CreateOptions>{'o', "output", "OUT.tar.gz", "write the image there; - is standard output",
-                            set<&CreateOptions::output>},
+                            set<&CreateOptions::output>, kFiles},
     OptionOf<CreateOptions>{0, "config", "hermit.toml", "the configuration, instead of DIR/hermit.toml",
-                            set<&CreateOptions::config>},
+                            set<&CreateOptions::config>, kFiles},
     OptionOf<CreateOptions>{0, "kernel", "KERNEL", "the kernel, for a configuration made of the options below",
-                            set<&CreateOptions::kernel>},
-    OptionOf<CreateOptions>{0, "kernel-arg", "ARG", "an argument of the kernel, when the user gives none",
-                            set<&CreateOptions::kernel_args>},
-    OptionOf<CreateOptions>{0, "app-arg", "ARG", "an argument of the application, when the user gives none",
-                            set<&CreateOptions::app_args>},
-    OptionOf<CreateOptions>{0, "env", "KEY=VALUE", "a variable of the environment, unless the user gives it",
-                            set<&CreateOptions::env_vars>},
+                            set<&CreateOptions::kernel>, kFiles},
+    OptionOf<CreateOptions>{0,
+                            "kernel-arg",
+                            "ARG",
+                            "an argument of the kernel, when the user gives none",
+                            set<&CreateOptions::kernel_args>,
+                            {},
+                            true},
+    OptionOf<CreateOptions>{0,
+                            "app-arg",
+                            "ARG",
+                            "an argument of the application, when the user gives none",
+                            set<&CreateOptions::app_args>,
+                            {},
+                            true},
+    OptionOf<CreateOptions>{0,
+                            "env",
+                            "KEY=VALUE",
+                            "a variable of the environment, unless the user gives it",
+                            set<&CreateOptions::env_vars>,
+                            {},
+                            true},
     OptionOf<CreateOptions>{0, "memory", "SIZE", "the least memory, such as 64M (powers of 1024)",
                             set<&CreateOptions::memory>},
     OptionOf<CreateOptions>{0, "cpus", "N", "the least number of processors", set_number<&CreateOptions::cpus>},
@@ -301,7 +317,7 @@ constexpr std::array kCreateOptions{
 };
 
 constexpr Operand kCreateOperands[] = {
-    {"DIR", "directories whose contents are the root of the image", Operand::Count::any}};
+    {"DIR", "directories whose contents are the root of the image", Operand::Count::any, kDirectories}};
 constexpr CommandText kCreate{
     .name = "image create",
     .description = "Pack a kernel, its configuration and its files into an image",
@@ -399,7 +415,8 @@ auto run_list(const Words& words) -> ExitCode {
 
 constexpr std::array kLimitOptions{kMaxSize<ImageOptions>};
 
-constexpr Operand kExtractOperands[] = {kImage, {"DIR", "the directory, which is made, or must be empty"}};
+constexpr Operand kExtractOperands[] = {
+    kImage, {"DIR", "the directory, which is made, or must be empty", Operand::Count::one, kDirectories}};
 constexpr CommandText kExtract{
     .name = "image extract",
     .description = "Unpack an image into a directory",
@@ -456,10 +473,11 @@ auto run_check(const Words& words) -> ExitCode {
   });
 }
 
-constexpr NamedCommand kCommands[] = {{"create", kCreate.description, run_create},
-                                      {"list", kList.description, run_list},
-                                      {"extract", kExtract.description, run_extract},
-                                      {"check", kCheck.description, run_check}};
+constexpr NamedCommand kCommands[] = {
+    {"create", kCreate.description, run_create, [] { return describe<kCreateOptions>(kCreate.operands); }},
+    {"list", kList.description, run_list, [] { return describe<kListOptions>(kList.operands); }},
+    {"extract", kExtract.description, run_extract, [] { return describe<kLimitOptions>(kExtract.operands); }},
+    {"check", kCheck.description, run_check, [] { return describe<kLimitOptions>(kCheck.operands); }}};
 
 constexpr CommandGroup kGroup{
     .name = "image",
@@ -468,6 +486,10 @@ constexpr CommandGroup kGroup{
     .epilogue = "See hermitage-image(1), and hermitage image COMMAND --help for each command."};
 
 }  // namespace
+
+auto describe_image() -> CommandDescription {
+  return describe(kGroup);
+}
 
 auto run_image(const Words& words) -> ExitCode {
   return run_one_of(kGroup, words);

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "hermitage/cli/command.hpp"
+#include "hermitage/cli/commands.hpp"
 #include "hermitage/cli/input.hpp"
 #include "hermitage/cli/options.hpp"
 #include "hermitage/cli/output.hpp"
@@ -154,7 +155,8 @@ auto inspect_files(InspectOptions options) -> ExitCode {
 
 using Option = OptionOf<InspectOptions>;
 constexpr std::array kOptions{
-    Option{'i', "kernel-path", "KERNEL", "another way to name a FILE", set<&InspectOptions::kernel_paths>},
+    Option{'i', "kernel-path", "KERNEL", "another way to name a FILE", set<&InspectOptions::kernel_paths>, kFiles,
+           true},
     Option{0, "json", nullptr, "print a JSON object for one FILE, an array for several", set<&InspectOptions::json>},
     Option{0, "all", nullptr, "show everything, long lists, too", set<&InspectOptions::all>},
     Option{0, "segments", nullptr, "show only the segments, and what else is asked for",
@@ -165,7 +167,7 @@ constexpr std::array kOptions{
     Option{0, "svg", "OUT.svg",
            "draw the memory map of the loaded kernel as a picture, too; - is standard output, and the "
            "rest goes to standard error",
-           set<&InspectOptions::svg>},
+           set<&InspectOptions::svg>, kFiles},
 };
 
 constexpr Operand kOperands[] = {{"FILE", "kernels or images to look at; - is standard input", Operand::Count::any}};
@@ -178,6 +180,10 @@ constexpr CommandText kText{
         "written."};
 
 }  // namespace
+
+auto describe_inspect() -> CommandDescription {
+  return describe<kOptions>(kOperands);
+}
 
 auto run_inspect(const Words& words) -> ExitCode {
   InspectOptions options;

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 
 #include "hermitage/cli/command.hpp"
+#include "hermitage/cli/commands.hpp"
 #include "hermitage/cli/input.hpp"
 #include "hermitage/cli/options.hpp"
 #include "hermitage/cli/output.hpp"
@@ -151,7 +152,7 @@ constexpr std::array kOptions{
            "fixed address, or 0x40000",
            set<&LoadOptions::start_addr>},
     Option{'o', "output", "MEMORY.bin", "write the loaded memory there; - is standard output",
-           set<&LoadOptions::output>},
+           set<&LoadOptions::output>, kFiles},
     Option{0, "json", nullptr, "print a JSON object", set<&LoadOptions::json>},
 };
 
@@ -165,6 +166,10 @@ constexpr CommandText kText{
         "written."};
 
 }  // namespace
+
+auto describe_load() -> CommandDescription {
+  return describe<kOptions>(kOperands);
+}
 
 auto run_load(const Words& words) -> ExitCode {
   LoadOptions options;

@@ -4,19 +4,13 @@
 #include <exception>
 
 #include "hermitage/cli/command.hpp"
+#include "hermitage/cli/commands.hpp"
 #include "hermitage/cli/options.hpp"
 #include "hermitage/cli/output.hpp"
 #include "hermitage/cli/process.hpp"
 
 namespace hermitage::cli {
 namespace {
-
-constexpr NamedCommand kCommands[] = {
-    {"doctor", "Say what of this host works for running Hermit kernels", run_doctor},
-    {"image", "Pack, list, unpack and check Hermit images", run_image},
-    {"inspect", "Show what is in a Hermit kernel or image", run_inspect},
-    {"load", "Load the kernel of a file or an image as a loader would, and look at the result", run_load},
-    {"run", "Run a Hermit kernel or image in a virtual machine", run_guest}};
 
 constexpr CommandGroup kProgram{
     .name = "",

@@ -96,11 +96,19 @@ auto complaint_of(const char* name, const char* argument, std::string_view why) 
   return argument == nullptr ? fmt::format("--{}: {}", name, why) : fmt::format("--{} '{}': {}", name, argument, why);
 }
 
-auto options_help(std::vector<OptionText> options) -> std::string {
+auto listed(std::vector<OptionText> options) -> std::vector<OptionText> {
+  std::erase_if(options, [](const OptionText& option) { return option.help == nullptr; });
   options.push_back(kHelp);
+  return options;
+}
+
+auto describe(const CommandGroup& group) -> CommandDescription {
+  return {.options = listed(texts_of(options_of(group))), .commands = group.commands};
+}
+
+auto options_help(std::vector<OptionText> options) -> std::string {
   std::string text;
-  for (const auto& [letter, name, argument, help] : options) {
-    if (help == nullptr) continue;
+  for (const auto& [letter, name, argument, help, completion, repeats] : listed(std::move(options))) {
     const auto letters = letter == 0 ? std::string{"    "} : fmt::format("-{}, ", letter);
     const auto value = argument == nullptr ? std::string{} : fmt::format(" {}", argument);
     text += line_of_help(fmt::format("{}--{}{}", letters, name, value), help);

@@ -1,4 +1,5 @@
-// The command line: what a command takes is told once, for getopt_long(3), for --help and for complaints.
+// The command line: what a command takes is told once, for getopt_long(3), for --help, for complaints, and for the
+// manual pages and the completions, which are made of it as the program is built.
 #pragma once
 
 #include <array>
@@ -25,6 +26,21 @@ namespace hermitage::cli {
 // Nothing, or what is wrong.
 using Outcome = std::expected<void, std::string>;
 
+// What a shell offers as the value of an option or as an operand.
+struct Completion {
+  enum class Kind : std::uint8_t { nothing, files, directories, words };
+
+  Kind kind = Kind::nothing;
+  const char* words = "";  // separated by spaces
+};
+
+inline constexpr Completion kFiles{.kind = Completion::Kind::files};
+inline constexpr Completion kDirectories{.kind = Completion::Kind::directories};
+
+consteval auto one_of(const char* words) -> Completion {
+  return {.kind = Completion::Kind::words, .words = words};
+}
+
 // An option, which changes the `Values` of a command.
 template <class Values>
 struct OptionOf {
@@ -35,6 +51,9 @@ struct OptionOf {
 
   // The error says what is wrong with the argument.
   Outcome (*set)(Values& values, const char* argument);
+
+  Completion completion = {};
+  bool repeats = false;  // may be given several times
 };
 
 struct Operand {
@@ -43,6 +62,7 @@ struct Operand {
   const char* name;
   const char* help;
   Count count = Count::one;
+  Completion completion = kFiles;
 };
 
 // What of a command is not its options.
@@ -53,10 +73,13 @@ struct CommandText {
   const char* epilogue;  // at the end of its help
 };
 
+struct CommandDescription;
+
 struct NamedCommand {
   const char* name;
   const char* description;
   ExitCode (*run)(const Words& words);
+  CommandDescription (*describe)();
 };
 
 // Commands of which one is to be given by its name.
@@ -68,12 +91,22 @@ struct CommandGroup {
   const char* version = nullptr;  // what --version prints; null: there is no such option
 };
 
-// What the help says of an option.
+// What there is to say of an option.
 struct OptionText {
   char letter = 0;
   const char* name = nullptr;
   const char* argument = nullptr;
   const char* help = nullptr;
+  Completion completion = {};
+  bool repeats = false;
+};
+
+// What there is to say of a command, or of the program.
+struct CommandDescription {
+  std::vector<OptionText> options;  // in the order of the help, `kHelp` last
+  std::span<const Operand> operands = {};
+  bool options_first = false;                   // the first operand ends the options
+  std::span<const NamedCommand> commands = {};  // one of which is to be given
 };
 
 inline constexpr OptionText kHelp{'h', "help", nullptr, "print this"};
@@ -162,9 +195,21 @@ template <class Values>
 auto texts_of(std::span<const OptionOf<Values>> options) -> std::vector<OptionText> {
   std::vector<OptionText> texts;
   texts.reserve(options.size() + 1);
-  for (const auto& [letter, name, argument, help, set] : options) texts.push_back({letter, name, argument, help});
+  for (const auto& [letter, name, argument, help, set, completion, repeats] : options) {
+    texts.push_back({letter, name, argument, help, completion, repeats});
+  }
   return texts;
 }
+
+// The options that the help lists, with `kHelp` behind them.
+[[nodiscard]] auto listed(std::vector<OptionText> options) -> std::vector<OptionText>;
+
+template <const auto& options>
+auto describe(std::span<const Operand> operands) -> CommandDescription {
+  using Option = std::remove_cvref_t<decltype(options[0])>;
+  return {.options = listed(texts_of(std::span<const Option>{options})), .operands = operands};
+}
+[[nodiscard]] auto describe(const CommandGroup& group) -> CommandDescription;
 
 // "--NAME 'ARGUMENT': WHY".
 [[nodiscard]] auto complaint_of(const char* name, const char* argument, std::string_view why) -> std::string;

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "hermitage/cli/commands.hpp"
 #include "hermitage/cli/options.hpp"
 
 namespace hermitage::cli {
@@ -53,18 +54,28 @@ constexpr std::array kOptions{
     Option{'c', "cpu-count", "N",
            "the guest's processors, each a thread; by default what the image asks for, and at least 1", set_cpu_count},
     Option{'a', "affinity", "LIST", "the host's processor for each of the guest's: 0-1,3", set<&RunOptions::affinity>},
-    Option{'e', "env-vars", "KEY=VALUE", "an environment variable for the guest, or `host` for all of this program's",
-           set<&RunOptions::env_vars>},
-    Option{0, "kernel-arg", "ARG", "an argument of the kernel, instead of those that the image has for it",
-           set<&RunOptions::kernel_args>},
-    Option{'o', "output", "FILE", "where the guest's output goes: a file, or `none`", set<&RunOptions::output>},
+    Option{'e',
+           "env-vars",
+           "KEY=VALUE",
+           "an environment variable for the guest, or `host` for all of this program's",
+           set<&RunOptions::env_vars>,
+           {},
+           true},
+    Option{0,
+           "kernel-arg",
+           "ARG",
+           "an argument of the kernel, instead of those that the image has for it",
+           set<&RunOptions::kernel_args>,
+           {},
+           true},
+    Option{'o', "output", "FILE", "where the guest's output goes: a file, or `none`", set<&RunOptions::output>, kFiles},
     Option{0, "timeout", "SECONDS", "stop the guest after this time, counted from the start of the program",
            set_timeout},
     Option{0, "engine", "NAME",
            "what runs the guest: `kvm`, the monitor, `qemu`, or `auto`, the monitor where it can (the default)",
-           set_engine},
-    Option{0, "qemu-arg", "ARG", "one more word for QEMU's command line", set<&RunOptions::qemu_args>},
-    Option{0, "loader", "FILE", "the boot loader for QEMU", set<&RunOptions::loader>},
+           set_engine, one_of("auto kvm qemu")},
+    Option{0, "qemu-arg", "ARG", "one more word for QEMU's command line", set<&RunOptions::qemu_args>, {}, true},
+    Option{0, "loader", "FILE", "the boot loader for QEMU", set<&RunOptions::loader>, kFiles},
     Option{0, "dry-run", nullptr, "print QEMU's command line for a shell, and run nothing", set<&RunOptions::dry_run>},
     Option{0, "no-aslr", nullptr, "put the guest where it always is, not at a random address",
            set<&RunOptions::no_aslr>},
@@ -76,24 +87,25 @@ constexpr std::array kOptions{
            set<&RunOptions::manages_power>},
     Option{0, "hermit-image-mode", "MODE",
            "a packed image's files: `external`, by hypercalls (the default), or `internal`, in the guest's memory",
-           set<&RunOptions::image_mode>},
+           set<&RunOptions::image_mode>, one_of("external internal")},
     Option{0, "file-mapping", "HOST:GUEST[:ro]",
-           "show the guest a file or directory of the host's; `ro`: it cannot change it", add_file_mapping},
+           "show the guest a file or directory of the host's; `ro`: it cannot change it", add_file_mapping, kFiles,
+           true},
     Option{0, "io-mode", "host=FLAGS", "open files for the guest `direct`, past the host's cache, `sync`, or both",
-           set<&RunOptions::io_mode>},
+           set<&RunOptions::io_mode>, one_of("host=direct host=sync host=direct,sync")},
     Option{0, "tempdir", "DIR", "where the files that the guest makes elsewhere are kept meanwhile",
-           set<&RunOptions::tempdir>},
+           set<&RunOptions::tempdir>, kDirectories},
     Option{0, "temp-limit", "SIZE", "how much these may hold together; 1G by default", set<&RunOptions::temp_limit>},
     Option{0, "file-isolation", "MODE",
            "keep the host's files out of reach: `normal`, as far as the host can (the default), `strict` or `none`",
-           set<&RunOptions::file_isolation>},
+           set<&RunOptions::file_isolation>, one_of("none normal strict")},
     Option{0, "sandbox", "MODE",
            "give up system calls and privileges: `normal` (the default), or `none`, for debugging",
-           set<&RunOptions::sandbox>},
-    Option{0, "config", "FILE", "options from a TOML file, as Uhyve takes them", set<&RunOptions::config>},
+           set<&RunOptions::sandbox>, one_of("none normal")},
+    Option{0, "config", "FILE", "options from a TOML file, as Uhyve takes them", set<&RunOptions::config>, kFiles},
     Option{0, "stats", nullptr, "say at the end what the guest did and took, on standard error",
            set<&RunOptions::stats>},
-    Option{0, "stats-file", "FILE", "write that as JSON", set<&RunOptions::stats_file>},
+    Option{0, "stats-file", "FILE", "write that as JSON", set<&RunOptions::stats_file>, kFiles},
     Option{0, "trace", nullptr, "show every hypercall on standard error", set<&RunOptions::trace>},
     Option{0, "verbose", nullptr, "show all registers of a guest that died", set<&RunOptions::verbose>},
     // Options of Uhyve's that have no meaning here so far.
@@ -119,6 +131,13 @@ auto parse_run_options(std::vector<std::string> words) -> std::expected<RunOptio
   std::expected<RunOptions, std::string> options;
   if (auto read = read_words(std::move(words), *options); !read) options = std::unexpected{std::move(read.error())};
   return options;
+}
+
+auto describe_run() -> CommandDescription {
+  static constexpr Operand kOperands[] = {{"IMAGE", "the kernel or image; - is standard input"}};
+  auto description = describe<kOptions>(kOperands);
+  description.options_first = true;
+  return description;
 }
 
 auto run_help() -> std::string {
