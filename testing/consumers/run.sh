@@ -35,6 +35,18 @@ for consumer in cxx c image; do
   check "$consumer by CMake" "$work/$consumer/consumer" "$file"
 done
 
+# What is to be run, of an image.
+"$work/prefix/bin/hermitage" image create -o "$work/launch.tar.gz" --kernel "$kernel" --app-arg word --memory 127M
+cmake -S "$here/launch" -B "$work/launch" -DCMAKE_PREFIX_PATH="$work/prefix" >/dev/null
+cmake --build "$work/launch" >/dev/null
+expect_launch() {  # expect_launch WHAT PROGRAM
+  local printed
+  printed=$("$2" "$work/launch.tar.gz")
+  [[ $printed == 'word with 128 MiB' ]] || { echo "$1: printed '$printed'" >&2; exit 1; }
+  echo "$1: ok"
+}
+expect_launch "launch by CMake" "$work/launch/consumer"
+
 # A monitor, where there is one, and KVM for it.
 guest=$build/guests/x86_64/if3/hello
 if [[ -d $work/prefix/include/hermitage/vmm && -f $guest ]]; then
@@ -60,6 +72,9 @@ check "c by pkg-config" "$work/c-pc" "$kernel"
 read -ra flags <<<"$(pkg-config --cflags --libs hermitage-image)"
 g++ -std=c++23 "$here/image/main.cpp" "${flags[@]}" -o "$work/image-pc"
 check "image by pkg-config" "$work/image-pc" "$image"
+read -ra flags <<<"$(pkg-config --cflags --libs hermitage-launch)"
+g++ -std=c++23 "$here/launch/main.cpp" "${flags[@]}" -o "$work/launch-pc"
+expect_launch "launch by pkg-config" "$work/launch-pc"
 
 # The kernel in guests/README.md, as it stands there, against the installed headers.
 if [[ $(uname -m) == x86_64 ]]; then
