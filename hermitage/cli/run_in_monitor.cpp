@@ -198,6 +198,7 @@ auto machine_options(const RunOptions& options, const launch::LaunchSpec& spec, 
                               .merges_pages = spec.merges_pages,
                               .timer = spec.timer,
                               .manages_power = spec.manages_power,
+                              .ends_in_background = true,
                               .arguments = spec.arguments,
                               .output = output_target(spec.output),
                               .isolation = isolation};

@@ -5,6 +5,7 @@
 
 #include "hermitage/vmm/boot_setup.hpp"
 #include "hermitage/vmm/collected_writes.hpp"
+#include "hermitage/vmm/deferred_close.hpp"
 #include "hermitage/vmm/devices/platform.hpp"
 #include "hermitage/vmm/hypercalls/hypercalls.hpp"
 #include "hermitage/vmm/kernel_loading.hpp"
@@ -76,6 +77,7 @@ class Machine::State {
   Hypercalls hypercalls_;
   arch::Platform platform_;
   std::unique_ptr<Supervisor> supervisor_;
+  std::optional<DeferredClose> deferred_close_;  // of vm_; before it and its vCPUs, so that it is destroyed after them
   std::optional<kvm::Vm> vm_;
   std::optional<CollectedWrites> collected_writes_;
   std::vector<std::unique_ptr<Vcpu>> vcpus_;
@@ -108,7 +110,10 @@ auto Machine::State::prepare(const entry::KernelObject& kernel, int descriptor) 
                           .collected_writes = *collected_writes_,
                           .collects_output = booted->collects_output,
                           .isolation = *isolation_,
-                          .warnings = warnings_});
+                          .warnings = warnings_,
+                          .while_starting = [this] {
+                            if (options_.ends_in_background) deferred_close_ = DeferredClose::of(vm_->descriptor());
+                          }});
   return {};
 }
 

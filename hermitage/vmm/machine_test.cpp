@@ -18,7 +18,9 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sched.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "hermitage/vmm/machine_testing.hpp"
@@ -189,6 +191,20 @@ TEST_P(MachineTest, RunsWithEveryOption) {
                                     .mounts = {"/etc", "/root"}});
   EXPECT_EQ(exit_code(result), 0);
   EXPECT_EQ(result.output, kHello);
+}
+
+auto open_descriptors() -> std::ptrdiff_t {
+  return std::distance(std::filesystem::directory_iterator{"/proc/self/fd"}, {});
+}
+
+TEST_P(MachineTest, EndsInBackground) {
+  const auto before = open_descriptors();
+  for (int i = 0; i < 8; ++i) {
+    const auto result = run("hello", {.ends_in_background = true});
+    EXPECT_EQ(exit_code(result), 0);
+    EXPECT_EQ(result.output, kHello);
+  }
+  EXPECT_EQ(open_descriptors(), before);
 }
 
 TEST_P(MachineTest, CountsWhatTheGuestDid) {
@@ -481,6 +497,41 @@ TEST_P(ApplicationTest, CannotBeFixedBelowItsMemory) {
 }
 
 const auto kName = [](const auto& info) { return info.param; };
+
+// Its parent sees one process end, and the end of its output then.
+TEST_P(HostileTest, LeavesNoProcessBehindWhenItEndsInBackground) {
+  ASSERT_EQ(::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0);
+  for (const bool is_killed : {false, true}) {
+    std::array<int, 2> output{};
+    ASSERT_EQ(::pipe2(output.data(), O_CLOEXEC), 0);
+    const auto child = ::fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+      ::dup2(output[1], STDOUT_FILENO);
+      ::close(output[1]);
+      auto options = options_for(is_killed ? "loop" : "bad-descriptors");
+      options.ends_in_background = true;
+      options.timeout = 60s;
+      options.trace = [](std::string_view line) {
+        [[maybe_unused]] const auto written = ::write(STDOUT_FILENO, line.data(), line.size());
+      };
+      ::_exit(create("hostile", std::move(options)).run() ? 0 : 1);
+    }
+    ::close(output[1]);
+    char byte = 0;
+    EXPECT_EQ(::read(output[0], &byte, 1), 1);  // its guest runs
+    if (is_killed) ::kill(child, SIGKILL);
+    while (::read(output[0], &byte, 1) > 0) {
+    }
+    ::close(output[0]);
+    int status = 0;
+    EXPECT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, is_killed ? SIGKILL : 0);
+    EXPECT_EQ(::waitpid(-1, nullptr, __WALL), -1);
+    EXPECT_EQ(errno, ECHILD);
+  }
+  ::prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
+}
 
 INSTANTIATE_TEST_SUITE_P(Interface, MachineTest, ::testing::Values("if1", "if2", "if3"), kName);
 INSTANTIATE_TEST_SUITE_P(Interface, ApplicationTest, ::testing::Values("if1", "if3"), kName);

@@ -198,6 +198,7 @@ auto Supervisor::start_threads() -> Result<void> {
   } catch (const std::system_error& error) {
     return starting_line_->arrive(fail(ErrorCode::host_failed, fmt::format("no thread for a vCPU: {}", error.what())));
   }
+  guest_->while_starting();
   return starting_line_->arrive(guest_->isolation.seal_caller());
 }
 

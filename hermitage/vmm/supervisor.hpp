@@ -36,6 +36,8 @@ class Supervisor {
     bool collects_output;  // KVM tells nobody that it has collected a write
     const Isolation& isolation;
     Warnings& warnings;
+    // Called by the thread of run() while the vCPUs' threads start, before its system calls are filtered.
+    std::function<void()> while_starting;
   };
 
   // `on_stop` as MachineOptions have it. Fails with host_failed.

@@ -419,7 +419,8 @@ auto run_guest(const std::string& guest, IsolationOptions isolation, const std::
     const auto file = MappedFile::open(guest_path(guest));
     if (!file) return 1;
     auto machine = Machine::create({.elf = file->bytes(), .descriptor = file->descriptor()},
-                                   {.output = NoOutput{},
+                                   {.ends_in_background = true,
+                                    .output = NoOutput{},
                                     .timeout = std::chrono::seconds{20},
                                     .isolation = isolation,
                                     .trace = [&](std::string_view) { hook(); }},

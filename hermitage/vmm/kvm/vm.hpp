@@ -36,6 +36,8 @@ class Vm {
   [[nodiscard]] auto create_vcpu(std::uint32_t number) -> Result<Vcpu>;
   // Of the first vCPU, which must be there; valid as long as it is.
   [[nodiscard]] auto coalesced_writes(const Vcpu& first) const -> CoalescedWrites;
+  // The machine exists as long as a copy of this is open, whether or not its vCPUs' are.
+  [[nodiscard]] auto descriptor() const noexcept -> int { return descriptor_.get(); }
 
  private:
   friend class Kvm;
