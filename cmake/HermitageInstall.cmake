@@ -34,7 +34,7 @@ if(TARGET hermitage_image)
   install(TARGETS hermitage_image EXPORT hermitageImageTargets)
   install(EXPORT hermitageImageTargets NAMESPACE hermitage:: DESTINATION ${package_dir})
   install_pkgconfig(hermitage-image)
-  # The headers that this room is used by; the others are its own affair.
+  # The headers that this module is used by; the others are its own.
   foreach(header config extract image pack problem tar_writer)
     install(FILES ${PROJECT_SOURCE_DIR}/hermitage/image/${header}.hpp
             DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/hermitage/image)

@@ -51,7 +51,7 @@ function(hermitage_compile_options target)
   endif()
 endfunction()
 
-# hermitage_library(NAME SOURCES … [LINK …] [PRIVATE_LINK …]): the room hermitage/NAME as hermitage::NAME.
+# hermitage_library(NAME SOURCES … [LINK …] [PRIVATE_LINK …]): the module hermitage/NAME as hermitage::NAME.
 function(hermitage_library name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINK;PRIVATE_LINK")
   add_library(hermitage_${name} STATIC ${arg_SOURCES})
@@ -84,7 +84,7 @@ if(HERMITAGE_BUILD_FUZZERS)
   add_dependencies(fuzzers write_archives write_device_trees write_kernels)
 endif()
 
-# hermitage_fuzzer(STEM LINK …): STEM_fuzzer.cpp, of this room or a folder in it, as a libFuzzer program.
+# hermitage_fuzzer(STEM LINK …): STEM_fuzzer.cpp, of this module or a folder in it, as a libFuzzer program.
 function(hermitage_fuzzer stem)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "LINK")
   if(NOT HERMITAGE_BUILD_FUZZERS)

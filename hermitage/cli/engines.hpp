@@ -11,7 +11,7 @@
 
 namespace hermitage::cli {
 
-// Why the monitor can run no guest here, if it is plain to see. Where the processor can virtualize, that takes no
+// Why the monitor can run no guest here, if it is plain to see. Where the CPU can virtualize, that takes no
 // system call: what else there may be, the monitor finds out when it makes a machine.
 [[nodiscard]] auto why_no_monitor() -> std::optional<std::string>;
 

@@ -221,7 +221,7 @@ auto make_request(const CreateOptions& options) -> std::optional<image::PackRequ
   }
   if (options.has_parts()) {
     return complain_of_option(
-        "arguments, variables, memory and processors need --kernel: with a configuration of its "
+        "arguments, variables, memory and vCPUs need --kernel: with a configuration of its "
         "own, an image has them there");
   }
   if (options.config.empty()) {
@@ -310,7 +310,7 @@ constexpr std::array kCreateOptions{
                             true},
     OptionOf<CreateOptions>{0, "memory", "SIZE", "the least memory, such as 64M (powers of 1024)",
                             set<&CreateOptions::memory>},
-    OptionOf<CreateOptions>{0, "cpus", "N", "the least number of processors", set_number<&CreateOptions::cpus>},
+    OptionOf<CreateOptions>{0, "cpus", "N", "the least number of vCPUs", set_number<&CreateOptions::cpus>},
     OptionOf<CreateOptions>{0, "force", nullptr, "pack a kernel that cannot be loaded, too",
                             set<&CreateOptions::force>},
     kMaxSize<CreateOptions>,

@@ -17,7 +17,7 @@ namespace {
 
 using vmm::arch::Registers;
 
-// What a processor has after a reset. An AMD processor that shut down is reset before the monitor can look at it.
+// What a vCPU has after a reset. One of an AMD CPU that shut down is reset before the monitor can look at it.
 constexpr std::uint64_t kResetRip = 0xfff0;
 
 auto milliseconds_of(std::chrono::nanoseconds time) -> double {
@@ -62,10 +62,10 @@ auto registers_text(const vmm::GuestDeath& death, std::span<const std::byte> elf
                     bool all) -> std::string {
   const auto& registers = death.registers;
   if (registers.rip == kResetRip && (registers.cr0 & vmm::x86_64::kControl0Paging) == 0) {
-    return fmt::format("  processor {}: its registers are lost, as this host's processor resets them\n", death.cpu);
+    return fmt::format("  vCPU {}: its registers are lost, as this host's CPU resets them\n", death.cpu);
   }
   auto text =
-      fmt::format("  processor {}: rip {:#x}{}\n", death.cpu, registers.rip, symbol_text(elf, layout, registers.rip));
+      fmt::format("  vCPU {}: rip {:#x}{}\n", death.cpu, registers.rip, symbol_text(elf, layout, registers.rip));
   text += fmt::format("  rsp {:#x}  rflags {:#x}  cr0 {:#x}  cr2 {:#x}  cr3 {:#x}  cr4 {:#x}\n", registers.rsp,
                       registers.rflags, registers.cr0, registers.cr2, registers.cr3, registers.cr4);
   if (all) text += general_text(registers);

@@ -9,7 +9,7 @@
 
 namespace hermitage::cli {
 
-// The processor's registers as lines, and the name of the function that it was in, if the kernel's symbols have one.
+// The vCPU's registers as lines, and the name of the function that it was in, if the kernel's symbols have one.
 // Not `all`: those that tell most.
 [[nodiscard]] auto registers_text(const vmm::GuestDeath& death, std::span<const std::byte> elf,
                                   const vmm::arch::MemoryLayout& layout, bool all) -> std::string;

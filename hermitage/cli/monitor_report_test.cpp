@@ -38,7 +38,7 @@ TEST(RegistersText, NamesTheFunction) {
   const auto text = text_of(elf, function.value + 0x12);
   EXPECT_NE(text.find("hermit::hermit::boot_processor_main"), std::string::npos) << text;
   EXPECT_NE(text.find("+0x12"), std::string::npos) << text;
-  EXPECT_NE(text.find("processor 3"), std::string::npos) << text;
+  EXPECT_NE(text.find("vCPU 3"), std::string::npos) << text;
   EXPECT_NE(text.find("cr2 0xdead"), std::string::npos) << text;
   EXPECT_EQ(text.find("rax"), std::string::npos) << text;
   EXPECT_NE(text_of(elf, function.value, true).find("rax 0x0000000000000abc"), std::string::npos);
@@ -66,7 +66,7 @@ TEST(RegistersText, SteersNoTerminal) {
 TEST(RegistersText, SaysThatTheyAreLost) {
   const vmm::GuestDeath death{.reason = "because", .cpu = 1, .registers = {.rip = 0xfff0}};
   const auto text = registers_text(death, {}, {}, true);
-  EXPECT_NE(text.find("processor 1: its registers are lost"), std::string::npos) << text;
+  EXPECT_NE(text.find("vCPU 1: its registers are lost"), std::string::npos) << text;
 }
 
 auto sample() -> vmm::Statistics {

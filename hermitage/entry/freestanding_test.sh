@@ -2,7 +2,7 @@
 # Proves that the core can be part of a boot loader: it compiles with -ffreestanding, without exceptions and
 # RTTI, for every architecture there is a compiler for, and needs nothing but four memory functions.
 set -euo pipefail
-room=$(cd "$(dirname "$0")" && pwd)
+module=$(cd "$(dirname "$0")" && pwd)
 objects=$(mktemp -d)
 trap 'rm -rf "$objects"' EXIT
 
@@ -11,9 +11,9 @@ check() {  # check NAME COMPILER…
   shift
   mkdir -p "$objects/$name"
   local source
-  for source in "$room"/*.cpp; do
+  for source in "$module"/*.cpp; do
     [[ $source == *_test.cpp || $source == *_fuzzer.cpp ]] && continue
-    "$@" -std=c++23 -O2 -Wall -Wextra -Werror -ffreestanding -fno-exceptions -fno-rtti -I "$room/../.." \
+    "$@" -std=c++23 -O2 -Wall -Wextra -Werror -ffreestanding -fno-exceptions -fno-rtti -I "$module/../.." \
       -c "$source" -o "$objects/$name/$(basename "$source").o"
   done
   ld_relocatable "$name" "$@"

@@ -173,7 +173,7 @@ void print_config(Page& page, const image::Config& config) {
   print_texts(page, "App arguments", config.app_args);
   print_texts(page, "Environment", config.env_vars);
   if (config.memory) page.field("Least memory", human_size(*config.memory));
-  if (config.cpus != 0) page.field("Least processors", fmt::format("{}", config.cpus));
+  if (config.cpus != 0) page.field("Least vCPUs", fmt::format("{}", config.cpus));
 }
 
 void print_identity(Page& page, const Report& report) {

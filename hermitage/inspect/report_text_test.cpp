@@ -218,7 +218,7 @@ TEST(ReportText, SummaryOfAnImageShowsItsConfiguration) {
                     "App arguments      a b\n"
                     "Environment        A=1\n"
                     "Least memory       64 MiB\n"
-                    "Least processors   2\n"
+                    "Least vCPUs        2\n"
                     "Architecture       x86_64, little endian\n"))
       << text;
   EXPECT_TRUE(

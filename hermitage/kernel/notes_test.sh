@@ -4,7 +4,7 @@
 # usage: notes_test.sh HERMITAGE      the program, whose `inspect` has the last word
 set -euo pipefail
 hermitage=$1
-room=$(cd "$(dirname "$0")" && pwd)
+module=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -56,7 +56,7 @@ check() {  # check NAME COMMAND…
   local name=$1 line
   shift
   "$@" -O2 -Wall -Wextra -Wpedantic -Werror -ffreestanding -ffunction-sections -fdata-sections -fPIE -static-pie \
-    -nostdlib -Wl,--gc-sections -Wl,--build-id=none -I "$room/../.." -o "$work/kernel" || fail "$name" "does not build"
+    -nostdlib -Wl,--gc-sections -Wl,--build-id=none -I "$module/../.." -o "$work/kernel" || fail "$name" "does not build"
   "$hermitage" inspect "$work/kernel" >"$work/report" || fail "$name" "is no kernel"
   for line in 'Version: 1\.22\.333' 'Entry version      4' 'Uhyve interface    3' 'Loadable: yes'; do
     grep -qx -- "$line" "$work/report" || fail "$name" "inspect does not say '$line'"
@@ -75,7 +75,7 @@ check_languages() {  # check_languages NAME C-COMPILER C++-COMPILER [FLAG…]
   check "$name, C" "$c" -std=c11 "$@" "$work/notes.c"
   check "$name, C++" "$cxx" -std=c++23 -fno-exceptions "$@" "$work/notes.cpp"
   check "$name, C++, linker script" "$cxx" -std=c++23 -fno-exceptions "$@" "$work/notes.cpp" -T "$work/kernel.ld" \
-    "-L$room/../.." -Wl,-z,norelro -Wl,-z,separate-code
+    "-L$module/../.." -Wl,-z,norelro -Wl,-z,separate-code
 }
 
 check_languages native gcc g++
@@ -83,7 +83,7 @@ check_languages "native, LTO" gcc g++ -flto
 if [[ $(uname -m) == x86_64 ]]; then
   # Some distributions' compilers do this unless told not to. Without a script, two PT_NOTE come of it.
   check "x86_64, property note, linker script" g++ -std=c++23 -fcf-protection=full "$work/notes.cpp" \
-    -T "$work/kernel.ld" "-L$room/../.." -Wl,-z,norelro -Wl,-z,separate-code
+    -T "$work/kernel.ld" "-L$module/../.." -Wl,-z,norelro -Wl,-z,separate-code
 fi
 for arch in x86_64 aarch64 riscv64; do
   [[ $arch == "$(uname -m)" ]] && continue

@@ -84,7 +84,7 @@ class OptionParser {
     if (!options_.affinity) return {};
     auto affinity = parse_affinity(*options_.affinity);
     if (!affinity) {
-      return wrong_usage(fmt::format("--affinity '{}': not a list of processors such as 0-1,3", *options_.affinity));
+      return wrong_usage(fmt::format("--affinity '{}': not a list of CPUs such as 0-1,3", *options_.affinity));
     }
     spec.affinity = std::move(*affinity);
     return {};
@@ -170,8 +170,8 @@ auto cpu_count_of(const std::string& image, const LaunchOptions& options, const 
   }
   const auto count = options.cpu_count.value_or(std::max(1U, config.cpus));
   if (count >= config.cpus) return count;
-  return not_started(image, fmt::format("asks for {} processors at least, and gets {}; give it more with --cpu-count",
-                                        config.cpus, count));
+  return not_started(
+      image, fmt::format("asks for {} vCPUs at least, and gets {}; give it more with --cpu-count", config.cpus, count));
 }
 
 auto key_of(std::string_view variable) -> std::string_view {

@@ -167,7 +167,7 @@ TEST(GuestSize, IsRefusedWhereTheUserSaysLessThanTheImage) {
   EXPECT_EQ(error_of({.command_line = {.memory_size = "64M"}, .image = wanted(512 * kMiB)}),
             "asks for 512 MiB of memory at least, and gets 64 MiB; give it more with --memory-size");
   EXPECT_EQ(error_of({.command_line = {.cpu_count = 2}, .image = wanted(std::nullopt, 3)}),
-            "asks for 3 processors at least, and gets 2; give it more with --cpu-count");
+            "asks for 3 vCPUs at least, and gets 2; give it more with --cpu-count");
 }
 
 TEST(GuestSize, IsNotMoreThanAnyHostHas) {
@@ -208,7 +208,7 @@ TEST(Types, AreRefusedWhereTheyAreWrong) {
   for (const auto& [options, error] :
        {Wrong{{.memory_size = "much"}, "--memory-size 'much': not a size such as 64M, 512MiB or 2G"},
         Wrong{{.temp_limit = "x"}, "--temp-limit 'x': not a size such as 64M, 512MiB or 2G"},
-        Wrong{{.affinity = "x"}, "--affinity 'x': not a list of processors such as 0-1,3"},
+        Wrong{{.affinity = "x"}, "--affinity 'x': not a list of CPUs such as 0-1,3"},
         Wrong{{.image_mode = "x"}, "--hermit-image-mode 'x': neither external nor internal"},
         Wrong{{.file_isolation = "x"}, "--file-isolation 'x': not one of none, normal and strict"},
         Wrong{{.sandbox = "x"}, "--sandbox 'x': neither none nor normal"},

@@ -104,7 +104,7 @@ void write_mounts(Writer& writer, const std::vector<std::string>& mounts) {
   writer.end_node();
 }
 
-// More than a tree takes: its frame, a node for each processor, and its texts.
+// More than a tree takes: its frame, a node for each vCPU, and its strings.
 auto largest_size(const DeviceTree& tree) -> std::size_t {
   constexpr std::size_t kFrame = 1024;
   constexpr std::size_t kProcessor = 64;
@@ -142,7 +142,7 @@ auto flatten(const DeviceTree& tree, std::size_t size_limit) -> Result<std::vect
 
   const auto size = writer.finish();
   if (!size) {
-    return fail(ErrorCode::configuration, fmt::format("too many processors, or too long arguments, variables or "
+    return fail(ErrorCode::configuration, fmt::format("too many vCPUs, or too long arguments, variables or "
                                                       "mounts: the guest has {} bytes to be told of them",
                                                       size_limit));
   }

@@ -69,7 +69,7 @@ auto try_execution(const kvm::Kvm& kvm) -> Result<void> {
 auto check_execution(const kvm::Kvm& kvm) -> HostCheck {
   const auto tried = try_execution(kvm);
   if (!tried) return {.subject = "execution", .outcome = Outcome::missing, .finding = tried.error().message};
-  return {.subject = "execution", .finding = "the processor runs guests' kernels itself"};
+  return {.subject = "execution", .finding = "the CPU runs guests' kernels itself"};
 }
 
 void check_kvm(std::vector<HostCheck>& checks) {

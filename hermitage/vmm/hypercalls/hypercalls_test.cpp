@@ -1,4 +1,4 @@
-// Every hypercall of every interface, over a memory that no processor runs in.
+// Every hypercall of every interface, over a memory that no vCPU runs in.
 #include "hermitage/vmm/hypercalls/hypercalls.hpp"
 
 #include <algorithm>

@@ -9,7 +9,7 @@
 namespace hermitage::vmm::kvm {
 
 enum class Execution : std::uint8_t {
-  native,       // the processor runs the guest's kernel itself
+  native,       // the host's CPU runs the guest's kernel itself
   interpreted,  // KVM interprets it, and knows not all instructions: a host that is a guest without virtualization
 };
 

@@ -29,7 +29,7 @@ struct OutsideMemory {
 // One contiguous run of guest-physical memory. Every address that a guest names comes through span(), read(), write()
 // or read_text(), which take any values.
 //
-// The guest's processors write to this memory while the monitor looks at it. So what is to be believed is copied out
+// The guest's vCPUs write to this memory while the monitor looks at it. So what is to be believed is copied out
 // once, and the copy is checked and used: read() does that. Bytes that only pass through, as in a write to a file, may
 // be handed on as a span.
 class GuestMemory {

@@ -14,7 +14,7 @@ struct VirtualAddress {
   std::uint64_t value = 0;
 };
 
-// How a processor translates addresses at the moment.
+// How a vCPU translates addresses at the moment.
 struct PagingState {
   GuestAddress page_map;  // CR3 without its flags
   int levels = 4;         // 5 with CR4.LA57

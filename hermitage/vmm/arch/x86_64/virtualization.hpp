@@ -1,4 +1,4 @@
-// Whether this host's processor can run guests itself.
+// Whether this host's CPU can run guests itself.
 #pragma once
 
 #include <cpuid.h>
