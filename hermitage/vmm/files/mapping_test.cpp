@@ -1,3 +1,5 @@
+// Files and directories of the host in the tree that a guest sees. Long, because it tries each call on each kind of
+// mapping.
 #include "hermitage/vmm/files/mapping.hpp"
 
 #include <array>

@@ -1,4 +1,5 @@
 // Every hypercall of every interface, over a memory that no vCPU runs in.
+// Long, because it is a table of all calls of three interfaces.
 #include "hermitage/vmm/hypercalls/hypercalls.hpp"
 
 #include <algorithm>
