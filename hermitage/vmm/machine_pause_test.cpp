@@ -19,6 +19,7 @@
 #include "hermitage/vmm/descriptor.hpp"
 #include "hermitage/vmm/machine.hpp"
 #include "hermitage/vmm/machine_testing.hpp"
+#include "testing/input_pipe.hpp"
 
 namespace hermitage::vmm {
 namespace {
@@ -44,34 +45,6 @@ auto work_in(std::chrono::milliseconds time) -> std::chrono::nanoseconds {
   std::this_thread::sleep_for(time);
   return now() - before;
 }
-
-// Standard input is a pipe, for as long as this lives.
-class InputPipe {
- public:
-  InputPipe() : before_{::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)} {
-    std::array<int, 2> ends{};
-    if (::pipe2(ends.data(), O_CLOEXEC) != 0) return;
-    writer_ = Descriptor{ends[1]};
-    const Descriptor reader{ends[0]};
-    ::dup2(reader.get(), STDIN_FILENO);
-  }
-  InputPipe(const InputPipe&) = delete;
-  auto operator=(const InputPipe&) -> InputPipe& = delete;
-  ~InputPipe() {
-    if (before_.is_open()) ::dup2(before_.get(), STDIN_FILENO);
-  }
-
-  void write(char byte) const { ASSERT_EQ(::write(writer_.get(), &byte, 1), 1); }
-  [[nodiscard]] static auto unread() -> int {
-    int count = -1;
-    ::ioctl(STDIN_FILENO, FIONREAD, &count);
-    return count;
-  }
-
- private:
-  Descriptor before_;
-  Descriptor writer_;
-};
 
 class PauseTest : public MachineTest {
  protected:
@@ -141,13 +114,13 @@ TEST_P(PauseTest, StopsGuestsThatRun) {
 }
 
 TEST_P(PauseTest, TakesNoInput) {
-  const InputPipe input;
+  const testing::InputPipe input;
   auto machine = create_waiting("stay", "input");
   Running running{machine};
   ASSERT_TRUE(eventually([&] { return hypercalls > 0; }));
   std::this_thread::sleep_for(20ms);
   ASSERT_EQ(machine.pause(), PauseOutcome::paused);
-  input.write('x');
+  input.put("x");
   std::this_thread::sleep_for(30ms);
   EXPECT_EQ(input.unread(), 1);
   machine.resume();

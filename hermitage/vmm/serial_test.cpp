@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "testing/input_pipe.hpp"
 #include "testing/temporary_directory.hpp"
 
 namespace hermitage::vmm {
@@ -335,32 +336,6 @@ TEST(Serial, WaitsForAReaderThroughSignals) {
   EXPECT_EQ(serial.undelivered(), 0U);
 }
 
-// Standard input is a pipe, while this is there.
-class InputPipe {
- public:
-  InputPipe() : before_{::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)} {
-    std::array<int, 2> ends{};
-    if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw std::system_error{errno, std::generic_category(), "pipe2"};
-    const Descriptor reading{ends[0]};
-    writing_ = Descriptor{ends[1]};
-    ::dup2(reading.get(), STDIN_FILENO);
-  }
-  InputPipe(const InputPipe&) = delete;
-  auto operator=(const InputPipe&) -> InputPipe& = delete;
-  ~InputPipe() {
-    if (before_.is_open()) ::dup2(before_.get(), STDIN_FILENO);
-  }
-
-  void put(std::string_view text) const {
-    ASSERT_EQ(::write(writing_.get(), text.data(), text.size()), static_cast<ssize_t>(text.size()));
-  }
-  void close() { writing_ = Descriptor{}; }
-
- private:
-  Descriptor before_;
-  Descriptor writing_;
-};
-
 auto read_byte(Serial& serial) -> FileResult<std::uint64_t> {
   std::byte byte{};
   const iovec buffer{.iov_base = &byte, .iov_len = 1};
@@ -368,7 +343,7 @@ auto read_byte(Serial& serial) -> FileResult<std::uint64_t> {
 }
 
 TEST(Serial, WaitsForInput) {
-  const InputPipe input;
+  const testing::InputPipe input;
   auto serial = opened(NoOutput{});
   std::thread typist{[&] {
     std::this_thread::sleep_for(20ms);
@@ -379,7 +354,7 @@ TEST(Serial, WaitsForInput) {
 }
 
 TEST(Serial, WaitsForNoInputAfterTheEnd) {
-  const InputPipe input;
+  const testing::InputPipe input;
   auto serial = opened(NoOutput{});
   std::thread ender{[&] {
     std::this_thread::sleep_for(20ms);
@@ -391,7 +366,7 @@ TEST(Serial, WaitsForNoInputAfterTheEnd) {
 }
 
 TEST(Serial, ReadsInputThroughSignals) {
-  const InputPipe input;
+  const testing::InputPipe input;
   auto serial = opened(NoOutput{});
   std::thread typist{[&] {
     std::this_thread::sleep_for(50ms);
@@ -404,7 +379,7 @@ TEST(Serial, ReadsInputThroughSignals) {
 }
 
 TEST(Serial, TakesOnlyInputThatIsThere) {
-  InputPipe input;
+  testing::InputPipe input;
   auto serial = opened(NoOutput{});
   std::array<std::byte, 8> bytes{};
   EXPECT_EQ(serial.read_available(bytes), 0U);
@@ -419,7 +394,7 @@ TEST(Serial, TakesOnlyInputThatIsThere) {
 // Each byte goes to one reader. The others wait for the next one, and come back at the end; the pipe stays open.
 TEST(SerialThreads, ShareInputAndAllComeBack) {
   for (int round = 0; round < 300; ++round) {
-    const InputPipe input;
+    const testing::InputPipe input;
     auto serial = opened(NoOutput{});
     std::atomic<int> bytes = 0;
     std::vector<std::thread> readers;

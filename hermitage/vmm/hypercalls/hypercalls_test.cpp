@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "hermitage/vmm/arch/x86_64/memory_layout.hpp"
+#include "testing/input_pipe.hpp"
 #include "testing/temporary_directory.hpp"
 
 namespace hermitage::vmm {
@@ -39,29 +40,6 @@ constexpr std::uint64_t kBuffer = 0x40000;
 constexpr auto error_of(Errno error) -> std::int32_t {
   return static_cast<std::int32_t>(error);
 }
-
-// Standard input, while it is there.
-class StandardInput {
- public:
-  explicit StandardInput(std::string_view content) : before_{::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)} {
-    std::array<int, 2> ends{};
-    if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw std::system_error{errno, std::generic_category(), "pipe"};
-    const Descriptor read_end{ends[0]};
-    const Descriptor write_end{ends[1]};
-    if (::write(write_end.get(), content.data(), content.size()) != static_cast<ssize_t>(content.size()) ||
-        ::dup2(read_end.get(), STDIN_FILENO) < 0) {
-      throw std::system_error{errno, std::generic_category(), "standard input"};
-    }
-  }
-  StandardInput(const StandardInput&) = delete;
-  auto operator=(const StandardInput&) -> StandardInput& = delete;
-  ~StandardInput() {
-    if (before_.is_open()) ::dup2(before_.get(), STDIN_FILENO);
-  }
-
- private:
-  Descriptor before_;
-};
 
 // A monitor without a machine.
 class Monitor {
@@ -610,7 +588,7 @@ TEST(Hypercalls, ShowNothingOfTheMonitorsMemory) {
 }
 
 TEST(Hypercalls, ReadStandardInput) {
-  const StandardInput input{"abcdefgh"};
+  const testing::InputPipe input{"abcdefgh"};
   Monitor monitor{3};
   EXPECT_EQ(monitor.call(v2::Hypercall::read, v2::ReadParams{3, 0, monitor.at(kBuffer), 0}).ret, 3);
   EXPECT_EQ(monitor.bytes(kBuffer, 3), "abc");
@@ -884,7 +862,7 @@ TEST(HypercallsV1, CloseAndUnlink) {
 }
 
 TEST(HypercallsV1, ReadStandardInput) {
-  const StandardInput input{"abcdef"};
+  const testing::InputPipe input{"abcdef"};
   Monitor monitor{1};
   Tables tables{monitor};
   tables.map(kVirtual, kBuffer);

@@ -28,6 +28,7 @@
 #include "hermitage/vmm/arch/x86_64/memory_layout.hpp"
 #include "hermitage/vmm/files/guest_files_testing.hpp"
 #include "hermitage/vmm/files/temporary_file.hpp"
+#include "testing/input_pipe.hpp"
 #include "testing/temporary_directory.hpp"
 
 namespace hermitage::vmm {
@@ -208,29 +209,6 @@ class Vcpu {
 
   Monitor& monitor_;
   GuestAddress base_;
-};
-
-// Standard input, while it is there: as many bytes as a pipe holds, and then its end.
-class StandardInput {
- public:
-  explicit StandardInput(std::string_view content) : before_{::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)} {
-    std::array<int, 2> ends{};
-    if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw std::system_error{errno, std::generic_category(), "pipe"};
-    const Descriptor read_end{ends[0]};
-    const Descriptor write_end{ends[1]};
-    if (::write(write_end.get(), content.data(), content.size()) != static_cast<ssize_t>(content.size()) ||
-        ::dup2(read_end.get(), STDIN_FILENO) < 0) {
-      throw std::system_error{errno, std::generic_category(), "standard input"};
-    }
-  }
-  StandardInput(const StandardInput&) = delete;
-  auto operator=(const StandardInput&) -> StandardInput& = delete;
-  ~StandardInput() {
-    if (before_.is_open()) ::dup2(before_.get(), STDIN_FILENO);
-  }
-
- private:
-  Descriptor before_;
 };
 
 // How often each byte is there.
@@ -453,7 +431,7 @@ TEST_P(HypercallsThreads, PrintWholeLines) {
 
 TEST_P(HypercallsThreads, ReadEachByteOfTheInputOnce) {
   const auto content = all_bytes(30'000);
-  const StandardInput input{content};
+  const hermitage::testing::InputPipe input{content};
   std::vector<std::string> read(static_cast<std::size_t>(GetParam()));
   run([&](Vcpu& vcpu, int number) {
     auto& mine = read.at(static_cast<std::size_t>(number));

@@ -62,16 +62,7 @@ at_el1:
   load x5, MEMORY_BLOCK
   orr x4, x4, x5
   str x4, [x2, x3, lsl #3]
-  msr ttbr0_el1, x1
-  msr ttbr1_el1, xzr
-  dsb sy
-  ic iallu
-  tlbi vmalle1
-  dsb sy
-  isb
-  load x1, (SCTLR_BASE | SCTLR_ON)
-  msr sctlr_el1, x1
-  isb
+  switch_translation_on x1
 
   address x1, loader_stack_end
   mov sp, x1

@@ -69,9 +69,7 @@ auto tree_of_firmware_or_fail(const PhysicalMemory& memory) -> FlattenedTree {
 
 void efi_main(uefi::Handle handle, uefi::SystemTable* system) {
   firmware = system;
-  uefi::set_firmware(*system);
-  system->boot_services->set_watchdog_timer(0, 0, 0, nullptr);
-  const auto& loaded = uefi::loaded_image_or_fail(*system, handle);
+  const auto& loaded = uefi::begin_or_fail(*system, handle);
   const auto memory = PhysicalMemory::identity_mapped(kMappedEnd);
   value_or_fail(uefi::read_memory_map(*system, handover.memory));
   const auto arena_range = arena_range_or_fail();

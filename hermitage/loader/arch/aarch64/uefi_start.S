@@ -40,16 +40,7 @@ at_el1:
   msr sctlr_el1, x1
   isb
   set_system_registers
-  msr ttbr0_el1, x20
-  msr ttbr1_el1, xzr
-  dsb sy
-  ic iallu
-  tlbi vmalle1
-  dsb sy
-  isb
-  load x1, (SCTLR_BASE | SCTLR_ON)
-  msr sctlr_el1, x1
-  isb
+  switch_translation_on x20
   mov x0, x21
   mov w1, #0
   mov sp, x23

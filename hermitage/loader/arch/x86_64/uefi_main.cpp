@@ -41,9 +41,7 @@ auto take_pages(GuestRange place) noexcept -> bool {
 
 void efi_main(uefi::Handle handle, uefi::SystemTable* system) {
   firmware = system;
-  uefi::set_firmware(*system);
-  system->boot_services->set_watchdog_timer(0, 0, 0, nullptr);
-  const auto& loaded = uefi::loaded_image_or_fail(*system, handle);
+  const auto& loaded = uefi::begin_or_fail(*system, handle);
   Arena arena{arena_memory};
   uefi::find_image(*system, loaded, handover, arena);
   const auto user_line = take_command_line(handover, arena);

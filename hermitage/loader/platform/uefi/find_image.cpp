@@ -56,7 +56,9 @@ auto without_initrd(std::string_view options) -> std::optional<std::string_view>
 
 }  // namespace
 
-auto loaded_image_or_fail(SystemTable& system, Handle handle) noexcept -> const LoadedImage& {
+auto begin_or_fail(SystemTable& system, Handle handle) noexcept -> const LoadedImage& {
+  set_firmware(system);
+  system.boot_services->set_watchdog_timer(0, 0, 0, nullptr);
   void* interface = nullptr;
   if (system.boot_services->handle_protocol(handle, &kLoadedImageProtocol, &interface) != kSuccess) {
     fail("the firmware does not tell where the loader was started from");

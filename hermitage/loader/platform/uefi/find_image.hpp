@@ -8,8 +8,8 @@
 
 namespace hermitage::loader::uefi {
 
-// What the firmware says of this application, or the end.
-auto loaded_image_or_fail(SystemTable& system, Handle handle) noexcept -> const LoadedImage&;
+// First of all: takes the firmware's console, switches its watchdog off, and gets what it says of this application.
+[[nodiscard]] auto begin_or_fail(SystemTable& system, Handle handle) noexcept -> const LoadedImage&;
 
 // The image: QEMU's -initrd, or \EFI\hermit\hermit-app, or \EFI\BOOT\hermit-app, of where the loader was started from.
 // The command line: the load options or, where there are none, hermit-bootargs in the same folders.
