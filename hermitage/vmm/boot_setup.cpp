@@ -25,7 +25,7 @@ auto check_affinity(std::span<const unsigned> affinity) -> Result<void> {
   if (affinity.empty() || ::sched_getaffinity(0, sizeof available, &available) != 0) return {};
   for (const auto cpu : affinity) {
     if (cpu >= CPU_SETSIZE || !CPU_ISSET(cpu, &available)) {
-      return fail(ErrorCode::configuration, fmt::format("there is no CPU {} here that may be used", cpu));
+      return fail(ErrorCode::configuration, fmt::format("the host has no CPU {} that this process may use", cpu));
     }
   }
   return {};

@@ -3,16 +3,8 @@
 namespace hermitage::vmm {
 
 void CollectedWrites::drain() {
-  const std::scoped_lock lock{mutex_};
-  pass_on();
-}
-
-void CollectedWrites::drain_unless_busy() {
-  const std::unique_lock lock{mutex_, std::try_to_lock};
-  if (lock) pass_on();
-}
-
-void CollectedWrites::pass_on() {
+  if (is_empty()) return;
+  const auto lock = lock_at(&gate_, mutex_);
   writes_.drain([this](const kvm::CoalescedWrites::Write& write) {
     ++count_;
     // The vCPU has gone on: there is nobody to tell how this went.

@@ -49,7 +49,8 @@ class Machine::State {
                      .serial = serial_,
                      .arguments = vectors_,
                      .trace = options_.trace,
-                     .is_stopping = [this] { return supervisor_->control().is_stopping(); }}},
+                     .is_stopping = [this] { return supervisor_->control().is_stopping(); },
+                     .checkpoint = [this] { supervisor_->gate().checkpoint(); }}},
         platform_{hypercalls_, warnings_} {}
   State(const State&) = delete;
   auto operator=(const State&) -> State& = delete;
@@ -92,7 +93,7 @@ auto Machine::State::prepare(const entry::KernelObject& kernel, int descriptor) 
       set_up({.kernel = kernel, .descriptor = descriptor, .options = options_, .layout = layout_, .memory = memory_});
   if (!booted) return std::unexpected{booted.error()};
   vm_ = std::move(booted->vm);
-  collected_writes_.emplace(std::move(booted->coalesced_writes), platform_.ports());
+  collected_writes_.emplace(std::move(booted->coalesced_writes), platform_.ports(), supervisor_->gate());
   const VcpuEnvironment environment{.ports = platform_.ports(),
                                     .memory = platform_.memory(),
                                     .collected_writes = *collected_writes_,
@@ -118,7 +119,6 @@ auto Machine::State::prepare(const entry::KernelObject& kernel, int descriptor) 
 }
 
 auto Machine::State::run() -> Result<RunResult> {
-  serial_.begin();
   if (auto ran = supervisor_->run(deadline()); !ran) return std::unexpected{ran.error()};
   return RunResult{.ending = std::move(supervisor_->control().ending()),
                    .statistics = statistics(),

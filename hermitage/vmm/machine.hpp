@@ -64,12 +64,13 @@ class Machine {
   // thread may call it, and a signal handler.
   void stop(int reason) noexcept;
 
-  // Gets every vCPU out of the guest, between two instructions, and returns when all stand: within 50 ms. A vCPU that
-  // waits in a hypercall, for input or for the reader of output, stands there, and its hypercall goes on after
-  // resume(). Before run(), the guest does not begin. The time limit goes on.
+  // Gets every vCPU out of the guest, between two instructions, and returns when all stand: within 50 ms, or with
+  // `timed_out`. A vCPU that waits in a hypercall, for input or for the reader of output, stands in the middle of it,
+  // and the hypercall goes on after resume(). Before run(), the guest does not begin. The time limit goes on. It and
+  // stop() end the pause with the run: nothing of the guest is certain then.
   //
-  // Each pause that succeeds takes a resume(). Any thread may call these, but none that the guest's calls run in
-  // (`trace`, `warn`, `on_output`), and no signal handler.
+  // Each pause that returned `paused` takes one resume(). Any thread may call these, except from within `trace`, `warn`
+  // and `on_output`, and no signal handler. Two pauses at the same time wait for one another.
   [[nodiscard]] auto pause() -> PauseOutcome;
   void resume();
 

@@ -44,7 +44,8 @@ struct MachineOptions {
   std::optional<std::chrono::nanoseconds> timeout = std::nullopt;  // from the beginning of create()
   IsolationOptions isolation = {};
   // Get a line each, without its end, from any thread: every hypercall; what is odd about the guest, but goes on. After
-  // `on_stop`, signals interrupt their system calls, and they have to return soon.
+  // `on_stop`, signals interrupt their system calls, and they have to return soon. A pause waits for them, too, and may
+  // interrupt them.
   std::function<void(std::string_view)> trace = {};
   std::function<void(std::string_view)> warn = {};
   // The run is ended from outside, by its time limit or by stop(). Called in any thread and in signal handlers, perhaps

@@ -138,10 +138,13 @@ TEST_P(PauseTest, StopsGuestsThatWaitForAReader) {
   ASSERT_TRUE(eventually([&] { return ::ioctl(reader.get(), FIONREAD, &waiting) == 0 && waiting >= 0xe000; }));
   ASSERT_EQ(machine.pause(), PauseOutcome::paused);
   std::array<char, 0x1000> room;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by read
-  while (::read(reader.get(), room.data(), room.size()) > 0) continue;
-  std::this_thread::sleep_for(30ms);
-  ASSERT_EQ(::ioctl(reader.get(), FIONREAD, &waiting), 0);
-  EXPECT_EQ(waiting, 0) << "nothing is printed";
+  // What the guest has handed over before may still come, but there is an end of it.
+  const auto is_quiet = [&] {
+    while (::read(reader.get(), room.data(), room.size()) > 0) continue;
+    std::this_thread::sleep_for(30ms);
+    return ::ioctl(reader.get(), FIONREAD, &waiting) == 0 && waiting == 0;
+  };
+  EXPECT_TRUE(eventually(is_quiet));
   machine.resume();
   EXPECT_TRUE(eventually([&] { return ::ioctl(reader.get(), FIONREAD, &waiting) == 0 && waiting > 0; }));
 }
@@ -185,9 +188,11 @@ TEST_P(PauseTest, TellsThatTheGuestHasEnded) {
       auto outcome = PauseOutcome::paused;
       while (outcome == PauseOutcome::paused) {
         outcome = machine.pause();
-        if (outcome != PauseOutcome::paused) break;
+        if (outcome == PauseOutcome::timed_out)
+          outcome = PauseOutcome::paused;  // the host is busy
+        else if (outcome == PauseOutcome::paused)
+          machine.resume();
         ++pauses;
-        machine.resume();
       }
       EXPECT_EQ(outcome, PauseOutcome::ended) << ending << " after " << pauses;
       const auto& result = running.join();

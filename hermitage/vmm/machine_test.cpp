@@ -70,7 +70,7 @@ TEST(Machine, ChecksItsProcessors) {
   for (const unsigned none : {100'000U, 1023U, UINT32_MAX}) {
     const auto missing = error_with({.affinity = {none}});
     EXPECT_EQ(missing.code, ErrorCode::configuration);
-    EXPECT_NE(missing.message.find("there is no CPU " + std::to_string(none)), std::string::npos);
+    EXPECT_NE(missing.message.find("the host has no CPU " + std::to_string(none)), std::string::npos);
   }
 }
 

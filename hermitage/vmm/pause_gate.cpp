@@ -1,5 +1,6 @@
 #include "hermitage/vmm/pause_gate.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -80,7 +81,7 @@ PauseGate::Wait::~Wait() {
   if (gate_ != nullptr) gate_->enter();
 }
 
-auto PauseGate::pause(const std::function<void()>& call_back) -> PauseOutcome {
+auto PauseGate::pause(const CallBack& call_back) -> PauseOutcome {
   const std::scoped_lock lock{mutex_};
   if (pause_count_++ == 0) clear_event(open_);
   // end() may have come between.
@@ -92,24 +93,34 @@ auto PauseGate::pause(const std::function<void()>& call_back) -> PauseOutcome {
   return PauseOutcome::timed_out;
 }
 
-auto PauseGate::all_stand(const std::function<void()>& call_back) const -> bool {
+auto PauseGate::all_stand(const CallBack& call_back) const -> bool {
   const auto deadline = std::chrono::steady_clock::now() + kLimit;
-  while (running_count_ != 0 && !is_ended_) {
-    if (std::chrono::steady_clock::now() >= deadline) return false;
-    call_back();
-    if (wait_for_event(changed_, static_cast<int>(kCallBackInterval.count()))) clear_event(changed_);
+  for (int round = 0; running_count_ != 0 && !is_ended_; ++round) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    if (left.count() <= 0) return false;
+    call_back(round);
+    if (wait_for_event(changed_, static_cast<int>(std::min(left, kCallBackInterval).count()))) clear_event(changed_);
   }
   return true;
 }
 
 void PauseGate::resume() {
   const std::scoped_lock lock{mutex_};
+  if (pause_count_ == 0) return;
   if (--pause_count_ == 0) signal_event(open_);
 }
 
 void PauseGate::end() noexcept {
   is_ended_ = true;
   signal_event(open_);
+}
+
+auto lock_at(PauseGate* gate, std::mutex& mutex) -> std::unique_lock<std::mutex> {
+  std::unique_lock lock{mutex, std::try_to_lock};
+  if (lock) return lock;
+  const PauseGate::Wait wait{gate};
+  lock.lock();
+  return lock;
 }
 
 }  // namespace hermitage::vmm

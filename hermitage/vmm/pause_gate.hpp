@@ -13,16 +13,16 @@
 namespace hermitage::vmm {
 
 enum class PauseOutcome : std::uint8_t {
-  paused,     // no vCPU runs, and none writes to the guest's memory, until resume()
+  paused,     // no vCPU runs, and none writes to the guest's memory, until resume() or the end of the run
   ended,      // the run has ended, or ends
-  timed_out,  // a vCPU is in a system call of the host that does not return; the guest runs on
+  timed_out,  // a vCPU is in a call of the host that does not return; the guest runs on
 };
 
 // A thread that runs a vCPU is a member between enter() and leave(). A member may run the guest and write to its
 // memory, but for the time that it stands in a checkpoint() or in a Wait.
 class PauseGate {
  public:
-  // pause() returns after this time at the latest.
+  // How long pause() waits for the members, once it is its turn.
   static constexpr std::chrono::milliseconds kLimit{50};
 
   [[nodiscard]] static auto make() -> Result<PauseGate>;
@@ -36,8 +36,8 @@ class PauseGate {
   void leave() noexcept;
   [[nodiscard]] auto is_pausing() const noexcept -> bool { return pause_count_ != 0 && !is_ended_; }
 
-  // A member waits for something of the host's: for input, or for the reader of output. It touches nothing of the
-  // guest meanwhile. For a thread that is no member, it means nothing.
+  // A member waits for something of the host's: for input, or for the reader of output. In that time it touches nothing
+  // of the guest. For a thread that is no member, it means nothing.
   class Wait {
    public:
     explicit Wait(PauseGate* gate) noexcept;
@@ -49,9 +49,12 @@ class PauseGate {
     PauseGate* gate_;  // null where there is nothing to do
   };
 
-  // For any thread that is no member, and no signal handler. Calls `call_back` again and again, which gets all members
-  // to their next checkpoint, until all stand. Each pause that succeeds takes a resume().
-  [[nodiscard]] auto pause(const std::function<void()>& call_back) -> PauseOutcome;
+  // Gets all members to their next checkpoint. Called again every few milliseconds: `round` counts from 0.
+  using CallBack = std::function<void(int round)>;
+
+  // For any thread that is no member, and no signal handler. Calls `call_back` until all members stand. Each pause that
+  // returned `paused` takes one resume(); another resume() has no effect.
+  [[nodiscard]] auto pause(const CallBack& call_back) -> PauseOutcome;
   void resume();
 
   // No thread stands or waits any longer. A signal handler may call it.
@@ -60,7 +63,7 @@ class PauseGate {
  private:
   PauseGate(Descriptor open, Descriptor changed) noexcept;
 
-  [[nodiscard]] auto all_stand(const std::function<void()>& call_back) const -> bool;
+  [[nodiscard]] auto all_stand(const CallBack& call_back) const -> bool;
 
   Descriptor open_;     // an event, readable while members may go on
   Descriptor changed_;  // an event, written by each member that stops
@@ -69,5 +72,8 @@ class PauseGate {
   std::atomic<int> running_count_ = 0;
   std::atomic<bool> is_ended_ = false;
 };
+
+// Locks; a member of the gate that has to wait for that stands. `gate` may be null.
+[[nodiscard]] auto lock_at(PauseGate* gate, std::mutex& mutex) -> std::unique_lock<std::mutex>;
 
 }  // namespace hermitage::vmm

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -13,7 +14,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-void nothing() {}
+void nothing(int /*round*/) {}
 
 class PauseGateTest : public ::testing::Test {
  protected:
@@ -60,7 +61,7 @@ TEST_F(PauseGateTest, GivesUpOnAThreadThatDoesNotCome) {
   while (!is_in) std::this_thread::yield();
   int calls = 0;
   const auto begin = std::chrono::steady_clock::now();
-  EXPECT_EQ(gate.pause([&] { ++calls; }), PauseOutcome::timed_out);
+  EXPECT_EQ(gate.pause([&](int round) { EXPECT_EQ(round, calls++); }), PauseOutcome::timed_out);
   EXPECT_GE(std::chrono::steady_clock::now() - begin, PauseGate::kLimit);
   EXPECT_GT(calls, 1);
   EXPECT_FALSE(gate.is_pausing());
@@ -99,6 +100,34 @@ TEST_F(PauseGateTest, MeansNothingToOtherThreads) {
     ASSERT_EQ(gate.pause(nothing), PauseOutcome::paused);
   }
   gate.resume();
+}
+
+TEST_F(PauseGateTest, TakesNoMoreResumesThanPauses) {
+  gate.resume();
+  EXPECT_FALSE(gate.is_pausing());
+  ASSERT_EQ(gate.pause(nothing), PauseOutcome::paused);
+  EXPECT_TRUE(gate.is_pausing());
+  gate.resume();
+  gate.resume();
+  EXPECT_FALSE(gate.is_pausing());
+}
+
+TEST_F(PauseGateTest, LetsAThreadStandThatWaitsForALock) {
+  std::mutex mutex;
+  std::unique_lock held{mutex};
+  std::atomic<bool> is_in = false;
+  std::thread thread{[&] {
+    gate.enter();
+    is_in = true;
+    const auto lock = lock_at(&gate, mutex);
+    gate.leave();
+  }};
+  while (!is_in) std::this_thread::yield();
+  ASSERT_EQ(gate.pause(nothing), PauseOutcome::paused);
+  held.unlock();
+  gate.resume();
+  thread.join();
+  EXPECT_TRUE(lock_at(nullptr, mutex).owns_lock());
 }
 
 TEST_F(PauseGateTest, LetsAllGoOnceTheRunHasEnded) {

@@ -1,5 +1,6 @@
 #include "hermitage/vmm/run_control.hpp"
 
+#include <cerrno>
 #include <limits>
 #include <utility>
 
@@ -30,12 +31,14 @@ void RunControl::time_out() noexcept {
 }
 
 void RunControl::end_from_outside(std::int64_t reason) noexcept {
+  const int error = errno;  // a signal handler leaves it to the code that it interrupts
   std::int64_t none = 0;
   stop_reason_.compare_exchange_strong(none, reason);
   serial_.abandon();
   gate_.end();
   if (on_stop_) on_stop_();
   call_back_();
+  errno = error;
 }
 
 auto RunControl::forced_ending() const -> Ending {

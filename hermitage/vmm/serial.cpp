@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <climits>
 #include <utility>
 
 #include <fcntl.h>
@@ -82,7 +83,7 @@ void Serial::write(std::span<const std::byte> bytes) {
 void Serial::write_some(std::span<const std::byte> bytes) {
   bool begins_to_wait = false;
   {
-    const auto held = lock(output_mutex_);
+    const auto lock = lock_at(gate_, output_mutex_);
     // The guest may change what it has written while it is looked at: this is the one copy that counts.
     const auto old_size = pending_.size();
     pending_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
@@ -108,51 +109,48 @@ void Serial::write_some(std::span<const std::byte> bytes) {
 
 void Serial::flush() {
   if (kind_ != Kind::descriptor) return;
-  const auto held = lock(output_mutex_);
-  pass_on_pending();
-}
-
-void Serial::flush_unless_busy() {
-  if (kind_ != Kind::descriptor) return;
-  const std::unique_lock held{output_mutex_, std::try_to_lock};
-  if (held) pass_on_pending();
-}
-
-// Precondition: output_mutex_ is held.
-void Serial::pass_on_pending() {
+  const auto lock = lock_at(gate_, output_mutex_);
   pass_on(pending_);
   pending_.clear();
   has_pending_.store(false, std::memory_order_relaxed);
 }
 
+void Serial::flush_some() {
+  if (kind_ != Kind::descriptor) return;
+  const std::unique_lock lock{output_mutex_, std::try_to_lock};
+  if (!lock || pending_.empty() || write_error() != 0) return;
+  pollfd ready{.fd = descriptor_, .events = POLLOUT, .revents = 0};
+  if (::poll(&ready, 1, 0) <= 0) return;
+  // A pipe that is ready takes so much at once.
+  const auto written = ::write(descriptor_, pending_.data(), std::min<std::size_t>(pending_.size(), PIPE_BUF));
+  if (written < 0 && errno != EINTR && errno != EAGAIN) note_error(errno);
+  if (written <= 0) return;
+  const auto size = static_cast<std::size_t>(written);
+  if (on_output_) on_output_(std::string_view{pending_}.substr(0, size));
+  pending_.erase(0, size);
+  has_pending_.store(!pending_.empty(), std::memory_order_relaxed);
+}
+
 void Serial::pass_on(std::string_view text) {
   if (on_output_ && !text.empty()) on_output_(text);
   while (!text.empty() && write_error() == 0) {
-    if (!wait_for_reader()) {
-      undelivered_ += text.size();
-      return;
-    }
-    const auto written = ::write(descriptor_, text.data(), std::min<std::size_t>(text.size(), base::kWriteSize));
-    if (written >= 0) {
-      text.remove_prefix(static_cast<std::size_t>(written));
-    } else if (errno != EINTR && errno != EAGAIN) {
-      note_error(errno);
-    }
+    if (write_once(text)) continue;
+    undelivered_ += text.size();
+    return;
   }
 }
 
-auto Serial::lock(std::mutex& mutex) -> std::unique_lock<std::mutex> {
-  std::unique_lock held{mutex, std::try_to_lock};
-  if (held) return held;
+auto Serial::write_once(std::string_view& text) -> bool {
+  // The string is ours: a vCPU that waits in poll(2), or in write(2) itself, touches nothing of the guest.
   const PauseGate::Wait wait{gate_};
-  held.lock();
-  return held;
-}
-
-// Waits until the output's reader takes some. False when it has had its time after abandon().
-auto Serial::wait_for_reader() -> bool {
-  const PauseGate::Wait wait{gate_};
-  return reader_limit_.wait(descriptor_, events_.abandoned.get());
+  if (!reader_limit_.wait(descriptor_, events_.abandoned.get())) return false;
+  const auto written = ::write(descriptor_, text.data(), std::min<std::size_t>(text.size(), base::kWriteSize));
+  if (written >= 0) {
+    text.remove_prefix(static_cast<std::size_t>(written));
+  } else if (errno != EINTR && errno != EAGAIN) {
+    note_error(errno);
+  }
+  return true;
 }
 
 void Serial::abandon() noexcept {
@@ -181,7 +179,7 @@ auto Serial::wait_for_input() const -> bool {
 }
 
 auto Serial::read(std::span<const iovec> buffers) -> FileResult<std::uint64_t> {
-  const auto held = lock(input_mutex_);
+  const auto lock = lock_at(gate_, input_mutex_);
   while (wait_for_input()) {
     const auto got = read_into(STDIN_FILENO, buffers);
     if (got >= 0) return static_cast<std::uint64_t>(got);

@@ -38,7 +38,7 @@ using OutputTarget = std::variant<StandardOutput, NoOutput, OutputFile, OutputBu
 // Whole lines are passed on at once. The rest of a line waits for its end, for flush(), or until kCapacity bytes are
 // together; the owner of the port flushes it at least every ten milliseconds while has_pending().
 //
-// Output waits for a slow reader until abandon(), and input for somebody who types until end(). Both wake the threads
+// Output waits for a slow reader until abandon(), and input waits until end(). Both wake the threads
 // that wait in poll(2). A thread that waits in read(2) or write(2) itself, because another process was faster,
 // comes back when it gets a signal whose handler has no SA_RESTART: the owner sends one, again and again, until all
 // threads are back.
@@ -68,8 +68,8 @@ class Serial {
   void begin();
   void write(std::span<const std::byte> bytes);
   void flush();
-  // As flush(), but never waits for another thread: one that is passing output on comes back to what is left.
-  void flush_unless_busy();
+  // Passes on what the reader takes without waiting for it. Does nothing while another thread passes output on.
+  void flush_some();
   [[nodiscard]] auto has_pending() const noexcept -> bool { return has_pending_.load(std::memory_order_relaxed); }
 
   // The guest has ended: a write that is under way takes no further bytes, and no thread waits for input any longer.
@@ -107,11 +107,9 @@ class Serial {
   Serial(Kind kind, Events events, Descriptor owned, int descriptor) noexcept;
 
   void write_some(std::span<const std::byte> bytes);
-  void pass_on_pending();
   void pass_on(std::string_view text);
-  // The lock, and a vCPU that waits for it stands at the guest's pauses.
-  [[nodiscard]] auto lock(std::mutex& mutex) -> std::unique_lock<std::mutex>;
-  [[nodiscard]] auto wait_for_reader() -> bool;
+  // One write; false when the reader has had its time after abandon().
+  [[nodiscard]] auto write_once(std::string_view& text) -> bool;
   [[nodiscard]] auto wait_for_input() const -> bool;
   void note_error(int error) noexcept { write_error_.store(error, std::memory_order_relaxed); }
 

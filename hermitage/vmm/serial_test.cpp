@@ -438,13 +438,13 @@ TEST(SerialThreads, KeepTheirLinesWhole) {
   const testing::TemporaryDirectory directory;
   const auto path = directory.file("out");
   auto serial = opened(OutputFile{path});
-  std::vector<std::thread> processors;
+  std::vector<std::thread> vCPUs;
   for (char name = 'a'; name < 'e'; ++name) {
-    processors.emplace_back([&serial, name] {
+    vCPUs.emplace_back([&serial, name] {
       for (int i = 0; i < 200; ++i) write(serial, std::string(20, name) + "\n");
     });
   }
-  for (auto& processor : processors) processor.join();
+  for (auto& vCPU : vCPUs) vCPU.join();
   std::ifstream file{path};
   int lines = 0;
   for (std::string line; std::getline(file, line); ++lines) EXPECT_EQ(line, std::string(20, line.front()));

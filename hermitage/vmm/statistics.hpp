@@ -20,7 +20,7 @@ struct Statistics {
   std::uint64_t peak_memory = 0;              // of this process, in bytes
 };
 
-// Of one vCPU, by its thread.
+// Counts the exits of one vCPU. Used by its thread.
 class ExitCounts {
  public:
   // `name` is a literal, and one literal for each reason: it is found by its address.
@@ -32,8 +32,6 @@ class ExitCounts {
     }
     counts_.emplace_back(name, 1);
   }
-
-  [[nodiscard]] auto kinds() const noexcept -> std::size_t { return counts_.size(); }
 
   // Adds these as the counts of vCPU `number` of `vcpu_count`.
   void add_to(Statistics& statistics, std::size_t number, std::size_t vcpu_count) const;

@@ -134,8 +134,13 @@ Supervisor::Supervisor(Serial& serial, std::function<void()> on_stop, EventLoop 
 auto Supervisor::run(std::optional<Clock::time_point> deadline) -> Result<void> {
   const UnblockedSignal interrupts{call_back_signal()};
   if (auto started = start_timer(deadline); !started) return started;
+  serial_.begin();
   auto ran = run_threads();
-  if (ran) end_output();
+  if (ran) {
+    end_output();
+  } else {
+    gate_.end();  // whoever pauses is told that the run has ended
+  }
   end_timer();
   return ran;
 }
@@ -180,7 +185,8 @@ void Supervisor::on_timer() noexcept {
 }
 
 auto Supervisor::run_threads() -> Result<void> {
-  auto started = start_threads();
+  StartingLine starting_line{guest_->vcpus.size() + 1};
+  auto started = start_threads(starting_line);
   if (started) supervise();
   join_threads();
   ended_at_ = Clock::now();
@@ -188,28 +194,27 @@ auto Supervisor::run_threads() -> Result<void> {
 }
 
 // When it returns, the guest runs, and every thread is isolated.
-auto Supervisor::start_threads() -> Result<void> {
-  starting_line_ = std::make_shared<StartingLine>(guest_->vcpus.size() + 1);
+auto Supervisor::start_threads(StartingLine& starting_line) -> Result<void> {
   if (auto enclosed = guest_->isolation.enclose_caller(); !enclosed) return enclosed;
   threads_.reserve(guest_->vcpus.size());
   try {
     const BlockedSignals blocked{call_back_signal()};
-    for (const auto& vcpu : guest_->vcpus) threads_.emplace_back([this, &vcpu = *vcpu] { run_vcpu(vcpu); });
+    for (const auto& vcpu : guest_->vcpus) threads_.emplace_back([&, this] { run_vcpu(*vcpu, starting_line); });
   } catch (const std::system_error& error) {
-    return starting_line_->arrive(fail(ErrorCode::host_failed, fmt::format("no thread for a vCPU: {}", error.what())));
+    return starting_line.arrive(fail(ErrorCode::host_failed, fmt::format("no thread for a vCPU: {}", error.what())));
   }
   guest_->while_starting();
-  return starting_line_->arrive(guest_->isolation.seal_caller());
+  return starting_line.arrive(guest_->isolation.seal_caller());
 }
 
-void Supervisor::run_vcpu(Vcpu& vcpu) {
+void Supervisor::run_vcpu(Vcpu& vcpu, StartingLine& starting_line) {
   if (!guest_->affinity.empty()) {
     const auto cpu = guest_->affinity[vcpu.number()];
     if (!bind_to_cpu(cpu)) {
       guest_->warnings.add(fmt::format("vCPU {} cannot be bound to the host's CPU {}", vcpu.number(), cpu));
     }
   }
-  if (starting_line_->arrive(guest_->isolation.enclose_vcpu())) vcpu.run();
+  if (starting_line.arrive(guest_->isolation.enclose_vcpu())) vcpu.run();
 }
 
 void Supervisor::join_threads() {
@@ -229,12 +234,16 @@ void Supervisor::supervise() {
 }
 
 auto Supervisor::has_output_to_look_after() const noexcept -> bool {
-  return guest_->collects_output || serial_.has_pending();
+  return (guest_->collects_output && !guest_->collected_writes.is_empty()) || serial_.has_pending();
 }
 
+// Waits neither for a vCPU nor for a reader: other descriptors may be ready. Collected writes are for vCPUs to take,
+// which may wait.
 void Supervisor::look_after_output() {
-  guest_->collected_writes.drain_unless_busy();
-  serial_.flush_unless_busy();
+  if (guest_->collects_output && !guest_->collected_writes.is_empty()) {
+    for (const auto& vcpu : guest_->vcpus) vcpu->leave_guest();
+  }
+  serial_.flush_some();
   // A guest that computes or halts does not notice.
   if (serial_.write_error() != 0) control_.finish(OutputFailed{serial_.write_error()});
 }
@@ -254,16 +263,18 @@ void Supervisor::end_output() {
 }
 
 auto Supervisor::pause() -> PauseOutcome {
-  return gate_.pause([this] { call_back(); });
+  // A system call that returns soon should not see a signal: on some mounts it would fail.
+  constexpr int kPatientRounds = 3;
+  return gate_.pause([this](int round) {
+    for (const auto& vcpu : guest_->vcpus) round < kPatientRounds ? vcpu->leave_guest() : vcpu->call_back();
+  });
 }
 
 // Gets all vCPUs out of the guest, and out of system calls that wait for something. A vCPU that is just about to make
 // such a call misses this.
 void Supervisor::call_back() noexcept {
-  const int error = errno;  // a signal handler leaves it to the code that it interrupts
   const eventfd_t one = 1;
   [[maybe_unused]] const auto written = ::write(wakeup_.get(), &one, sizeof one);
-  errno = error;
   if (!guest_) return;
   for (const auto& vcpu : guest_->vcpus) vcpu->call_back();
 }

@@ -1,4 +1,4 @@
-// The thread that called Machine::run(): starts the vCPUs' threads, looks after output and time, and gets all back.
+// The thread that called Machine::run(): starts the vCPUs' threads, looks after output and time, and joins them.
 #pragma once
 
 #include <atomic>
@@ -63,6 +63,8 @@ class Supervisor {
   void resume() { gate_.resume(); }
 
  private:
+  class StartingLine;
+
   Supervisor(Serial& serial, std::function<void()> on_stop, EventLoop events, PauseGate gate, Descriptor wakeup);
 
   [[nodiscard]] auto start_timer(std::optional<Clock::time_point> deadline) -> Result<void>;
@@ -70,8 +72,8 @@ class Supervisor {
   void on_timer() noexcept;
 
   [[nodiscard]] auto run_threads() -> Result<void>;
-  [[nodiscard]] auto start_threads() -> Result<void>;
-  void run_vcpu(Vcpu& vcpu);
+  [[nodiscard]] auto start_threads(StartingLine& starting_line) -> Result<void>;
+  void run_vcpu(Vcpu& vcpu, StartingLine& starting_line);
   void join_threads();
 
   void supervise();
@@ -82,8 +84,6 @@ class Supervisor {
   void call_back() noexcept;
   void call_back_until_all_are_back() noexcept;
 
-  class StartingLine;
-
   Serial& serial_;
   EventLoop events_;
   PauseGate gate_;
@@ -91,7 +91,6 @@ class Supervisor {
   RunControl control_;
   std::optional<Guest> guest_;
 
-  std::shared_ptr<StartingLine> starting_line_;
   std::vector<std::thread> threads_;
 
   // Interrupts the supervisor's thread: at the deadline, and again and again while the run ends.

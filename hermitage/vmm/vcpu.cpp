@@ -46,14 +46,23 @@ void Vcpu::run() {
   entered_at_ = Clock::now();
   auto& [ports, memory, collected_writes, serial, control, gate] = environment_;
   while (!control.is_stopping()) {
+    // First this, then the look of KVM_RUN at requests; leave_guest() does it the other way round.
+    in_guest_ = true;
     const auto exit = vcpu_.run();
-    if (!collected_writes.is_empty()) collected_writes.drain();
+    in_guest_ = false;
+    collected_writes.drain();
     handle(exit);
     if (serial.write_error() != 0) control.finish(OutputFailed{serial.write_error()});
   }
   gate.leave();
   thread_ = 0;
   if (control.was_stopped()) control.finish(control.forced_ending());
+}
+
+void Vcpu::leave_guest() noexcept {
+  if (in_guest_) return call_back();
+  vcpu_.request_exit();
+  if (in_guest_) call_back();
 }
 
 void Vcpu::call_back() noexcept {
@@ -86,7 +95,7 @@ void Vcpu::handle(const kvm::Exit& exit) {
                    die_of_fault("a triple fault: an exception that it has no handler for");
                  },
                  [&](kvm::EntryFailure failure) {
-                   fail(fmt::format("the host's CPU refuses to enter it (reason {:#x})", failure.reason));
+                   fail(fmt::format("KVM_RUN: the host's CPU cannot enter the guest (reason {:#x})", failure.reason));
                  },
                  [this](kvm::InternalError error) {
                    exit_counts_.add("failure");
@@ -101,6 +110,7 @@ void Vcpu::handle(const kvm::Exit& exit) {
 }
 
 void Vcpu::handle_access(const kvm::IoAccess& access) {
+  has_asked_ = true;
   auto outcome = pass_on(access);
   if (const auto* const exit = std::get_if<GuestExit>(&outcome)) return environment_.control.finish(*exit);
   if (auto* const fault = std::get_if<GuestFault>(&outcome)) die(std::move(fault->reason));
@@ -124,8 +134,7 @@ auto Vcpu::pass_on(const kvm::IoAccess& access) -> AccessOutcome {
 
 // A kernel's fault, as KVM reports it.
 void Vcpu::die_of_fault(std::string reason) {
-  // Its only exit is this one.
-  if (number_ > 0 && exit_counts_.kinds() == 1) {
+  if (number_ > 0 && !has_asked_) {
     reason += fmt::format(
         " (vCPU {} had made no hypercall yet: a kernel that was built without SMP dies so; give the guest one vCPU, -c "
         "1)",

@@ -38,8 +38,10 @@ class Vcpu final : public Initiator {
   // Runs the guest in this thread, until the run ends.
   void run();
 
-  // Gets run() out of the guest, and out of system calls that wait for something; a thread that is just about to make
-  // such a call misses it. Any thread and any signal handler may call it.
+  // Gets run() out of the guest, to its next look at whether the guest is paused or ends, and at collected writes.
+  // Leaves system calls alone. Any thread and any signal handler may call these.
+  void leave_guest() noexcept;
+  // Interrupts system calls, too. A thread that is just about to make one misses it.
   void call_back() noexcept;
 
   [[nodiscard]] auto number() const noexcept -> std::uint32_t { return number_; }
@@ -67,10 +69,12 @@ class Vcpu final : public Initiator {
   VcpuEnvironment environment_;
   ExitCounts exit_counts_;
   Clock::time_point entered_at_;
-  std::atomic<pid_t> thread_ = 0;  // that is in run(), by the kernel's number; 0: none
+  bool has_asked_ = false;              // for anything, by a port or an address
+  std::atomic<pid_t> thread_ = 0;       // that is in run(), by the kernel's number; 0: none
+  std::atomic<bool> in_guest_ = false;  // or is about to enter it
 };
 
-// The signal that calls threads back. The C library says as the program runs which it keeps for itself.
+// The signal that calls threads back. Not a constant: the C library reserves the first real-time signals.
 [[nodiscard]] auto call_back_signal() noexcept -> int;
 
 }  // namespace hermitage::vmm

@@ -1,5 +1,5 @@
-// The guest's architecture, chosen when the library is built: the one place that names it. Each has these headers, with
-// the same names in them:
+// The guest's architecture, chosen when the library is built. kvm/arch.hpp and devices/platform.hpp choose with it.
+// Each has these headers, with the same names in them:
 //   boot_tables.hpp    the tables that a guest is entered with
 //   memory_layout.hpp  where everything lies in the guest's memory
 //   page_tables.hpp    how a vCPU translates addresses

@@ -18,7 +18,7 @@ class Bus {
   // address space, or overlaps another.
   [[nodiscard]] auto add(std::uint64_t start, std::uint64_t size, Device& device) -> bool;
 
-  // Who answers an access of `size` bytes at `address`: it must lie in the device's range whole.
+  // The device that answers an access of `size` bytes at `address`: it must lie in the device's range whole.
   [[nodiscard]] auto device_at(std::uint64_t address, std::uint64_t size) const noexcept -> Device&;
 
  private:

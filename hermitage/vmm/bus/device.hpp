@@ -42,7 +42,8 @@ struct Access {
   const Initiator* vcpu = nullptr;
 };
 
-// Every function may be called from any vCPU's thread. `data` has 1, 2, 4 or 8 bytes.
+// Every function may be called from any vCPU's thread, at the same time. `data` has 1 to 8 bytes: KVM splits an access
+// to memory that crosses a page.
 class Device {
  public:
   Device() = default;

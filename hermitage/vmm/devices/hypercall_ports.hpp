@@ -10,7 +10,7 @@ namespace hermitage::vmm {
 // By interface 1, what is written is the argument, and nothing can be read. By 2 and 3, a register has it.
 class HypercallPorts final : public Device {
  public:
-  // `unclaimed` answers reads that are no hypercalls.
+  // `unclaimed` answers what is no hypercall.
   HypercallPorts(Hypercalls& hypercalls, Device& unclaimed) noexcept : hypercalls_{hypercalls}, unclaimed_{unclaimed} {}
 
   // Puts it on all addresses of the guest's interface. False where one is taken.

@@ -1,4 +1,4 @@
-// Who answers where there is no device.
+// What answers where there is no device.
 #pragma once
 
 #include "hermitage/vmm/bus/device.hpp"

@@ -143,8 +143,9 @@ auto Hypercalls::buffer_at(GuestAddress address, std::uint64_t size) const -> Fi
   return iovec{.iov_base = bytes->data(), .iov_len = std::min<std::uint64_t>(bytes->size(), kMaxTransfer)};
 }
 
-auto Hypercalls::is_stopping() const -> bool {
-  return environment_.is_stopping && environment_.is_stopping();
+auto Hypercalls::goes_on() const -> bool {
+  if (environment_.checkpoint) environment_.checkpoint();
+  return !environment_.is_stopping || !environment_.is_stopping();
 }
 
 auto Hypercalls::read_file(std::int32_t descriptor, Buffers buffers) -> FileResult<std::uint64_t> {

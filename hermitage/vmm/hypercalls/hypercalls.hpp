@@ -34,15 +34,18 @@ class Hypercalls {
     const ArgumentVectors& arguments;             // interface 1
     std::function<void(std::string_view)> trace;  // gets a line for each call; may be empty
     std::function<bool()> is_stopping;            // whether the guest is to end; may be empty
+    std::function<void()> checkpoint = {};        // called between two pieces of a transfer; may be empty
   };
 
   Hypercalls(entry::UhyveInterfaceVersion interface, Environment environment);
 
   [[nodiscard]] auto interface() const noexcept -> entry::UhyveInterfaceVersion { return interface_; }
 
-  // The I/O ports of the interface, whether this is one, and what it is for: "open"; "" for no hypercall.
+  // The I/O ports of an interface.
   [[nodiscard]] static auto ports(entry::UhyveInterfaceVersion interface) noexcept -> std::span<const std::uint16_t>;
+  // Whether this port is one of the guest's interface.
   [[nodiscard]] auto knows(std::uint16_t port) const noexcept -> bool;
+  // What a port is for: "open"; "" for no hypercall.
   [[nodiscard]] static auto name(entry::UhyveInterfaceVersion interface, std::uint16_t port) noexcept
       -> std::string_view;
   // The same for statistics: "hypercall open", a literal; null for no hypercall.
@@ -73,7 +76,8 @@ class Hypercalls {
   [[nodiscard]] auto path_at(GuestAddress address) const -> FileResult<std::string>;
   [[nodiscard]] auto buffer_at(GuestAddress address, std::uint64_t size) const -> FileResult<iovec>;
 
-  [[nodiscard]] auto is_stopping() const -> bool;
+  // Whether a transfer goes on after a piece of it. Stands at the guest's pauses.
+  [[nodiscard]] auto goes_on() const -> bool;
   // Lets `transfer` read or write one piece after the other, until one is short or the guest is to end.
   template <class Transfer>
   [[nodiscard]] auto in_pieces(const iovec& buffer, const Transfer& transfer) const -> FileResult<std::uint64_t>;

@@ -58,7 +58,7 @@ void Hypercalls::read_v1(v1::ReadParams& params, std::optional<arch::PagingState
   const bool is_possible = paging && params.len <= environment_.memory.size();
   VirtualBuffer buffer{environment_.memory, paging.value_or(arch::PagingState{}), {params.buf}, params.len};
   while (is_possible && result && !buffer.is_done()) {
-    if (is_stopping()) break;
+    if (!goes_on()) break;
     std::array<iovec, VirtualBuffer::kMaxBuffers>
         room;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by next()
     const auto pieces = buffer.next(room);
@@ -79,7 +79,7 @@ void Hypercalls::write_v1(const v1::WriteParams& params, std::optional<arch::Pag
   const bool is_possible = paging && params.len <= environment_.memory.size();
   VirtualBuffer buffer{environment_.memory, paging.value_or(arch::PagingState{}), {params.buf}, params.len};
   while (is_possible && result && !buffer.is_done()) {
-    if (is_stopping()) break;
+    if (!goes_on()) break;
     std::array<iovec, VirtualBuffer::kMaxBuffers>
         room;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by next()
     const auto pieces = buffer.next(room);

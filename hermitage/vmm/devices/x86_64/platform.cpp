@@ -20,11 +20,8 @@ Platform::Platform(Hypercalls& hypercalls, Warnings& warnings)
       hypercall_ports_{hypercalls, unclaimed_ports_},
       bios_areas_{unclaimed_memory_},
       ports_{unclaimed_ports_},
-      memory_{unclaimed_memory_} {
-  // Constants, which do not overlap: a test holds it.
-  [[maybe_unused]] const bool fits =
-      hypercall_ports_.add_to(ports_) && absent_pci_.add_to(ports_) && bios_areas_.add_to(memory_);
-}
+      memory_{unclaimed_memory_},
+      fits_{hypercall_ports_.add_to(ports_) && absent_pci_.add_to(ports_) && bios_areas_.add_to(memory_)} {}
 
 auto coalesced_ports(entry::UhyveInterfaceVersion interface) -> std::span<const CoalescedPorts> {
   const std::span<const CoalescedPorts> all{kPorts};

@@ -19,6 +19,8 @@ class Platform {
  public:
   Platform(Hypercalls& hypercalls, Warnings& warnings);
 
+  // Whether each device has found its place: so it is with these, and a test holds it.
+  [[nodiscard]] auto fits() const noexcept -> bool { return fits_; }
   [[nodiscard]] auto ports() const noexcept -> const Bus& { return ports_; }
   [[nodiscard]] auto memory() const noexcept -> const Bus& { return memory_; }
 
@@ -30,6 +32,7 @@ class Platform {
   BiosAreas bios_areas_;
   Bus ports_;
   Bus memory_;
+  bool fits_;
 };
 
 // Ports whose writes KVM may collect: a later look at them is soon enough.
