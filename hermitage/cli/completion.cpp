@@ -174,7 +174,7 @@ auto zsh_commands(std::span<const NamedCommand> commands) -> std::string {
   std::vector<std::string> choices;
   choices.reserve(commands.size());
   for (const auto& command : commands) {
-    choices.push_back(fmt::format("{}\\:\"{}\"", command.name, zsh_explanation(command.description)));
+    choices.push_back(fmt::format(R"({}\:"{}")", command.name, zsh_explanation(command.description)));
   }
   return fmt::format("'1: :(({}))'", fmt::join(choices, " "));
 }
@@ -188,6 +188,7 @@ auto zsh_function_name(std::string_view name) -> std::string {
 
 void add_zsh_function(std::string& script, const std::string& name, const CommandDescription& command) {
   std::vector<std::string> specs;
+  specs.reserve(command.options.size() + command.operands.size() + 2);
   for (const auto& option : command.options) specs.push_back(zsh_option(option));
   if (command.commands.empty()) {
     std::ranges::copy(zsh_operands(command), std::back_inserter(specs));

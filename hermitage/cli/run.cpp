@@ -61,7 +61,8 @@ auto run_image_at(const std::string& path, RunOptions options, launch::LaunchSou
 
 // What the environment and a configuration file say, beside the command line.
 auto read_sources(const RunOptions& options) -> std::expected<launch::LaunchSources, ExitCode> {
-  launch::LaunchSources sources{.command_line = options};
+  const launch::LaunchOptions& command_line = options;
+  launch::LaunchSources sources{.command_line = command_line};
   auto environment = launch::options_of_environment(options);
   if (!environment) return std::unexpected{complain_of_usage("run", environment.error())};
   sources.environment = *std::move(environment);

@@ -90,9 +90,10 @@ auto examine_kernel(const std::string& path, std::span<const std::byte> elf, Ima
 }
 
 auto read_kernel_alone(const std::string& name, launch::KernelSource& source, Image image) -> OrFailure<Image> {
+  const auto kind = source.kind();
   const auto bytes = std::move(source).read();
   if (!bytes) return not_started(name, bytes.error());
-  if (source.kind() == launch::KernelSource::Kind::neither) {
+  if (kind == launch::KernelSource::Kind::neither) {
     return not_started(name, launch::neither_kernel_nor_image(*bytes));
   }
   if (boots_by_itself(*bytes)) {
