@@ -38,20 +38,22 @@ void fill_in(std::vector<Value>& list, const std::vector<Value>& weaker) {
   list.insert(list.begin(), weaker.begin(), weaker.end());
 }
 
-// Every member of LaunchOptions.
-constexpr auto kMembers =
-    std::tuple{&LaunchOptions::output,     &LaunchOptions::memory_size,    &LaunchOptions::cpu_count,
-               &LaunchOptions::affinity,   &LaunchOptions::tempdir,        &LaunchOptions::temp_limit,
-               &LaunchOptions::image_mode, &LaunchOptions::file_isolation, &LaunchOptions::sandbox,
-               &LaunchOptions::io_mode,    &LaunchOptions::env_vars,       &LaunchOptions::kernel_args,
-               &LaunchOptions::words,      &LaunchOptions::file_mappings,  &LaunchOptions::timeout_seconds,
-               &LaunchOptions::no_aslr,    &LaunchOptions::huge_pages,     &LaunchOptions::merges_pages,
-               &LaunchOptions::timer,      &LaunchOptions::manages_power,  &LaunchOptions::stats,
-               &LaunchOptions::engine,     &LaunchOptions::loader,         &LaunchOptions::qemu_args,
-               &LaunchOptions::config};
+// References to every member. One that is not named here does not compile.
+template <class Options>
+auto members_of(Options& options) {
+  auto& [output, memory_size, cpu_count, affinity, tempdir, temp_limit, image_mode, file_isolation, sandbox, io_mode,
+         env_vars, kernel_args, words, file_mappings, timeout_seconds, no_aslr, huge_pages, merges_pages, timer,
+         manages_power, stats, engine, loader, qemu_args, config] = options;
+  return std::tie(output, memory_size, cpu_count, affinity, tempdir, temp_limit, image_mode, file_isolation, sandbox,
+                  io_mode, env_vars, kernel_args, words, file_mappings, timeout_seconds, no_aslr, huge_pages,
+                  merges_pages, timer, manages_power, stats, engine, loader, qemu_args, config);
+}
 
 void fill_in(LaunchOptions& options, const LaunchOptions& weaker) {
-  std::apply([&](auto... member) { (fill_in(options.*member, weaker.*member), ...); }, kMembers);
+  const auto fill_in_from = [&weaker](auto&... members) {
+    std::apply([&](const auto&... weaker_members) { (fill_in(members, weaker_members), ...); }, members_of(weaker));
+  };
+  std::apply(fill_in_from, members_of(options));
 }
 
 // ---- Types

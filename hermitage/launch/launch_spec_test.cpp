@@ -118,6 +118,37 @@ TEST(Precedence, OfVariables) {
   EXPECT_EQ(others.arguments.environment, (Words{"C=1", "B=1", "A=2", "D=9"}));
 }
 
+TEST(Precedence, EveryOptionOfTheWeakestSourceCountsAlone) {
+  const LaunchOptions all{.output = "o",
+                          .memory_size = "64M",
+                          .cpu_count = 2,
+                          .affinity = "0,1",
+                          .tempdir = "t",
+                          .temp_limit = "1M",
+                          .image_mode = "internal",
+                          .file_isolation = "none",
+                          .sandbox = "none",
+                          .io_mode = "host=sync",
+                          .env_vars = {"A=1"},
+                          .kernel_args = {"k"},
+                          .words = {"w"},
+                          .file_mappings = {{.host = "h", .guest = "g"}},
+                          .timeout_seconds = 1.5,
+                          .no_aslr = true,
+                          .huge_pages = true,
+                          .merges_pages = true,
+                          .timer = true,
+                          .manages_power = true,
+                          .stats = true,
+                          .engine = Engine::qemu,
+                          .loader = "l",
+                          .qemu_args = {"q"},
+                          .config = "c"};
+  EXPECT_EQ(merged({.config_file = all}), all);
+  EXPECT_EQ(merged({.environment = all}), all);
+  EXPECT_EQ(merged({.command_line = all}), all);
+}
+
 // ---- Arguments
 
 auto arguments_for(Words words, Words kernel_args = {}) -> std::pair<Words, Words> {
