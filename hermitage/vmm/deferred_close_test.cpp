@@ -70,7 +70,7 @@ TEST(DeferredClose, KeepsTheFileWhenItIsMoved) {
 }
 
 TEST(DeferredClose, LeavesNothingOpen) {
-  constexpr int kCount = 300;
+  constexpr int kCount = 100;
   const auto before = open_descriptors();
   std::vector<Descriptor> readers;
   for (int i = 0; i < kCount; ++i) {
