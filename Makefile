@@ -13,13 +13,14 @@ CONFIGURE = cmake --preset $(1) -DHERMITAGE_WARNINGS_AS_ERRORS=$(WERROR) --log-l
 BUILD = cmake --build --preset $(1) -j $(JOBS)
 
 .NOTPARALLEL:
-.PHONY: help demo build test bench bench-vmm conformance fuzz mutate lint format install clean
+.PHONY: help demo build test bench bench-vmm start-order conformance fuzz mutate lint format install clean
 help:
 	@echo 'make demo         install what is missing, build, and show the main job on a kernel built from source'
 	@echo 'make test         install what is missing, build, and pass all tests (optimized, and with sanitizers)'
 	@echo 'make build        build the program: $(PROGRAM)'
 	@echo 'make bench        measure beside hermit-entry, memcpy and tar (needs cargo 1.85)'
 	@echo 'make bench-vmm    measure hermitage run beside Uhyve (where cargo is there) and the bare KVM calls'
+	@echo 'make start-order  link the program in the order in which it starts a guest (needs KVM)'
 	@echo 'make conformance  compare with hermit-entry, kernel by kernel and image by image (needs cargo 1.85)'
 	@echo 'make fuzz         run every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS) (needs clang-19)'
 	@echo 'make mutate       change the code in MUTANTS=$(MUTANTS) places, one at a time, and see which no unit test notices'
@@ -62,6 +63,16 @@ bench-vmm:
 	$(call CONFIGURE,release) -DHERMITAGE_BUILD_TESTS=OFF -DHERMITAGE_BUILD_VMM_BENCHMARK=ON
 	$(call BUILD,release)
 	bench/vmm/vmm_bench --programs build/release/bin --guests build/release/guests/x86_64/if3 --output build/bench/vmm.json
+
+# Traces starts of the program that was just built, on the host's KVM, and links it anew. Takes three minutes.
+start-order:
+	@cmake/packages build
+	$(call CONFIGURE,release) -DHERMITAGE_BUILD_TESTS=OFF -DHERMITAGE_BUILD_VMM_BENCHMARK=ON
+	$(call BUILD,release)
+	bench/vmm/start_order --programs build/release/bin --guests build/release/guests/x86_64 \
+	  --output build/release/start_order.ld
+	$(call CONFIGURE,release) -DHERMITAGE_BUILD_TESTS=OFF
+	$(call BUILD,release)
 
 conformance:
 	@cmake/packages build bench
