@@ -1,30 +1,40 @@
 // What images cost that are made to cost much: docs/limits.md has the table that this holds.
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cstdarg>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
 
+#include "hermitage/image/config.hpp"
 #include "hermitage/image/extract.hpp"
+#include "hermitage/image/gunzip.hpp"
 #include "hermitage/image/image.hpp"
+#include "hermitage/image/pack.hpp"
+#include "hermitage/image/source.hpp"
 #include "testing/allocations.hpp"
 #include "testing/archives.hpp"
+#include "testing/duration.hpp"
 #include "testing/large_inputs.hpp"
 #include "testing/temporary_directory.hpp"
 
 namespace {
 
-std::size_t opened = 0;  // files and directories, since the program began
+// Since the program began.
+std::size_t opened = 0;      // files and directories, by openat
+std::size_t asked = 0;       // of what a path leads to, by stat and lstat
+std::size_t read_calls = 0;  // of read
 
 }  // namespace
 
-// Takes the place of the C library's, and counts.
+// These take the place of the C library's, and count.
 extern "C" auto openat(int directory, const char* path, int flags, ...) -> int {
   std::va_list more;
   va_start(more, flags);
@@ -32,6 +42,18 @@ extern "C" auto openat(int directory, const char* path, int flags, ...) -> int {
   va_end(more);
   ++opened;
   return static_cast<int>(::syscall(SYS_openat, directory, path, flags, mode));
+}
+extern "C" auto stat(const char* path, struct stat* status) noexcept -> int {
+  ++asked;
+  return ::fstatat(AT_FDCWD, path, status, 0);
+}
+extern "C" auto lstat(const char* path, struct stat* status) noexcept -> int {
+  ++asked;
+  return ::fstatat(AT_FDCWD, path, status, AT_SYMLINK_NOFOLLOW);
+}
+extern "C" auto read(int descriptor, void* buffer, std::size_t size) -> ssize_t {
+  ++read_calls;
+  return ::syscall(SYS_read, descriptor, buffer, size);
 }
 
 namespace hermitage::image {
@@ -131,6 +153,134 @@ TEST(ExtractLimits, FindsTheFirstOfManyLinksOnce) {
                           {.name = "z" + std::to_string(i), .type = '1', .target = testing::deep_path(kDepth) + "/0"});
   }
   EXPECT_EQ(opened_by_extracting(entries), opened_by_extracting({}) + 1 + 2 * kDepth);
+}
+
+// Counts how often its bytes are asked for.
+class CountingSource final : public Source {
+ public:
+  explicit CountingSource(std::span<const std::byte> bytes) : source_{bytes} {}
+
+  [[nodiscard]] auto next() -> std::expected<std::span<const std::byte>, Problem> override {
+    auto piece = source_.next();
+    given_ += piece->size();
+    return piece;
+  }
+  [[nodiscard]] auto rewind() -> std::expected<void, Problem> override { return source_.rewind(); }
+  [[nodiscard]] auto done() const -> std::uint64_t override { return source_.done(); }
+  [[nodiscard]] auto total() const -> std::uint64_t override { return source_.total(); }
+
+  [[nodiscard]] auto given() const -> std::uint64_t { return given_; }
+
+ private:
+  MemorySource source_;
+  std::uint64_t given_ = 0;
+};
+
+auto unpacked_size(Source& source) -> std::uint64_t {
+  constexpr std::uint64_t kLimit = 1 << 30;
+  Gunzip gunzip{source, kLimit};
+  for (;;) {
+    const auto piece = gunzip.next();
+    EXPECT_TRUE(piece);
+    if (!piece || piece->empty()) return gunzip.done();
+  }
+}
+
+auto gzip_of_zeros(std::size_t size) -> Bytes {
+  return testing::gzip(Bytes(size));
+}
+
+TEST(GunzipLimits, HoldsOnePieceHoweverLargeTheImage) {
+  constexpr std::size_t kPiece = Gunzip::kPieceSize;
+  for (const std::size_t size : {10 * kPiece, 100 * kPiece}) {
+    const auto bytes = gzip_of_zeros(size);
+    MemorySource source{bytes};
+    const auto cost = testing::allocations_of([&] { EXPECT_EQ(unpacked_size(source), size); });
+    EXPECT_LE(cost.total, kPiece + 1024);
+  }
+}
+
+TEST(GunzipLimits, AsksForEachByteOnce) {
+  // Of one member, and of many.
+  Bytes members;
+  const auto member = testing::gzip(Bytes(1));
+  for (int i = 0; i < 50'000; ++i) members.insert(members.end(), member.begin(), member.end());
+  for (const auto& bytes : {gzip_of_zeros(100 << 20), members}) {
+    CountingSource source{bytes};
+    static_cast<void>(unpacked_size(source));
+    EXPECT_EQ(source.given(), bytes.size());
+  }
+}
+
+auto config_cost(const std::string& toml) -> Allocations {
+  return testing::allocations_of([&] {
+    std::vector<Problem> warnings;
+    EXPECT_TRUE(parse_config(toml, warnings));
+  });
+}
+
+auto config_of_unknown_keys(std::size_t count) -> std::string {
+  std::string keys;
+  for (std::size_t i = 0; i < count; ++i) keys += "k" + std::to_string(i) + " = 1\n";
+  return keys + std::string{testing::kMinimalConfig};
+}
+
+// A text in threefold quotation marks, which has pairs of them in it.
+auto config_of_quotation_marks(std::size_t count) -> std::string {
+  std::string toml = "x = \"\"\"";
+  for (std::size_t i = 0; i < count; ++i) toml += "\"\"a";
+  return toml + "\"\"\"\n" + std::string{testing::kMinimalConfig};
+}
+
+TEST(ConfigLimits, CostsAsMuchAsItIsLong) {
+  for (const auto make : {testing::config_of_variables, config_of_unknown_keys, config_of_quotation_marks}) {
+    const auto small = make(400);
+    const auto large = make(4000);
+    EXPECT_LE(config_cost(large).total, kTenfold * config_cost(small).total) << small.substr(0, 100);
+    const auto duration_of = [](const std::string& toml) {
+      return testing::shortest_duration([&] { static_cast<void>(config_cost(toml)); });
+    };
+    EXPECT_LE(duration_of(large), 30 * duration_of(small)) << small.substr(0, 100);
+  }
+}
+
+struct PackCost {
+  Allocations allocations;
+  std::size_t asked;
+  std::size_t read_calls;
+};
+
+// Of a directory with so many files of so many bytes each.
+auto pack_cost(std::size_t count, std::size_t size) -> PackCost {
+  const testing::TemporaryDirectory directory;
+  const std::string content(size, 'x');
+  for (std::size_t i = 0; i < count; ++i) directory.write(std::to_string(i), content);
+  const PackRequest request{.directories = {directory.path()},
+                            .config = std::string{testing::kMinimalConfig},
+                            .kernel = directory.write("kernel", "k")};
+  const auto asked_before = asked;
+  const auto read_before = read_calls;
+  const auto allocations =
+      testing::allocations_of([&] { EXPECT_TRUE(pack(request, [](std::span<const std::byte>) { return true; })); });
+  return {.allocations = allocations, .asked = asked - asked_before, .read_calls = read_calls - read_before};
+}
+
+TEST(PackLimits, LooksAtEachFileAndReadsItOnce) {
+  const auto few = pack_cost(100, 1);
+  const auto many = pack_cost(1000, 1);
+  EXPECT_LE(many.allocations.total, kTenfold * few.allocations.total);
+  // What it is, and its size.
+  EXPECT_EQ(many.asked - few.asked, 900 * 2U);
+  // Its byte, and the end.
+  EXPECT_EQ(many.read_calls - few.read_calls, 900 * 2U);
+}
+
+TEST(PackLimits, HoldsAPieceOfAFile) {
+  constexpr std::size_t kPiece = 128 << 10;
+  const auto small = pack_cost(1, 10 * kPiece);
+  const auto large = pack_cost(1, 100 * kPiece);
+  EXPECT_EQ(large.allocations.peak, small.allocations.peak);
+  EXPECT_EQ(large.read_calls - small.read_calls, 90U);
 }
 
 }  // namespace
