@@ -13,6 +13,10 @@ using entry::Endian;
 
 constexpr std::uint32_t kVersion = 17;
 
+// Bytes of a property's name: the specification has 31, and trees have some more. All properties may have the same
+// name, which is read for each.
+constexpr std::size_t kMaxPropertyName = 255;
+
 constexpr auto align_up(std::size_t size) noexcept -> std::size_t {
   return (size + 3) / 4 * 4;
 }
@@ -65,9 +69,9 @@ auto DeviceTree::parse(std::span<const std::byte> bytes) noexcept -> std::option
 }
 
 auto DeviceTree::next(std::size_t& at, std::size_t& depth) const noexcept -> std::optional<Item> {
-  // Up to the first NUL or the end.
-  const auto text_at = [](ByteView bytes, std::size_t offset) {
-    const auto rest = bytes.clamped_slice(offset, bytes.size()).text();
+  // Up to the first NUL, the end, or so many bytes.
+  const auto text_at = [](ByteView bytes, std::size_t offset, std::size_t most) {
+    const auto rest = bytes.clamped_slice(offset, most).text();
     return rest.substr(0, entry::index_of(rest, '\0'));
   };
   while (entry::range_fits(at, sizeof(std::uint32_t), structure_.size())) {
@@ -75,7 +79,7 @@ auto DeviceTree::next(std::size_t& at, std::size_t& depth) const noexcept -> std
     at += sizeof token;
     if (token == fdt::kNop) continue;
     if (token == fdt::kBeginNode) {
-      const auto name = text_at(structure_, at);
+      const auto name = text_at(structure_, at, structure_.size());
       at += align_up(name.size() + 1);
       return Item{.kind = Kind::node, .depth = depth++, .name = name, .value = {}};
     }
@@ -83,9 +87,9 @@ auto DeviceTree::next(std::size_t& at, std::size_t& depth) const noexcept -> std
     if (token == fdt::kEndNode) return Item{.kind = Kind::node_end, .depth = --depth, .name = {}, .value = {}};
     if (token != fdt::kProperty || !entry::range_fits(at, 8, structure_.size())) return std::nullopt;
     const auto size = fdt::read<std::uint32_t>(structure_, at);
-    const auto name = text_at(strings_, fdt::read<std::uint32_t>(structure_, at + 4));
+    const auto name = text_at(strings_, fdt::read<std::uint32_t>(structure_, at + 4), kMaxPropertyName + 1);
     const auto value = structure_.slice(at + 8, size);
-    if (!value) return std::nullopt;
+    if (!value || name.size() > kMaxPropertyName) return std::nullopt;
     at += 8 + align_up(size);
     return Item{.kind = Kind::property, .depth = depth - 1, .name = name, .value = *value};
   }

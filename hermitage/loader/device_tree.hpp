@@ -41,7 +41,8 @@ class DeviceTree {
   // or a part of it is not within it.
   [[nodiscard]] static auto parse(std::span<const std::byte> bytes) noexcept -> std::optional<DeviceTree>;
 
-  // Calls visit(const Item&) in order until it returns false, or the tree does not go on as trees do.
+  // Calls visit(const Item&) in order until it returns false, or the tree does not go on as trees do. A property's name
+  // has at most 255 bytes.
   template <class Visitor>
   void walk(Visitor&& visit) const {
     std::size_t at = 0;

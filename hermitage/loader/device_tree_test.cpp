@@ -10,6 +10,7 @@ extern "C" {
 }
 
 #include "hermitage/loader/device_tree_writer.hpp"
+#include "testing/duration.hpp"
 
 namespace hermitage::loader {
 namespace {
@@ -190,6 +191,46 @@ TEST(DeviceTree, RefusesWhatIsNone) {
   bytes[0] = std::byte{0};
   EXPECT_FALSE(DeviceTree::parse(bytes));
   EXPECT_FALSE(DeviceTree::total_size(bytes));
+}
+
+// With so many properties, which share a name of so many bytes.
+auto tree_of_properties(std::size_t count, std::size_t name_size) -> Bytes {
+  std::vector<std::uint64_t> buffer((count * 16 + name_size * 2 + 4096) / 2);
+  DeviceTreeWriter writer{std::as_writable_bytes(std::span{buffer})};
+  const std::string name(name_size, 'n');
+  writer.begin_node("");
+  for (std::size_t i = 0; i < count; ++i) writer.property_u32(name, 0);
+  writer.end_node();
+  const auto tree = writer.finish();
+  EXPECT_TRUE(tree);
+  return {tree->begin(), tree->end()};
+}
+
+auto item_count(const Bytes& bytes) -> std::size_t {
+  const auto tree = DeviceTree::parse(bytes);
+  EXPECT_TRUE(tree);
+  std::size_t count = 0;
+  tree->walk([&](const DeviceTree::Item&) {
+    ++count;
+    return true;
+  });
+  return count;
+}
+
+TEST(DeviceTreeLimits, VisitsEachItemOnce) {
+  std::chrono::duration<double> durations[2];
+  for (const std::size_t count : {1000UZ, 10'000UZ}) {
+    const auto bytes = tree_of_properties(count, 20);
+    EXPECT_EQ(item_count(bytes), count + 2);
+    durations[count / 10'000] = hermitage::testing::shortest_duration([&] { item_count(bytes); });
+  }
+  EXPECT_LE(durations[1], 30 * durations[0]);
+}
+
+TEST(DeviceTreeLimits, ManyPropertiesDoNotMultiplyALongName) {
+  EXPECT_EQ(item_count(tree_of_properties(10, 255)), 12U);
+  EXPECT_EQ(item_count(tree_of_properties(10, 256)), 1U);
+  EXPECT_EQ(item_count(tree_of_properties(10, 100'000)), 1U);
 }
 
 TEST(CopyDeviceTree, EditsWhatIsChosen) {
