@@ -115,6 +115,7 @@ auto files_of_others() -> std::vector<Case> {
       {Format::html, "\n<!DOCTYPE html>\n<html>"},
       {Format::html, "\xef\xbb\xbf<HTML lang=en>"},
       {Format::text, "garbage, and more of it"},
+      {Format::text, "?html>"},
       {Format::text, "Grüße\n"},
       {Format::text, "MZ is where this text begins, and it is long enough to have something at 0x3c, as text"},
       {Format::empty, ""},

@@ -174,6 +174,13 @@ TEST(LoadPlan, MapsNothingWhereFileAndMemoryDoNotShareTheirPages) {
   }
 }
 
+TEST(LoadPlan, PermissionsAreTheSegmentsFlags) {
+  EXPECT_EQ(permissions_of({.flags = 0}), Permissions{});
+  EXPECT_EQ(permissions_of({.flags = elf::kFlagRead}), Permissions{.read = true});
+  EXPECT_EQ(permissions_of({.flags = elf::kFlagWrite}), Permissions{.write = true});
+  EXPECT_EQ(permissions_of({.flags = elf::kFlagExecute}), Permissions{.execute = true});
+}
+
 TEST(LoadPlan, GapsHaveNoPermissions) {
   const auto description = minimal_kernel(Arch::x86_64, Endian::little, true);
   const auto file = write(description);
