@@ -111,6 +111,14 @@ TEST(Problem, EveryCodeIsInTheTable) {
   EXPECT_EQ(Problem{.code = static_cast<ProblemCode>(255)}.name(), "unknown");
 }
 
+TEST(Problem, NumbersThatMeanNothingAreThese) {
+  const Problem problem;
+  EXPECT_EQ(problem.offset, Problem::kNowhere);
+  EXPECT_EQ(problem.index, 0U);
+  EXPECT_EQ(problem.expected, 0U);
+  EXPECT_EQ(problem.found, 0U);
+}
+
 TEST(Problem, IsNamedAsItsCode) {
   std::set<std::string_view> names;
   for (const auto& row : kRows) {

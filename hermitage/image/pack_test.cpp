@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 
 #include "hermitage/image/extract.hpp"
+#include "hermitage/image/tar_writer.hpp"
 #include "testing/archives.hpp"
 #include "testing/images.hpp"
 
@@ -282,6 +283,32 @@ TEST_F(PackTest, AKernelIsPutWhereTheConfigurationSays) {
   EXPECT_EQ(image->kernel_file().path, "boot/k");
   EXPECT_EQ(image->config().app_args, std::vector<std::string>{"a"});
   EXPECT_NE(image->find("etc/motd"), nullptr);
+  const auto archive = testing::gunzip(*bytes);
+  EXPECT_EQ(text_of(std::span{archive}.subspan(100, 7)), "0000644") << "the configuration's mode";
+}
+
+// The headers of a file of so many bytes, none of which are written.
+auto headers_of_size(std::uint64_t size) -> std::string {
+  Bytes bytes;
+  TarWriter writer{[&](std::span<const std::byte> piece) {
+    bytes.insert(bytes.end(), piece.begin(), piece.end());
+    return true;
+  }};
+  EXPECT_TRUE(writer.add({.path = "f", .kind = FileKind::regular, .mode = 0644, .size = size}));
+  EXPECT_TRUE(writer.finish());
+  const auto archive = testing::gunzip(bytes);
+  constexpr std::size_t kEnd = 1024;
+  return text_of(std::span{archive}.first(archive.size() - kEnd));
+}
+
+TEST(TarWriter, ASizeIsInTheHeaderAsFarAsItHasDigits) {
+  constexpr std::uint64_t kMost = (std::uint64_t{8} << 30) - 1;
+  EXPECT_EQ(headers_of_size(kMost).size(), 512U);
+  EXPECT_EQ(headers_of_size(kMost).substr(124, 12), std::string("77777777777\0", 12));
+  const auto beyond = headers_of_size(kMost + 1);
+  ASSERT_EQ(beyond.size(), 3 * 512U);
+  EXPECT_EQ(beyond.substr(512, 19), "19 size=8589934592\n");
+  EXPECT_EQ(beyond.substr(1024 + 124, 11), "77777777777");
 }
 
 TEST_F(PackTest, LaterDirectoriesCount) {
