@@ -156,6 +156,12 @@ TEST(ParseConfig, FaultsOfSyntaxSayWhere) {
   }
 }
 
+TEST(ParseConfig, AKeyOfTooManyPartsSaysWhere) {
+  const std::string key = "a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a";
+  EXPECT_EQ(parse(key).config.error().message(), "hermit.toml:1:32: a key of too many parts");
+  EXPECT_EQ(parse("# \u00fc\n'\u00fc'." + key).config.error().message(), "hermit.toml:2:34: a key of too many parts");
+}
+
 TEST(ParseConfig, UnknownKeysAreWarnings) {
   const auto [config, warnings] =
       parse("name = 1\n" + with("args = []\n[requirements]\nmemroy = \"1\"\n[input.more]\n[other]\nx = 1\n"));
