@@ -367,6 +367,9 @@ TEST_F(PackTest, WhatCouldNotBeOpenedAgainIsRefused) {
             "too_large: kernel: takes the files past the limit of 5000 bytes");
   EXPECT_EQ(failure({.directories = {path("tree")}, .limits = {.unpacked_size = 11'000}}),
             "too_large: unpacks to more than the limit of 11000 bytes");
+  file("tree/more", std::string(10'000, 'm'));
+  EXPECT_EQ(failure({.directories = {path("tree")}, .limits = {.unpacked_size = 15'000}}),
+            "too_large: more: takes the files past the limit of 15000 bytes");
   EXPECT_EQ(failure({.directories = {path("tree")}, .limits = {.entries = 1}}),
             "too_many_entries: kernel: is one entry more than the limit of 1");
 }
