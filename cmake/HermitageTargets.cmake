@@ -98,3 +98,27 @@ function(hermitage_fuzzer stem)
   set_target_properties(${name}_fuzzer PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzzers)
   add_dependencies(fuzzers ${name}_fuzzer)
 endfunction()
+
+# Code for bare machines (guests and loaders), which is compiled with commands of its own. Otherwise the compiler sees what
+# memcpy does, and makes it a call of memcpy.
+set(HERMITAGE_NO_CALLS_OF_ITSELF -fno-tree-loop-distribute-patterns)
+
+# find_x86_64_compiler(): what code for a bare x86_64 machine is compiled with. Sets `compiler`, to nothing where there is
+# none, `compiler_is_clang`, `x86_64_flags` and `no_calls_of_itself`.
+macro(find_x86_64_compiler)
+  set(compiler_is_clang FALSE)
+  set(x86_64_flags -mgeneral-regs-only -mno-red-zone)
+  set(no_calls_of_itself ${HERMITAGE_NO_CALLS_OF_ITSELF})
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+    set(compiler ${CMAKE_CXX_COMPILER})
+  else()
+    find_program(X86_64_CXX x86_64-linux-gnu-g++)
+    set(compiler ${X86_64_CXX})
+  endif()
+  if(compiler STREQUAL CMAKE_CXX_COMPILER AND CMAKE_CXX_COMPILER_ID MATCHES Clang)
+    set(compiler_is_clang TRUE)
+    # Its -mgeneral-regs-only does not even take a declaration with `long double` in a header.
+    set(x86_64_flags -mno-mmx -mno-sse -mno-red-zone)
+    set(no_calls_of_itself -fno-builtin)
+  endif()
+endmacro()
