@@ -12,8 +12,8 @@ namespace hermitage::vmm {
 // What interface 1 asks for by the hypercalls cmdsize and cmdval: argv and envp, at most 128 each. Fails with
 // configuration when there are more.
 struct ArgumentVectors {
-  std::vector<std::string> arguments;    // the program, then the application's words
-  std::vector<std::string> environment;  // the variables, then empty texts (see the source)
+  std::vector<std::string> arguments;    // the program, then the application's arguments
+  std::vector<std::string> environment;  // the variables, then empty strings (see the source)
 };
 [[nodiscard]] auto argument_vectors(const base::Arguments& arguments) -> Result<ArgumentVectors>;
 

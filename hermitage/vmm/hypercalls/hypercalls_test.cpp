@@ -773,7 +773,7 @@ TEST(HypercallsV1, TellOfFaultsInBuffers) {
   files.write(1, kVirtual + kPage - 4, kSize + 1);
   EXPECT_EQ(monitor.output(), "");
 
-  // The processor's state cannot be had.
+  // The vCPU's state cannot be had.
   monitor.paging = std::nullopt;
   EXPECT_EQ(files.read(fd, kVirtual, 1), -error_of(Errno::fault));
   files.write(1, kVirtual, 4);

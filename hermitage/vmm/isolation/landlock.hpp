@@ -30,8 +30,8 @@ struct OpenPath {
 // 5 commands to devices, and 6 abstract sockets and signals.
 [[nodiscard]] auto landlock_version() noexcept -> int;
 
-// On whom it is imposed, may never again open, make or remove anything but those paths, execute a file, use TCP, or
-// command devices that it opens. What is open stays open.
+// A thread under this ruleset can open, make and remove nothing but those paths. It can execute no file, use no TCP,
+// and send no ioctl to devices that it opens. What is open stays open.
 class Landlock {
  public:
   // `confines_signals`: nor send signals to others, or connect to their abstract sockets. Only for those that have it

@@ -26,7 +26,7 @@ static_assert(kViolationStatus == 128 + SIGSYS);
 
 thread_local Role role_of_thread = Role::supervisor;
 
-// A text put together without anything that a signal handler may not call.
+// A line that a signal handler can build: it calls nothing that is not async-signal-safe.
 class Line {
  public:
   auto operator<<(std::string_view text) -> Line& {

@@ -20,7 +20,7 @@ auto leaf(std::uint32_t function, std::uint32_t index = 0) -> kvm_cpuid_entry2 {
 TEST(Cpuid, SaysThatThereIsAHypervisor) {
   std::array entries{leaf(1)};
   adapt_cpuid(entries, 5);
-  EXPECT_EQ(entries[0].eax, 0x1111'1111U) << "the processor's model stays";
+  EXPECT_EQ(entries[0].eax, 0x1111'1111U) << "the CPU's model stays";
   EXPECT_EQ(entries[0].ebx, 0x0511'1111U) << "the initial APIC ID";
   EXPECT_EQ(entries[0].ecx, 0x1111'1111U | 1U << 31 | 1U << 24) << "hypervisor, TSC deadline timer";
   EXPECT_EQ(entries[0].edx, 0x1111'1111U | 1U << 5) << "model specific registers";
