@@ -22,8 +22,8 @@ struct VmOptions {
   bool manages_power = false;  // an idle vCPU does not leave the guest
 };
 
-// First its memory, then its interrupt controllers, then its vCPUs. In another order, KVM waits milliseconds for an SRCU
-// grace period with each call.
+// First its memory, then its interrupt controllers, then its vCPUs. In another order, KVM waits milliseconds for an
+// SRCU grace period with each call.
 class Vm {
  public:
   [[nodiscard]] auto set_memory(const GuestMemory& memory) -> Result<void>;
