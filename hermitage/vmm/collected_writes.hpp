@@ -4,7 +4,6 @@
 #include <atomic>
 #include <cstdint>
 #include <mutex>
-#include <utility>
 
 #include "hermitage/vmm/bus/bus.hpp"
 #include "hermitage/vmm/kvm/coalesced_writes.hpp"
@@ -15,7 +14,7 @@ namespace hermitage::vmm {
 class CollectedWrites {
  public:
   CollectedWrites(kvm::CoalescedWrites writes, const Bus& ports, PauseGate& gate) noexcept
-      : writes_{std::move(writes)}, ports_{ports}, gate_{gate} {}
+      : writes_{writes}, ports_{ports}, gate_{gate} {}
 
   [[nodiscard]] auto is_empty() const noexcept -> bool { return writes_.is_empty(); }
 

@@ -93,7 +93,7 @@ auto Machine::State::prepare(const entry::KernelObject& kernel, int descriptor) 
       set_up({.kernel = kernel, .descriptor = descriptor, .options = options_, .layout = layout_, .memory = memory_});
   if (!booted) return std::unexpected{booted.error()};
   vm_ = std::move(booted->vm);
-  collected_writes_.emplace(std::move(booted->coalesced_writes), platform_.ports(), supervisor_->gate());
+  collected_writes_.emplace(booted->coalesced_writes, platform_.ports(), supervisor_->gate());
   const VcpuEnvironment environment{.ports = platform_.ports(),
                                     .memory = platform_.memory(),
                                     .collected_writes = *collected_writes_,
