@@ -63,10 +63,10 @@ class KernelSource {
   [[nodiscard]] auto duplicate() const -> std::expected<base::Descriptor, std::string>;
 
   // All bytes; those of a stream are moved. The error is a sentence without the path: the file is too large, or a
-  // system call failed. The file is read, not mapped: one that shrinks meanwhile must not kill the program.
+  // system call failed. The file is read and not mapped, so that one that shrinks does not kill the program.
   [[nodiscard]] auto read() && -> std::expected<std::vector<std::byte>, std::string>;
 
-  // Unpacks an image, piece by piece as it is read.
+  // Reads and unpacks an image in pieces.
   [[nodiscard]] auto open_image(const image::OpenOptions& options) const -> std::expected<image::Image, image::Problem>;
 
  private:

@@ -74,7 +74,7 @@ TEST_F(KernelSourceTest, StaysTheFileThatWasOpened) {
   directory.write("file", "second");
   const auto copy = source->duplicate();
   ASSERT_TRUE(copy);
-  // Whoever has the copy may have read it.
+  // The owner of the copy may have moved the position that both share.
   std::array<char, 3> beginning{};
   ASSERT_EQ(::read(copy->get(), beginning.data(), beginning.size()), 3);
   EXPECT_EQ(text_of(*std::move(*source).read()), "first");

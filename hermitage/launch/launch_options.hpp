@@ -18,7 +18,7 @@ enum class Engine : std::uint8_t {
   qemu,  // by its emulator or by KVM
 };
 
-// As it is written; make_launch_spec() makes types of it. What is not given is empty.
+// The options as the user wrote them. make_launch_spec() parses them. An option that is not given is empty.
 struct LaunchOptions {
   std::optional<std::string> output = {};  // a file, or "none"
   std::optional<std::string> memory_size = {};

@@ -18,8 +18,8 @@ class CollectedWrites {
 
   [[nodiscard]] auto is_empty() const noexcept -> bool { return writes_.is_empty(); }
 
-  // Takes them to their devices, in order. For a vCPU's thread, which may wait for the reader of output there: what the
-  // guest wrote before comes before what it asks for now. Or for any thread, once the vCPUs' threads are gone.
+  // Takes the writes to their devices, in order. A device may wait for the reader of output. So only a vCPU's thread
+  // calls it, before it handles an exit; after the vCPUs' threads have ended, any thread may.
   void drain();
 
   [[nodiscard]] auto count() const noexcept -> std::uint64_t { return count_; }

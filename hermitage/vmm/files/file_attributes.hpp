@@ -1,4 +1,4 @@
-// What a guest is told of a file: stat(2), in the layout of Uhyve's interface 3.
+// The attributes of a file that a guest sees: struct stat in the layout of Uhyve's interface 3.
 #pragma once
 
 #include <sys/stat.h>
