@@ -75,6 +75,14 @@ auto create_vcpus(const BootRequest& request, kvm::Vm& vm, kvm::Features& featur
   return vcpus;
 }
 
+// Null where there is to be none.
+auto make_network_card(const BootRequest& request, kvm::Vm& vm) -> Result<std::unique_ptr<NetworkCard>> {
+  auto& network = request.options.network;
+  if (!network) return nullptr;
+  const auto bar = arch::pci_window(request.memory.range()).start;
+  return NetworkCard::make(std::move(*network), request.memory, vm, bar, request.warnings);
+}
+
 auto create_vm(const BootRequest& request, GuestAddress entry_point) -> Result<BootedVm> {
   const auto& options = request.options;
   const auto interface = request.kernel.uhyve_interface_version();
@@ -91,12 +99,18 @@ auto create_vm(const BootRequest& request, GuestAddress entry_point) -> Result<B
   }
   const kvm::VmOptions devices{.timer = options.timer, .manages_power = options.manages_power};
   if (auto made = vm->create_devices(*kvm, devices); !made) return std::unexpected{made.error()};
+  auto network_card = make_network_card(request, *vm);
+  if (!network_card) return std::unexpected{network_card.error()};
   auto features = kvm->supported_features();
   if (!features) return std::unexpected{features.error()};
   auto vcpus = create_vcpus(request, *vm, *features, entry_point);
   if (!vcpus) return std::unexpected{vcpus.error()};
 
-  BootedVm booted{.vm = std::move(*vm), .vcpus = std::move(*vcpus), .coalesced_writes = {}, .collects_output = false};
+  BootedVm booted{.vm = std::move(*vm),
+                  .vcpus = std::move(*vcpus),
+                  .coalesced_writes = {},
+                  .collects_output = false,
+                  .network_card = std::move(*network_card)};
   bool coalesces = false;
   for (const auto& [first, count, is_output] : arch::coalesced_ports(interface)) {
     if (!booted.vm.coalesce_ports(first, count)) continue;
@@ -134,7 +148,7 @@ auto write_boot_info(const BootRequest& request, const entry::LoadedKernel& load
                                           .serial_port_base = serial_port,
                                           .device_tree = request.layout.device_tree},
                              .load = {.kernel_image = loaded.image, .tls = loaded.tls},
-                             .platform = entry::UhyvePlatform{.has_pci = false,
+                             .platform = entry::UhyvePlatform{.has_pci = request.options.network.has_value(),
                                                               .num_cpus = request.options.cpu_count,
                                                               .cpu_freq_khz = counter_khz,
                                                               .boot_time = boot_time_now()}};
@@ -175,7 +189,7 @@ auto plan_layout(const entry::KernelObject& kernel, const MachineOptions& option
 }
 
 auto set_up(const BootRequest& request) -> Result<BootedVm> {
-  const auto& [kernel, descriptor, options, layout, memory] = request;
+  const auto& [kernel, descriptor, options, layout, memory, warnings] = request;
   const auto loaded = load_kernel(kernel, memory, layout.kernel.start, descriptor);
   if (!loaded) return std::unexpected{loaded.error()};
   const auto image = place_image(request);

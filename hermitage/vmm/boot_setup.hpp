@@ -13,6 +13,8 @@
 #include "hermitage/vmm/kvm/vm.hpp"
 #include "hermitage/vmm/machine_options.hpp"
 #include "hermitage/vmm/memory/guest_memory.hpp"
+#include "hermitage/vmm/network_card.hpp"
+#include "hermitage/vmm/warnings.hpp"
 
 namespace hermitage::vmm {
 
@@ -25,10 +27,11 @@ namespace hermitage::vmm {
 
 struct BootRequest {
   const entry::KernelObject& kernel;
-  int descriptor;  // of the kernel's file, or -1; see KernelSource
-  const MachineOptions& options;
+  int descriptor;           // of the kernel's file, or -1; see KernelSource
+  MachineOptions& options;  // of which the backend of its network card is taken
   const arch::MemoryLayout& layout;
   const GuestMemory& memory;  // fresh
+  Warnings& warnings;
 };
 
 // What KVM has of a guest that is ready to run.
@@ -36,7 +39,8 @@ struct BootedVm {
   kvm::Vm vm;
   std::vector<kvm::Vcpu> vcpus;
   kvm::CoalescedWrites coalesced_writes;
-  bool collects_output;  // and the guest's output is among what is coalesced
+  bool collects_output;                       // and the guest's output is among what is coalesced
+  std::unique_ptr<NetworkCard> network_card;  // or none
 };
 
 // Loads kernel and image, makes the VM with its vCPUs, and writes what the kernel is told. Fails with any ErrorCode.

@@ -31,6 +31,13 @@ auto EventLoop::add(int descriptor, std::uint32_t events, Handler handler) -> Re
   return {};
 }
 
+void EventLoop::change(int descriptor, std::uint32_t events) {
+  epoll_event event{};
+  event.events = events;
+  event.data.fd = descriptor;
+  [[maybe_unused]] const int outcome = ::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, descriptor, &event);
+}
+
 void EventLoop::remove(int descriptor) {
   const std::scoped_lock lock{handlers_->mutex};
   if (handlers_->by_descriptor.erase(descriptor) == 0) return;

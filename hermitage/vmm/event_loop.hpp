@@ -25,12 +25,17 @@ class EventLoop {
   // Any thread may add and remove descriptors at any time, a handler too. The descriptor must stay open until it is
   // removed. Fails with host_failed, for a regular file for example, or one that is there already.
   [[nodiscard]] auto add(int descriptor, std::uint32_t events, Handler handler) -> Result<void>;
+  // Waits for other events from now on. Precondition: the descriptor was added.
+  void change(int descriptor, std::uint32_t events);
   // A handler that runs just now goes on; it is not called again.
   void remove(int descriptor);
 
   // Waits until descriptors are ready, at most for `limit`, and calls their handlers. Returns how many were called: 0
   // after the limit, and after a signal. One thread at a time.
   auto wait(std::optional<std::chrono::milliseconds> limit) -> std::size_t;
+
+  // Of epoll itself.
+  [[nodiscard]] auto descriptor() const noexcept -> int { return epoll_.get(); }
 
  private:
   // Apart, so that a loop can be moved.

@@ -64,6 +64,7 @@ class Machine::State {
   [[nodiscard]] auto supervisor() noexcept -> Supervisor& { return *supervisor_; }
 
  private:
+  [[nodiscard]] auto add_network_card(std::unique_ptr<NetworkCard> card) -> Result<void>;
   [[nodiscard]] auto deadline() const -> std::optional<Clock::time_point>;
   [[nodiscard]] auto statistics() const -> Statistics;
 
@@ -80,6 +81,7 @@ class Machine::State {
   std::unique_ptr<Supervisor> supervisor_;
   std::optional<DeferredClose> deferred_close_;  // of vm_; before it and its vCPUs, so that it is destroyed after them
   std::optional<kvm::Vm> vm_;
+  std::unique_ptr<NetworkCard> network_card_;  // or none
   std::optional<CollectedWrites> collected_writes_;
   std::vector<std::unique_ptr<Vcpu>> vcpus_;
   std::optional<Isolation> isolation_;
@@ -89,10 +91,15 @@ auto Machine::State::prepare(const entry::KernelObject& kernel, int descriptor) 
   auto supervisor = Supervisor::make(serial_, options_.on_stop);
   if (!supervisor) return std::unexpected{supervisor.error()};
   supervisor_ = std::move(*supervisor);
-  auto booted =
-      set_up({.kernel = kernel, .descriptor = descriptor, .options = options_, .layout = layout_, .memory = memory_});
+  auto booted = set_up({.kernel = kernel,
+                        .descriptor = descriptor,
+                        .options = options_,
+                        .layout = layout_,
+                        .memory = memory_,
+                        .warnings = warnings_});
   if (!booted) return std::unexpected{booted.error()};
   vm_ = std::move(booted->vm);
+  if (auto added = add_network_card(std::move(booted->network_card)); !added) return added;
   collected_writes_.emplace(booted->coalesced_writes, platform_.ports(), supervisor_->gate());
   const VcpuEnvironment environment{.ports = platform_.ports(),
                                     .memory = platform_.memory(),
@@ -110,12 +117,20 @@ auto Machine::State::prepare(const entry::KernelObject& kernel, int descriptor) 
                           .affinity = options_.affinity,
                           .collected_writes = *collected_writes_,
                           .collects_output = booted->collects_output,
+                          .network_card = network_card_.get(),
                           .isolation = *isolation_,
                           .warnings = warnings_,
                           .while_starting = [this] {
                             if (options_.ends_in_background) deferred_close_ = DeferredClose::of(vm_->descriptor());
                           }});
   return {};
+}
+
+auto Machine::State::add_network_card(std::unique_ptr<NetworkCard> card) -> Result<void> {
+  if (!card) return {};
+  network_card_ = std::move(card);
+  if (platform_.add_function(network_card_->function(), arch::pci_window(memory_.range()))) return {};
+  return fail(ErrorCode::configuration, "the network card's registers have no place beside the guest's memory");
 }
 
 auto Machine::State::run() -> Result<RunResult> {

@@ -14,6 +14,7 @@
 #include "hermitage/base/arguments.hpp"
 #include "hermitage/base/memory_size.hpp"
 #include "hermitage/vmm/isolation/isolation.hpp"
+#include "hermitage/vmm/network_options.hpp"
 #include "hermitage/vmm/serial.hpp"
 
 namespace hermitage::vmm {
@@ -42,6 +43,9 @@ struct MachineOptions {
   // Sees the output that goes to standard output or a file, in order, by one thread at a time.
   std::function<void(std::string_view)> on_output = {};
   std::optional<std::chrono::nanoseconds> timeout = std::nullopt;  // from the beginning of create()
+  // A network card, if there is a backend, on a PCI bus. Its thread has nothing of the process but the backend's
+  // descriptors and standard error, once the guest runs under a sandbox; the others do not have the backend's then.
+  std::optional<NetworkOptions> network = std::nullopt;
   IsolationOptions isolation = {};
   // Get a line each, without its end, from any thread: every hypercall; what is odd about the guest, but goes on. After
   // `on_stop`, signals interrupt their system calls, and they have to return soon. A pause waits for them, too, and may

@@ -16,6 +16,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "hermitage/vmm/isolation/descriptors.hpp"
+
 namespace hermitage::vmm {
 namespace {
 
@@ -185,7 +187,7 @@ void Supervisor::on_timer() noexcept {
 }
 
 auto Supervisor::run_threads() -> Result<void> {
-  StartingLine starting_line{guest_->vcpus.size() + 1};
+  StartingLine starting_line{guest_->vcpus.size() + (guest_->network_card == nullptr ? 1 : 2)};
   auto started = start_threads(starting_line);
   if (started) supervise();
   join_threads();
@@ -196,14 +198,24 @@ auto Supervisor::run_threads() -> Result<void> {
 // When it returns, the guest runs, and every thread is isolated.
 auto Supervisor::start_threads(StartingLine& starting_line) -> Result<void> {
   if (auto enclosed = guest_->isolation.enclose_caller(); !enclosed) return enclosed;
-  threads_.reserve(guest_->vcpus.size());
+  threads_.reserve(guest_->vcpus.size() + 1);
+  std::latch has_own_descriptors{1};
   try {
     const BlockedSignals blocked{call_back_signal()};
+    if (guest_->network_card != nullptr) {
+      threads_.emplace_back([&, this] { run_network_card(starting_line, has_own_descriptors); });
+    }
     for (const auto& vcpu : guest_->vcpus) threads_.emplace_back([&, this] { run_vcpu(*vcpu, starting_line); });
   } catch (const std::system_error& error) {
-    return starting_line.arrive(fail(ErrorCode::host_failed, fmt::format("no thread for a vCPU: {}", error.what())));
+    return starting_line.arrive(fail(ErrorCode::host_failed, fmt::format("no thread for the guest: {}", error.what())));
   }
   guest_->while_starting();
+  if (guest_->network_card != nullptr && guest_->isolation.separates_network()) {
+    has_own_descriptors.wait();
+    if (auto hidden = isolation::hide(guest_->network_card->backend_descriptors()); !hidden) {
+      return starting_line.arrive(std::move(hidden));
+    }
+  }
   return starting_line.arrive(guest_->isolation.seal_caller());
 }
 
@@ -214,7 +226,15 @@ void Supervisor::run_vcpu(Vcpu& vcpu, StartingLine& starting_line) {
       guest_->warnings.add(fmt::format("vCPU {} cannot be bound to the host's CPU {}", vcpu.number(), cpu));
     }
   }
-  if (starting_line.arrive(guest_->isolation.enclose_vcpu())) vcpu.run();
+  if (starting_line.arrive(guest_->isolation.enclose(isolation::Role::vcpu))) vcpu.run();
+}
+
+void Supervisor::run_network_card(StartingLine& starting_line, std::latch& has_own_descriptors) {
+  auto& card = *guest_->network_card;
+  auto enclosed = guest_->isolation.separates_network() ? isolation::keep_only(card.descriptors()) : Result<void>{};
+  has_own_descriptors.count_down();
+  if (enclosed) enclosed = guest_->isolation.enclose(isolation::Role::network);
+  if (starting_line.arrive(std::move(enclosed))) card.run(gate_, [this] { return control_.is_stopping(); });
 }
 
 void Supervisor::join_threads() {
@@ -276,6 +296,7 @@ void Supervisor::call_back() noexcept {
   const eventfd_t one = 1;
   [[maybe_unused]] const auto written = ::write(wakeup_.get(), &one, sizeof one);
   if (!guest_) return;
+  if (guest_->network_card != nullptr) guest_->network_card->wake();
   for (const auto& vcpu : guest_->vcpus) vcpu->call_back();
 }
 

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <latch>
 #include <memory>
 #include <optional>
 #include <span>
@@ -16,6 +17,7 @@
 #include "hermitage/vmm/error.hpp"
 #include "hermitage/vmm/event_loop.hpp"
 #include "hermitage/vmm/isolation/isolation.hpp"
+#include "hermitage/vmm/network_card.hpp"
 #include "hermitage/vmm/pause_gate.hpp"
 #include "hermitage/vmm/run_control.hpp"
 #include "hermitage/vmm/serial.hpp"
@@ -33,7 +35,8 @@ class Supervisor {
     std::span<const std::unique_ptr<Vcpu>> vcpus;
     std::span<const unsigned> affinity;  // the host's CPU for each vCPU, or none
     CollectedWrites& collected_writes;
-    bool collects_output;  // KVM tells nobody that it has collected a write
+    bool collects_output;       // KVM tells nobody that it has collected a write
+    NetworkCard* network_card;  // or null
     const Isolation& isolation;
     Warnings& warnings;
     // Called by the thread of run() while the vCPUs' threads start, before its system calls are filtered.
@@ -74,6 +77,7 @@ class Supervisor {
   [[nodiscard]] auto run_threads() -> Result<void>;
   [[nodiscard]] auto start_threads(StartingLine& starting_line) -> Result<void>;
   void run_vcpu(Vcpu& vcpu, StartingLine& starting_line);
+  void run_network_card(StartingLine& starting_line, std::latch& has_own_descriptors);
   void join_threads();
 
   void supervise();

@@ -91,6 +91,7 @@ void write_all(std::FILE* output) {
   std::fprintf(output, "// Compiled by compile_filters from hermitage/vmm/isolation/system_calls.hpp.\n");
   write_filter(output, "kVcpuFilter", Role::vcpu);
   write_filter(output, "kSupervisorFilter", Role::supervisor);
+  write_filter(output, "kNetworkFilter", Role::network);
   write_names(output);
 }
 

@@ -7,13 +7,18 @@ namespace {
 
 #include "filters.inc"
 
-static_assert(std::size(kVcpuFilter) <= kMaxSteps && std::size(kSupervisorFilter) <= kMaxSteps);
+static_assert(std::size(kVcpuFilter) <= kMaxSteps && std::size(kSupervisorFilter) <= kMaxSteps &&
+              std::size(kNetworkFilter) <= kMaxSteps);
 
 }  // namespace
 
 auto filter_of(Role role) noexcept -> std::span<const sock_filter> {
-  if (role == Role::vcpu) return kVcpuFilter;
-  return kSupervisorFilter;
+  switch (role) {
+    case Role::vcpu: return kVcpuFilter;
+    case Role::supervisor: return kSupervisorFilter;
+    case Role::network: return kNetworkFilter;
+  }
+  return {};
 }
 
 auto name_of(int system_call) noexcept -> std::string_view {

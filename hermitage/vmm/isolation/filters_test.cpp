@@ -87,6 +87,7 @@ TEST_P(Filter, LetsWhatIsOnTheListAndNothingElse) {
           EXPECT_EQ(answer(call(number, rule.argument, rule.value)), SECCOMP_RET_ALLOW) << name;
           for (const std::uint64_t other : {rule.value + 1, rule.value - 1, rule.value | std::uint64_t{1} << 32,
                                             rule.value ^ 0x8000'0000, std::uint64_t{0}}) {
+            if (other == rule.value) continue;
             EXPECT_EQ(answer(call(number, rule.argument, other)), SECCOMP_RET_TRAP) << name << " " << other;
           }
           break;
@@ -152,7 +153,7 @@ TEST_P(Filter, LetsNothingThatLeadsOut) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Role, Filter, ::testing::ValuesIn(kRoles),
-                         [](const auto& test) { return test.param == Role::vcpu ? "vcpu" : "supervisor"; });
+                         [](const auto& test) { return name_of(test.param); });
 
 TEST(SystemCallNames, AreThoseOfTheKernel) {
   EXPECT_EQ(name_of(SYS_read), "read");
@@ -193,7 +194,8 @@ TEST(SystemCalls, AreDocumentedAsTheyAre) {
       const auto words = words_for(role, rule.name);
       return words.empty() ? std::string{" |"} : " " + words + " |";
     };
-    expected[rule.name] = "| `" + std::string{rule.name} + "` |" + cell(Role::vcpu) + cell(Role::supervisor);
+    expected[rule.name] =
+        "| `" + std::string{rule.name} + "` |" + cell(Role::vcpu) + cell(Role::supervisor) + cell(Role::network);
   }
   EXPECT_EQ(documented(), expected);
 }

@@ -37,11 +37,11 @@ auto Isolation::seal_caller() const -> Result<void> {
   return isolation::filter_system_calls(Role::supervisor);
 }
 
-auto Isolation::enclose_vcpu() const -> Result<void> {
+auto Isolation::enclose(Role role) const -> Result<void> {
   if (!options_.around_caller) {
     if (auto enclosed = enclose_thread(); !enclosed) return enclosed;
   }
-  return options_.sandbox ? isolation::filter_system_calls(Role::vcpu) : Result<void>{};
+  return options_.sandbox ? isolation::filter_system_calls(role) : Result<void>{};
 }
 
 auto Isolation::enclose_thread() const -> Result<void> {

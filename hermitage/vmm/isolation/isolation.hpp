@@ -7,6 +7,7 @@
 
 #include "hermitage/vmm/error.hpp"
 #include "hermitage/vmm/isolation/landlock.hpp"
+#include "hermitage/vmm/isolation/system_calls.hpp"
 
 namespace hermitage::vmm {
 
@@ -41,8 +42,10 @@ class Isolation {
   // By the thread that calls Machine::run(), before it starts others, and after.
   [[nodiscard]] auto enclose_caller() const -> Result<void>;
   [[nodiscard]] auto seal_caller() const -> Result<void>;
-  // By each vCPU's thread, before it enters the guest.
-  [[nodiscard]] auto enclose_vcpu() const -> Result<void>;
+  // Whether the thread that serves the network has descriptors of its own, and the others cannot reach the network.
+  [[nodiscard]] auto separates_network() const noexcept -> bool { return options_.sandbox; }
+  // By each thread that the caller starts for the guest, before it begins: one that runs a vCPU, or serves the network.
+  [[nodiscard]] auto enclose(isolation::Role role) const -> Result<void>;
 
  private:
   explicit Isolation(IsolationOptions options) noexcept : options_{options} {}

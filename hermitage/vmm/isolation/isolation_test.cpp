@@ -140,7 +140,7 @@ TEST_P(Sandbox, EndsTheProcessAndNamesTheCall) {
     });
     EXPECT_EQ(ended.status, kViolationStatus) << attempt.call << ": " << ended.said;
     EXPECT_NE(ended.said.find(words_about(attempt.call)), std::string::npos) << ended.said;
-    EXPECT_NE(ended.said.find(GetParam() == Role::vcpu ? "vCPU" : "supervisor"), std::string::npos);
+    EXPECT_NE(ended.said.find(name_of(GetParam())), std::string::npos);
     EXPECT_EQ(ended.said.find('\n'), ended.said.size() - 1) << ended.said;
   }
 }
@@ -174,7 +174,7 @@ TEST_P(Sandbox, LetsGoOnWhatIsAllowed) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Role, Sandbox, ::testing::ValuesIn(isolation::kRoles),
-                         [](const auto& test) { return test.param == Role::vcpu ? "vcpu" : "supervisor"; });
+                         [](const auto& test) { return name_of(test.param); });
 
 // How /proc tells that a set of capabilities is empty.
 constexpr const char* kNone = ":\t0000000000000000\n";
@@ -388,7 +388,7 @@ TEST(WallsTest, AreNotSilentlyMissing) {
     const auto isolation = Isolation::make({.sandbox = true, .around_caller = true}, {});
     if (!isolation || !isolation->enclose_caller()) return 2;
     const auto sealed = isolation->seal_caller();
-    const auto enclosed = isolation->enclose_vcpu();
+    const auto enclosed = isolation->enclose(isolation::Role::vcpu);
     if (sealed || enclosed) return 3;
     return sealed.error().message.find("refuses the sandbox (seccomp)") != std::string::npos ? 0 : 4;
   });
@@ -398,7 +398,9 @@ TEST(WallsTest, AreNotSilentlyMissing) {
 TEST(WallsTest, AreNoneUnlessAskedFor) {
   const auto ended = in_a_process([] {
     const auto isolation = Isolation::make({}, {});
-    if (!isolation || !isolation->enclose_caller() || !isolation->seal_caller() || !isolation->enclose_vcpu()) return 1;
+    if (!isolation || !isolation->enclose_caller() || !isolation->seal_caller() ||
+        !isolation->enclose(isolation::Role::vcpu))
+      return 1;
     if (::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 0 || ::prctl(PR_GET_SECCOMP, 0, 0, 0, 0) != 0) return 2;
     return ::open("/", O_RDONLY | O_CLOEXEC) >= 0 ? 0 : 3;
   });

@@ -52,8 +52,8 @@ class Line {
 void report_violation(int /*signal*/, siginfo_t* info, void* /*context*/) {
   const auto name = name_of(info->si_syscall);
   Line line;
-  line << "hermitage: the sandbox ends this monitor: its " << (role_of_thread == Role::vcpu ? "vCPU" : "supervisor")
-       << " made the system call " << info->si_syscall;
+  line << "hermitage: the sandbox ends this monitor: its " << name_of(role_of_thread) << " made the system call "
+       << info->si_syscall;
   if (!name.empty()) line << " (" << name << ")";
   line << ", which it must not\n";
   line.write_to(STDERR_FILENO);

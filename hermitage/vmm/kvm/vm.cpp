@@ -64,6 +64,14 @@ auto Vm::coalesce_ports(std::uint16_t first, std::uint32_t count) -> bool {
   return ::ioctl(descriptor_.get(), KVM_REGISTER_COALESCED_MMIO, &zone) == 0;
 }
 
+auto Vm::signal_writes(GuestAddress address, int event) -> Result<void> {
+  kvm_ioeventfd request{};
+  request.addr = address.value;
+  request.len = 0;  // any width
+  request.fd = event;
+  return call(descriptor_, KVM_IOEVENTFD, &request, "KVM_IOEVENTFD");
+}
+
 auto Vm::create_vcpu(std::uint32_t number) -> Result<Vcpu> {
   const auto created = call(descriptor_, KVM_CREATE_VCPU, static_cast<unsigned long>(number), "KVM_CREATE_VCPU");
   if (!created) return std::unexpected{created.error()};

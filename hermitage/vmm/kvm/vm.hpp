@@ -33,6 +33,8 @@ class Vm {
   [[nodiscard]] auto create_devices(const Kvm& kvm, VmOptions options) -> Result<void>;
   // Lets KVM collect the writes to these ports. False where it cannot.
   [[nodiscard]] auto coalesce_ports(std::uint16_t first, std::uint32_t count) -> bool;
+  // Signals an event whenever the guest writes to this address, however wide, which does not leave the guest for long.
+  [[nodiscard]] auto signal_writes(GuestAddress address, int event) -> Result<void>;
   [[nodiscard]] auto create_vcpu(std::uint32_t number) -> Result<Vcpu>;
   // Of the first vCPU, which must be there; valid as long as it is.
   [[nodiscard]] auto coalesced_writes(const Vcpu& first) const -> CoalescedWrites;

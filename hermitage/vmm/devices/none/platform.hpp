@@ -5,6 +5,7 @@
 #include <span>
 
 #include "hermitage/vmm/bus/bus.hpp"
+#include "hermitage/vmm/devices/pci/function.hpp"
 #include "hermitage/vmm/hypercalls/hypercalls.hpp"
 #include "hermitage/vmm/memory/guest_memory.hpp"
 #include "hermitage/vmm/warnings.hpp"
@@ -15,9 +16,13 @@ class Platform {
  public:
   Platform(Hypercalls& hypercalls, Warnings& warnings);
 
+  [[nodiscard]] auto add_function(pci::Function& function, GuestRange window) -> bool;
   [[nodiscard]] auto ports() const noexcept -> const Bus&;
   [[nodiscard]] auto memory() const noexcept -> const Bus&;
 };
+
+[[nodiscard]] auto pci_window(GuestRange memory) -> GuestRange;
+inline constexpr std::uint8_t kPciInterruptLine = 0;
 
 struct CoalescedPorts {
   std::uint16_t first;

@@ -6,9 +6,11 @@
 
 #include "hermitage/vmm/bus/bus.hpp"
 #include "hermitage/vmm/devices/hypercall_ports.hpp"
+#include "hermitage/vmm/devices/pci/host_bridge.hpp"
+#include "hermitage/vmm/devices/pci/pci_bus.hpp"
 #include "hermitage/vmm/devices/unclaimed.hpp"
-#include "hermitage/vmm/devices/x86_64/absent_pci.hpp"
 #include "hermitage/vmm/devices/x86_64/bios_areas.hpp"
+#include "hermitage/vmm/devices/x86_64/pci_ports.hpp"
 #include "hermitage/vmm/hypercalls/hypercalls.hpp"
 #include "hermitage/vmm/memory/guest_memory.hpp"
 #include "hermitage/vmm/warnings.hpp"
@@ -21,6 +23,10 @@ class Platform {
 
   // Whether each device has found its place: so it is with these, and a test holds it.
   [[nodiscard]] auto fits() const noexcept -> bool { return fits_; }
+  // Makes a PCI bus, with one function beside its host bridge, and `window` for BARs. Once, before the guest runs.
+  // False where the window is taken.
+  [[nodiscard]] auto add_function(pci::Function& function, GuestRange window) -> bool;
+
   [[nodiscard]] auto ports() const noexcept -> const Bus& { return ports_; }
   [[nodiscard]] auto memory() const noexcept -> const Bus& { return memory_; }
 
@@ -28,7 +34,9 @@ class Platform {
   UnclaimedPorts unclaimed_ports_;
   UnclaimedMemory unclaimed_memory_;
   HypercallPorts hypercall_ports_;
-  AbsentPci absent_pci_;
+  pci::HostBridge host_bridge_;
+  pci::PciBus pci_;
+  PciPorts pci_ports_;
   BiosAreas bios_areas_;
   Bus ports_;
   Bus memory_;
@@ -44,6 +52,11 @@ struct CoalescedPorts {
 // By interface 1, output comes a byte at a time. By 2 and 3, what counts is in a register, and not in what is written
 // to the port. And kernels scan the whole PCI bus, with a write before each read.
 [[nodiscard]] auto coalesced_ports(entry::UhyveInterfaceVersion interface) -> std::span<const CoalescedPorts>;
+
+// Where the BARs of a guest with this memory go: its first address is that of the first BAR.
+[[nodiscard]] auto pci_window(GuestRange memory) -> GuestRange;
+// The interrupt line of the function beside the host bridge.
+inline constexpr std::uint8_t kPciInterruptLine = 11;
 
 // Ranges outside of the guest's memory that it may read zeros from without leaving the guest. None where its memory
 // begins at `base` and has them in it.

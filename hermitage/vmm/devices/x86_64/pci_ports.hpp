@@ -1,4 +1,4 @@
-// The ports of a PCI bus that is not there: kernels scan it all the same.
+// The ports by which a guest reaches PCI's configuration space. Kernels try them whether or not there is a bus.
 #pragma once
 
 #include <atomic>
@@ -6,16 +6,19 @@
 
 #include "hermitage/vmm/bus/bus.hpp"
 #include "hermitage/vmm/bus/device.hpp"
+#include "hermitage/vmm/devices/pci/pci_bus.hpp"
 
 namespace hermitage::vmm::x86_64 {
 
 // PCI Local Bus Specification 3.0, 3.2.2.3.2: an address is written to the first four ports, and the register that it
-// names is behind the next four. It reads as all ones, which says that there is no such device.
-class AbsentPci final : public Device {
+// names is behind the next four. It reads as all ones where there is no function.
+class PciPorts final : public Device {
  public:
   static constexpr std::uint16_t kAddressPort = 0xcf8;
   static constexpr std::uint16_t kAddressPorts = 4;
   static constexpr std::uint16_t kPorts = 8;
+
+  explicit PciPorts(const pci::PciBus& pci) noexcept : pci_{pci} {}
 
   [[nodiscard]] auto add_to(Bus& ports) -> bool { return ports.add(kAddressPort, kPorts, *this); }
 
@@ -24,6 +27,7 @@ class AbsentPci final : public Device {
   [[nodiscard]] auto name_of(std::uint64_t address, bool is_write) const noexcept -> const char* override;
 
  private:
+  const pci::PciBus& pci_;
   std::atomic<std::uint32_t> address_ = 0;
 };
 

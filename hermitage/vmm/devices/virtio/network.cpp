@@ -1,0 +1,326 @@
+#include "hermitage/vmm/devices/virtio/network.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+#include <type_traits>
+#include <utility>
+
+#include <fmt/format.h>
+#include <sys/epoll.h>
+
+#include "hermitage/entry/bytes.hpp"
+#include "hermitage/vmm/net/virtio_net.hpp"
+
+namespace hermitage::vmm::virtio {
+namespace {
+
+using entry::Endian;
+
+constexpr std::uint16_t kId = 1;
+constexpr std::uint32_t kEthernetClass = 0x020000;
+constexpr int kBudget = 2048;        // descriptors of a round, in which the vCPUs may wait for its lock
+constexpr std::size_t kPieces = 64;  // more than these of a frame are gathered first
+constexpr std::size_t kMaxCommand = 4096;
+constexpr std::size_t kNumBuffersOffset = offsetof(net::Header, buffer_count);
+static_assert(sizeof(net::Header) == net::kHeaderSize);
+
+constexpr auto kOwnFeatures = net::mask_of(net::kMac, net::kStatus, net::kMrgRxbuf, net::kCtrlVq, net::kCtrlRx,
+                                           net::kCtrlRxExtra, net::kCtrlVlan, net::kCtrlMacAddr);
+// virtio 1.2, 5.1.4, as far as the features of this device reach.
+struct Config {
+  MacAddress mac;
+  std::uint16_t status;
+  std::uint16_t queue_pairs;
+  std::uint16_t mtu;
+};
+static_assert(std::has_unique_object_representations_v<Config>);
+constexpr std::uint16_t kLinkUp = 1;
+
+// 5.1.6.5: commands of the control queue, by their class.
+constexpr std::size_t kCommandHeader = 2;
+constexpr unsigned kReceiveClass = 0;
+constexpr unsigned kLastReceiveCommand = 5;
+constexpr unsigned kMacClass = 1;
+constexpr unsigned kMacTableSet = 0;
+constexpr unsigned kMacAddressSet = 1;
+constexpr unsigned kVlanClass = 2;
+constexpr unsigned kLastVlanCommand = 1;
+constexpr unsigned kOffloadsClass = 5;
+constexpr unsigned kOffloadsSet = 0;
+constexpr std::byte kOk{0};
+constexpr std::byte kError{1};
+
+// What a driver may let the device do to frames that it receives, and turn on and off.
+constexpr auto kGuestOffloads =
+    net::mask_of(net::kGuestCsum, net::kGuestTso4, net::kGuestTso6, net::kGuestEcn, net::kGuestUfo);
+constexpr auto kHostOffloads = net::mask_of(net::kCsum, net::kHostTso4, net::kHostTso6, net::kHostEcn, net::kHostUfo);
+
+// virtio 1.2, 5.1.3.1: what needs a check sum that is left out needs that feature, too.
+auto with_requirements(std::uint64_t features) -> std::uint64_t {
+  if ((features & net::mask_of(net::kGuestCsum)) == 0) features &= ~kGuestOffloads;
+  if ((features & net::mask_of(net::kCsum)) == 0) features &= ~kHostOffloads;
+  return features;
+}
+
+// The first bytes of the pieces, as many as `target` has room for. Returns how many there were.
+auto gather(std::span<const iovec> pieces, std::span<std::byte> target) -> std::size_t {
+  std::size_t size = 0;
+  for (const auto& piece : pieces) {
+    const auto part = std::min(piece.iov_len, target.size() - size);
+    std::memcpy(target.data() + size, piece.iov_base, part);
+    size += part;
+  }
+  return size;
+}
+
+auto broken(std::size_t queue, QueueFault fault) -> std::unexpected<Broken> {
+  return std::unexpected{Broken{fmt::format("queue {} {}", queue, fault.what)}};
+}
+
+}  // namespace
+
+NetworkDevice::NetworkDevice(net::Backend& backend, const NetworkSettings& settings,
+                             std::function<void(const std::string&)> warn)
+    : backend_{backend}, settings_{settings}, warn_{std::move(warn)}, mac_{settings.mac}, frame_(net::kMaxFrame) {}
+
+auto NetworkDevice::id() const noexcept -> std::uint16_t {
+  return kId;
+}
+
+auto NetworkDevice::pci_class() const noexcept -> std::uint32_t {
+  return kEthernetClass;
+}
+
+auto NetworkDevice::features() const noexcept -> std::uint64_t {
+  auto features = kOwnFeatures | backend_.features();
+  if (settings_.mtu) features |= net::mask_of(net::kMtu);
+  if ((backend_.features() & kGuestOffloads) != 0) features |= net::mask_of(net::kCtrlGuestOffloads);
+  return features;
+}
+
+void NetworkDevice::read_config(std::size_t offset, std::span<std::byte> data) const {
+  Config config{};
+  config.mac = mac_;
+  config.status = is_link_up_ ? kLinkUp : 0;
+  config.queue_pairs = 1;
+  config.mtu = settings_.mtu.value_or(0);
+  const auto bytes = std::as_bytes(std::span{&config, 1});
+  std::ranges::fill(data, std::byte{});
+  if (offset >= bytes.size()) return;
+  std::ranges::copy(bytes.subspan(offset, std::min(data.size(), bytes.size() - offset)), data.begin());
+}
+
+auto NetworkDevice::activate(std::uint64_t features) -> std::expected<void, Broken> {
+  taken_ = features;
+  const auto offloads = features & backend_.features() & (kGuestOffloads | kHostOffloads);
+  if (auto set = backend_.set_features(with_requirements(offloads)); !set) {
+    return std::unexpected{Broken{set.error().message}};
+  }
+  return {};
+}
+
+void NetworkDevice::reset() noexcept {
+  mac_ = settings_.mac;
+  taken_ = 0;
+  frame_size_ = 0;
+  send_waits_ = false;
+  lacks_buffers_ = false;
+  interest_ = 0;
+}
+
+auto NetworkDevice::service(Queues queues) -> std::expected<Serviced, Broken> {
+  budget_ = kBudget;
+  if (queues[kControl] && has(net::kCtrlVq)) {
+    if (auto done = control(*queues[kControl]); !done) return broken(kControl, done.error());
+  }
+  if (queues[kTransmit]) {
+    if (auto done = transmit(*queues[kTransmit]); !done) return broken(kTransmit, done.error());
+  }
+  const bool is_late = !has_budget();
+  budget_ = kBudget;
+  if (queues[kReceive]) {
+    if (auto done = receive(*queues[kReceive]); !done) return broken(kReceive, done.error());
+  }
+  update_interest(queues[kReceive].has_value());
+  return Serviced{.has_more = is_late || !has_budget(), .config_changed = std::exchange(link_changed_, false)};
+}
+
+void NetworkDevice::update_interest(bool has_receive_queue) {
+  std::uint32_t events = 0;
+  if (is_link_up_ && has_receive_queue && !lacks_buffers_) events |= EPOLLIN;
+  if (is_link_up_ && (send_waits_ || backend_.has_pending())) events |= EPOLLOUT;
+  interest_ = events;
+}
+
+void NetworkDevice::close(const net::Closed& closed) {
+  if (!is_link_up_) return;
+  is_link_up_ = false;
+  link_changed_ = true;
+  warn_(fmt::format("the guest's network is down: {}", closed.reason));
+}
+
+// From the backend to the driver. A frame that has been read waits for buffers; others wait in the backend.
+auto NetworkDevice::receive(Queue& queue) -> std::expected<void, QueueFault> {
+  while (is_link_up_ && has_budget()) {
+    queue.disable_notifications();
+    const auto available = queue.available();
+    if (!available) return std::unexpected{available.error()};
+    lacks_buffers_ = *available == 0;
+    if (!lacks_buffers_) {
+      if (!has_frame()) return {};
+      const auto delivered = deliver(queue);
+      if (!delivered) return std::unexpected{delivered.error()};
+      lacks_buffers_ = *delivered == Delivery::waits;
+    }
+    if (lacks_buffers_ && !queue.enable_notifications(*available)) return {};
+  }
+  return {};
+}
+
+// Reads one where there is none.
+auto NetworkDevice::has_frame() -> bool {
+  if (frame_size_ != 0) return true;
+  const auto received = backend_.receive(frame_);
+  if (received) {
+    frame_size_ = *received;
+  } else {
+    close(received.error());
+  }
+  return frame_size_ != 0;
+}
+
+// Copies the frame to as many chains as it takes, if the driver merges buffers, or to one. One that cannot fit is
+// dropped.
+auto NetworkDevice::deliver(Queue& queue) -> std::expected<Delivery, QueueFault> {
+  const std::size_t limit = has(net::kMrgRxbuf) ? queue.size() : 1;
+  std::uint64_t room = 0;
+  std::size_t count = 0;
+  while (room < frame_size_ && count < limit) {
+    if (chains_.size() == count) chains_.emplace_back();
+    const auto popped = queue.pop(chains_[count]);
+    if (!popped) return std::unexpected{popped.error()};
+    if (!*popped) break;
+    spend(chains_[count]);
+    room += chains_[count++].writable_size;
+  }
+  if (room < frame_size_) {
+    queue.undo_pop(static_cast<std::uint16_t>(count));
+    if (count < limit) return Delivery::waits;
+    frame_size_ = 0;
+    return Delivery::done;
+  }
+  copy_out(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto written = std::min<std::uint64_t>(frame_size_, chains_[i].writable_size);
+    queue.push(chains_[i].head, static_cast<std::uint32_t>(written));
+    frame_size_ -= written;
+  }
+  return Delivery::done;
+}
+
+void NetworkDevice::copy_out(std::size_t chain_count) {
+  entry::write<std::uint16_t, Endian::little>(frame_, kNumBuffersOffset, static_cast<std::uint16_t>(chain_count));
+  auto left = std::span<const std::byte>{frame_}.first(frame_size_);
+  for (std::size_t i = 0; i < chain_count; ++i) {
+    for (const auto& piece : chains_[i].writable()) {
+      const auto part = std::min(piece.iov_len, left.size());
+      std::memcpy(piece.iov_base, left.data(), part);
+      left = left.subspan(part);
+    }
+  }
+}
+
+// From the driver to the backend.
+auto NetworkDevice::transmit(Queue& queue) -> std::expected<void, QueueFault> {
+  send_waits_ = false;
+  if (is_link_up_ && backend_.has_pending()) {
+    if (auto flushed = backend_.flush(); !flushed) close(flushed.error());
+  }
+  queue.disable_notifications();
+  while (has_budget()) {
+    const auto popped = queue.pop(chain_);
+    if (!popped) return std::unexpected{popped.error()};
+    if (!*popped) {
+      if (!queue.enable_notifications()) return {};
+      queue.disable_notifications();
+      continue;
+    }
+    spend(chain_);
+    if (!send(chain_)) {
+      queue.undo_pop(1);
+      send_waits_ = true;
+      return {};
+    }
+    queue.push(chain_.head, 0);
+  }
+  return {};
+}
+
+// False: the backend takes it later.
+auto NetworkDevice::send(const Chain& chain) -> bool {
+  const bool is_frame = chain.readable_size > net::kHeaderSize && chain.readable_size <= net::kMaxFrame;
+  if (!is_frame || !is_link_up_) return true;
+  auto pieces = chain.readable();
+  iovec whole{};
+  if (pieces.size() > kPieces) {
+    gathered_.resize(net::kMaxFrame);
+    whole = {.iov_base = gathered_.data(), .iov_len = gather(pieces, gathered_)};
+    pieces = {&whole, 1};
+  }
+  const auto sent = backend_.send(pieces);
+  if (sent) return *sent;
+  close(sent.error());
+  return true;
+}
+
+// virtio 1.2, 5.1.6.5: a class, a command, and what belongs to it; the device answers with a byte.
+auto NetworkDevice::control(Queue& queue) -> std::expected<void, QueueFault> {
+  while (has_budget()) {
+    const auto popped = queue.pop(chain_);
+    if (!popped) return std::unexpected{popped.error()};
+    if (!*popped) {
+      if (!queue.enable_notifications()) return {};
+      continue;
+    }
+    spend(chain_);
+    std::array<std::byte, kMaxCommand> command;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by gather()
+    const auto size = gather(chain_.readable(), command);
+    const auto answer = obey(std::span{command}.first(size)) ? kOk : kError;
+    const auto room = chain_.writable();
+    if (!room.empty()) std::memcpy(room.front().iov_base, &answer, sizeof answer);
+    queue.push(chain_.head, room.empty() ? 0 : sizeof answer);
+  }
+  return {};
+}
+
+// Frames are not filtered by addresses or VLANs: a backend passes on what is for the guest. So the commands that set
+// filters have nothing to do.
+auto NetworkDevice::obey(std::span<const std::byte> command) -> bool {
+  if (command.size() < kCommandHeader) return false;
+  const auto kind = std::to_integer<unsigned>(command[0]);
+  const auto number = std::to_integer<unsigned>(command[1]);
+  const auto rest = command.subspan(kCommandHeader);
+  switch (kind) {
+    case kReceiveClass: return number <= kLastReceiveCommand && rest.size() == 1;
+    case kVlanClass: return number <= kLastVlanCommand && rest.size() == sizeof(std::uint16_t);
+    case kMacClass:
+      if (number == kMacTableSet) return true;
+      if (number != kMacAddressSet || rest.size() != mac_.size()) return false;
+      std::memcpy(mac_.data(), rest.data(), mac_.size());
+      return true;
+    case kOffloadsClass:
+      if (number != kOffloadsSet || rest.size() != sizeof(std::uint64_t)) return false;
+      return set_offloads(entry::read<std::uint64_t, Endian::little>(rest, 0));
+    default: return false;
+  }
+}
+
+auto NetworkDevice::set_offloads(std::uint64_t wanted) -> bool {
+  const auto possible = taken_ & backend_.features() & kGuestOffloads;
+  if (!has(net::kCtrlGuestOffloads) || (wanted & ~possible) != 0) return false;
+  const auto others = taken_ & backend_.features() & kHostOffloads;
+  return backend_.set_features(with_requirements(wanted | others)).has_value();
+}
+
+}  // namespace hermitage::vmm::virtio

@@ -1,0 +1,83 @@
+// A network card: virtio 1.2, 5.1.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "hermitage/vmm/devices/virtio/device.hpp"
+#include "hermitage/vmm/devices/virtio/network_settings.hpp"
+#include "hermitage/vmm/net/backend.hpp"
+#include "hermitage/vmm/net/virtio_net.hpp"
+
+namespace hermitage::vmm::virtio {
+
+// Takes frames from a backend to the driver and back. When the backend is closed, the link is down for good, and what
+// the driver sends is dropped.
+class NetworkDevice final : public Device {
+ public:
+  enum QueueNumber : std::uint8_t { kReceive, kTransmit, kControl, kQueueCount };
+
+  // `warn` gets a line when the backend is closed.
+  NetworkDevice(net::Backend& backend, const NetworkSettings& settings, std::function<void(const std::string&)> warn);
+
+  [[nodiscard]] auto id() const noexcept -> std::uint16_t override;
+  [[nodiscard]] auto pci_class() const noexcept -> std::uint32_t override;
+  [[nodiscard]] auto name() const noexcept -> const char* override { return "virtio-net"; }
+  [[nodiscard]] auto queue_count() const noexcept -> std::uint16_t override { return kQueueCount; }
+  [[nodiscard]] auto max_queue_size() const noexcept -> std::uint16_t override { return settings_.queue_size; }
+  [[nodiscard]] auto features() const noexcept -> std::uint64_t override;
+  void read_config(std::size_t offset, std::span<std::byte> data) const override;
+  [[nodiscard]] auto activate(std::uint64_t features) -> std::expected<void, Broken> override;
+  void reset() noexcept override;
+  [[nodiscard]] auto service(Queues queues) -> std::expected<Serviced, Broken> override;
+
+  // The events of the backend's descriptor, of epoll(7), that service() waits for. Any thread may ask.
+  [[nodiscard]] auto interest() const noexcept -> std::uint32_t { return interest_; }
+
+ private:
+  enum class Delivery : std::uint8_t { done, waits };
+
+  [[nodiscard]] auto has(unsigned feature) const noexcept -> bool { return net::has(taken_, feature); }
+
+  [[nodiscard]] auto receive(Queue& queue) -> std::expected<void, QueueFault>;
+  [[nodiscard]] auto has_frame() -> bool;
+  [[nodiscard]] auto deliver(Queue& queue) -> std::expected<Delivery, QueueFault>;
+  void copy_out(std::size_t chain_count);
+  [[nodiscard]] auto transmit(Queue& queue) -> std::expected<void, QueueFault>;
+  [[nodiscard]] auto send(const Chain& chain) -> bool;
+  [[nodiscard]] auto control(Queue& queue) -> std::expected<void, QueueFault>;
+  [[nodiscard]] auto obey(std::span<const std::byte> command) -> bool;
+  [[nodiscard]] auto set_offloads(std::uint64_t wanted) -> bool;
+  void close(const net::Closed& closed);
+  void update_interest(bool has_receive_queue);
+  // Whether the round may look at more descriptors.
+  [[nodiscard]] auto has_budget() const noexcept -> bool { return budget_ > 0; }
+  void spend(const Chain& chain) noexcept { budget_ -= static_cast<int>(chain.buffers.size()); }
+
+  net::Backend& backend_;
+  NetworkSettings settings_;
+  std::function<void(const std::string&)> warn_;
+  std::atomic<std::uint32_t> interest_ = 0;
+
+  MacAddress mac_;
+  bool is_link_up_ = true;
+  bool link_changed_ = false;
+  std::uint64_t taken_ = 0;          // features of the driver
+  std::vector<std::byte> frame_;     // that was received, with its header
+  std::size_t frame_size_ = 0;       // 0: there is none to deliver
+  bool send_waits_ = false;          // the backend takes no frame now
+  bool lacks_buffers_ = false;       // of the driver, for a frame
+  int budget_ = 0;                   // descriptors that this round may still look at
+  std::vector<Chain> chains_;        // for a frame that is received
+  Chain chain_;                      // for others
+  std::vector<std::byte> gathered_;  // of a chain in many pieces
+};
+
+}  // namespace hermitage::vmm::virtio

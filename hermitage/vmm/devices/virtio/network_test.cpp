@@ -1,0 +1,334 @@
+#include "hermitage/vmm/devices/virtio/network.hpp"
+
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <sys/epoll.h>
+
+#include "hermitage/vmm/devices/virtio/driver_testing.hpp"
+
+namespace hermitage::vmm::virtio {
+namespace {
+
+using net::Feature;
+using net::kHeaderSize;
+using net::mask_of;
+using testing::Buffer;
+using testing::Bytes;
+using testing::DriverQueue;
+using testing::FakeBackend;
+using testing::frame_of;
+
+constexpr std::uint64_t kMemory = 1 << 20;
+constexpr std::uint16_t kSize = 8;
+constexpr std::uint64_t kData = 0x10000;
+constexpr MacAddress kMac{0x52, 0x54, 0, 1, 2, 3};
+
+class NetworkDeviceTest : public ::testing::Test {
+ protected:
+  void start(std::uint64_t features, QueueFeatures queue_features = {}) {
+    ASSERT_TRUE(device.activate(features));
+    auto* queue = queues.data();
+    for (auto* const driver : {&receive, &transmit, &control}) {
+      *queue++ = Queue::make(memory, driver->layout(), queue_features).value();
+    }
+  }
+  auto serve() -> Serviced {
+    const auto serviced = device.service(queues);
+    for (auto& queue : queues) {
+      if (queue) [[maybe_unused]]
+        const bool interrupts = queue->publish();
+    }
+    EXPECT_TRUE(serviced) << (serviced ? "" : serviced.error().what);
+    return serviced.value_or(Serviced{});
+  }
+  // The byte that the device answers a command with, or 0xee where it does not.
+  auto command(const Bytes& bytes) -> unsigned {
+    const auto target = memory.span(GuestAddress{kData}, bytes.size() + 1).value();
+    std::ranges::copy(bytes, target.begin());
+    target[bytes.size()] = std::byte{0xee};
+    control.make_available(
+        0, std::vector<Buffer>{{kData, static_cast<std::uint32_t>(bytes.size())}, {kData + bytes.size(), 1, true}});
+    serve();
+    return std::to_integer<unsigned>(target[bytes.size()]);
+  }
+  void put(std::uint64_t address, const Bytes& bytes) {
+    std::ranges::copy(bytes, memory.span(GuestAddress{address}, bytes.size()).value().begin());
+  }
+  [[nodiscard]] auto bytes_at(std::uint64_t address, std::size_t size) const -> Bytes {
+    const auto bytes = memory.span(GuestAddress{address}, size).value();
+    return {bytes.begin(), bytes.end()};
+  }
+  // The frame as it was received: the device says in its header how many buffers it took.
+  static auto in_buffers(Bytes frame, std::uint16_t count) -> Bytes {
+    std::memcpy(frame.data() + 10, &count, sizeof count);
+    return frame;
+  }
+
+  GuestMemory memory = std::move(GuestMemory::allocate(GuestAddress{0}, kMemory, {}).value());
+  FakeBackend backend;
+  std::vector<std::string> warnings;
+  NetworkDevice device{
+      backend, {.mac = kMac, .mtu = 1400}, [this](const std::string& line) { warnings.push_back(line); }};
+  std::vector<std::optional<Queue>> queues{3};
+  DriverQueue receive{memory, 0x1000, kSize};
+  DriverQueue transmit{memory, 0x2000, kSize};
+  DriverQueue control{memory, 0x3000, kSize};
+};
+
+TEST_F(NetworkDeviceTest, OffersWhatItsBackendCanDo) {
+  const auto without = device.features();
+  EXPECT_TRUE(net::has(without, Feature::kMac));
+  EXPECT_TRUE(net::has(without, Feature::kMtu));
+  EXPECT_FALSE(net::has(without, Feature::kCsum));
+  EXPECT_FALSE(net::has(without, Feature::kCtrlGuestOffloads));
+  backend.offered = mask_of(Feature::kCsum, Feature::kGuestCsum, Feature::kGuestTso4);
+  EXPECT_EQ(device.features(), without | backend.offered | mask_of(Feature::kCtrlGuestOffloads));
+  const NetworkDevice plain{backend, {.mac = kMac}, [](const std::string&) {}};
+  EXPECT_FALSE(net::has(plain.features(), Feature::kMtu));
+}
+
+TEST_F(NetworkDeviceTest, SaysItsAddressAndMtu) {
+  std::array<std::byte, 16> config{};
+  device.read_config(0, config);
+  EXPECT_EQ(std::memcmp(config.data(), kMac.data(), kMac.size()), 0);
+  EXPECT_EQ(std::to_integer<int>(config[6]), 1);  // the link is up
+  EXPECT_EQ(std::to_integer<int>(config[8]), 1);  // one pair of queues
+  EXPECT_EQ(std::to_integer<unsigned>(config[10]) | std::to_integer<unsigned>(config[11]) << 8, 1400U);
+  EXPECT_EQ(config[12], std::byte{});
+  std::array<std::byte, 4> part{};
+  device.read_config(5, part);
+  EXPECT_EQ(part[0], std::byte{kMac[5]});
+  device.read_config(1 << 20, part);
+  EXPECT_EQ(part[0], std::byte{});
+}
+
+TEST_F(NetworkDeviceTest, TellsTheBackendWhatTheDriverTook) {
+  backend.offered = mask_of(Feature::kCsum, Feature::kHostTso4, Feature::kGuestCsum, Feature::kGuestTso4);
+  start(backend.offered | mask_of(Feature::kMac));
+  EXPECT_EQ(backend.set.back(), backend.offered);
+  // Segments without checksums are nothing.
+  start(mask_of(Feature::kHostTso4, Feature::kGuestTso4, Feature::kCsum));
+  EXPECT_EQ(backend.set.back(), mask_of(Feature::kHostTso4, Feature::kCsum));
+}
+
+TEST_F(NetworkDeviceTest, SendsFramesHoweverTheyLie) {
+  start(0);
+  const auto frame = frame_of(100, 1);
+  put(kData, frame);
+  transmit.make_available(0, std::vector<Buffer>{{kData, 112}});
+  transmit.make_available(1, std::vector<Buffer>{{kData, 5}, {kData + 5, 8}, {kData + 13, 99}});
+  serve();
+  ASSERT_EQ(backend.sent.size(), 2U);
+  EXPECT_EQ(backend.sent[0], frame);
+  EXPECT_EQ(backend.sent[1], frame);
+  EXPECT_EQ(transmit.used_index(), 2);
+  EXPECT_EQ(transmit.used(1), std::pair(1U, 0U));
+}
+
+TEST_F(NetworkDeviceTest, GathersFramesInManyPieces) {
+  start(0, {.indirect_descriptors = true});
+  const auto frame = frame_of(188, 1);
+  put(kData, frame);
+  for (std::uint16_t i = 0; i < 200; ++i) {
+    transmit.set_descriptor_at(0x8000, i, kData + i, 1, i == 199 ? 0 : kDescriptorNext, i + 1);
+  }
+  transmit.set_descriptor(0, 0x8000, 200 * 16, kDescriptorIndirect, 0);
+  transmit.publish(0);
+  serve();
+  ASSERT_EQ(backend.sent.size(), 1U);
+  EXPECT_EQ(backend.sent[0], frame);
+  EXPECT_EQ(backend.pieces, 1U);
+}
+
+TEST_F(NetworkDeviceTest, DropsWhatIsNoFrame) {
+  start(0);
+  transmit.make_available(0, std::vector<Buffer>{{kData, kHeaderSize}});
+  transmit.make_available(1, std::vector<Buffer>{{kData, 40, true}});
+  transmit.make_available(2, std::vector<Buffer>{{kData, net::kMaxFrame + 1}});
+  serve();
+  EXPECT_TRUE(backend.sent.empty());
+  EXPECT_EQ(transmit.used_index(), 3);
+}
+
+TEST_F(NetworkDeviceTest, KeepsAFrameUntilTheBackendTakesIt) {
+  start(0);
+  backend.is_full = true;
+  put(kData, frame_of(50, 1));
+  for (std::uint16_t i = 0; i < 3; ++i) transmit.make_available(i, std::vector<Buffer>{{kData, 62}});
+  EXPECT_FALSE(serve().has_more);
+  EXPECT_EQ(transmit.used_index(), 0);
+  EXPECT_EQ(device.interest(), static_cast<std::uint32_t>(EPOLLOUT));
+  backend.is_full = false;
+  serve();
+  EXPECT_EQ(backend.sent.size(), 3U);
+  EXPECT_EQ(transmit.used_index(), 3);
+  EXPECT_EQ(device.interest() & EPOLLOUT, 0U);
+}
+
+TEST_F(NetworkDeviceTest, ReceivesFrames) {
+  start(0);
+  const auto first = frame_of(60, 1);
+  const auto second = frame_of(300, 2);
+  backend.add(first);
+  backend.add(second);
+  receive.make_available(0, std::vector<Buffer>{{kData, 1000, true}});
+  receive.make_available(1, std::vector<Buffer>{{kData + 0x1000, 12, true}, {kData + 0x2000, 500, true}});
+  receive.make_available(3, std::vector<Buffer>{{kData + 0x3000, 1000, true}});
+  serve();
+  EXPECT_EQ(receive.used_index(), 2);
+  EXPECT_EQ(receive.used(0), std::pair(0U, 72U));
+  EXPECT_EQ(receive.used(1), std::pair(1U, 312U));
+  EXPECT_EQ(bytes_at(kData, 72), in_buffers(first, 1));
+  const Bytes rest(second.begin() + 12, second.end());
+  EXPECT_EQ(bytes_at(kData + 0x2000, 300), rest);
+  EXPECT_EQ(device.interest(), static_cast<std::uint32_t>(EPOLLIN));
+}
+
+TEST_F(NetworkDeviceTest, ReadsNothingWithoutBuffers) {
+  start(0);
+  backend.add(frame_of(60, 1));
+  EXPECT_FALSE(serve().has_more);
+  EXPECT_EQ(backend.incoming.size(), 1U);
+  EXPECT_EQ(device.interest(), 0U);
+  EXPECT_EQ(receive.used_flags(), 0);  // the driver has to say when there are some
+  receive.make_available(0, std::vector<Buffer>{{kData, 100, true}});
+  serve();
+  EXPECT_EQ(receive.used_index(), 1);
+}
+
+TEST_F(NetworkDeviceTest, MergesBuffersWhereTheDriverDoes) {
+  start(mask_of(Feature::kMrgRxbuf));
+  const auto frame = frame_of(250, 1);
+  backend.add(frame);
+  for (std::uint16_t i = 0; i < 4; ++i) {
+    receive.make_available(i, std::vector<Buffer>{{kData + 0x1000U * i, 100, true}});
+  }
+  serve();
+  ASSERT_EQ(receive.used_index(), 3);
+  EXPECT_EQ(receive.used(0), std::pair(0U, 100U));
+  EXPECT_EQ(receive.used(2), std::pair(2U, 62U));
+  auto whole = bytes_at(kData, 100);
+  for (const auto& [start, size] : {std::pair{kData + 0x1000, 100U}, std::pair{kData + 0x2000, 62U}}) {
+    const auto part = bytes_at(start, size);
+    whole.insert(whole.end(), part.begin(), part.end());
+  }
+  EXPECT_EQ(whole, in_buffers(frame, 3));
+}
+
+TEST_F(NetworkDeviceTest, WaitsForAsManyBuffersAsAFrameTakes) {
+  start(mask_of(Feature::kMrgRxbuf), {.event_index = true});
+  backend.add(frame_of(250, 1));
+  receive.make_available(0, std::vector<Buffer>{{kData, 100, true}});
+  receive.make_available(1, std::vector<Buffer>{{kData, 100, true}});
+  serve();
+  EXPECT_EQ(receive.used_index(), 0);
+  EXPECT_EQ(device.interest(), 0U);
+  EXPECT_EQ(receive.available_event(), 2);  // those that there are do not do
+  receive.make_available(2, std::vector<Buffer>{{kData, 100, true}});
+  serve();
+  EXPECT_EQ(receive.used_index(), 3);
+}
+
+TEST_F(NetworkDeviceTest, DropsFramesThatFitNowhere) {
+  start(0);
+  backend.add(frame_of(250, 1));
+  backend.add(frame_of(20, 2));
+  receive.make_available(0, std::vector<Buffer>{{kData, 100, true}});
+  serve();
+  EXPECT_EQ(receive.used_index(), 1);
+  EXPECT_EQ(receive.used(0), std::pair(0U, 32U));
+
+  start(mask_of(Feature::kMrgRxbuf));
+  receive = DriverQueue{memory, 0x4000, kSize};
+  queues[0] = Queue::make(memory, receive.layout(), {}).value();
+  backend.add(frame_of(2000, 3));
+  backend.add(frame_of(20, 4));
+  for (std::uint16_t i = 0; i < kSize; ++i) receive.make_available(i, std::vector<Buffer>{{kData, 100, true}});
+  serve();
+  EXPECT_EQ(receive.used_index(), 1);
+}
+
+TEST_F(NetworkDeviceTest, BreaksWithTheQueue) {
+  start(0);
+  transmit.publish(kSize);
+  const auto serviced = device.service(queues);
+  ASSERT_FALSE(serviced);
+  EXPECT_EQ(serviced.error().what, "queue 1 names a descriptor that there is not");
+}
+
+TEST_F(NetworkDeviceTest, IsDownWhenItsBackendIsClosed) {
+  start(0);
+  backend.is_closed = true;
+  receive.make_available(0, std::vector<Buffer>{{kData, 100, true}});
+  EXPECT_TRUE(serve().config_changed);
+  EXPECT_FALSE(serve().config_changed);
+  EXPECT_EQ(warnings, std::vector<std::string>{"the guest's network is down: the test has closed it"});
+  EXPECT_EQ(device.interest(), 0U);
+  std::array<std::byte, 2> status{};
+  device.read_config(6, status);
+  EXPECT_EQ(status[0], std::byte{});
+  // What is sent goes nowhere, but it goes.
+  transmit.make_available(0, std::vector<Buffer>{{kData, 62}});
+  serve();
+  EXPECT_EQ(transmit.used_index(), 1);
+}
+
+TEST_F(NetworkDeviceTest, DoesNotStayInOneRoundForEver) {
+  start(0);
+  put(kData, frame_of(50, 1));
+  // A driver that refills while the device works, as far as one thread can show it: more than a round's descriptors.
+  std::size_t rounds = 0;
+  const DriverQueue large{memory, 0x20000, 1024};
+  queues[1] = Queue::make(memory, large.layout(), {.indirect_descriptors = true}).value();
+  auto driver = large;
+  for (std::uint16_t i = 0; i < 1024; ++i) {
+    driver.set_descriptor_at(0x40000, i, kData + i % 50, 1, i == 1023 ? 0 : kDescriptorNext, i + 1);
+  }
+  for (std::uint16_t i = 0; i < 16; ++i) {
+    driver.set_descriptor(i, 0x40000, 1024 * 16, kDescriptorIndirect, 0);
+    driver.publish(i);
+  }
+  while (serve().has_more) ++rounds;
+  EXPECT_GE(rounds, 4U);
+  EXPECT_EQ(backend.sent.size(), 16U);
+}
+
+TEST_F(NetworkDeviceTest, ObeysCommands) {
+  backend.offered = mask_of(Feature::kGuestCsum, Feature::kGuestTso4);
+  start(mask_of(Feature::kCtrlVq, Feature::kCtrlGuestOffloads, Feature::kGuestCsum, Feature::kGuestTso4));
+  const auto bytes = [](std::initializer_list<unsigned> list) {
+    Bytes result;
+    for (const auto byte : list) result.push_back(static_cast<std::byte>(byte));
+    return result;
+  };
+  EXPECT_EQ(command(bytes({0, 0, 1})), 0U);                 // promiscuous
+  EXPECT_EQ(command(bytes({0, 0})), 1U);                    // without saying whether
+  EXPECT_EQ(command(bytes({0, 6, 1})), 1U);                 // no such command
+  EXPECT_EQ(command(bytes({2, 0, 5, 0})), 0U);              // a VLAN
+  EXPECT_EQ(command(bytes({1, 0, 0, 0, 0, 0})), 0U);        // an empty table of addresses
+  EXPECT_EQ(command(bytes({1, 1, 2, 3, 4, 5, 6, 7})), 0U);  // an address of the card
+  EXPECT_EQ(command(bytes({1, 1, 2, 3, 4, 5, 6})), 1U);
+  std::array<std::byte, 6> mac{};
+  device.read_config(0, mac);
+  EXPECT_EQ(mac[5], std::byte{7});
+  EXPECT_EQ(command(bytes({5, 0, 2, 0, 0, 0, 0, 0, 0, 0})), 0U);  // checksums, no segments
+  EXPECT_EQ(backend.set.back(), mask_of(Feature::kGuestCsum));
+  EXPECT_EQ(command(bytes({5, 0, 0, 1, 0, 0, 0, 0, 0, 0})), 1U);  // what was not negotiated
+  EXPECT_EQ(command(bytes({9, 0})), 1U);
+  EXPECT_EQ(command(bytes({0})), 1U);
+  device.reset();
+  device.read_config(0, mac);
+  EXPECT_EQ(mac[5], std::byte{kMac[5]});
+}
+
+TEST_F(NetworkDeviceTest, LeavesCommandsWithoutAnAnswerAlone) {
+  start(mask_of(Feature::kCtrlVq));
+  control.make_available(0, std::vector<Buffer>{{kData, 3}});
+  serve();
+  EXPECT_EQ(control.used(0), std::pair(0U, 0U));
+}
+
+}  // namespace
+}  // namespace hermitage::vmm::virtio

@@ -1,0 +1,99 @@
+// A split virtqueue: virtio 1.2, 2.7.
+#pragma once
+
+#include <sys/uio.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <span>
+#include <vector>
+
+#include "hermitage/vmm/memory/guest_memory.hpp"
+
+namespace hermitage::vmm::virtio {
+
+// What a driver has done wrong with a queue, as a sentence without a subject: "names memory that there is not".
+struct QueueFault {
+  const char* what;
+};
+
+// A chain of buffers that the driver has made available, in the guest's memory, which may change at any time.
+struct Chain {
+  std::uint16_t head = 0;
+  std::vector<iovec> buffers = {};
+  std::size_t readable_count = 0;  // of buffers: these come first, and are the device's to read
+  std::uint64_t readable_size = 0;
+  std::uint64_t writable_size = 0;
+
+  [[nodiscard]] auto readable() const noexcept -> std::span<const iovec> {
+    return std::span{buffers}.first(readable_count);
+  }
+  [[nodiscard]] auto writable() const noexcept -> std::span<const iovec> {
+    return std::span{buffers}.subspan(readable_count);
+  }
+};
+
+struct QueueLayout {
+  std::uint16_t size;  // descriptors: a power of two
+  GuestAddress descriptors;
+  GuestAddress available;
+  GuestAddress used;
+};
+
+struct QueueFeatures {
+  bool indirect_descriptors = false;
+  bool event_index = false;
+};
+
+// By one thread at a time. Believes nothing that the driver writes: every number of it is copied once and checked.
+class Queue {
+ public:
+  // The longest chain of an indirect table. One without cannot be longer than the queue.
+  static constexpr std::size_t kMaxChain = 1024;
+
+  // Fails where the layout is not what virtio demands, or lies outside of the memory.
+  [[nodiscard]] static auto make(const GuestMemory& memory, const QueueLayout& layout, QueueFeatures features)
+      -> std::expected<Queue, QueueFault>;
+
+  // How many chains are available.
+  [[nodiscard]] auto available() const -> std::expected<std::uint16_t, QueueFault>;
+  // Takes the next chain. False: there is none.
+  [[nodiscard]] auto pop(Chain& chain) -> std::expected<bool, QueueFault>;
+  // Gives back the last `count` chains that were taken, as if they had not been.
+  void undo_pop(std::uint16_t count) noexcept { next_ = static_cast<std::uint16_t>(next_ - count); }
+
+  // Returns a chain, with the number of bytes that were written to it. The driver sees it after publish().
+  void push(std::uint16_t head, std::uint32_t written) noexcept;
+  // Shows the driver what was pushed. True: it wants an interrupt for that.
+  [[nodiscard]] auto publish() noexcept -> bool;
+
+  // The driver need not say that it has made chains available. Only advice.
+  void disable_notifications() noexcept;
+  // It has to, when there are more than the `known` chains. True: there are already, which it may not have said.
+  [[nodiscard]] auto enable_notifications(std::uint16_t known = 0) noexcept -> bool;
+
+  [[nodiscard]] auto size() const noexcept -> std::uint16_t { return size_; }
+
+ private:
+  struct Descriptor;
+
+  Queue(const GuestMemory& memory, std::uint16_t size, QueueFeatures features) noexcept;
+
+  [[nodiscard]] auto walk(Chain& chain, std::span<const std::byte> table, std::uint16_t first, bool is_indirect) const
+      -> std::expected<void, QueueFault>;
+  [[nodiscard]] auto add_buffer(Chain& chain, const Descriptor& descriptor) const -> std::expected<void, QueueFault>;
+  [[nodiscard]] auto walk_indirect(Chain& chain, const Descriptor& descriptor) const -> std::expected<void, QueueFault>;
+
+  const GuestMemory* memory_;
+  std::span<std::byte> descriptors_;
+  std::span<std::byte> available_;
+  std::span<std::byte> used_;
+  std::uint16_t size_;
+  QueueFeatures features_;
+  std::uint16_t next_ = 0;       // chains taken, modulo 2^16
+  std::uint16_t pushed_ = 0;     // chains returned
+  std::uint16_t published_ = 0;  // of them, those that the driver sees
+};
+
+}  // namespace hermitage::vmm::virtio

@@ -1,0 +1,35 @@
+// What a device interrupts the guest by.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "hermitage/vmm/error.hpp"
+
+namespace hermitage::vmm {
+
+// An interrupt that is a write to memory, which the interrupt controller sees: MSI and MSI-X.
+struct Message {
+  std::uint64_t address = 0;
+  std::uint32_t data = 0;
+
+  friend auto operator==(const Message&, const Message&) -> bool = default;
+};
+
+// By one thread at a time.
+class Interrupts {
+ public:
+  Interrupts() = default;
+  Interrupts(const Interrupts&) = delete;
+  auto operator=(const Interrupts&) -> Interrupts& = delete;
+  virtual ~Interrupts() = default;
+
+  // Raises the line, which is level triggered, until the guest has acknowledged the interrupt.
+  virtual void raise_line() noexcept = 0;
+
+  // What each of the messages is from now on. `send` sends one of them, by its place there.
+  [[nodiscard]] virtual auto set_messages(std::span<const Message> messages) -> Result<void> = 0;
+  virtual void send(unsigned message) noexcept = 0;
+};
+
+}  // namespace hermitage::vmm

@@ -1,0 +1,126 @@
+#include "hermitage/vmm/network_card.hpp"
+
+#include <cerrno>
+#include <chrono>
+#include <optional>
+#include <utility>
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "hermitage/vmm/devices/platform.hpp"
+
+namespace hermitage::vmm {
+namespace {
+
+using virtio::PciTransport;
+
+constexpr std::uint16_t kMaxQueueSize = 1024;
+
+auto check(const virtio::NetworkSettings& settings) -> Result<void> {
+  const auto size = settings.queue_size;
+  const bool is_size = size >= 2 && size <= kMaxQueueSize && (size & (size - 1)) == 0;
+  if (!is_size)
+    return fail(ErrorCode::configuration, "a queue of the network card has 2 to 1024 entries, a power of 2");
+  return {};
+}
+
+void clear_event(int event) {
+  eventfd_t count = 0;
+  [[maybe_unused]] const int outcome = ::eventfd_read(event, &count);
+}
+
+}  // namespace
+
+auto NetworkCard::make(NetworkOptions options, const GuestMemory& memory, kvm::Vm& vm, GuestAddress bar,
+                       Warnings& warnings) -> Result<std::unique_ptr<NetworkCard>> {
+  if (auto checked = check(options.card); !checked) return std::unexpected{checked.error()};
+  auto events = EventLoop::make();
+  if (!events) return std::unexpected{events.error()};
+  Descriptor wakeup{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+  if (!wakeup.is_open()) return system_failure("eventfd", errno);
+  constexpr auto kQueues = virtio::NetworkDevice::kQueueCount;
+  auto interrupts = kvm::DeviceInterrupts::make(vm, arch::kPciInterruptLine, PciTransport::vector_count(kQueues));
+  if (!interrupts) return std::unexpected{interrupts.error()};
+  for (unsigned queue = 0; queue < kQueues; ++queue) {
+    const auto address = bar + PciTransport::kNotifyOffset + queue * PciTransport::kNotifyMultiplier;
+    if (auto set = vm.signal_writes(address, wakeup.get()); !set) return std::unexpected{set.error()};
+  }
+  std::unique_ptr<NetworkCard> card{new NetworkCard{std::move(options), memory, std::move(*interrupts),
+                                                    std::move(*events), std::move(wakeup), bar, warnings}};
+  if (auto watched = card->watch_events(); !watched) return std::unexpected{watched.error()};
+  return card;
+}
+
+NetworkCard::NetworkCard(NetworkOptions options, const GuestMemory& memory,
+                         std::unique_ptr<kvm::DeviceInterrupts> interrupts, EventLoop events, Descriptor wakeup,
+                         GuestAddress bar, Warnings& warnings)
+    : backend_{std::move(options.backend)},
+      interrupts_{std::move(interrupts)},
+      events_{std::move(events)},
+      wakeup_{std::move(wakeup)},
+      device_{*backend_, options.card, [&warnings](const std::string& line) { warnings.add(line); }},
+      transport_{device_,
+                 {.memory = memory,
+                  .interrupts = *interrupts_,
+                  .wake = [this] { wake(); },
+                  .warn = [&warnings](const std::string& line) { warnings.add(line); }},
+                 bar.value,
+                 arch::kPciInterruptLine} {}
+
+auto NetworkCard::watch_events() -> Result<void> {
+  const int wakeup = wakeup_.get();
+  if (auto added = events_.add(wakeup, EPOLLIN, [wakeup](std::uint32_t) { clear_event(wakeup); }); !added) return added;
+  const int acknowledgement = interrupts_->acknowledgement();
+  return events_.add(acknowledgement, EPOLLIN, [this, acknowledgement](std::uint32_t) {
+    clear_event(acknowledgement);
+    transport_.on_line_acknowledged();
+  });
+}
+
+void NetworkCard::run(PauseGate& gate, const std::function<bool()>& is_stopping) {
+  gate.enter();
+  bool has_more = false;
+  while (!is_stopping()) {
+    {
+      const PauseGate::Wait wait{&gate};
+      events_.wait(has_more ? std::optional{std::chrono::milliseconds{0}} : std::nullopt);
+    }
+    has_more = transport_.service();
+    watch_backend();
+  }
+  gate.leave();
+}
+
+// One whose peer has gone would be told of again and again, so nothing waits for it while there is nothing to do there.
+void NetworkCard::watch_backend() {
+  const auto interest = device_.interest();
+  if (interest == watched_) return;
+  const int descriptor = backend_->descriptor();
+  if (watched_ != 0 && interest != 0) {
+    events_.change(descriptor, interest);
+  } else if (watched_ != 0) {
+    events_.remove(descriptor);
+  } else if (!events_.add(descriptor, interest, [](std::uint32_t) {})) {
+    return;  // it cannot be waited for: it is tried again after the next round
+  }
+  watched_ = interest;
+}
+
+void NetworkCard::wake() noexcept {
+  const int error = errno;  // a signal handler leaves it to the code that it interrupts
+  const eventfd_t one = 1;
+  [[maybe_unused]] const auto written = ::write(wakeup_.get(), &one, sizeof one);
+  errno = error;
+}
+
+auto NetworkCard::descriptors() const -> std::vector<int> {
+  auto result = backend_->descriptors();
+  for (const int descriptor : interrupts_->descriptors()) result.push_back(descriptor);
+  result.push_back(events_.descriptor());
+  result.push_back(wakeup_.get());
+  return result;
+}
+
+}  // namespace hermitage::vmm

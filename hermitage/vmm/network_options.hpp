@@ -1,0 +1,16 @@
+// A network card, as a machine is asked for one.
+#pragma once
+
+#include <memory>
+
+#include "hermitage/vmm/devices/virtio/network_settings.hpp"
+#include "hermitage/vmm/net/backend.hpp"
+
+namespace hermitage::vmm {
+
+struct NetworkOptions {
+  std::unique_ptr<net::Backend> backend;
+  virtio::NetworkSettings card;
+};
+
+}  // namespace hermitage::vmm
