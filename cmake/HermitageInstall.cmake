@@ -41,20 +41,31 @@ if(TARGET hermitage_image)
   endforeach()
 endif()
 
-if(TARGET hermitage_launch)
-  install(TARGETS hermitage_launch EXPORT hermitageLaunchTargets)
-  install(EXPORT hermitageLaunchTargets NAMESPACE hermitage:: DESTINATION ${package_dir})
-  install(DIRECTORY ${PROJECT_SOURCE_DIR}/hermitage/launch DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/hermitage
-          FILES_MATCHING PATTERN "*.hpp")
-  install_pkgconfig(hermitage-launch)
-endif()
-
 if(TARGET hermitage_vmm)
   install(TARGETS hermitage_vmm EXPORT hermitageVmmTargets)
   install(EXPORT hermitageVmmTargets NAMESPACE hermitage:: DESTINATION ${package_dir})
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/hermitage/vmm
           DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/hermitage
           FILES_MATCHING PATTERN "*.hpp" PATTERN kvm EXCLUDE PATTERN none EXCLUDE)
+endif()
+
+if(TARGET hermitage_launch)
+  # The library qemu is linked with, and is used through launch only: it has no headers there.
+  install(TARGETS hermitage_launch hermitage_qemu EXPORT hermitageLaunchTargets)
+  install(EXPORT hermitageLaunchTargets NAMESPACE hermitage:: DESTINATION ${package_dir})
+  # The headers that this module is used by; the others are its own.
+  foreach(header config_file engine failure in_qemu kernel_source launch_options launch_spec monitor monitor_host run
+                 run_report run_request)
+    install(FILES ${PROJECT_SOURCE_DIR}/hermitage/launch/${header}.hpp
+            DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/hermitage/launch)
+  endforeach()
+  set(launch_vmm_libraries)
+  set(launch_vmm_dependencies)
+  if(TARGET hermitage_vmm)
+    set(launch_vmm_libraries -lhermitage_vmm)
+    set(launch_vmm_dependencies -lfdt)
+  endif()
+  install_pkgconfig(hermitage-launch)
 endif()
 
 install(FILES LICENSE-APACHE LICENSE-MIT README.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})

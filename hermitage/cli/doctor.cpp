@@ -10,10 +10,10 @@
 #include "hermitage/base/host_check.hpp"
 #include "hermitage/cli/command.hpp"
 #include "hermitage/cli/commands.hpp"
-#include "hermitage/cli/engines.hpp"
 #include "hermitage/cli/options.hpp"
 #include "hermitage/cli/output.hpp"
 #include "hermitage/inspect/json.hpp"
+#include "hermitage/launch/monitor_host.hpp"
 #include "hermitage/qemu/host.hpp"
 
 namespace hermitage::cli {
@@ -42,7 +42,7 @@ struct EngineReport {
 };
 
 auto report_on_monitor() -> EngineReport {
-  EngineReport report{.name = "kvm", .architectures = {}, .checks = check_monitor()};
+  EngineReport report{.name = "kvm", .architectures = {}, .checks = launch::check_monitor()};
   if (std::ranges::all_of(report.checks, is_there)) report.architectures.emplace_back("x86_64");
   return report;
 }

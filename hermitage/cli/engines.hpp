@@ -1,25 +1,15 @@
-// What can run a guest: the monitor that this program has in it, where it is for this host, and QEMU.
+// How `hermitage run` runs a guest in an engine: what becomes of signals and of the time limit, and what is printed.
 #pragma once
 
-#include <optional>
 #include <string>
-#include <vector>
 
-#include "hermitage/base/host_check.hpp"
-#include "hermitage/cli/run_request.hpp"
+#include "hermitage/cli/command.hpp"
+#include "hermitage/cli/run_options.hpp"
 #include "hermitage/cli/time_limit.hpp"
+#include "hermitage/launch/failure.hpp"
+#include "hermitage/launch/run_request.hpp"
 
 namespace hermitage::cli {
-
-// Why the monitor can run no guest here, if it is plain to see. Where the CPU can virtualize, that takes no
-// system call: what else there may be, the monitor finds out when it makes a machine.
-[[nodiscard]] auto why_no_monitor() -> std::optional<std::string>;
-
-// Why KVM can run no whole kernel here. Tries it out.
-[[nodiscard]] auto why_no_kvm() -> std::optional<std::string>;
-
-// Everything that running a guest in the monitor depends on.
-[[nodiscard]] auto check_monitor() -> std::vector<base::HostCheck>;
 
 // Why QEMU is taken, for a line on standard error; empty where the user wants it.
 struct QemuReason {
@@ -28,7 +18,9 @@ struct QemuReason {
 };
 
 // Both run the guest to its end, say on standard error what there is to say about that, and return the exit status.
-[[nodiscard]] auto run_in_monitor(RunRequest& request, TimeLimit& limit) -> OrFailure<ExitCode>;
-[[nodiscard]] auto run_in_qemu(RunRequest& request, TimeLimit& limit, const QemuReason& reason) -> OrFailure<ExitCode>;
+[[nodiscard]] auto run_in_monitor(const RunOptions& options, const launch::RunRequest& request, TimeLimit& limit)
+    -> launch::OrFailure<ExitCode>;
+[[nodiscard]] auto run_in_qemu(const RunOptions& options, launch::RunRequest& request, TimeLimit& limit,
+                               const QemuReason& reason) -> launch::OrFailure<ExitCode>;
 
 }  // namespace hermitage::cli

@@ -36,12 +36,11 @@ auto symbol_at(const entry::KernelObject& kernel, std::uint64_t address, std::ui
   return std::nullopt;
 }
 
-auto symbol_text(std::span<const std::byte> elf, const vmm::arch::MemoryLayout& layout, std::uint64_t rip)
-    -> std::string {
-  const auto kernel = entry::KernelObject::parse(elf);
-  if (!kernel || rip < layout.kernel.start.value || rip >= layout.kernel.end.value) return {};
-  const auto symbol = symbol_at(*kernel, rip, layout.kernel.start.value);
-  const auto place = fmt::format("the kernel's {:#x}", rip - layout.kernel.start.value);
+auto symbol_text(const launch::KernelPlace& kernel, std::uint64_t rip) -> std::string {
+  const auto parsed = entry::KernelObject::parse(kernel.elf);
+  if (!parsed || rip < kernel.start || rip >= kernel.end) return {};
+  const auto symbol = symbol_at(*parsed, rip, kernel.start);
+  const auto place = fmt::format("the kernel's {:#x}", rip - kernel.start);
   return symbol ? fmt::format("  ({}, {})", *symbol, place) : fmt::format("  ({})", place);
 }
 
@@ -58,14 +57,12 @@ auto general_text(const Registers& registers) -> std::string {
 
 }  // namespace
 
-auto registers_text(const vmm::GuestDeath& death, std::span<const std::byte> elf, const vmm::arch::MemoryLayout& layout,
-                    bool all) -> std::string {
+auto registers_text(const vmm::GuestDeath& death, const launch::KernelPlace& kernel, bool all) -> std::string {
   const auto& registers = death.registers;
   if (registers.rip == kResetRip && (registers.cr0 & vmm::x86_64::kControl0Paging) == 0) {
     return fmt::format("  vCPU {}: its registers are lost, as this host's CPU resets them\n", death.cpu);
   }
-  auto text =
-      fmt::format("  vCPU {}: rip {:#x}{}\n", death.cpu, registers.rip, symbol_text(elf, layout, registers.rip));
+  auto text = fmt::format("  vCPU {}: rip {:#x}{}\n", death.cpu, registers.rip, symbol_text(kernel, registers.rip));
   text += fmt::format("  rsp {:#x}  rflags {:#x}  cr0 {:#x}  cr2 {:#x}  cr3 {:#x}  cr4 {:#x}\n", registers.rsp,
                       registers.rflags, registers.cr0, registers.cr2, registers.cr3, registers.cr4);
   if (all) text += general_text(registers);

@@ -22,13 +22,11 @@ constexpr std::uint64_t kStart = 0x1'2345'0000;
 
 // A kernel that was loaded at kStart and died at this offset of it.
 auto text_of(const std::vector<std::byte>& elf, std::uint64_t offset, bool all = false) -> std::string {
-  vmm::arch::MemoryLayout layout{};
-  layout.kernel = {{kStart}, {kStart + 0x100000}};
   const vmm::GuestDeath death{
       .reason = "because",
       .cpu = 3,
       .registers = {.rax = 0xabc, .rsp = 0x77, .rip = kStart + offset, .rflags = 2, .cr0 = 0x8000'0011, .cr2 = 0xdead}};
-  return registers_text(death, elf, layout, all);
+  return registers_text(death, {.start = kStart, .end = kStart + 0x100000, .elf = elf}, all);
 }
 
 TEST(RegistersText, NamesTheFunction) {
@@ -65,7 +63,7 @@ TEST(RegistersText, SteersNoTerminal) {
 
 TEST(RegistersText, SaysThatTheyAreLost) {
   const vmm::GuestDeath death{.reason = "because", .cpu = 1, .registers = {.rip = 0xfff0}};
-  const auto text = registers_text(death, {}, {}, true);
+  const auto text = registers_text(death, {}, true);
   EXPECT_NE(text.find("vCPU 1: its registers are lost"), std::string::npos) << text;
 }
 

@@ -99,6 +99,10 @@ void complain(std::string_view subject, std::string_view message) {
                               : fmt::format("hermitage: {}: {}\n", inspect::printable(subject), text));
 }
 
+void warn(std::string_view line) {
+  complain("warning", line);
+}
+
 void complain_of(std::string_view file, std::string_view problem) {
   complain(file, fmt::format("cannot be loaded: {}", problem));
 }

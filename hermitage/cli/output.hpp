@@ -53,6 +53,9 @@ void hurry_errors() noexcept;
 // One line on standard error: "hermitage: SUBJECT: MESSAGE". The subject, a file most often, may be empty.
 void complain(std::string_view subject, std::string_view message);
 
+// "hermitage: warning: LINE"
+void warn(std::string_view line);
+
 // The line for a file that cannot be loaded, and why.
 void complain_of(std::string_view file, std::string_view problem);
 

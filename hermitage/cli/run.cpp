@@ -2,9 +2,14 @@
 #include <algorithm>
 #include <csignal>
 #include <expected>
+#include <filesystem>
 #include <string>
+#include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
+
+#include <fmt/format.h>
 
 #include "hermitage/cli/command.hpp"
 #include "hermitage/cli/engines.hpp"
@@ -12,38 +17,70 @@
 #include "hermitage/cli/output.hpp"
 #include "hermitage/cli/process.hpp"
 #include "hermitage/cli/run_options.hpp"
-#include "hermitage/cli/run_request.hpp"
+#include "hermitage/cli/run_report.hpp"
 #include "hermitage/cli/time_limit.hpp"
+#include "hermitage/inspect/quantities.hpp"
 #include "hermitage/launch/config_file.hpp"
 #include "hermitage/launch/engine.hpp"
+#include "hermitage/launch/failure.hpp"
+#include "hermitage/launch/kernel_source.hpp"
 #include "hermitage/launch/launch_spec.hpp"
+#include "hermitage/launch/run_request.hpp"
 
 namespace hermitage::cli {
 namespace {
 
+using launch::OrFailure;
+
 // The image is opened once, for whichever engine runs it.
 auto open_source(const std::string& name, const std::string& path) -> OrFailure<launch::KernelSource> {
   auto source = launch::KernelSource::open(path, launch::KernelSource::Streams::refuse);
-  if (!source) return not_started(name, source.error().message());
+  if (!source) return launch::not_started(name, source.error().message());
   return *std::move(source);
 }
 
-auto run_by_engine(RunRequest& request, launch::EngineChoice& choice, TimeLimit& limit) -> OrFailure<ExitCode> {
-  if (choice.engine == launch::Engine::qemu) return run_in_qemu(request, limit, {std::move(choice.reason)});
-  auto outcome = run_in_monitor(request, limit);
-  if (outcome || !choice.may_fall_back || !outcome.error().is_the_engines) return outcome;
-  return run_in_qemu(request, limit, {outcome.error().message, true});
+auto run_by_engine(const RunOptions& options, launch::RunRequest& request, launch::EngineChoice& choice,
+                   TimeLimit& limit) -> OrFailure<ExitCode> {
+  if (choice.engine == launch::Engine::qemu) {
+    return run_in_qemu(options, request, limit, {std::move(choice.reason)});
+  }
+  auto outcome = run_in_monitor(options, request, limit);
+  if (outcome) return outcome;
+  auto next = launch::fallback(choice, outcome.error());
+  if (!next) return outcome;
+  return run_in_qemu(options, request, limit, {std::move(next->reason), true});
 }
 
-auto engine_facts(const RunOptions& options, launch::Engine wanted) -> launch::EngineFacts {
-  launch::EngineFacts facts;
-  if (const auto* const option = option_for_qemu(options)) facts.qemu_option = option;
-  if (wanted == launch::Engine::any && !facts.qemu_option) facts.why_no_monitor = why_no_monitor();
-  return facts;
+// Fails with wrong usage where the guest's output or its statistics would replace the image, which is at this path, or
+// one another.
+auto check_outputs(const launch::Output& output, const std::string& stats_file, const std::string& image)
+    -> OrFailure<void> {
+  const auto same = [](const std::string& a, const std::string& b) {
+    std::error_code error;
+    return std::filesystem::is_regular_file(a, error) && std::filesystem::equivalent(a, b, error);
+  };
+  const bool has_output = output.kind == launch::Output::Kind::file;
+  if (has_output && same(image, output.path)) return launch::wrong_usage("--output is the image itself");
+  if (same(image, stats_file)) return launch::wrong_usage("--stats-file is the image itself");
+  if (!has_output) return {};
+  const bool is_new_for_both = output.path == stats_file && !stats_file.empty();
+  if (is_new_for_both || same(output.path, stats_file)) {
+    return launch::wrong_usage("--output and --stats-file are the same file");
+  }
+  return {};
+}
+
+// What the engines say goes to standard error.
+auto callbacks_of(const RunOptions& options) -> launch::RunCallbacks {
+  launch::RunCallbacks callbacks{.warn = warn, .tell = complain, .on_stop = hurry_errors};
+  if (options.trace) {
+    callbacks.trace = [](std::string_view line) { print_error(fmt::format("{}\n", inspect::printable(line))); };
+  }
+  return callbacks;
 }
 
 // `path` is where the image is.
-auto run_image_at(const std::string& path, RunOptions options, launch::LaunchSources sources, TimeLimit& limit)
+auto run_image_at(const std::string& path, const RunOptions& options, launch::LaunchSources sources, TimeLimit& limit)
     -> OrFailure<ExitCode> {
   const auto spec = launch::make_launch_spec(options.image, sources);
   if (!spec) return std::unexpected{spec.error()};
@@ -51,12 +88,16 @@ auto run_image_at(const std::string& path, RunOptions options, launch::LaunchSou
     return std::unexpected{checked.error()};
   }
   const auto wanted = launch::merged(sources).engine.value_or(launch::Engine::any);
-  auto choice = launch::choose_engine(wanted, engine_facts(options, wanted));
+  auto choice = launch::choose_engine(wanted, launch::engine_facts(wanted, option_for_qemu(options)));
   if (!choice) return std::unexpected{choice.error()};
   auto source = open_source(options.image, path);
   if (!source) return std::unexpected{source.error()};
-  RunRequest request{.options = std::move(options), .sources = std::move(sources), .source = *std::move(source)};
-  return run_by_engine(request, *choice, limit);
+  launch::RunRequest request{.image = options.image,
+                             .sources = std::move(sources),
+                             .source = *std::move(source),
+                             .deadline = limit.end(),
+                             .callbacks = callbacks_of(options)};
+  return run_by_engine(options, request, *choice, limit);
 }
 
 // What the environment and a configuration file say, beside the command line.
@@ -98,7 +139,7 @@ auto run_machine(RunOptions& options) -> ExitCode {
     options.kept_descriptors.insert(options.kept_descriptors.end(), image.begin(), image.end());
     std::ranges::sort(options.kept_descriptors);
   }
-  const auto outcome = run_image_at(path, std::move(options), *std::move(sources), limit);
+  const auto outcome = run_image_at(path, options, *std::move(sources), limit);
   if (outcome) return *outcome;
   complain(outcome.error().subject, outcome.error().message);
   return exit_code_of(outcome.error());

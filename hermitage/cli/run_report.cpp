@@ -3,22 +3,25 @@
 #include <chrono>
 #include <cstring>
 #include <string>
+#include <string_view>
 #include <variant>
 
 #include <fmt/format.h>
 
-#include "hermitage/cli/network_hint.hpp"
 #include "hermitage/cli/output.hpp"
 
 namespace hermitage::cli {
 namespace {
+
+constexpr std::string_view kNoNetwork =
+    "the guest found no network, and has none here: NETWORK in hermitage-run(1) says how it gets one";
 
 class Teller {
  public:
   Teller(const launch::LaunchSpec& spec, const launch::RunReport& report) : spec_{spec}, report_{report} {}
 
   void operator()(const launch::GuestExited& /*exited*/) const {
-    if (report_.lacked_network) complain(spec_.image, NetworkHint::kText);
+    if (report_.lacked_network) complain(spec_.image, kNoNetwork);
   }
   void operator()(const launch::GuestDied& died) const {
     complain(spec_.image, fmt::format("the guest died: {}", died.reason));

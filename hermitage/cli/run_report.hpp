@@ -1,7 +1,8 @@
-// Says on standard error how a run ended, where its exit status does not.
+// Says on standard error how a run ended, where its exit status does not, and what that is.
 #pragma once
 
 #include "hermitage/cli/command.hpp"
+#include "hermitage/launch/failure.hpp"
 #include "hermitage/launch/launch_spec.hpp"
 #include "hermitage/launch/run_report.hpp"
 
@@ -13,6 +14,10 @@ void tell_of_undelivered_output(const launch::LaunchSpec& spec, const launch::Ru
 
 [[nodiscard]] inline auto exit_code_of(const launch::RunReport& report) -> ExitCode {
   return static_cast<ExitCode>(launch::exit_status(report.ending));
+}
+
+[[nodiscard]] inline auto exit_code_of(const launch::Failure& failure) -> ExitCode {
+  return failure.kind == launch::Failure::Kind::usage ? ExitCode::usage : ExitCode::not_started;
 }
 
 }  // namespace hermitage::cli

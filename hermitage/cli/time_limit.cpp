@@ -12,6 +12,7 @@
 #include "hermitage/cli/process.hpp"
 #include "hermitage/inspect/quantities.hpp"
 #include "hermitage/launch/run_report.hpp"
+#include "hermitage/launch/run_request.hpp"
 
 namespace hermitage::cli {
 namespace {
@@ -49,7 +50,7 @@ TimeLimit::TimeLimit(std::optional<nanoseconds> limit, const std::string& subjec
   if (!timer) return;
   timer_.emplace(std::move(*timer));
   if (!limit) return;
-  end_at_ = process_start() + std::min<Clock::duration>(*limit, Clock::time_point::max() - process_start());
+  end_at_ = launch::time_after(process_start(), *limit);
   last_line = fmt::format("hermitage: {}: not started after {:g} s; stopped (--timeout)\n", inspect::printable(subject),
                           std::chrono::duration<double>{*limit}.count());
   last_status = static_cast<int>(ExitCode::timed_out);
@@ -61,14 +62,9 @@ TimeLimit::~TimeLimit() {
   leave();
 }
 
-auto TimeLimit::remaining() const -> std::optional<nanoseconds> {
-  if (!end_at_) return std::nullopt;
-  return std::max<Clock::duration>(*end_at_ - Clock::now(), Clock::duration::zero());
-}
-
 void TimeLimit::begin_run() noexcept {
   has_line = false;
-  const auto left = remaining();
+  const auto left = launch::time_until(end_at_);
   if (left && timer_) timer_->set(*left + std::min<nanoseconds>(kLastResort, nanoseconds::max() - *left), {});
 }
 

@@ -27,8 +27,7 @@ class TimeLimit {
   auto operator=(const TimeLimit&) -> TimeLimit& = delete;
   ~TimeLimit();
 
-  // What is left of the limit, not below 0.
-  [[nodiscard]] auto remaining() const -> std::optional<std::chrono::nanoseconds>;
+  [[nodiscard]] auto end() const -> std::optional<std::chrono::steady_clock::time_point> { return end_at_; }
 
   // The guest is about to run, in a machine that keeps the limit; this is the last resort from now on.
   void begin_run() noexcept;

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "hermitage/launch/monitor_host.hpp"
+
 namespace hermitage::launch {
 
 auto choose_engine(Engine wanted, const EngineFacts& facts) -> OrFailure<EngineChoice> {
@@ -14,6 +16,18 @@ auto choose_engine(Engine wanted, const EngineFacts& facts) -> OrFailure<EngineC
   if (wanted == Engine::kvm) return EngineChoice{.engine = Engine::kvm};
   if (facts.why_no_monitor) return EngineChoice{.engine = Engine::qemu, .reason = *facts.why_no_monitor};
   return EngineChoice{.engine = Engine::kvm, .may_fall_back = true};
+}
+
+auto engine_facts(Engine wanted, const char* qemu_option) -> EngineFacts {
+  EngineFacts facts;
+  if (qemu_option != nullptr) facts.qemu_option = qemu_option;
+  if (wanted == Engine::any && qemu_option == nullptr) facts.why_no_monitor = why_no_monitor();
+  return facts;
+}
+
+auto fallback(const EngineChoice& choice, const Failure& failure) -> std::optional<EngineChoice> {
+  if (!choice.may_fall_back || !failure.is_the_engines) return std::nullopt;
+  return EngineChoice{.engine = Engine::qemu, .reason = failure.message};
 }
 
 }  // namespace hermitage::launch

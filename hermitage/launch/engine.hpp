@@ -28,4 +28,10 @@ struct EngineChoice {
 // Fails with usage where an option for QEMU is given and the monitor is wanted.
 [[nodiscard]] auto choose_engine(Engine wanted, const EngineFacts& facts) -> OrFailure<EngineChoice>;
 
+// The facts of this host, as far as the choice needs them. `qemu_option` may be null.
+[[nodiscard]] auto engine_facts(Engine wanted, const char* qemu_option) -> EngineFacts;
+
+// The engine to try next where the chosen one failed so, and why; nothing where the failure stands.
+[[nodiscard]] auto fallback(const EngineChoice& choice, const Failure& failure) -> std::optional<EngineChoice>;
+
 }  // namespace hermitage::launch

@@ -1,6 +1,10 @@
 #include "hermitage/launch/engine.hpp"
 
+#include <optional>
+
 #include <gtest/gtest.h>
+
+#include "hermitage/launch/monitor_host.hpp"
 
 namespace hermitage::launch {
 namespace {
@@ -40,6 +44,23 @@ TEST(ChooseEngine, RefusesAnOptionForQemuInTheMonitor) {
   ASSERT_FALSE(chosen);
   EXPECT_EQ(chosen.error().kind, Failure::Kind::usage);
   EXPECT_EQ(chosen.error().message, kForQemu);
+}
+
+TEST(EngineFacts, LooksAtTheHostOnlyWhereThatCounts) {
+  EXPECT_EQ(engine_facts(Engine::kvm, nullptr).why_no_monitor, std::nullopt);
+  EXPECT_EQ(engine_facts(Engine::qemu, nullptr).why_no_monitor, std::nullopt);
+  EXPECT_EQ(engine_facts(Engine::any, nullptr).why_no_monitor, why_no_monitor());
+  const auto with_option = engine_facts(Engine::any, kOption);
+  EXPECT_EQ(with_option.qemu_option, kOption);
+  EXPECT_EQ(with_option.why_no_monitor, std::nullopt);
+}
+
+TEST(Fallback, IsForWhatTheEngineCannotDo) {
+  const EngineChoice first{.engine = Engine::kvm, .may_fall_back = true};
+  const Failure engines{.message = kNoMonitor, .is_the_engines = true};
+  EXPECT_EQ(fallback(first, engines), (EngineChoice{.engine = Engine::qemu, .reason = kNoMonitor}));
+  EXPECT_EQ(fallback(first, {.message = kNoMonitor}), std::nullopt);
+  EXPECT_EQ(fallback({.engine = Engine::kvm}, engines), std::nullopt);
 }
 
 }  // namespace

@@ -47,8 +47,23 @@ expect_launch() {  # expect_launch WHAT PROGRAM
 }
 expect_launch "launch by CMake" "$work/launch/consumer"
 
-# A monitor, where there is one, and KVM for it.
+# And its run, by a library that is linked with all engines.
+cmake -S "$here/run" -B "$work/run" -DCMAKE_PREFIX_PATH="$work/prefix" >/dev/null
+cmake --build "$work/run" >/dev/null
+expect_run() {  # expect_run WHAT PROGRAM
+  local printed status=0
+  printed=$(HERMITAGE_ENGINE=kvm "$2" "$guest" 2>"$work/errors") || status=$?
+  if [[ $status == 125 ]]; then
+    echo "$1: built, and not run: $(cat "$work/errors")"
+  else
+    [[ $status == 0 && $printed == Hello* ]] || { echo "$1: printed '$printed', exit $status" >&2; exit 1; }
+    echo "$1: ok"
+  fi
+}
 guest=$build/guests/x86_64/if3/hello
+expect_run "run by CMake" "$work/run/consumer"
+
+# A monitor, where there is one, and KVM for it.
 if [[ -d $work/prefix/include/hermitage/vmm && -f $guest ]]; then
   cmake -S "$here/vmm" -B "$work/vmm" -DCMAKE_PREFIX_PATH="$work/prefix" >/dev/null
   cmake --build "$work/vmm" >/dev/null
@@ -75,6 +90,8 @@ check "image by pkg-config" "$work/image-pc" "$image"
 read -ra flags <<<"$(pkg-config --cflags --libs hermitage-launch)"
 g++ -std=c++23 "$here/launch/main.cpp" "${flags[@]}" -o "$work/launch-pc"
 expect_launch "launch by pkg-config" "$work/launch-pc"
+g++ -std=c++23 "$here/run/main.cpp" "${flags[@]}" -o "$work/run-pc"
+expect_run "run by pkg-config" "$work/run-pc"
 
 # The kernel in guests/README.md, as it stands there, against the installed headers.
 if [[ $(uname -m) == x86_64 ]]; then

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace hermitage::cli {
+namespace hermitage::launch {
 
 // Applications print the error of the call that failed, in no place of their own and with no mark of the kernel's: that
 // they have said it at the very end, and failed, is as near as one gets.
@@ -17,9 +17,6 @@ class NetworkHint {
   // Whether a guest that ends with this exit code has just said that it has no network.
   [[nodiscard]] auto is_due(int exit_code) const -> bool;
 
-  static constexpr std::string_view kText =
-      "the guest found no network, and has none here: NETWORK in hermitage-run(1) says how it gets one";
-
  private:
   static constexpr std::string_view kError = "Network is down";  // ENETDOWN
   static constexpr std::size_t kEndSize = 4096;                  // bytes of output in which the error is at its end
@@ -29,4 +26,4 @@ class NetworkHint {
   std::size_t size_since_error_ = 0;
 };
 
-}  // namespace hermitage::cli
+}  // namespace hermitage::launch

@@ -1,8 +1,8 @@
-#include "hermitage/cli/network_hint.hpp"
+#include "hermitage/launch/network_hint.hpp"
 
 #include <algorithm>
 
-namespace hermitage::cli {
+namespace hermitage::launch {
 
 void NetworkHint::take(std::string_view output) {
   tail_ += output.substr(0, kError.size() - 1);
@@ -22,4 +22,4 @@ auto NetworkHint::is_due(int exit_code) const -> bool {
   return exit_code != 0 && has_seen_error_ && size_since_error_ <= kEndSize;
 }
 
-}  // namespace hermitage::cli
+}  // namespace hermitage::launch

@@ -1,10 +1,10 @@
-#include "hermitage/cli/network_hint.hpp"
+#include "hermitage/launch/network_hint.hpp"
 
 #include <string>
 
 #include <gtest/gtest.h>
 
-namespace hermitage::cli {
+namespace hermitage::launch {
 namespace {
 
 const std::string kOutput =
@@ -37,4 +37,4 @@ TEST(NetworkHint, IsNotDueWhereTheGuestWentOn) {
 }
 
 }  // namespace
-}  // namespace hermitage::cli
+}  // namespace hermitage::launch

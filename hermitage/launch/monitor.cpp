@@ -1,0 +1,140 @@
+#include "hermitage/launch/monitor.hpp"
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include <fmt/format.h>
+
+#include "hermitage/launch/machine_options.hpp"
+#include "hermitage/launch/mapped_guest.hpp"
+#include "hermitage/launch/network_hint.hpp"
+#include "hermitage/vmm/machine.hpp"
+#include "hermitage/vmm/memory/mapped_file.hpp"
+
+namespace hermitage::launch {
+namespace {
+
+// What this monitor cannot do with a kernel or a host, another engine may be able to.
+auto failure_of(const std::string& subject, vmm::Error error) -> std::unexpected<Failure> {
+  using vmm::ErrorCode;
+  const bool is_usage = error.code == ErrorCode::configuration;
+  return std::unexpected{Failure{.kind = is_usage ? Failure::Kind::usage : Failure::Kind::not_started,
+                                 .subject = subject,
+                                 .message = std::move(error.message),
+                                 .is_the_engines = !is_usage && error.code != ErrorCode::host_failed}};
+}
+
+auto ending_of(const vmm::Ending& ending) -> Ending {
+  if (const auto* const exit = std::get_if<vmm::GuestExit>(&ending)) return GuestExited{exit->code};
+  if (const auto* const death = std::get_if<vmm::GuestDeath>(&ending)) return GuestDied{death->reason};
+  if (const auto* const stopped = std::get_if<vmm::Stopped>(&ending)) return Stopped{stopped->reason};
+  if (const auto* const failed = std::get_if<vmm::OutputFailed>(&ending)) return OutputFailed{failed->error_number};
+  return TimedOut{};
+}
+
+auto report_on(const vmm::RunResult& result, const NetworkHint& hint) -> RunReport {
+  const auto* const exit = std::get_if<vmm::GuestExit>(&result.ending);
+  return {.ending = ending_of(result.ending),
+          .undelivered = result.undelivered_output,
+          .lacked_network = exit != nullptr && hint.is_due(exit->code)};
+}
+
+}  // namespace
+
+// It stays where it is: the machine's callbacks know it.
+class MonitorRun::State {
+ public:
+  LaunchSpec spec;
+  std::function<void(std::string_view)> warn;
+  KernelSource::Kind kind = KernelSource::Kind::kernel;
+  NetworkHint network_hint;  // which sees the machine's output
+  std::optional<vmm::Machine> machine;
+  entry::GuestRange kernel;
+  std::optional<vmm::RunResult> result;
+
+  // For afterwards, when nothing can be opened any more.
+  vmm::Descriptor image;
+  std::optional<MappedGuest> guest;
+};
+
+MonitorRun::MonitorRun(std::unique_ptr<State> state) noexcept : state_{std::move(state)} {}
+MonitorRun::MonitorRun(MonitorRun&&) noexcept = default;
+MonitorRun::~MonitorRun() = default;
+
+auto MonitorRun::prepare(const RunRequest& request) -> OrFailure<MonitorRun> {
+  const auto without_image = make_launch_spec(request.image, request.sources);
+  if (!without_image) return std::unexpected{without_image.error()};
+  const auto isolation = isolation_of(*without_image);
+  if (!isolation) return std::unexpected{isolation.error()};
+  auto guest = open_guest(*without_image, request);
+  if (!guest) return std::unexpected{guest.error()};
+
+  auto spec = request.spec(guest->image ? guest->image->config() : image::Config{});
+  if (!spec) return std::unexpected{spec.error()};
+  auto files = files_of(*spec, guest->image ? &*guest->image : nullptr);
+  if (!files) return std::unexpected{files.error()};
+  auto state = std::make_unique<State>();
+  auto options = machine_options_of(*spec, *isolation);
+  options.image = guest->unpacked;
+  options.mounts = files->top_directories();
+  options.timeout = time_until(request.deadline);
+  options.trace = request.callbacks.trace;
+  options.on_stop = request.callbacks.on_stop;
+  options.on_output = [seen = &state->network_hint](std::string_view output) { seen->take(output); };
+  if (request.callbacks.warn) {
+    state->warn = request.callbacks.warn;
+    options.warn = [run = state.get()](std::string_view line) {
+      run->warn(fmt::format("{}: {}", run->spec.image, line));
+    };
+  }
+  state->spec = *std::move(spec);
+  auto machine = vmm::Machine::create(guest->kernel(), std::move(options), std::move(*files));
+  if (!machine) return failure_of(request.image, std::move(machine.error()));
+  state->kind = request.source.kind();
+  state->kernel = machine->layout().kernel;
+  state->machine.emplace(std::move(*machine));
+  state->image = std::move(guest->file).release();
+  return MonitorRun{std::move(state)};
+}
+
+auto MonitorRun::spec() const noexcept -> const LaunchSpec& {
+  return state_->spec;
+}
+
+auto MonitorRun::run() -> OrFailure<RunReport> {
+  auto result = state_->machine->run();
+  if (!result) return not_started(state_->spec.image, std::move(result.error().message));
+  state_->result = *std::move(result);
+  return report_on(*state_->result, state_->network_hint);
+}
+
+void MonitorRun::stop(int signal) noexcept {
+  state_->machine->stop(signal);
+}
+
+void MonitorRun::free_machine() noexcept {
+  state_->machine.reset();
+}
+
+auto MonitorRun::death() const noexcept -> const vmm::GuestDeath* {
+  return state_->result ? std::get_if<vmm::GuestDeath>(&state_->result->ending) : nullptr;
+}
+
+auto MonitorRun::statistics() const noexcept -> const vmm::Statistics* {
+  return state_->result ? &state_->result->statistics : nullptr;
+}
+
+auto MonitorRun::read_kernel() -> KernelPlace {
+  KernelPlace place{.start = state_->kernel.start.value, .end = state_->kernel.end.value};
+  auto file = vmm::MappedFile::map(std::move(state_->image));
+  if (!file) return place;
+  auto guest = read_guest(state_->spec.image, state_->kind, std::move(*file));
+  if (!guest) return place;
+  state_->guest = *std::move(guest);
+  place.elf = state_->guest->kernel().elf;
+  return place;
+}
+
+}  // namespace hermitage::launch

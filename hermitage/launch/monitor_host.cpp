@@ -1,0 +1,25 @@
+#include "hermitage/launch/monitor_host.hpp"
+
+#include <utility>
+
+#include "hermitage/vmm/arch/x86_64/virtualization.hpp"
+#include "hermitage/vmm/host.hpp"
+
+namespace hermitage::launch {
+
+auto why_no_monitor() -> std::optional<std::string> {
+  if (vmm::x86_64::can_virtualize()) return std::nullopt;
+  return why_no_kvm();
+}
+
+auto why_no_kvm() -> std::optional<std::string> {
+  auto tried = vmm::try_kvm();
+  if (tried) return std::nullopt;
+  return std::move(tried.error().message);
+}
+
+auto check_monitor() -> std::vector<base::HostCheck> {
+  return vmm::check_host();
+}
+
+}  // namespace hermitage::launch

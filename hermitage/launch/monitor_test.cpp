@@ -1,0 +1,144 @@
+#include "hermitage/launch/monitor.hpp"
+
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "hermitage/launch/launch_testing.hpp"
+#include "hermitage/launch/monitor_host.hpp"
+#include "hermitage/vmm/ending.hpp"
+#include "hermitage/vmm/statistics.hpp"
+#include "testing/images.hpp"
+
+namespace hermitage::launch {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Runs guests of our own, where there is a KVM for them. Their output goes to a file.
+class MonitorTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    const auto hello = guest("hello");
+    if (!std::filesystem::exists(hello)) GTEST_SKIP() << "no " << hello;
+    const Requested given{hello, options()};
+    if (auto made = MonitorRun::prepare(given.request); !made) GTEST_SKIP() << made.error().message;
+  }
+
+  [[nodiscard]] static auto guest(const std::string& name) -> std::string {
+    return std::string{HERMITAGE_GUESTS} + "/x86_64/if3/" + name;
+  }
+  [[nodiscard]] auto options(std::vector<std::string> words = {}) const -> LaunchOptions {
+    return {.output = directory.file("output"), .file_isolation = "none", .sandbox = "none", .words = std::move(words)};
+  }
+  [[nodiscard]] auto output() const -> std::string {
+    return std::string{text_of(hermitage::testing::read_bytes(directory.file("output")))};
+  }
+
+  hermitage::testing::TemporaryDirectory directory;
+};
+
+auto prepared(const Requested& given) -> MonitorRun {
+  auto made = MonitorRun::prepare(given.request);
+  if (!made) throw std::runtime_error{made.error().message};
+  return *std::move(made);
+}
+
+TEST_F(MonitorTest, ReportsAnExit) {
+  const Requested given{guest("exit_code"), options({"42"})};
+  auto run = prepared(given);
+  EXPECT_EQ(run.statistics(), nullptr);
+  const auto report = run.run();
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_EQ(exit_status(report->ending), 42);
+  EXPECT_FALSE(report->lacked_network);
+  EXPECT_EQ(run.death(), nullptr);
+  ASSERT_NE(run.statistics(), nullptr);
+  EXPECT_FALSE(run.statistics()->exits.empty());
+}
+
+TEST_F(MonitorTest, OutputGoesWhereTheSpecSays) {
+  const Requested given{guest("hello"), options()};
+  auto run = prepared(given);
+  ASSERT_TRUE(run.run());
+  EXPECT_TRUE(output().starts_with("Hello")) << output();
+}
+
+TEST_F(MonitorTest, TracesHypercalls) {
+  Requested given{guest("hello"), options()};
+  std::vector<std::string> lines;
+  given.request.callbacks.trace = [&lines](std::string_view line) { lines.emplace_back(line); };
+  auto run = prepared(given);
+  ASSERT_TRUE(run.run());
+  EXPECT_FALSE(lines.empty());
+}
+
+TEST_F(MonitorTest, ShowsWhereAGuestDied) {
+  const Requested given{guest("hostile"), options({"triple-fault"})};
+  auto run = prepared(given);
+  const auto report = run.run();
+  ASSERT_TRUE(report) << report.error().message;
+  run.free_machine();
+  const auto* const died = std::get_if<GuestDied>(&report->ending);
+  ASSERT_NE(died, nullptr);
+  ASSERT_NE(run.death(), nullptr);
+  EXPECT_EQ(run.death()->reason, died->reason);
+  const auto kernel = run.read_kernel();
+  EXPECT_LT(kernel.start, kernel.end);
+  EXPECT_EQ(text_of(kernel.elf), text_of(hermitage::testing::read_bytes(guest("hostile"))));
+}
+
+TEST_F(MonitorTest, IsStoppedBeforeItBegins) {
+  Requested given{guest("hello"), options()};
+  bool is_told = false;
+  given.request.callbacks.on_stop = [&is_told] { is_told = true; };
+  auto run = prepared(given);
+  run.stop(SIGTERM);
+  const auto report = run.run();
+  ASSERT_TRUE(report) << report.error().message;
+  const auto* const stopped = std::get_if<Stopped>(&report->ending);
+  ASSERT_NE(stopped, nullptr);
+  EXPECT_EQ(stopped->signal, SIGTERM);
+  EXPECT_TRUE(is_told);
+}
+
+TEST_F(MonitorTest, KeepsTheDeadline) {
+  Requested given{guest("waits"), options({"stay", "spin"})};
+  given.request.deadline = RunRequest::Clock::now() + 50ms;
+  auto run = prepared(given);
+  const auto report = run.run();
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_TRUE(std::holds_alternative<TimedOut>(report->ending));
+}
+
+TEST_F(MonitorTest, AKernelForAnotherMachineIsLeftToAnotherEngine) {
+  const auto elf = write(hermitage::testing::minimal_kernel(entry::Arch::aarch64, entry::Endian::little, true));
+  const Requested given{directory.write("kernel", text_of(elf)), options()};
+  const auto made = MonitorRun::prepare(given.request);
+  ASSERT_FALSE(made);
+  EXPECT_TRUE(made.error().is_the_engines);
+  EXPECT_EQ(made.error().subject, directory.file("kernel"));
+}
+
+TEST_F(MonitorTest, RefusesWhatIsNoKernel) {
+  for (const std::string content : {"#!/bin/sh\n", "\x1f\x8b no gzip"}) {
+    const Requested given{directory.write("file", content), options()};
+    const auto made = MonitorRun::prepare(given.request);
+    ASSERT_FALSE(made);
+    EXPECT_EQ(made.error().kind, Failure::Kind::not_started);
+    EXPECT_FALSE(made.error().is_the_engines);
+  }
+}
+
+TEST_F(MonitorTest, TheHostIsGoodWhereGuestsRun) {
+  EXPECT_FALSE(check_monitor().empty());
+}
+
+}  // namespace
+}  // namespace hermitage::launch

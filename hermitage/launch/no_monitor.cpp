@@ -1,0 +1,62 @@
+// What takes the monitor's place where it is not built in.
+#include "hermitage/launch/monitor.hpp"
+#include "hermitage/launch/monitor_host.hpp"
+
+namespace hermitage::launch {
+namespace {
+
+constexpr const char* kReason = "the monitor runs on Linux on x86_64 only, and is not in this program";
+
+}  // namespace
+
+auto why_no_monitor() -> std::optional<std::string> {
+  return kReason;
+}
+
+auto why_no_kvm() -> std::optional<std::string> {
+  return kReason;
+}
+
+auto check_monitor() -> std::vector<base::HostCheck> {
+  return {{.subject = "monitor", .outcome = base::HostCheck::Outcome::missing, .finding = kReason}};
+}
+
+// There is never one: prepare() fails.
+class MonitorRun::State {
+ public:
+  LaunchSpec spec;
+};
+
+MonitorRun::MonitorRun(std::unique_ptr<State> state) noexcept : state_{std::move(state)} {}
+MonitorRun::MonitorRun(MonitorRun&&) noexcept = default;
+MonitorRun::~MonitorRun() = default;
+
+auto MonitorRun::prepare(const RunRequest& request) -> OrFailure<MonitorRun> {
+  return not_started(request.image, kReason);
+}
+
+auto MonitorRun::spec() const noexcept -> const LaunchSpec& {
+  return state_->spec;
+}
+
+auto MonitorRun::run() -> OrFailure<RunReport> {
+  return not_started({}, kReason);
+}
+
+void MonitorRun::stop(int /*signal*/) noexcept {}
+
+void MonitorRun::free_machine() noexcept {}
+
+auto MonitorRun::death() const noexcept -> const vmm::GuestDeath* {
+  return nullptr;
+}
+
+auto MonitorRun::statistics() const noexcept -> const vmm::Statistics* {
+  return nullptr;
+}
+
+auto MonitorRun::read_kernel() -> KernelPlace {
+  return {};
+}
+
+}  // namespace hermitage::launch

@@ -1,0 +1,155 @@
+#include "hermitage/launch/qemu_plan.hpp"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "hermitage/launch/launch_testing.hpp"
+
+namespace hermitage::launch {
+namespace {
+
+using entry::Arch;
+
+// Where a word of QEMU's is that follows `option`.
+auto value_of(const QemuPlan& plan, const std::string& option) -> std::string {
+  const auto found = std::ranges::find(plan.line.words, option);
+  return found == plan.line.words.end() || found + 1 == plan.line.words.end() ? std::string{} : *(found + 1);
+}
+
+class QemuPlanTest : public ::testing::Test {
+ protected:
+  auto plan(LaunchOptions options, const QemuOptions& how = {}) -> OrFailure<QemuPlan> {
+    const Requested given{qemu.kernel(Arch::aarch64), std::move(options)};
+    auto made = plan_for_qemu(given.request, image, how);
+    warnings = given.warnings;
+    return made;
+  }
+  auto error_of(LaunchOptions options, const QemuOptions& how = {}) -> std::string {
+    const auto made = plan(std::move(options), how);
+    return made ? std::string{} : made.error().message;
+  }
+
+  FakeQemu qemu{"exit 0"};
+  QemuImage image{.size = 4096, .target = {.arch = Arch::aarch64}, .config = {}};
+  std::vector<std::string> warnings;
+};
+
+TEST_F(QemuPlanTest, HasWhatTheSpecSays) {
+  const auto made = plan({.memory_size = "128M",
+                          .cpu_count = 2,
+                          .sandbox = "none",
+                          .kernel_args = {"word"},
+                          .words = {"a b"},
+                          .qemu_args = {"-name", "guest"}});
+  ASSERT_TRUE(made) << made.error().message;
+  EXPECT_EQ(value_of(*made, "-m"), "128M");
+  EXPECT_EQ(value_of(*made, "-smp"), "2");
+  EXPECT_EQ(value_of(*made, "-append"), "word -- 'a b'");
+  EXPECT_EQ(value_of(*made, "-name"), "guest");
+  EXPECT_EQ(value_of(*made, "-kernel"), qemu.file("hermitage-loader-aarch64"));
+  EXPECT_FALSE(made->is_confined);
+  EXPECT_TRUE(made->handover.empty());
+  EXPECT_TRUE(warnings.empty());
+}
+
+TEST_F(QemuPlanTest, IsConfinedUnlessTheSpecSaysOtherwise) {
+  const auto made = plan({});
+  ASSERT_TRUE(made);
+  EXPECT_TRUE(made->is_confined);
+  EXPECT_NE(value_of(*made, "-sandbox"), "");
+}
+
+TEST_F(QemuPlanTest, RefusesWhatQemuDoesNotHave) {
+  const std::pair<LaunchOptions, const char*> cases[] = {
+      {{.affinity = "0"}, "--affinity"},
+      {{.tempdir = "/tmp"}, "--tempdir"},
+      {{.temp_limit = "1M"}, "--temp-limit"},
+      {{.image_mode = "external"}, "--hermit-image-mode external"},
+      {{.file_isolation = "strict"}, "--file-isolation"},
+      {{.io_mode = "host=direct"}, "--io-mode"},
+      {{.file_mappings = {{.host = "/tmp", .guest = "/tmp"}}}, "--file-mapping"},
+      {{.timer = true}, "--pit"},
+      {{.manages_power = true}, "--cpu-pm without KVM"},
+      {{.stats = true}, "--stats"},
+  };
+  for (const auto& [options, name] : cases) {
+    const auto made = plan(options);
+    ASSERT_FALSE(made) << name;
+    EXPECT_EQ(made.error().message, std::string{name} + " cannot be had in QEMU");
+    EXPECT_EQ(made.error().kind, Failure::Kind::usage);
+    EXPECT_TRUE(made.error().is_the_engines);
+  }
+  EXPECT_EQ(error_of({.file_isolation = "none"}), "");
+  EXPECT_EQ(error_of({}, {.refused = "--trace"}), "--trace cannot be had in QEMU");
+}
+
+TEST_F(QemuPlanTest, TellsALoaderThatKnowsOfTheHandover) {
+  const LaunchOptions options{.loader = qemu.telling_loader()};
+  const auto made = plan(options);
+  ASSERT_TRUE(made);
+  EXPECT_EQ(made->handover.size(), 32U);
+  EXPECT_EQ(value_of(*made, "-append"), "hermitage.handover=" + made->handover + " hermitage.log=warn");
+  EXPECT_FALSE(made->has_loader_log);
+
+  const auto again = plan(options);
+  ASSERT_TRUE(again);
+  EXPECT_NE(again->handover, made->handover);
+
+  const auto dry = plan(options, {.is_dry = true});
+  ASSERT_TRUE(dry);
+  EXPECT_TRUE(dry->handover.empty());
+  EXPECT_EQ(value_of(*dry, "-append"), "hermitage.log=warn");
+}
+
+TEST_F(QemuPlanTest, WordsForTheLoaderComeFirst) {
+  const auto made =
+      plan({.words = {"--", "quiet", "hermitage.log=debug", "--", "word"}, .loader = qemu.telling_loader()},
+           {.is_dry = true});
+  ASSERT_TRUE(made);
+  EXPECT_EQ(value_of(*made, "-append"), "hermitage.log=debug quiet -- word");
+  EXPECT_TRUE(made->has_loader_log);
+}
+
+// The loader would add the arguments of the image's own.
+TEST_F(QemuPlanTest, SaysThatAnImageHasNoArguments) {
+  image.is_packed = true;
+  const auto none = plan({});
+  ASSERT_TRUE(none);
+  EXPECT_EQ(value_of(*none, "-append"), " --");
+  image.config.app_args = {"word"};
+  const auto some = plan({});
+  ASSERT_TRUE(some);
+  EXPECT_EQ(value_of(*some, "-append"), "-- word");
+}
+
+TEST_F(QemuPlanTest, WarnsOfVariablesThatAnOldKernelDoesNotTake) {
+  const LaunchOptions options{.env_vars = {"A=b", "C=d"}};
+  ASSERT_TRUE(plan(options));
+  EXPECT_TRUE(warnings.empty());
+  image.takes_variables = false;
+  ASSERT_TRUE(plan(options));
+  ASSERT_EQ(warnings.size(), 1U);
+  EXPECT_TRUE(warnings.front().ends_with("the 2 given are lost")) << warnings.front();
+}
+
+TEST_F(QemuPlanTest, NeedsALoaderUnlessTheKernelBootsByItself) {
+  EXPECT_EQ(error_of({.loader = qemu.file("none")}), "No such file or directory");
+  EXPECT_EQ(error_of({.loader = "/"}), "is a directory");
+  EXPECT_EQ(error_of({.loader = "/dev/null"}), "is not a regular file");
+  image.target = {.arch = Arch::riscv64};
+  const auto missing = plan({});
+  ASSERT_FALSE(missing);
+  EXPECT_TRUE(missing.error().is_the_engines);
+  image.needs_loader = false;
+  image.target = {.arch = Arch::x86_64};
+  const auto alone = plan({});
+  ASSERT_TRUE(alone);
+  EXPECT_EQ(value_of(*alone, "-kernel"), qemu.file("kernel"));
+}
+
+}  // namespace
+}  // namespace hermitage::launch
