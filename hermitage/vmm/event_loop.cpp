@@ -11,6 +11,13 @@ namespace {
 
 constexpr std::size_t kMaxEvents = 16;  // of one round; others come with the next
 
+// What epoll hands back with an event. A number that is closed and opened again within a round is another descriptor.
+constexpr int kGenerationBits = 32;
+
+auto key_of(int descriptor, std::uint32_t generation) -> std::uint64_t {
+  return std::uint64_t{generation} << kGenerationBits | static_cast<std::uint32_t>(descriptor);
+}
+
 }  // namespace
 
 auto EventLoop::make() -> Result<EventLoop> {
@@ -25,16 +32,21 @@ auto EventLoop::add(int descriptor, std::uint32_t events, Handler handler) -> Re
   const std::scoped_lock lock{handlers_->mutex};
   epoll_event event{};
   event.events = events;
-  event.data.fd = descriptor;
+  const auto generation = ++handlers_->generation;
+  event.data.u64 = key_of(descriptor, generation);
   if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, descriptor, &event) != 0) return system_failure("epoll_ctl", errno);
-  handlers_->by_descriptor.insert_or_assign(descriptor, std::make_shared<const Handler>(std::move(handler)));
+  handlers_->by_descriptor.insert_or_assign(
+      descriptor, Registration{generation, std::make_shared<const Handler>(std::move(handler))});
   return {};
 }
 
 void EventLoop::change(int descriptor, std::uint32_t events) {
+  const std::scoped_lock lock{handlers_->mutex};
+  const auto found = handlers_->by_descriptor.find(descriptor);
+  if (found == handlers_->by_descriptor.end()) return;
   epoll_event event{};
   event.events = events;
-  event.data.fd = descriptor;
+  event.data.u64 = key_of(descriptor, found->second.generation);
   [[maybe_unused]] const int outcome = ::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, descriptor, &event);
 }
 
@@ -51,7 +63,7 @@ auto EventLoop::wait(std::optional<std::chrono::milliseconds> limit) -> std::siz
   std::size_t called = 0;
   for (int i = 0; i < count; ++i) {
     const auto& event = events[static_cast<std::size_t>(i)];
-    const auto handler = handler_of(event.data.fd);
+    const auto handler = handler_of(event.data.u64);
     if (!handler) continue;  // an earlier one of this round has removed it
     (*handler)(event.events);
     ++called;
@@ -59,10 +71,12 @@ auto EventLoop::wait(std::optional<std::chrono::milliseconds> limit) -> std::siz
   return called;
 }
 
-auto EventLoop::handler_of(int descriptor) const -> std::shared_ptr<const Handler> {
+auto EventLoop::handler_of(std::uint64_t key) const -> std::shared_ptr<const Handler> {
   const std::scoped_lock lock{handlers_->mutex};
+  const auto descriptor = static_cast<int>(key & UINT32_MAX);
   const auto found = handlers_->by_descriptor.find(descriptor);
-  return found == handlers_->by_descriptor.end() ? nullptr : found->second;
+  if (found == handlers_->by_descriptor.end() || key_of(descriptor, found->second.generation) != key) return nullptr;
+  return found->second.handler;
 }
 
 }  // namespace hermitage::vmm

@@ -25,9 +25,10 @@ class EventLoop {
   // Any thread may add and remove descriptors at any time, a handler too. The descriptor must stay open until it is
   // removed. Fails with host_failed, for a regular file for example, or one that is there already.
   [[nodiscard]] auto add(int descriptor, std::uint32_t events, Handler handler) -> Result<void>;
-  // Waits for other events from now on. Precondition: the descriptor was added.
+  // Waits for other events from now on. What has not been added is left alone.
   void change(int descriptor, std::uint32_t events);
-  // A handler that runs just now goes on; it is not called again.
+  // A handler that runs just now goes on; it is not called again. What the descriptor was ready for is forgotten, also
+  // where another one gets its number.
   void remove(int descriptor);
 
   // Waits until descriptors are ready, at most for `limit`, and calls their handlers. Returns how many were called: 0
@@ -38,15 +39,20 @@ class EventLoop {
   [[nodiscard]] auto descriptor() const noexcept -> int { return epoll_.get(); }
 
  private:
+  struct Registration {
+    std::uint32_t generation = 0;
+    std::shared_ptr<const Handler> handler;
+  };
   // Apart, so that a loop can be moved.
   struct Handlers {
-    std::mutex mutex;  // of by_descriptor
-    std::map<int, std::shared_ptr<const Handler>> by_descriptor;
+    std::mutex mutex;              // of all below
+    std::uint32_t generation = 0;  // of the latest registration
+    std::map<int, Registration> by_descriptor;
   };
 
   explicit EventLoop(Descriptor epoll);
 
-  [[nodiscard]] auto handler_of(int descriptor) const -> std::shared_ptr<const Handler>;
+  [[nodiscard]] auto handler_of(std::uint64_t key) const -> std::shared_ptr<const Handler>;
 
   Descriptor epoll_;
   std::unique_ptr<Handlers> handlers_;

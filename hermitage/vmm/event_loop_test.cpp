@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "testing/temporary_directory.hpp"
 
@@ -77,6 +78,29 @@ TEST_F(EventLoopTest, CallsNoHandlerThatIsGone) {
   EXPECT_EQ(called, 1);
   EXPECT_EQ(loop.wait(0ms), 0U);
   loop.remove(first.get());  // which is not there any more
+}
+
+// Both are ready in the same round; the one that comes first replaces the other by a new one with the same number.
+TEST_F(EventLoopTest, ANewDescriptorGetsNoEventsOfAnOldOne) {
+  int called = 0;
+  int called_of_new = 0;
+  const auto replace = [&](int number) {
+    if (++called > 1) return;
+    loop.remove(number);
+    ASSERT_EQ(::dup2(event().get(), number), number);
+    ASSERT_TRUE(loop.add(number, EPOLLIN, [&](std::uint32_t) { ++called_of_new; }));
+  };
+  ASSERT_TRUE(loop.add(first.get(), EPOLLIN, [&](std::uint32_t) { replace(second.get()); }));
+  ASSERT_TRUE(loop.add(second.get(), EPOLLIN, [&](std::uint32_t) { replace(first.get()); }));
+  ASSERT_EQ(::eventfd_write(first.get(), 1), 0);
+  ASSERT_EQ(::eventfd_write(second.get(), 1), 0);
+  EXPECT_EQ(loop.wait(std::nullopt), 1U);
+  EXPECT_EQ(called, 1);
+  EXPECT_EQ(called_of_new, 0);
+  ASSERT_EQ(::eventfd_write(first.get(), 1), 0);
+  ASSERT_EQ(::eventfd_write(second.get(), 1), 0);
+  EXPECT_EQ(loop.wait(std::nullopt), 2U);
+  EXPECT_EQ(called_of_new, 1) << "its own event";
 }
 
 TEST_F(EventLoopTest, TakesDescriptorsWhileItWaits) {
