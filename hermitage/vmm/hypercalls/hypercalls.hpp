@@ -99,6 +99,12 @@ class Hypercalls {
 
   void read_v1(entry::uhyve::v1::ReadParams& params, std::optional<arch::PagingState> paging);
   void write_v1(const entry::uhyve::v1::WriteParams& params, std::optional<arch::PagingState> paging);
+  // As in_pieces(), of a buffer that lies in pages, of which each call of `transfer` gets many. Only one is made where
+  // `is_one_call`.
+  template <class Transfer>
+  [[nodiscard]] auto transfer_v1(arch::VirtualAddress start, std::uint64_t size,
+                                 std::optional<arch::PagingState> paging, bool is_one_call,
+                                 const Transfer& transfer) const -> FileResult<std::uint64_t>;
   void lseek_v1(entry::uhyve::v1::LseekParams& params);
   void cmdsize(entry::uhyve::v1::CmdsizeParams& params) const;
   [[nodiscard]] auto cmdval(const entry::uhyve::v1::CmdvalParams& params) const -> AccessOutcome;

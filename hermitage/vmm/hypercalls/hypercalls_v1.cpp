@@ -52,42 +52,41 @@ auto Hypercalls::call_v1(v1::Hypercall hypercall, std::uint32_t argument,
   return Resume{};
 }
 
-void Hypercalls::read_v1(v1::ReadParams& params, std::optional<arch::PagingState> paging) {
-  FileResult<std::uint64_t> result = 0;
+template <class Transfer>
+auto Hypercalls::transfer_v1(arch::VirtualAddress start, std::uint64_t size, std::optional<arch::PagingState> paging,
+                             bool is_one_call, const Transfer& transfer) const -> FileResult<std::uint64_t> {
+  if (!paging || size > environment_.memory.size()) return fails(Errno::fault);
+  VirtualBuffer buffer{environment_.memory, *paging, start, size};
   std::uint64_t total = 0;
-  const bool is_possible = paging && params.len <= environment_.memory.size();
-  VirtualBuffer buffer{environment_.memory, paging.value_or(arch::PagingState{}), {params.buf}, params.len};
-  while (is_possible && result && !buffer.is_done()) {
-    if (!goes_on()) break;
+  while (!buffer.is_done() && goes_on()) {
     std::array<iovec, VirtualBuffer::kMaxBuffers>
         room;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by next()
     const auto pieces = buffer.next(room);
-    result = pieces ? read_file(params.fd, *pieces) : std::unexpected{pieces.error()};
-    if (!result) break;
+    const FileResult<std::uint64_t> result = pieces ? transfer(*pieces) : std::unexpected{pieces.error()};
+    // Report what was transferred before the error.
+    if (!result) return total > 0 ? total : result;
     total += *result;
-    if (*result < total_size(*pieces) || params.fd == kStandardInput) break;
+    // What follows a short write would land behind a gap.
+    if (*result < total_size(*pieces) || is_one_call) break;
   }
-  if (!is_possible) result = fails(Errno::fault);
-  // Report a partial read before the error.
-  params.ret = total > 0 ? static_cast<std::int64_t>(total) : ret_of(result);
-  trace("read({}, {:#x}, {}) = {}", std::int32_t{params.fd}, std::uint64_t{params.buf}, std::uint64_t{params.len},
-        std::int64_t{params.ret});
+  return total;
+}
+
+void Hypercalls::read_v1(v1::ReadParams& params, std::optional<arch::PagingState> paging) {
+  const std::int32_t fd = params.fd;
+  const auto read = [&](Buffers pieces) { return read_file(fd, pieces); };
+  // Input that has come is not held up by what has not.
+  const auto result = transfer_v1({params.buf}, params.len, paging, fd == kStandardInput, read);
+  params.ret = ret_of(result);
+  trace("read({}, {:#x}, {}) = {}", fd, std::uint64_t{params.buf}, std::uint64_t{params.len}, std::int64_t{params.ret});
 }
 
 void Hypercalls::write_v1(const v1::WriteParams& params, std::optional<arch::PagingState> paging) {
-  FileResult<std::uint64_t> result = 0;
-  const bool is_possible = paging && params.len <= environment_.memory.size();
-  VirtualBuffer buffer{environment_.memory, paging.value_or(arch::PagingState{}), {params.buf}, params.len};
-  while (is_possible && result && !buffer.is_done()) {
-    if (!goes_on()) break;
-    std::array<iovec, VirtualBuffer::kMaxBuffers>
-        room;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by next()
-    const auto pieces = buffer.next(room);
-    result = pieces ? write_file(params.fd, *pieces) : std::unexpected{pieces.error()};
-    // What follows a short write would land behind a gap.
-    if (result && *result < total_size(*pieces)) break;
-  }
-  trace("write({}, {:#x}, {})", std::int32_t{params.fd}, std::uint64_t{params.buf}, std::uint64_t{params.len});
+  const std::int32_t fd = params.fd;
+  const auto write = [&](Buffers pieces) { return write_file(fd, pieces); };
+  // This interface has no place for the result.
+  [[maybe_unused]] const auto result = transfer_v1({params.buf}, params.len, paging, false, write);
+  trace("write({}, {:#x}, {})", fd, std::uint64_t{params.buf}, std::uint64_t{params.len});
 }
 
 void Hypercalls::lseek_v1(v1::LseekParams& params) {
