@@ -9,10 +9,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "hermitage/base/page.hpp"
+
 namespace hermitage::cli {
 namespace {
 
-constexpr std::uintptr_t kPageSize = 4096;
 constexpr int kSignalBase = 128;  // of the exit status, as shells have it
 
 std::atomic<bool> has_happened = false;
@@ -21,10 +22,11 @@ std::atomic<void (*)()> on_bus_error = nullptr;
 void put_zeros(int /*signal*/, siginfo_t* info, void* /*context*/) {
   const int error = errno;
   // NOLINTNEXTLINE(performance-no-int-to-ptr): the beginning of the page, for mmap
-  auto* const page = reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(info->si_addr) & ~(kPageSize - 1));
+  auto* const page =
+      reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(info->si_addr) & ~(base::kHostPageSize - 1));
   // BUS_ADRERR: a page behind the end of a mapped file. Anything else is a fault of the machine or of this program.
-  if (info->si_code != BUS_ADRERR ||
-      ::mmap(page, kPageSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED) {
+  if (info->si_code != BUS_ADRERR || ::mmap(page, base::kHostPageSize, PROT_READ | PROT_WRITE,
+                                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED) {
     constexpr std::string_view kLine = "hermitage: SIGBUS: the memory of this process cannot be read\n";
     [[maybe_unused]] const auto written = ::write(STDERR_FILENO, kLine.data(), kLine.size());
     ::_exit(kSignalBase + SIGBUS);

@@ -8,10 +8,11 @@
 #include <fmt/format.h>
 #include <sys/mman.h>
 
+#include "hermitage/base/page.hpp"
+
 namespace hermitage::vmm {
 namespace {
 
-constexpr std::size_t kPageSize = 4096;
 // Where guest-physical and host addresses have the same place in a huge page, the host can map one as the other.
 constexpr std::size_t kHugePageSize = std::size_t{2} << 20;
 
@@ -35,9 +36,9 @@ GuestMemory::~GuestMemory() {
 }
 
 auto GuestMemory::allocate(GuestAddress base, std::uint64_t size, Options options) -> Result<GuestMemory> {
-  const auto alignment = options.huge_pages ? kHugePageSize : kPageSize;
+  const auto alignment = options.huge_pages ? kHugePageSize : base::kHostPageSize;
   std::size_t mapping_size = 0;
-  if (__builtin_add_overflow(size, alignment - kPageSize, &mapping_size)) {
+  if (__builtin_add_overflow(size, alignment - base::kHostPageSize, &mapping_size)) {
     return fail(ErrorCode::configuration, fmt::format("no machine has {} bytes of memory", size));
   }
   auto* const start =
@@ -83,8 +84,8 @@ auto GuestMemory::map_file(GuestAddress address, std::uint64_t size, int descrip
 }
 
 void GuestMemory::populate(GuestRange range) const noexcept {
-  const auto start = range.start.value & ~(kPageSize - 1);
-  const auto end = (range.end.value + kPageSize - 1) & ~(kPageSize - 1);
+  const auto start = range.start.value & ~(base::kHostPageSize - 1);
+  const auto end = (range.end.value + base::kHostPageSize - 1) & ~(base::kHostPageSize - 1);
   const auto pages = span({start}, end - start);
   if (pages) ::madvise(pages->data(), pages->size(), MADV_POPULATE_WRITE);
 }
