@@ -17,6 +17,18 @@ auto write_all(int descriptor, std::span<const std::byte> bytes) noexcept -> std
   return {};
 }
 
+auto read_full(int descriptor, std::span<std::byte> buffer) noexcept -> std::expected<std::size_t, int> {
+  std::size_t count = 0;
+  while (count < buffer.size()) {
+    const auto got = ::read(descriptor, buffer.data() + count, buffer.size() - count);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return std::unexpected{errno};
+    if (got == 0) break;
+    count += static_cast<std::size_t>(got);
+  }
+  return count;
+}
+
 auto read_all(int descriptor, std::size_t most) -> std::expected<std::vector<std::byte>, int> {
   struct stat status{};
   if (::fstat(descriptor, &status) != 0) return std::unexpected{errno};

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "hermitage/base/descriptor.hpp"
+#include "testing/temporary_directory.hpp"
 
 namespace hermitage::base {
 namespace {
@@ -48,6 +49,18 @@ TEST(FileIo, TheLimitIsKept) {
 
   const Descriptor zeros{::open("/dev/zero", O_RDONLY | O_CLOEXEC)};
   EXPECT_EQ(read_all(zeros.get(), 100'000), std::unexpected{EFBIG});
+}
+
+TEST(FileIo, ABufferIsFilledOrTheEndIsReached) {
+  const hermitage::testing::TemporaryDirectory directory;
+  const Descriptor file{::open(directory.write("file", "content").c_str(), O_RDONLY | O_CLOEXEC)};
+  std::array<std::byte, 4> buffer{};
+  EXPECT_EQ(read_full(file.get(), buffer), 4U);
+  EXPECT_EQ(buffer[3], std::byte{'t'});
+  EXPECT_EQ(read_full(file.get(), buffer), 3U);
+  EXPECT_EQ(read_full(file.get(), buffer), 0U);
+  EXPECT_EQ(read_full(file.get(), {}), 0U);
+  EXPECT_EQ(read_full(-1, buffer), std::unexpected{EBADF});
 }
 
 TEST(FileIo, ErrorsAreTheSystems) {

@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "hermitage/base/file_io.hpp"
+
 namespace hermitage::vmm {
 namespace {
 
@@ -22,13 +24,9 @@ auto failed(std::string_view call) -> std::unexpected<Error> {
 auto read_all(int descriptor, std::size_t size) -> Result<std::vector<std::byte>> {
   if (::lseek(descriptor, 0, SEEK_SET) != 0) return failed("lseek");
   std::vector<std::byte> bytes(size);
-  for (std::size_t count = 0; count < size;) {
-    const auto got = ::read(descriptor, bytes.data() + count, size - count);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return failed("read");
-    if (got == 0) return fail(ErrorCode::host_failed, "is being written to");
-    count += static_cast<std::size_t>(got);
-  }
+  const auto count = base::read_full(descriptor, bytes);
+  if (!count) return system_failure("read", count.error());
+  if (*count < size) return fail(ErrorCode::host_failed, "is being written to");
   return bytes;
 }
 
