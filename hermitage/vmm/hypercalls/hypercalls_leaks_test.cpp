@@ -17,6 +17,7 @@
 #include <malloc.h>
 
 #include "hermitage/vmm/arch/x86_64/memory_layout.hpp"
+#include "hermitage/vmm/hypercalls/hypercalls_testing.hpp"
 #include "testing/temporary_directory.hpp"
 
 namespace hermitage::vmm {
@@ -27,9 +28,7 @@ namespace v1 = entry::uhyve::v1;
 namespace v2 = entry::uhyve::v2;
 
 constexpr std::uint64_t kSize = std::uint64_t{1} << 20;
-constexpr std::uint64_t kPageTables = 0x10000;
-constexpr std::uint64_t kPageTablesEnd = 0x20000;
-constexpr std::uint64_t kParams = 0x20000;
+constexpr std::uint64_t kParams = testing::kPageTablesEnd;
 constexpr std::uint64_t kPath = 0x30000;
 constexpr std::uint64_t kBuffer = 0x40000;
 
@@ -59,8 +58,7 @@ class Guest {
     files_.add_file("/etc/digits", content, 10, 0644);
     files_.add_link("/link", "/etc/digits");
     EXPECT_TRUE(files_.add_mappings({{.host = mapped, .guest = "/m"}}));
-    EXPECT_TRUE(x86_64::write_identity_map(memory_, at(kPageTables), {at(kPageTables + 0x1000), at(kPageTablesEnd)},
-                                           memory_.range()));
+    EXPECT_TRUE(testing::write_page_tables(memory_));
   }
 
   [[nodiscard]] auto at(std::uint64_t offset) const -> GuestAddress { return memory_.base() + offset; }
@@ -77,8 +75,7 @@ class Guest {
     EXPECT_TRUE(memory_.write(at(kParams), params));
     ::mallopt(M_PERTURB, garbage_);
     fill_stack(garbage_);
-    const auto outcome = hypercalls_.call(
-        port, at(kParams).value, [this] { return std::optional{x86_64::PagingState{.page_map = at(kPageTables)}}; });
+    const auto outcome = hypercalls_.call(port, at(kParams).value, [this] { return testing::paging_of(memory_); });
     ::mallopt(M_PERTURB, 0);
     EXPECT_TRUE(std::holds_alternative<Resume>(outcome));
     return memory_.read<Params>(at(kParams)).value();

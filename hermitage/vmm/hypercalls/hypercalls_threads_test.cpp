@@ -28,6 +28,7 @@
 #include "hermitage/vmm/arch/x86_64/memory_layout.hpp"
 #include "hermitage/vmm/files/guest_files_testing.hpp"
 #include "hermitage/vmm/files/temporary_file.hpp"
+#include "hermitage/vmm/hypercalls/hypercalls_testing.hpp"
 #include "testing/input_pipe.hpp"
 #include "testing/temporary_directory.hpp"
 
@@ -39,8 +40,6 @@ namespace v1 = entry::uhyve::v1;
 namespace v2 = entry::uhyve::v2;
 
 constexpr std::uint64_t kSize = std::uint64_t{4} << 20;
-constexpr std::uint64_t kPageTables = 0x10000;
-constexpr std::uint64_t kPageTablesEnd = 0x20000;
 constexpr std::uint64_t kVcpus = 0x100000;      // the first vCPU's part of the memory
 constexpr std::uint64_t kVcpuSize = 0x40000;    // of each part
 constexpr std::uint64_t kPath = 0x1000;         // in a part, behind the parameters
@@ -69,8 +68,7 @@ void run_at_once(int count, const std::function<void(int)>& action) {
 class Monitor {
  public:
   explicit Monitor(std::uint32_t interface)
-      : base_{x86_64::memory_bounds({interface}).start.value},
-        memory_{std::move(GuestMemory::allocate({base_}, kSize, {}).value())},
+      : memory_{std::move(GuestMemory::allocate(x86_64::memory_bounds({interface}).start, kSize, {}).value())},
         files_{GuestFileOptions{.temporary_parent = directory_.path(), .temporary_limit = kTemporaryLimit}},
         serial_{std::move(Serial::open(OutputFile{directory_.file("output")}).value())},
         arguments_{.arguments = {"kernel", "one"}, .environment = {"A=1"}},
@@ -81,10 +79,7 @@ class Monitor {
                      .arguments = arguments_,
                      .trace = {},
                      .is_stopping = {}}} {
-    if (!x86_64::write_identity_map(memory_, {base_ + kPageTables},
-                                    {{base_ + kPageTables + 0x1000}, {base_ + kPageTablesEnd}}, memory_.range())) {
-      throw std::logic_error{"no page tables"};
-    }
+    if (!testing::write_page_tables(memory_)) throw std::logic_error{"no page tables"};
   }
 
   [[nodiscard]] auto memory() const -> const GuestMemory& { return memory_; }
@@ -100,11 +95,8 @@ class Monitor {
     return lines;
   }
 
-  [[nodiscard]] auto paging() const -> x86_64::PagingState { return {.page_map = {base_ + kPageTables}, .levels = 4}; }
-
  private:
   hermitage::testing::TemporaryDirectory directory_;
-  std::uint64_t base_;
   GuestMemory memory_;
   GuestFiles files_;
   Serial serial_;
@@ -124,7 +116,7 @@ class Vcpu {
   auto call(Hypercall hypercall, const Params& params) -> Params {
     if (!monitor_.memory().write(base_, params)) throw std::logic_error{"parameters outside of the memory"};
     const auto outcome = monitor_.hypercalls().call(static_cast<std::uint16_t>(hypercall), base_.value,
-                                                    [this] { return std::optional{monitor_.paging()}; });
+                                                    [this] { return testing::paging_of(monitor_.memory()); });
     if (!std::holds_alternative<Resume>(outcome)) throw std::runtime_error{"the guest does not go on"};
     return monitor_.memory().read<Params>(base_).value();
   }
