@@ -24,6 +24,7 @@ using testing::content_of;
 using testing::list;
 using testing::put;
 using testing::read_all;
+using testing::write_to;
 using uhyve::kOpenCreate;
 using uhyve::kOpenDirectory;
 using uhyve::kOpenExclusive;
@@ -43,10 +44,9 @@ void add_file(GuestFiles& files, std::string_view path, std::string_view content
 }
 
 auto make(GuestFiles& files, std::string_view path, const std::string& content = "") -> Errno {
-  const auto descriptor = files.open(path, kOpenWriteOnly | kOpenCreate, 0644);
-  if (!descriptor) return descriptor.error();
-  EXPECT_EQ(put(files, *descriptor, content), content.size());
-  EXPECT_TRUE(files.close(*descriptor));
+  const auto written = write_to(files, path, content, kOpenWriteOnly | kOpenCreate);
+  if (!written) return written.error();
+  EXPECT_EQ(*written, content.size());
   return {};
 }
 

@@ -50,6 +50,17 @@ inline auto put(GuestFiles& files, std::int32_t descriptor, std::string text) ->
   return files.write(descriptor, {&buffer, 1});
 }
 
+// Opens a file, with mode 0640 where it is new, writes to it, and closes it; how many bytes, or the error of opening or
+// of writing.
+inline auto write_to(GuestFiles& files, std::string_view path, const std::string& content, std::int32_t flags)
+    -> FileResult<std::uint64_t> {
+  const auto descriptor = files.open(path, flags, 0640);
+  if (!descriptor) return std::unexpected{descriptor.error()};
+  const auto written = put(files, *descriptor, content);
+  EXPECT_TRUE(files.close(*descriptor));
+  return written;
+}
+
 struct Entry {
   std::string name;
   entry::uhyve::v2::FileType type;

@@ -36,6 +36,7 @@ using testing::Entry;
 using testing::error_of;
 using testing::list;
 using testing::put;
+using testing::write_to;
 using uhyve::kOpenAppend;
 using uhyve::kOpenCreate;
 using uhyve::kOpenDirectory;
@@ -53,11 +54,7 @@ auto outcome_of(const FileResult<T>& result) -> std::string {
 // "done", or the error of opening or of writing.
 auto write(GuestFiles& files, std::string_view path, const std::string& content,
            std::int32_t flags = kOpenWriteOnly | kOpenCreate) -> std::string {
-  const auto descriptor = files.open(path, flags, 0640);
-  if (!descriptor) return error_of(descriptor.error());
-  const auto written = put(files, *descriptor, content);
-  EXPECT_TRUE(files.close(*descriptor));
-  return outcome_of(written);
+  return outcome_of(write_to(files, path, content, flags));
 }
 
 class MappingTest : public ::testing::Test {
