@@ -67,6 +67,12 @@ void fail(std::string_view reason) {
 
 }  // namespace guest
 
+// In the place of a function that a class has only declared; nobody calls it.
+extern "C" [[noreturn]] void __cxa_pure_virtual();
+extern "C" void __cxa_pure_virtual() {
+  guest::fail("a function without a body was called");
+}
+
 extern "C" [[noreturn]] void guest_start(const hermitage::kernel::RawBootInfo& boot_info) {
   guest::the_boot_info = &boot_info;
   guest::exit(guest_main());

@@ -1,0 +1,75 @@
+// Registers and structures in memory that a device sees, too. All of them are little endian, whatever the kernel is.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+
+#include "hermitage/entry/bytes.hpp"
+
+namespace guest {
+
+// A value in memory, read and written whole, and each time anew.
+template <std::unsigned_integral T>
+class Little {
+ public:
+  [[nodiscard]] auto get() const -> T { return swapped(*const_cast<const volatile T*>(&value_)); }
+  void set(T value) { *const_cast<volatile T*>(&value_) = swapped(value); }
+
+ private:
+  static auto swapped(T value) -> T {
+    return hermitage::entry::kNativeEndian == hermitage::entry::Endian::big ? hermitage::entry::swap_bytes(value)
+                                                                            : value;
+  }
+  T value_{};
+};
+
+// A range of registers. Offsets must lie in it, and be aligned.
+class Mmio {
+ public:
+  Mmio() = default;
+  explicit Mmio(std::uint64_t address) : address_{address} {}
+
+  template <std::unsigned_integral T>
+  [[nodiscard]] auto get(std::uint64_t offset) const -> T {
+    return reinterpret_cast<const Little<T>*>(address_ + offset)->get();
+  }
+  template <std::unsigned_integral T>
+  void set(std::uint64_t offset, T value) const {
+    reinterpret_cast<Little<T>*>(address_ + offset)->set(value);
+  }
+  [[nodiscard]] auto from(std::uint64_t offset) const -> Mmio { return Mmio{address_ + offset}; }
+
+ private:
+  std::uint64_t address_ = 0;
+};
+
+// What comes before it in the program a device sees before what comes after it, memory and registers alike.
+inline void device_barrier() {
+#if defined(__x86_64__)
+  asm volatile("mfence" : : : "memory");
+#elif defined(__aarch64__)
+  asm volatile("dsb sy" : : : "memory");
+#else
+  asm volatile("fence iorw, iorw" : : : "memory");
+#endif
+}
+
+// The same for memory alone, apart from a read behind a write.
+inline void memory_barrier() {
+#if defined(__x86_64__)
+  asm volatile("" : : : "memory");
+#elif defined(__aarch64__)
+  asm volatile("dmb sy" : : : "memory");
+#else
+  asm volatile("fence rw, rw" : : : "memory");
+#endif
+}
+
+// The address by which a device sees what is in this kernel's memory, which is mapped one to one.
+template <class T>
+[[nodiscard]] auto device_address_of(const T* object) -> std::uint64_t {
+  return reinterpret_cast<std::uint64_t>(object);
+}
+
+}  // namespace guest

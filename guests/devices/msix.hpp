@@ -1,0 +1,29 @@
+// Interrupts of a PCI function by messages (MSI-X; PCI 3.0, 6.8.2).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "guests/devices/mmio.hpp"
+#include "guests/devices/pci.hpp"
+
+namespace guest {
+
+class Msix {
+ public:
+  // Turns it on, with all entries masked; nothing when the function has none.
+  [[nodiscard]] static auto enable(PciFunction& function) -> std::optional<Msix>;
+
+  [[nodiscard]] auto size() const -> std::uint16_t { return size_; }
+
+  // Entry `index`, below size(), writes `data` to `address` from now on.
+  void set(std::uint16_t index, std::uint64_t address, std::uint32_t data) const;
+
+ private:
+  Msix(const Mmio& table, std::uint16_t size) : table_{table}, size_{size} {}
+
+  Mmio table_;
+  std::uint16_t size_;
+};
+
+}  // namespace guest

@@ -1,0 +1,40 @@
+// How PCI configuration space is reached: by ports on x86_64, in memory by the device tree elsewhere (ECAM).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+namespace guest {
+
+struct PciAddress {
+  std::uint8_t bus = 0;
+  std::uint8_t device = 0;    // below 32
+  std::uint8_t function = 0;  // below 8
+};
+
+class PciHost {
+ public:
+  // Nothing when this machine has none.
+  [[nodiscard]] static auto find() -> std::optional<PciHost>;
+
+  // Buses that can be looked at, from 0 on.
+  [[nodiscard]] auto buses() const -> unsigned { return buses_; }
+
+  // Four aligned bytes; all ones where there is no function.
+  [[nodiscard]] auto read(PciAddress address, std::uint8_t offset) const -> std::uint32_t;
+  void write(PciAddress address, std::uint8_t offset, std::uint32_t value) const;
+
+  // A place of `size` bytes, a power of two, for registers of 32-bit addresses; 0 when there is none left.
+  [[nodiscard]] auto allocate(std::uint64_t size) -> std::uint64_t;
+
+ private:
+  PciHost(std::uint64_t ecam, unsigned buses, std::uint64_t window, std::uint64_t window_end)
+      : ecam_{ecam}, buses_{buses}, next_{window}, window_end_{window_end} {}
+
+  std::uint64_t ecam_;
+  unsigned buses_;
+  std::uint64_t next_;
+  std::uint64_t window_end_;
+};
+
+}  // namespace guest

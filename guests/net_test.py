@@ -1,0 +1,386 @@
+#!/usr/bin/env python3
+"""Runs the guest `net` in QEMU (TCG, its user network), and uses its services.
+
+usage: guests/net_test.py HERMITAGE GUESTS CASE...      GUESTS: the build's folder of guests; `all` for every case
+Exit status: 0 when all went well, 1 when not, 77 when there is no QEMU, no boot loader or no guest for it.
+"""
+
+import asyncio
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import zlib
+from pathlib import Path
+
+SERVICE, EXIT, ECHO, DISCARD, SOURCE = 9975, 9976, 7, 9, 19
+PERIOD = 251
+START_SECONDS = 60
+SECONDS = 60
+
+
+class Skipped(Exception):
+    pass
+
+
+class Failed(Exception):
+    pass
+
+
+def check(condition, message):
+    if not condition:
+        raise Failed(message)
+
+
+def free_ports(count, kind):
+    """Ports that were free a moment ago."""
+    sockets = [socket.socket(socket.AF_INET, kind) for _ in range(count)]
+    for each in sockets:
+        each.bind(("127.0.0.1", 0))
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+class Guest:
+    """A guest that runs, and has an address when `with` begins. It is asked to end when `with` ends."""
+
+    def __init__(self, arguments, arch="x86_64", device="", memory="64M"):
+        self.tcp = dict(zip((SERVICE, ECHO, DISCARD, SOURCE), free_ports(4, socket.SOCK_STREAM)))
+        self.udp = dict(zip((SERVICE, EXIT), free_ports(2, socket.SOCK_DGRAM)))
+        forwards = [f"hostfwd=tcp:127.0.0.1:{host}-:{guest}" for guest, host in self.tcp.items()]
+        forwards += [f"hostfwd=udp:127.0.0.1:{host}-:{guest}" for guest, host in self.udp.items()]
+        words = ["-netdev", ",".join(["user", "id=n", *forwards]),
+                 "-device", f"virtio-net-pci,disable-legacy=on,netdev=n{device}"]
+        self.command = [HERMITAGE, "run", "--engine", "qemu", "--timeout", "120", "-m", memory]
+        for word in words:
+            self.command += ["--qemu-arg", word]
+        self.command += [str(GUESTS / arch / "if3" / "net"), "--", "--", *arguments]
+        if not shutil.which(f"qemu-system-{arch}") or not (GUESTS / arch / "if3" / "net").exists():
+            raise Skipped(f"no QEMU or no guest for {arch}")
+
+    def __enter__(self):
+        self.output = tempfile.TemporaryFile("w+")
+        self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=self.output,
+                                        stderr=subprocess.STDOUT)
+        try:
+            self.address_line = self.wait_for(r"^net: [0-9a-f:]{17} [0-9.]+/[0-9]+ mtu [0-9]+\r?$")
+        except BaseException:
+            self.process.kill()
+            self.process.wait()
+            raise
+        return self
+
+    def __exit__(self, kind, *_):
+        if kind is None:
+            self.end()
+        else:
+            self.process.kill()
+            self.process.wait()
+            print(self.text(), file=sys.stderr)
+
+    def text(self):
+        return os.pread(self.output.fileno(), 1 << 20, 0).decode(errors="replace")
+
+    def wait_for(self, pattern, seconds=START_SECONDS):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if found := re.search(pattern, self.text(), re.MULTILINE):
+                return found[0]
+            if self.process.poll() is not None:
+                break
+            time.sleep(0.02)
+        if "no boot loader" in self.text():
+            raise Skipped("there is no boot loader")
+        raise Failed(f"the guest did not print {pattern!r}:\n{self.text()}")
+
+    def end(self):
+        """By a datagram, which may be lost."""
+        end = time.monotonic() + SECONDS
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as each:
+            while self.process.poll() is None and time.monotonic() < end:
+                each.sendto(b"exit\n", ("127.0.0.1", self.udp[EXIT]))
+                try:
+                    self.process.wait(0.2)
+                except subprocess.TimeoutExpired:
+                    pass
+        self.expect_status(0)
+
+    def expect_status(self, status):
+        try:
+            found = self.process.wait(SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise Failed(f"the guest does not end:\n{self.text()}") from None
+        check(found == status, f"the guest ended with {found}, not with {status}:\n{self.text()}")
+
+    # ---- What can be done with it
+
+    def connect(self, port):
+        return socket.create_connection(("127.0.0.1", self.tcp[port]), SECONDS)
+
+    def http(self, request):
+        """The head and the body of the answer to `request`, after which the guest closes."""
+        with self.connect(SERVICE) as each:
+            each.sendall(request)
+            answer = read_all(each)
+        head, separator, body = answer.partition(b"\r\n\r\n")
+        check(separator, f"no answer but {answer!r}")
+        return head, body
+
+    def page(self):
+        head, body = self.http(b"GET / HTTP/1.0\r\n\r\n")
+        check(head.startswith(b"HTTP/1.1 200 OK"), f"{head!r}")
+        check(body.startswith(b"Hello from the guest net\n"), f"{body!r}")
+
+    def download(self, size):
+        head, body = self.http(f"GET /big?bytes={size} HTTP/1.0\r\n\r\n".encode())
+        check(head.startswith(b"HTTP/1.1 200 OK"), f"{head!r}")
+        check(len(body) == size and zlib.crc32(body) == zlib.crc32(pattern(size)), f"{len(body)} other bytes")
+
+    def upload(self, size):
+        data = os.urandom(size)
+        head, body = self.http(f"POST /sum HTTP/1.0\r\nContent-Length: {size}\r\n\r\n".encode() + data)
+        check(head.startswith(b"HTTP/1.1 200 OK"), f"{head!r}")
+        check(body == f"{size} bytes, CRC-32 {zlib.crc32(data):#x}\n".encode(), f"{body!r}")
+
+    def echo(self, size):
+        async def both():
+            reader, writer = await asyncio.open_connection("127.0.0.1", self.tcp[ECHO], limit=1 << 20)
+            data = os.urandom(size)
+
+            async def send():
+                writer.write(data)
+                await writer.drain()
+                writer.write_eof()
+
+            _, got = await asyncio.gather(send(), reader.read(-1))
+            check(got == data, f"{len(got)} bytes came back of {size}")
+            writer.close()
+
+        asyncio.run(asyncio.wait_for(both(), SECONDS))
+
+    def udp_echo(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as each:
+            each.settimeout(1)
+            for size in (0, 1, 64, 1400):
+                data = os.urandom(size)
+                for _ in range(5):  # a datagram may be lost
+                    each.sendto(data, ("127.0.0.1", self.udp[SERVICE]))
+                    try:
+                        got = each.recv(2000)
+                        break
+                    except TimeoutError:
+                        got = None
+                check(got == data, f"{got!r} came back")
+
+    def at_once(self, count, size=2000):
+        async def one():
+            reader, writer = await asyncio.open_connection("127.0.0.1", self.tcp[SERVICE])
+            writer.write(f"GET /big?bytes={size} HTTP/1.0\r\n\r\n".encode())
+            got = await reader.read(-1)
+            check(got.endswith(pattern(size)) and len(got) > size, f"{len(got)} bytes")
+            writer.close()
+
+        async def all_of_them():
+            await asyncio.gather(*(one() for _ in range(count)))
+
+        asyncio.run(asyncio.wait_for(all_of_them(), SECONDS))
+
+    def everything(self, size):
+        self.page()
+        self.download(size)
+        self.upload(size)
+        self.echo(size // 2)
+        self.udp_echo()
+
+
+def pattern(size):
+    return (bytes(range(PERIOD)) * (size // PERIOD + 1))[:size]
+
+
+def read_all(each):
+    pieces = []
+    while piece := each.recv(1 << 16):
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+# ---- Cases
+
+
+def serves(arguments=(), **options):
+    with Guest(arguments, **options) as guest:
+        guest.everything(300_000)
+    return guest.wait_for(r"^net: .* requests, .*$")
+
+
+def case_dhcp():
+    with Guest([]) as guest:
+        check(" 10.0.2.15/24 mtu 1500" in guest.address_line, guest.address_line)
+        guest.everything(1_000_000)
+
+
+def case_answers():
+    with Guest([]) as guest:
+        for request, status in ((b"GET /nothing HTTP/1.0\r\n\r\n", b"404"), (b"PUT / HTTP/1.0\r\n\r\n", b"405"),
+                                (b"POST /sum HTTP/1.0\r\n\r\n", b"411"), (b"GET /\r\n\r\n", b"505"),
+                                (b"GET /big?bytes=x HTTP/1.0\r\n\r\n", b"400"),
+                                (b"GET /" + b"x" * 300 + b" HTTP/1.0\r\n\r\n", b"414"),
+                                (b"GET / HTTP/1.0\r\nlong: " + b"x" * 5000 + b"\r\n\r\n", b"200")):
+            head, _ = guest.http(request)
+            check(head.split()[1] == status, f"{request!r}: {head!r}")
+        # Several requests by one connection.
+        with guest.connect(SERVICE) as each:
+            for _ in range(3):
+                each.sendall(b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n")
+                check(each.recv(4096).startswith(b"HTTP/1.1 200 OK"), "no second answer")
+        with guest.connect(SOURCE) as each:
+            each.sendall(b"100000\n")
+            check(read_all(each) == pattern(100_000), "the source sends other bytes")
+        with guest.connect(DISCARD) as each:
+            each.sendall(b"x" * 100_000)
+            each.shutdown(socket.SHUT_WR)
+            check(read_all(each) == b"", "discard answers")
+
+
+def case_intx():
+    for polarity in ("low", "high"):
+        end = serves(["irq=intx", f"polarity={polarity}"])
+        check(" 0 interrupts" not in end, end)
+
+
+def case_msix():
+    check(" 0 interrupts" not in (end := serves(["irq=msix"])), end)
+
+
+def case_features():
+    """Any subset works: without checksums, without merging, with each feature alone."""
+    for features in (0, 1 << 0, 1 << 15, 1 << 28, 1 << 29, 1 << 1 | 1 << 7, 1 << 0 | 1 << 11, 0xffffffff):
+        end = serves([f"features={features:#x}", "irq=msix"])
+        taken = int(end.split()[-1], 16)
+        check(taken & 0xffffffff & ~features == 0, f"takes {taken:#x} of {features:#x}")
+
+
+def case_queues():
+    for size in (4, 16, 1024):
+        serves([f"queue={size}", "irq=msix"], device=",rx_queue_size=1024,tx_queue_size=256")
+
+
+def case_bars():
+    serves(["move-bar", "irq=msix"])
+    serves(["move-bar", "irq=intx"])
+
+
+def case_static():
+    with Guest(["ip=10.0.2.15/24", "gw=10.0.2.2"], device=",mac=52:54:00:01:02:03,host_mtu=1400") as guest:
+        check(guest.address_line.strip() == "net: 52:54:00:01:02:03 10.0.2.15/24 mtu 1400", guest.address_line)
+        guest.everything(100_000)
+
+
+def case_reset():
+    """Connections live on while the device is reset under load."""
+    with Guest(["reset=200", "irq=msix"]) as guest:
+        guest.everything(1_000_000)
+    with Guest(["reset=50"]) as guest:
+        guest.download(300_000)
+
+
+def case_loop():
+    with Guest(["loop"]) as guest:
+        check("net: the device needs a reset" in guest.text(), guest.text())
+        guest.page()
+
+
+def case_no_refill():
+    """With no receive buffers left, nothing arrives any more, and QEMU still ends at once."""
+    guest = Guest(["no-refill", "queue=16"])
+    with guest:
+        for _ in range(20):
+            try:
+                with socket.create_connection(("127.0.0.1", guest.tcp[SERVICE]), 1) as each:
+                    each.settimeout(1)
+                    each.sendall(b"GET / HTTP/1.0\r\n\r\n")
+                    if not each.recv(1):
+                        break
+            except OSError:
+                break
+        else:
+            raise Failed("there is no end to 16 buffers")
+        guest.process.terminate()
+        guest.expect_status(143)
+
+
+def case_until():
+    guest = Guest(["until=3"])
+    with guest:
+        for _ in range(3):
+            guest.page()
+        guest.expect_status(0)
+
+
+def case_errors():
+    for arguments, line in ((["ip=300.1.1.1/8"], "net: does not know what ip=300.1.1.1/8 is"),
+                            (["nonsense"], "net: does not know what nonsense is")):
+        try:
+            Guest(arguments).__enter__()
+            raise Failed(f"{arguments} are taken")
+        except Failed as failed:
+            check(line in str(failed), str(failed))
+
+
+def case_many():
+    """1,000 connections one after the other, and 200 at once."""
+    with Guest(["irq=msix"]) as guest:
+        for _ in range(1000):
+            guest.page()
+        guest.at_once(200)
+
+
+def case_large():
+    with Guest(["irq=msix"]) as guest:
+        guest.download(10_000_000)
+        guest.upload(10_000_000)
+        guest.echo(10_000_000)
+
+
+def case_aarch64():
+    serves(arch="aarch64")
+
+
+def case_aarch64_be():
+    serves(arch="aarch64_be")
+
+
+def case_riscv64():
+    serves(arch="riscv64")
+
+
+def main(names):
+    cases = {name.removeprefix("case_"): function for name, function in globals().items() if name.startswith("case_")}
+    status = 0
+    for name in cases if names == ["all"] else names:
+        begin = time.monotonic()
+        try:
+            cases[name]()
+            outcome = "ok"
+        except Skipped as skipped:
+            outcome = f"skipped: {skipped}"
+            status = status or 77
+        except (Failed, OSError, asyncio.TimeoutError) as failed:
+            outcome = f"FAILED: {failed!r}" if isinstance(failed, TimeoutError) else f"FAILED: {failed}"
+            status = 1
+        print(f"{name}: {outcome} ({time.monotonic() - begin:.1f} s)", flush=True)
+    return status
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 4:
+        sys.exit(__doc__)
+    HERMITAGE, GUESTS = sys.argv[1], Path(sys.argv[2])
+    sys.exit(main(sys.argv[3:]))

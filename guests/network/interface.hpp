@@ -1,0 +1,61 @@
+// A link with addresses: finds neighbours, and sends IPv4 packets to them.
+#pragma once
+
+#include <cstdint>
+
+#include "guests/network/address.hpp"
+#include "guests/network/arp.hpp"
+#include "guests/network/ethernet.hpp"
+#include "guests/network/ipv4.hpp"
+#include "guests/network/link.hpp"
+
+namespace guest::network {
+
+struct Configuration {
+  Ipv4Address address{};  // none: not known yet
+  unsigned prefix = 0;
+  Ipv4Address gateway{};  // none: only neighbours can be reached
+  std::uint16_t mtu = 1500;
+};
+
+class Interface {
+ public:
+  static constexpr std::size_t kHeadersSize = kEthernetHeaderSize + kIpv4HeaderSize;
+
+  Interface(Link& link, const MacAddress& mac, std::uint16_t mtu) : link_{&link}, mac_{mac} {
+    configuration_.mtu = mtu;
+  }
+
+  void configure(const Configuration& configuration) { configuration_ = configuration; }
+  [[nodiscard]] auto configuration() const -> const Configuration& { return configuration_; }
+  [[nodiscard]] auto address() const -> Ipv4Address { return configuration_.address; }
+  [[nodiscard]] auto mac() const -> const MacAddress& { return mac_; }
+  [[nodiscard]] auto link() const -> const Link& { return *link_; }
+
+  // The largest payload of an IPv4 packet.
+  [[nodiscard]] auto largest_payload() const -> std::size_t { return configuration_.mtu - kIpv4HeaderSize; }
+
+  // Whether packets to this address are for this interface.
+  [[nodiscard]] auto is_own(Ipv4Address address) const -> bool;
+
+  void receive_arp(const EthernetFrame& frame);
+
+  // Where the payload of the next packet is to be written: at least largest_payload() bytes, or none when the link has
+  // no room now.
+  [[nodiscard]] auto packet() -> Bytes;
+
+  // Sends the first `size` bytes there. `offload` counts from the payload's beginning. When the neighbour's MAC address
+  // is not known, it is asked for, and the packet is lost.
+  void send(Protocol protocol, Ipv4Address destination, std::size_t size, Offload offload = {});
+
+ private:
+  [[nodiscard]] auto next_hop(Ipv4Address destination) const -> Ipv4Address;
+  void send_arp(const MacAddress& destination, const ArpPacket& packet);
+
+  Link* link_;
+  MacAddress mac_;
+  Configuration configuration_;
+  ArpTable neighbours_;
+};
+
+}  // namespace guest::network

@@ -1,0 +1,66 @@
+// The whole: frames in, frames out, and what is due in between.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+
+#include "guests/network/dhcp.hpp"
+#include "guests/network/interface.hpp"
+#include "guests/network/tcp.hpp"
+#include "guests/network/udp.hpp"
+
+namespace guest::network {
+
+// What datagrams to a port are for.
+class UdpService {
+ public:
+  UdpService(const UdpService&) = delete;
+  auto operator=(const UdpService&) -> UdpService& = delete;
+
+  virtual void received(Interface& interface, const UdpDatagram& datagram) = 0;
+
+ protected:
+  constexpr UdpService() = default;
+  ~UdpService() = default;
+};
+
+class Stack {
+ public:
+  // `seed`: any number, that is another one in each run.
+  Stack(Link& link, const MacAddress& mac, std::uint16_t mtu, std::uint64_t seed)
+      : interface_{link, mac, mtu}, dhcp_{interface_, static_cast<std::uint32_t>(seed)}, tcp_{interface_, seed} {}
+  Stack(const Stack&) = delete;
+  auto operator=(const Stack&) -> Stack& = delete;
+
+  [[nodiscard]] auto interface() -> Interface& { return interface_; }
+  [[nodiscard]] auto dhcp() -> DhcpClient& { return dhcp_; }
+  [[nodiscard]] auto tcp() -> Tcp& { return tcp_; }
+
+  // Datagrams to `port` are for `service`. At most 4 ports; false when there are more.
+  auto listen(std::uint16_t port, UdpService& service) -> bool;
+
+  // A frame that has arrived. `is_checked`: its checksums of TCP and UDP need no look.
+  void receive(ConstBytes frame, bool is_checked, Microseconds now);
+
+  // Sends what waits to be sent, and does what is due.
+  void poll(Microseconds now);
+  // When poll is to be called next, if no frame arrives.
+  [[nodiscard]] auto deadline() const -> std::optional<Microseconds>;
+
+ private:
+  struct Listener {
+    std::uint16_t port = 0;
+    UdpService* service = nullptr;
+  };
+
+  void receive_ipv4(ConstBytes bytes, bool is_checked, Microseconds now);
+  void receive_udp(const Ipv4Packet& packet, bool is_checked, Microseconds now);
+
+  Interface interface_;
+  DhcpClient dhcp_;
+  Tcp tcp_;
+  std::array<Listener, 4> listeners_{};
+};
+
+}  // namespace guest::network

@@ -1,0 +1,235 @@
+// TCP (RFC 9293), as small as a server that others rely on can be: retransmission by time and by duplicate
+// acknowledgements, congestion control as Reno has it, probes of closed windows and of silent peers. Segments that
+// arrive out of order are dropped, so that their sender sends them again. No options but the segment size.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+
+#include "guests/network/interface.hpp"
+#include "guests/network/send_buffer.hpp"
+#include "guests/network/sequence.hpp"
+#include "guests/network/tcp_segment.hpp"
+
+namespace guest::network {
+
+class Tcp;
+class TcpService;
+
+struct Endpoint {
+  Ipv4Address address;
+  std::uint16_t port = 0;
+
+  friend constexpr auto operator==(const Endpoint&, const Endpoint&) -> bool = default;
+};
+
+class Connection {
+ public:
+  static constexpr std::size_t kMost = 256;  // at once
+
+  // Below kMost, and its own as long as it lives.
+  [[nodiscard]] auto index() const -> std::size_t { return index_; }
+  [[nodiscard]] auto remote() const -> Endpoint { return remote_; }
+  [[nodiscard]] auto is_open() const -> bool { return state_ == State::established; }
+
+  // How many bytes `write` would take.
+  [[nodiscard]] auto room() const -> std::size_t { return can_write() ? out_.free() : 0; }
+  // Takes as many bytes as there is room for, and says how many.
+  auto write(ConstBytes bytes) -> std::size_t { return can_write() ? out_.write(bytes) : 0; }
+  // Ends this side's stream behind what was written.
+  void close();
+  // Ends both at once: the peer sees an error.
+  void abort() { is_aborted_ = true; }
+
+ private:
+  friend class Tcp;
+
+  enum class State : std::uint8_t {
+    closed,
+    syn_sent,
+    syn_received,
+    established,
+    fin_wait_1,
+    fin_wait_2,
+    closing,
+    time_wait,
+    close_wait,
+    last_ack
+  };
+
+  [[nodiscard]] auto can_write() const -> bool { return state_ == State::established || state_ == State::close_wait; }
+  [[nodiscard]] auto is_synchronizing() const -> bool {
+    return state_ == State::syn_sent || state_ == State::syn_received;
+  }
+  // Its FIN waits to be sent or acknowledged.
+  [[nodiscard]] auto is_ending() const -> bool {
+    return state_ == State::fin_wait_1 || state_ == State::closing || state_ == State::last_ack;
+  }
+  // Bytes that are sent and not acknowledged, the FIN included.
+  [[nodiscard]] auto in_flight() const -> std::size_t { return static_cast<std::size_t>(next_ - unacknowledged_); }
+  [[nodiscard]] auto unsent() const -> std::size_t { return out_.size() > in_flight() ? out_.size() - in_flight() : 0; }
+  [[nodiscard]] auto send_window() const -> std::size_t {
+    return peer_window_ < congestion_window_ ? peer_window_ : congestion_window_;
+  }
+
+  State state_ = State::closed;
+  bool is_aborted_ = false;
+  bool is_queued_ = false;         // for output
+  bool must_acknowledge_ = false;  // at the next output
+  std::size_t index_ = 0;
+  Endpoint remote_;
+  std::uint16_t local_port_ = 0;
+  TcpService* service_ = nullptr;
+
+  // Sending.
+  SendBuffer out_;  // begins at unacknowledged_
+  Sequence unacknowledged_;
+  Sequence next_;      // to be sent
+  Sequence sent_end_;  // of all that ever was sent
+  std::size_t segment_size_ = 0;
+  std::size_t peer_window_ = 0;
+  Sequence window_sequence_;  // where the window was told, so that older segments do not change it
+  Sequence window_acknowledged_;
+  std::size_t congestion_window_ = 0;
+  std::size_t slow_start_end_ = 0;
+  unsigned duplicates_ = 0;  // acknowledgements without news
+  bool is_recovering_ = false;
+  Sequence recovery_end_;
+
+  // How long an acknowledgement takes.
+  bool is_timing_ = false;
+  Sequence timed_;
+  Microseconds timed_at_ = 0;
+  Microseconds smoothed_ = 0;  // 0: not measured yet
+  Microseconds variation_ = 0;
+  Microseconds timeout_ = 0;
+  unsigned retries_ = 0;
+
+  // Receiving.
+  Sequence received_;    // up to here
+  Sequence window_end_;  // as the peer was told
+};
+
+// What a connection is for. Its functions are called by Tcp only.
+class TcpService {
+ public:
+  TcpService(const TcpService&) = delete;
+  auto operator=(const TcpService&) -> TcpService& = delete;
+
+  virtual void opened(Connection& /*connection*/) {}
+  // The next bytes of the stream, which may come after this side's end, too. Says how many of them it took: the peer
+  // has to send the others again.
+  virtual auto received(Connection& connection, ConstBytes bytes) -> std::size_t = 0;
+  // The peer has acknowledged something: there is room for more.
+  virtual void has_room(Connection& /*connection*/) {}
+  // The peer sends no more.
+  virtual void peer_closed(Connection& connection) { connection.close(); }
+  // How many bytes it would take now.
+  [[nodiscard]] virtual auto window(const Connection& /*connection*/) const -> std::size_t { return 0xffff; }
+
+ protected:
+  constexpr TcpService() = default;
+  ~TcpService() = default;
+};
+
+class Tcp {
+ public:
+  // `seed`: any number, that is another one in each run.
+  Tcp(Interface& interface, std::uint64_t seed) : interface_{&interface}, seed_{seed} {
+    for (std::size_t i = 0; i < connections_.size(); ++i) connections_[i].index_ = i;
+  }
+
+  // Connections to `port` are for `service`. At most 8 ports; false when there are more.
+  auto listen(std::uint16_t port, TcpService& service) -> bool;
+
+  // Opens a connection; null when there are too many.
+  auto connect(std::uint16_t local_port, Endpoint remote, TcpService& service, Microseconds now) -> Connection*;
+
+  void receive(const Ipv4Packet& packet, bool is_checked, Microseconds now);
+
+  // Sends what waits to be sent, acknowledgements included. To be called after all that has been received.
+  void flush(Microseconds now);
+
+  // Does what is due.
+  void poll(Microseconds now);
+  // When poll is to be called next.
+  [[nodiscard]] auto deadline() const -> std::optional<Microseconds>;
+
+  [[nodiscard]] auto open_connections() const -> std::size_t;
+  [[nodiscard]] auto retransmissions() const -> std::uint64_t { return retransmissions_; }
+
+ private:
+  using State = Connection::State;
+
+  struct Listener {
+    std::uint16_t port = 0;
+    TcpService* service = nullptr;
+  };
+  // What a connection is found by, side by side: connections are large.
+  struct Key {
+    Endpoint remote;
+    std::uint16_t local_port = 0;  // 0: not in use
+    friend constexpr auto operator==(const Key&, const Key&) -> bool = default;
+  };
+  static constexpr Microseconds kNever = ~Microseconds{0};
+
+  [[nodiscard]] auto find(Endpoint remote, std::uint16_t local_port) -> Connection*;
+  [[nodiscard]] auto service_of(std::uint16_t port) const -> TcpService*;
+  auto allocate(Endpoint remote, std::uint16_t local_port, TcpService& service) -> Connection*;
+  [[nodiscard]] auto free_place() -> std::optional<std::size_t>;
+  void release(Connection& connection);
+  void fail(Connection& connection);  // with a reset
+
+  void receive_for_nobody(const TcpSegment& segment, Ipv4Address source);
+  void accept(const TcpSegment& segment, Endpoint remote, TcpService& service);
+  void receive_answer(Connection& connection, const TcpSegment& segment);
+  void receive_in_window(Connection& connection, const TcpSegment& segment);
+  [[nodiscard]] auto is_acceptable(const Connection& connection, const TcpSegment& segment) const -> bool;
+  void become_established(Connection& connection, const TcpSegment& segment);
+  // False when the segment is of no further use.
+  auto take_acknowledgement(Connection& connection, const TcpSegment& segment) -> bool;
+  void acknowledge(Connection& connection, Sequence acknowledged);
+  void count_duplicate(Connection& connection);
+  void update_window(Connection& connection, const TcpSegment& segment);
+  void measure(Connection& connection, Sequence acknowledged);
+  void end_acknowledged(Connection& connection);
+  void take_payload(Connection& connection, const TcpSegment& segment);
+  void take_end(Connection& connection);
+  void lose(Connection& connection);
+
+  // Each is false when the link has no room.
+  auto output(Connection& connection) -> bool;
+  auto send_data(Connection& connection, std::size_t size, bool is_last) -> bool;
+  auto send_synchronization(Connection& connection) -> bool;
+  auto send_acknowledgement(Connection& connection, Sequence sequence) -> bool;
+  auto send(Connection& connection, TcpSegment segment, std::size_t offset, std::size_t size) -> bool;
+  void send_reset(const TcpSegment& segment, Ipv4Address destination);
+  auto transmit(TcpSegment segment, Ipv4Address destination, std::size_t payload_size, std::uint16_t segment_size)
+      -> bool;
+
+  void on_deadline(Connection& connection);
+  void probe(Connection& connection);
+  void start_timer(Connection& connection);
+  void set_deadline(const Connection& connection, Microseconds deadline);
+  void queue(Connection& connection);
+  [[nodiscard]] auto first_sequence(Endpoint remote, std::uint16_t local_port) const -> Sequence;
+  [[nodiscard]] auto own_segment_size() const -> std::uint16_t;
+  void widen_window(Connection& connection);
+
+  Interface* interface_;
+  std::uint64_t seed_;
+  Microseconds now_ = 0;
+  std::array<Listener, 8> listeners_{};
+  std::array<Connection, Connection::kMost> connections_{};
+  std::array<Key, Connection::kMost> keys_{};
+  std::array<Microseconds, Connection::kMost> deadlines_{};  // of those in use
+  Microseconds next_deadline_ = kNever;                      // no later than the first of them
+  std::array<std::uint16_t, Connection::kMost> queued_{};    // for output, in order
+  std::size_t queued_count_ = 0;
+  std::uint64_t retransmissions_ = 0;
+  // Not initialized: no page of a connection that there never is is ever touched.
+  std::array<SendBuffer::Ring, Connection::kMost> rings_;
+};
+
+}  // namespace guest::network

@@ -1,0 +1,48 @@
+// TCP segments: their header (RFC 9293, 3.1).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "guests/network/ipv4.hpp"
+#include "guests/network/sequence.hpp"
+#include "guests/network/wire.hpp"
+
+namespace guest::network {
+
+inline constexpr std::size_t kTcpHeaderSize = 20;
+inline constexpr std::size_t kTcpSegmentSizeOption = 4;
+inline constexpr std::uint16_t kTcpChecksumAt = 16;
+
+struct TcpFlags {
+  bool fin = false;
+  bool syn = false;
+  bool reset = false;
+  bool push = false;
+  bool ack = false;
+};
+
+struct TcpSegment {
+  std::uint16_t source_port = 0;
+  std::uint16_t destination_port = 0;
+  Sequence sequence{};
+  Sequence acknowledged{};  // with flags.ack
+  TcpFlags flags{};
+  std::uint16_t window = 0;
+  std::uint16_t segment_size = 0;  // the option; 0: not given
+  ConstBytes payload{};
+
+  // Nothing when it is none, or damaged. `is_checked`: the device has looked at the checksum.
+  [[nodiscard]] static auto parse(const Ipv4Packet& packet, bool is_checked) -> std::optional<TcpSegment>;
+
+  // What it takes of the sequence.
+  [[nodiscard]] auto size() const -> std::size_t { return payload.size() + (flags.syn ? 1 : 0) + (flags.fin ? 1 : 0); }
+
+  [[nodiscard]] auto header_size() const -> std::size_t {
+    return kTcpHeaderSize + (segment_size != 0 ? kTcpSegmentSizeOption : 0);
+  }
+  // Writes the header, with a checksum of 0. Precondition: header_size() bytes.
+  void write_header(Bytes bytes) const;
+};
+
+}  // namespace guest::network

@@ -1,0 +1,55 @@
+#include "guests/network/udp.hpp"
+
+#include "guests/network/checksum.hpp"
+
+namespace guest::network {
+namespace {
+
+constexpr std::uint8_t kUdp = static_cast<std::uint8_t>(Protocol::udp);
+constexpr std::uint16_t kChecksumAt = 6;
+
+}  // namespace
+
+auto parse_udp(const Ipv4Packet& packet, bool is_checked) -> std::optional<UdpDatagram> {
+  const auto bytes = packet.payload;
+  if (bytes.size() < kUdpHeaderSize) return std::nullopt;
+  const std::size_t size = get16(bytes, 4);
+  if (size < kUdpHeaderSize || size > bytes.size()) return std::nullopt;
+  if (!is_checked && get16(bytes, kChecksumAt) != 0) {  // 0: the sender made none
+    Checksum checksum;
+    checksum.add_pseudo_header(packet.source, packet.destination, kUdp, size);
+    checksum.add(bytes.first(size));
+    if (checksum.value() != 0) return std::nullopt;
+  }
+  return UdpDatagram{.source = packet.source,
+                     .source_port = get16(bytes, 0),
+                     .destination_port = get16(bytes, 2),
+                     .payload = bytes.subspan(kUdpHeaderSize, size - kUdpHeaderSize)};
+}
+
+void send_udp(Interface& interface, std::uint16_t source_port, Ipv4Address destination, std::uint16_t destination_port,
+              ConstBytes payload) {
+  const auto size = kUdpHeaderSize + payload.size();
+  const auto room = interface.packet();
+  if (room.empty() || size > interface.largest_payload()) return;
+  const auto datagram = room.first(size);
+  put16(datagram, 0, source_port);
+  put16(datagram, 2, destination_port);
+  put16(datagram, 4, static_cast<std::uint16_t>(size));
+  put16(datagram, kChecksumAt, 0);
+  copy(datagram.subspan(kUdpHeaderSize), payload);
+  Checksum checksum;
+  checksum.add_pseudo_header(interface.address(), destination, kUdp, size);
+  Offload offload;
+  if (interface.link().completes_checksums()) {
+    offload.checksum_offset = kChecksumAt;
+    put16(datagram, kChecksumAt, checksum.sum());
+  } else {
+    checksum.add(datagram);
+    const auto value = checksum.value();
+    put16(datagram, kChecksumAt, value == 0 ? 0xffff : value);
+  }
+  interface.send(Protocol::udp, destination, size, offload);
+}
+
+}  // namespace guest::network
