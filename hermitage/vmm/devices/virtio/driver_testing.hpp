@@ -72,7 +72,6 @@ class FakeBackend final : public net::Backend {
       const auto* const start = static_cast<const std::byte*>(piece.iov_base);
       bytes.insert(bytes.end(), start, start + piece.iov_len);
     }
-    pieces = frame.size();
     sent.push_back(std::move(bytes));
     return true;
   }
@@ -86,7 +85,6 @@ class FakeBackend final : public net::Backend {
   std::vector<std::uint64_t> set = {};
   std::deque<Bytes> incoming = {};
   std::vector<Bytes> sent = {};
-  std::size_t pieces = 0;  // of the last one
   bool is_full = false;
   bool is_closed = false;
 

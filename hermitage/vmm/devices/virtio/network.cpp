@@ -10,7 +10,8 @@
 #include <sys/epoll.h>
 
 #include "hermitage/entry/bytes.hpp"
-#include "hermitage/vmm/net/virtio_net.hpp"
+#include "hermitage/vmm/net/features.hpp"
+#include "hermitage/vmm/net/frame.hpp"
 
 namespace hermitage::vmm::virtio {
 namespace {
@@ -19,14 +20,12 @@ using entry::Endian;
 
 constexpr std::uint16_t kId = 1;
 constexpr std::uint32_t kEthernetClass = 0x020000;
-constexpr int kBudget = 2048;        // descriptors of a round, in which the vCPUs may wait for its lock
-constexpr std::size_t kPieces = 64;  // more than these of a frame are gathered first
+constexpr int kBudget = 2048;  // descriptors of a round, in which the vCPUs may wait for its lock
 constexpr std::size_t kMaxCommand = 4096;
-constexpr std::size_t kNumBuffersOffset = offsetof(net::Header, buffer_count);
-static_assert(sizeof(net::Header) == net::kHeaderSize);
 
-constexpr auto kOwnFeatures = net::mask_of(net::kMac, net::kStatus, net::kMrgRxbuf, net::kCtrlVq, net::kCtrlRx,
-                                           net::kCtrlRxExtra, net::kCtrlVlan, net::kCtrlMacAddr);
+constexpr auto kOwnFeatures =
+    (net::feature::kMac | net::feature::kStatus | net::feature::kMrgRxbuf | net::feature::kCtrlVq |
+     net::feature::kCtrlRx | net::feature::kCtrlRxExtra | net::feature::kCtrlVlan | net::feature::kCtrlMacAddr);
 // virtio 1.2, 5.1.4, as far as the features of this device reach.
 struct Config {
   MacAddress mac;
@@ -52,14 +51,15 @@ constexpr std::byte kOk{0};
 constexpr std::byte kError{1};
 
 // What a driver may let the device do to frames that it receives, and turn on and off.
-constexpr auto kGuestOffloads =
-    net::mask_of(net::kGuestCsum, net::kGuestTso4, net::kGuestTso6, net::kGuestEcn, net::kGuestUfo);
-constexpr auto kHostOffloads = net::mask_of(net::kCsum, net::kHostTso4, net::kHostTso6, net::kHostEcn, net::kHostUfo);
+constexpr auto kGuestOffloads = (net::feature::kGuestCsum | net::feature::kGuestTso4 | net::feature::kGuestTso6 |
+                                 net::feature::kGuestEcn | net::feature::kGuestUfo);
+constexpr auto kHostOffloads = (net::feature::kCsum | net::feature::kHostTso4 | net::feature::kHostTso6 |
+                                net::feature::kHostEcn | net::feature::kHostUfo);
 
 // virtio 1.2, 5.1.3.1: what needs a check sum that is left out needs that feature, too.
 auto with_requirements(std::uint64_t features) -> std::uint64_t {
-  if ((features & net::mask_of(net::kGuestCsum)) == 0) features &= ~kGuestOffloads;
-  if ((features & net::mask_of(net::kCsum)) == 0) features &= ~kHostOffloads;
+  if ((features & (net::feature::kGuestCsum)) == 0) features &= ~kGuestOffloads;
+  if ((features & (net::feature::kCsum)) == 0) features &= ~kHostOffloads;
   return features;
 }
 
@@ -94,8 +94,8 @@ auto NetworkDevice::pci_class() const noexcept -> std::uint32_t {
 
 auto NetworkDevice::features() const noexcept -> std::uint64_t {
   auto features = kOwnFeatures | backend_.features();
-  if (settings_.mtu) features |= net::mask_of(net::kMtu);
-  if ((backend_.features() & kGuestOffloads) != 0) features |= net::mask_of(net::kCtrlGuestOffloads);
+  if (settings_.mtu) features |= (net::feature::kMtu);
+  if ((backend_.features() & kGuestOffloads) != 0) features |= (net::feature::kCtrlGuestOffloads);
   return features;
 }
 
@@ -131,7 +131,7 @@ void NetworkDevice::reset() noexcept {
 
 auto NetworkDevice::service(Queues queues) -> std::expected<Serviced, Broken> {
   budget_ = kBudget;
-  if (queues[kControl] && has(net::kCtrlVq)) {
+  if (queues[kControl] && has(net::feature::kCtrlVq)) {
     if (auto done = control(*queues[kControl]); !done) return broken(kControl, done.error());
   }
   if (queues[kTransmit]) {
@@ -193,7 +193,7 @@ auto NetworkDevice::has_frame() -> bool {
 // Copies the frame to as many chains as it takes, if the driver merges buffers, or to one. One that cannot fit is
 // dropped.
 auto NetworkDevice::deliver(Queue& queue) -> std::expected<Delivery, QueueFault> {
-  const std::size_t limit = has(net::kMrgRxbuf) ? queue.size() : 1;
+  const std::size_t limit = has(net::feature::kMrgRxbuf) ? queue.size() : 1;
   std::uint64_t room = 0;
   std::size_t count = 0;
   while (room < frame_size_ && count < limit) {
@@ -220,7 +220,7 @@ auto NetworkDevice::deliver(Queue& queue) -> std::expected<Delivery, QueueFault>
 }
 
 void NetworkDevice::copy_out(std::size_t chain_count) {
-  entry::write<std::uint16_t, Endian::little>(frame_, kNumBuffersOffset, static_cast<std::uint16_t>(chain_count));
+  entry::write<std::uint16_t, Endian::little>(frame_, net::kBufferCountOffset, static_cast<std::uint16_t>(chain_count));
   auto left = std::span<const std::byte>{frame_}.first(frame_size_);
   for (std::size_t i = 0; i < chain_count; ++i) {
     for (const auto& piece : chains_[i].writable()) {
@@ -259,16 +259,8 @@ auto NetworkDevice::transmit(Queue& queue) -> std::expected<void, QueueFault> {
 
 // False: the backend takes it later.
 auto NetworkDevice::send(const Chain& chain) -> bool {
-  const bool is_frame = chain.readable_size > net::kHeaderSize && chain.readable_size <= net::kMaxFrame;
-  if (!is_frame || !is_link_up_) return true;
-  auto pieces = chain.readable();
-  iovec whole{};
-  if (pieces.size() > kPieces) {
-    gathered_.resize(net::kMaxFrame);
-    whole = {.iov_base = gathered_.data(), .iov_len = gather(pieces, gathered_)};
-    pieces = {&whole, 1};
-  }
-  const auto sent = backend_.send(pieces);
+  if (!is_link_up_ || !net::is_sendable(chain.readable_size)) return true;
+  const auto sent = backend_.send(chain.readable());
   if (sent) return *sent;
   close(sent.error());
   return true;
@@ -318,7 +310,7 @@ auto NetworkDevice::obey(std::span<const std::byte> command) -> bool {
 
 auto NetworkDevice::set_offloads(std::uint64_t wanted) -> bool {
   const auto possible = taken_ & backend_.features() & kGuestOffloads;
-  if (!has(net::kCtrlGuestOffloads) || (wanted & ~possible) != 0) return false;
+  if (!has(net::feature::kCtrlGuestOffloads) || (wanted & ~possible) != 0) return false;
   const auto others = taken_ & backend_.features() & kHostOffloads;
   return backend_.set_features(with_requirements(wanted | others)).has_value();
 }

@@ -14,7 +14,7 @@
 #include "hermitage/vmm/devices/virtio/device.hpp"
 #include "hermitage/vmm/devices/virtio/network_settings.hpp"
 #include "hermitage/vmm/net/backend.hpp"
-#include "hermitage/vmm/net/virtio_net.hpp"
+#include "hermitage/vmm/net/features.hpp"
 
 namespace hermitage::vmm::virtio {
 
@@ -44,7 +44,7 @@ class NetworkDevice final : public Device {
  private:
   enum class Delivery : std::uint8_t { done, waits };
 
-  [[nodiscard]] auto has(unsigned feature) const noexcept -> bool { return net::has(taken_, feature); }
+  [[nodiscard]] auto has(std::uint64_t feature) const noexcept -> bool { return (taken_ & feature) != 0; }
 
   [[nodiscard]] auto receive(Queue& queue) -> std::expected<void, QueueFault>;
   [[nodiscard]] auto has_frame() -> bool;
@@ -69,15 +69,14 @@ class NetworkDevice final : public Device {
   MacAddress mac_;
   bool is_link_up_ = true;
   bool link_changed_ = false;
-  std::uint64_t taken_ = 0;          // features of the driver
-  std::vector<std::byte> frame_;     // that was received, with its header
-  std::size_t frame_size_ = 0;       // 0: there is none to deliver
-  bool send_waits_ = false;          // the backend takes no frame now
-  bool lacks_buffers_ = false;       // of the driver, for a frame
-  int budget_ = 0;                   // descriptors that this round may still look at
-  std::vector<Chain> chains_;        // for a frame that is received
-  Chain chain_;                      // for others
-  std::vector<std::byte> gathered_;  // of a chain in many pieces
+  std::uint64_t taken_ = 0;       // features of the driver
+  std::vector<std::byte> frame_;  // that was received, with its header
+  std::size_t frame_size_ = 0;    // 0: there is none to deliver
+  bool send_waits_ = false;       // the backend takes no frame now
+  bool lacks_buffers_ = false;    // of the driver, for a frame
+  int budget_ = 0;                // descriptors that this round may still look at
+  std::vector<Chain> chains_;     // for a frame that is received
+  Chain chain_;                   // for others
 };
 
 }  // namespace hermitage::vmm::virtio

@@ -1,0 +1,90 @@
+// Frames for tests of the backends.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <poll.h>
+#include <sys/uio.h>
+
+#include "hermitage/vmm/net/backend.hpp"
+
+namespace hermitage::vmm::net {
+
+using Bytes = std::vector<std::byte>;
+
+// The type of our frames (IEEE 802, local experimental).
+inline constexpr std::array kEtherType{std::byte{0x88}, std::byte{0xb5}};
+inline constexpr std::size_t kEthernetSize = 14;
+inline constexpr std::size_t kMinFrame = 60;
+
+// An Ethernet frame to everyone, with a seed in each of its other bytes.
+inline auto ethernet_frame(std::size_t size, unsigned seed) -> Bytes {
+  Bytes frame(std::max(size, kEthernetSize), static_cast<std::byte>(seed));
+  std::fill_n(frame.begin(), 6, std::byte{0xff});
+  frame[6] = std::byte{0x02};
+  std::ranges::copy(kEtherType, frame.begin() + 12);
+  return frame;
+}
+
+inline auto is_ours(std::span<const std::byte> frame) -> bool {
+  return frame.size() >= kEthernetSize && std::ranges::equal(frame.subspan(12, 2), kEtherType);
+}
+
+inline auto with_header(const Bytes& ethernet) -> Bytes {
+  Bytes frame(kHeaderSize);
+  frame.insert(frame.end(), ethernet.begin(), ethernet.end());
+  return frame;
+}
+
+inline auto wait_for(int descriptor, short events, int milliseconds = 5000) -> bool {
+  pollfd event{.fd = descriptor, .events = events, .revents = 0};
+  return ::poll(&event, 1, milliseconds) == 1 && (event.revents & events) != 0;
+}
+
+// In `count` pieces of about the same size.
+inline auto send_in_pieces(Backend& backend, Bytes frame, std::size_t count) -> std::expected<bool, Closed> {
+  std::vector<iovec> pieces;
+  const auto each = (frame.size() + count - 1) / count;
+  for (std::size_t at = 0; at < frame.size(); at += each) {
+    pieces.push_back({.iov_base = frame.data() + at, .iov_len = std::min(each, frame.size() - at)});
+  }
+  return backend.send(pieces);
+}
+
+inline auto send_frame(Backend& backend, const Bytes& ethernet) -> std::expected<bool, Closed> {
+  return send_in_pieces(backend, with_header(ethernet), 1);
+}
+
+// The next frame that is there within 5 s, without its header; none: nothing came, or it is closed.
+inline auto receive_frame(Backend& backend) -> std::optional<Bytes> {
+  static constexpr std::uint16_t kOneBuffer = 1;
+  Bytes buffer(kMaxFrame, std::byte{0xee});
+  while (true) {
+    const auto size = backend.receive(buffer);
+    if (!size) return std::nullopt;
+    if (*size > 0) {
+      if (std::memcmp(buffer.data() + 10, &kOneBuffer, sizeof kOneBuffer) != 0) return std::nullopt;
+      return Bytes(buffer.begin() + kHeaderSize, buffer.begin() + static_cast<std::ptrdiff_t>(*size));
+    }
+    if (!wait_for(backend.descriptor(), POLLIN)) return std::nullopt;
+  }
+}
+
+inline auto reason_of_receive(Backend& backend) -> std::string {
+  Bytes buffer(kMaxFrame);
+  while (true) {
+    const auto size = backend.receive(buffer);
+    if (!size) return size.error().reason;
+    if (*size == 0 && !wait_for(backend.descriptor(), POLLIN)) return "nothing comes";
+  }
+}
+
+}  // namespace hermitage::vmm::net

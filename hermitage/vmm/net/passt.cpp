@@ -1,0 +1,381 @@
+#include "hermitage/vmm/net/passt.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <map>
+#include <span>
+#include <string_view>
+#include <utility>
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <spawn.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace hermitage::vmm::net {
+namespace {
+
+using base::PortForward;
+using base::Transport;
+using Clock = std::chrono::steady_clock;
+
+// The socket's number in passt.
+constexpr int kSocket = 3;
+constexpr std::size_t kMaxSaid = 16384;
+constexpr int kMinPrivilegedEnd = 1024;
+
+auto name_of(Transport transport) -> const char* {
+  return transport == Transport::tcp ? "tcp" : "udp";
+}
+
+// As it is written in an option.
+auto name_of(const PortForward& forward, std::uint16_t port) -> std::string {
+  if (forward.address.empty()) return fmt::format("port {}/{}", port, name_of(forward.transport));
+  const bool is_ipv6 = forward.address.find(':') != std::string::npos;
+  const auto address = is_ipv6 ? fmt::format("[{}]", forward.address) : forward.address;
+  return fmt::format("{}:{}/{}", address, port, name_of(forward.transport));
+}
+
+// An address to bind to, of one family.
+struct HostAddress {
+  sockaddr_storage bytes{};
+  socklen_t size = 0;
+
+  [[nodiscard]] auto family() const -> int { return bytes.ss_family; }
+};
+
+auto ipv4_address(in_addr address, std::uint16_t port) -> HostAddress {
+  HostAddress result{.bytes = {}, .size = sizeof(sockaddr_in)};
+  const sockaddr_in value{.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = address, .sin_zero = {}};
+  std::memcpy(&result.bytes, &value, sizeof value);
+  return result;
+}
+
+auto ipv6_address(in6_addr address, std::uint16_t port) -> HostAddress {
+  HostAddress result{.bytes = {}, .size = sizeof(sockaddr_in6)};
+  sockaddr_in6 value{};
+  value.sin6_family = AF_INET6;
+  value.sin6_port = htons(port);
+  value.sin6_addr = address;
+  std::memcpy(&result.bytes, &value, sizeof value);
+  return result;
+}
+
+auto addresses_of(const PortForward& forward, std::uint16_t port) -> std::vector<HostAddress> {
+  if (forward.address.empty()) return {ipv4_address({.s_addr = INADDR_ANY}, port), ipv6_address(in6addr_any, port)};
+  in_addr ipv4{};
+  if (::inet_pton(AF_INET, forward.address.c_str(), &ipv4) == 1) return {ipv4_address(ipv4, port)};
+  in6_addr ipv6{};
+  if (::inet_pton(AF_INET6, forward.address.c_str(), &ipv6) == 1) return {ipv6_address(ipv6, port)};
+  return {};
+}
+
+// Binds as passt will, and lets go again. Returns errno's value, or 0.
+auto try_to_bind(const HostAddress& address, Transport transport) -> int {
+  const bool is_tcp = transport == Transport::tcp;
+  const Descriptor socket{::socket(address.family(), (is_tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0)};
+  if (!socket.is_open()) return errno == EAFNOSUPPORT ? 0 : errno;
+  const int on = 1;
+  if (address.family() == AF_INET6) ::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+  // Connections of an earlier server that are about to end do not count. A UDP socket would share its port.
+  if (is_tcp) ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  return ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address.bytes), address.size) == 0 ? 0 : errno;
+}
+
+auto bind_failure(const PortForward& forward, std::uint16_t port, int error_number) -> std::unexpected<Error> {
+  std::string help;
+  if (error_number == EADDRINUSE) help = "; another program has this port";
+  if (error_number == EACCES && port < kMinPrivilegedEnd) {
+    help = fmt::format("; allow it: sysctl net.ipv4.ip_unprivileged_port_start={}, or take a port from 1024 up", port);
+  }
+  if (error_number == EADDRNOTAVAIL) help = "; the host does not have this address";
+  return fail(ErrorCode::host_failed,
+              fmt::format("bind of {}: {}{}", name_of(forward, port), std::strerror(error_number), help));
+}
+
+// passt goes on when it gets one port of a range, or one of two families.
+auto try_ports(const PortForward& forward) -> Result<void> {
+  for (unsigned i = 0; i < forward.count; ++i) {
+    const auto port = static_cast<std::uint16_t>(forward.host_port + i);
+    for (const auto& address : addresses_of(forward, port)) {
+      const int error_number = try_to_bind(address, forward.transport);
+      // A host without IPv6 has no such address.
+      const bool is_absent = forward.address.empty() && address.family() == AF_INET6 && error_number == EADDRNOTAVAIL;
+      if (error_number != 0 && !is_absent) return bind_failure(forward, port, error_number);
+    }
+  }
+  return {};
+}
+
+// passt has one table of the host's ports for each transport, whatever their address.
+auto check_overlaps(std::span<const PortForward> forwards) -> Result<void> {
+  std::map<std::pair<Transport, unsigned>, const PortForward*> owners;
+  for (const auto& forward : forwards) {
+    for (unsigned i = 0; i < forward.count; ++i) {
+      if (owners.emplace(std::pair{forward.transport, forward.host_port + i}, &forward).second) continue;
+      return fail(ErrorCode::configuration,
+                  fmt::format("port {}/{} of the host is forwarded twice; passt forwards it once, for one address or "
+                              "for all",
+                              forward.host_port + i, name_of(forward.transport)));
+    }
+  }
+  return {};
+}
+
+auto check(const PortForward& forward) -> Result<void> {
+  const auto last = [&forward](std::uint16_t first) { return first + forward.count - 1; };
+  if (forward.count == 0 || forward.host_port == 0 || forward.guest_port == 0 || last(forward.host_port) > UINT16_MAX ||
+      last(forward.guest_port) > UINT16_MAX) {
+    return fail(ErrorCode::configuration, "ports are from 1 to 65535");
+  }
+  if (addresses_of(forward, forward.host_port).empty()) {
+    return fail(ErrorCode::configuration, fmt::format("'{}' is neither an IPv4 nor an IPv6 address", forward.address));
+  }
+  return {};
+}
+
+auto check_ports(std::span<const PortForward> forwards) -> Result<void> {
+  for (const auto& forward : forwards) {
+    if (auto checked = check(forward); !checked) return checked;
+  }
+  if (auto checked = check_overlaps(forwards); !checked) return checked;
+  for (const auto& forward : forwards) {
+    if (auto tried = try_ports(forward); !tried) return tried;
+  }
+  return {};
+}
+
+// As passt's -t and -u take it.
+auto specification_of(const PortForward& forward) -> std::string {
+  const auto range = [&forward](unsigned first) { return fmt::format("{}-{}", first, first + forward.count - 1); };
+  const auto prefix = forward.address.empty() ? std::string{} : forward.address + "/";
+  return fmt::format("{}{}:{}", prefix, range(forward.host_port), range(forward.guest_port));
+}
+
+auto arguments_for(const PasstOptions& options) -> std::vector<std::string> {
+  // The process id, which it writes when it is ready, goes to its standard output.
+  std::vector<std::string> arguments{options.program,
+                                     "--foreground",
+                                     "--quiet",
+                                     "--fd",
+                                     std::to_string(kSocket),
+                                     "--pid",
+                                     "/proc/self/fd/1",
+                                     "--mtu",
+                                     std::to_string(options.mtu)};
+  for (const auto transport : {Transport::tcp, Transport::udp}) {
+    const auto* const option = transport == Transport::tcp ? "-t" : "-u";
+    const auto before = arguments.size();
+    for (const auto& forward : options.forwards) {
+      if (forward.transport == transport) arguments.insert(arguments.end(), {option, specification_of(forward)});
+    }
+    if (arguments.size() == before) arguments.insert(arguments.end(), {option, "none"});
+  }
+  return arguments;
+}
+
+struct Pair {
+  Descriptor ours;
+  Descriptor theirs;
+};
+
+// A number behind those that passt has, so that none is overwritten on the way there.
+auto out_of_the_way(Descriptor descriptor) -> Descriptor {
+  if (!descriptor.is_open() || descriptor.get() > kSocket) return descriptor;
+  return Descriptor{::fcntl(descriptor.get(), F_DUPFD_CLOEXEC, kSocket + 1)};
+}
+
+auto make_socket_pair() -> Result<Pair> {
+  std::array<int, 2> ends{};
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
+    return system_failure("socketpair", errno);
+  return Pair{.ours = Descriptor{ends[0]}, .theirs = out_of_the_way(Descriptor{ends[1]})};
+}
+
+// Which never stops the one that writes: what does not go in is lost.
+auto make_pipe() -> Result<Pair> {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) != 0) return system_failure("pipe2", errno);
+  // passt opens it again, as another user where it was started by root.
+  ::fchmod(ends[1], S_IRUSR | S_IWUSR | S_IWGRP | S_IWOTH);
+  return Pair{.ours = Descriptor{ends[0]}, .theirs = out_of_the_way(Descriptor{ends[1]})};
+}
+
+// What posix_spawn(3) does in the child, and with what.
+class Spawn {
+ public:
+  Spawn() {
+    ::posix_spawn_file_actions_init(&actions_);
+    ::posix_spawnattr_init(&attributes_);
+    sigset_t signals;
+    ::sigemptyset(&signals);
+    ::posix_spawnattr_setsigmask(&attributes_, &signals);
+    ::sigfillset(&signals);
+    ::posix_spawnattr_setsigdefault(&attributes_, &signals);
+    // Its own group: a terminal's Ctrl-C is for us, who end it.
+    ::posix_spawnattr_setpgroup(&attributes_, 0);
+    ::posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+  }
+  Spawn(const Spawn&) = delete;
+  auto operator=(const Spawn&) -> Spawn& = delete;
+  ~Spawn() {
+    ::posix_spawnattr_destroy(&attributes_);
+    ::posix_spawn_file_actions_destroy(&actions_);
+  }
+
+  // 0, or errno's value.
+  auto set_descriptors(int socket, int output, int errors) -> int {
+    int result = ::posix_spawn_file_actions_addopen(&actions_, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    if (result == 0) result = ::posix_spawn_file_actions_adddup2(&actions_, output, STDOUT_FILENO);
+    if (result == 0) result = ::posix_spawn_file_actions_adddup2(&actions_, errors, STDERR_FILENO);
+    if (result == 0) result = ::posix_spawn_file_actions_adddup2(&actions_, socket, kSocket);
+    if (result == 0) result = ::posix_spawn_file_actions_addclosefrom_np(&actions_, kSocket + 1);
+    return result;
+  }
+
+  // 0, or errno's value.
+  auto run(const std::vector<std::string>& arguments, pid_t& process) -> int {
+    std::vector<char*> pointers;
+    pointers.reserve(arguments.size() + 1);
+    for (const auto& argument : arguments) pointers.push_back(const_cast<char*>(argument.c_str()));
+    pointers.push_back(nullptr);
+    std::array<char*, 1> environment{};
+    return ::posix_spawnp(&process, pointers[0], &actions_, &attributes_, pointers.data(), environment.data());
+  }
+
+ private:
+  posix_spawn_file_actions_t actions_{};
+  posix_spawnattr_t attributes_{};
+};
+
+auto start_failure(const std::string& program, int error_number) -> std::unexpected<Error> {
+  if (error_number == ENOENT) {
+    return fail(ErrorCode::host_failed, fmt::format("{} is not installed; install the package passt", program));
+  }
+  return system_failure(fmt::format("posix_spawn of {}", program), error_number);
+}
+
+// Readable when the process has ended. glibc 2.36 is the first with a function for it.
+auto open_process(pid_t process) -> Descriptor {
+  return Descriptor{static_cast<int>(::syscall(SYS_pidfd_open, process, 0))};
+}
+
+// Reads what there is now. False at the end.
+auto read_some(int descriptor, std::string& text) -> bool {
+  std::array<char, 4096> buffer{};
+  while (true) {
+    const auto got = ::read(descriptor, buffer.data(), buffer.size());
+    if (got == 0) return false;
+    if (got < 0) return errno == EAGAIN || errno == EINTR;
+    if (text.size() < kMaxSaid) text.append(buffer.data(), static_cast<std::size_t>(got));
+  }
+}
+
+auto milliseconds_until(Clock::time_point end) -> int {
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now()).count();
+  return static_cast<int>(std::max<std::int64_t>(left, 0));
+}
+
+// The last line that tells a cause.
+auto cause_in(std::string_view said) -> std::string_view {
+  std::string_view cause;
+  while (!said.empty()) {
+    const auto end = said.find('\n');
+    const auto line = said.substr(0, end);
+    said.remove_prefix(end == std::string_view::npos ? said.size() : end + 1);
+    const bool is_noise = line.empty() || line.starts_with("Failed to send ") || line.starts_with("Don't run as root");
+    if (!is_noise) cause = line;
+  }
+  return cause;
+}
+
+}  // namespace
+
+auto Passt::start(const PasstOptions& options) -> Result<std::unique_ptr<Passt>> {
+  if (auto checked = check_ports(options.forwards); !checked) return std::unexpected{checked.error()};
+  auto sockets = make_socket_pair();
+  auto ready = make_pipe();
+  auto errors = make_pipe();
+  for (const auto* const pair : {&sockets, &ready, &errors}) {
+    if (!*pair) return std::unexpected{pair->error()};
+  }
+  Spawn spawn;
+  int error_number = spawn.set_descriptors(sockets->theirs.get(), ready->theirs.get(), errors->theirs.get());
+  if (error_number != 0) return system_failure("posix_spawn_file_actions", error_number);
+  pid_t process = -1;
+  error_number = spawn.run(arguments_for(options), process);
+  if (error_number != 0) return start_failure(options.program, error_number);
+  return std::unique_ptr<Passt>{
+      new Passt{std::move(sockets->ours), std::move(ready->ours), std::move(errors->ours), process}};
+}
+
+Passt::Passt(Descriptor socket, Descriptor ready, Descriptor errors, pid_t process)
+    : socket_{std::make_unique<StreamSocket>(std::move(socket), "passt")},
+      ready_{std::move(ready)},
+      errors_{std::move(errors)},
+      process_{process},
+      ended_{open_process(process)} {}
+
+Passt::~Passt() {
+  socket_.reset();
+  pollfd event{.fd = ended_.get(), .events = POLLIN, .revents = 0};
+  const auto end = Clock::now() + kPatience;
+  while (::poll(&event, 1, milliseconds_until(end)) < 0 && errno == EINTR) {
+  }
+  if (::waitpid(process_, nullptr, WNOHANG) != 0) return;
+  // Root may not end it once it is another user's: it stays until this process ends, with a socket that is closed.
+  if (::kill(process_, SIGKILL) == 0) ::waitpid(process_, nullptr, 0);
+}
+
+auto Passt::wait_until_ready(std::chrono::milliseconds limit) -> Result<void> {
+  const auto end = Clock::now() + limit;
+  std::string process_id;
+  while (true) {
+    const bool is_open = read_some(ready_.get(), process_id);
+    if (process_id.ends_with('\n')) return {};
+    if (!is_open) return fail(ErrorCode::host_failed, explain("passt has ended"));
+    pollfd event{.fd = ready_.get(), .events = POLLIN, .revents = 0};
+    const int left = milliseconds_until(end);
+    if (left == 0) return fail(ErrorCode::host_failed, fmt::format("passt is not ready after {} ms", limit.count()));
+    ::poll(&event, 1, left);
+  }
+}
+
+auto Passt::explain(const std::string& otherwise) -> std::string {
+  read_some(errors_.get(), said_);
+  const auto cause = cause_in(said_);
+  if (cause.empty()) return otherwise;
+  const auto* const help =
+      cause == "External interface not usable" ? "; the host has no interface with a default route" : "";
+  return fmt::format("passt has ended: {}{}", cause, help);
+}
+
+auto Passt::receive(std::span<std::byte> buffer) -> std::expected<std::size_t, Closed> {
+  auto received = socket_->receive(buffer);
+  if (!received) return std::unexpected{Closed{explain(received.error().reason)}};
+  return received;
+}
+
+auto Passt::send(std::span<const iovec> frame) -> std::expected<bool, Closed> {
+  auto sent = socket_->send(frame);
+  if (!sent) return std::unexpected{Closed{explain(sent.error().reason)}};
+  return sent;
+}
+
+auto Passt::flush() -> std::expected<void, Closed> {
+  auto flushed = socket_->flush();
+  if (!flushed) return std::unexpected{Closed{explain(flushed.error().reason)}};
+  return flushed;
+}
+
+}  // namespace hermitage::vmm::net

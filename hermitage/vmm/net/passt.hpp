@@ -1,0 +1,66 @@
+// passt as a network's backend: a process that makes the guest's connections, without privileges. See passt(1).
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <sys/types.h>
+
+#include "hermitage/base/network.hpp"
+#include "hermitage/vmm/descriptor.hpp"
+#include "hermitage/vmm/error.hpp"
+#include "hermitage/vmm/net/backend.hpp"
+#include "hermitage/vmm/net/socket.hpp"
+
+namespace hermitage::vmm::net {
+
+struct PasstOptions {
+  std::vector<base::PortForward> forwards;
+  std::uint16_t mtu = 1500;       // told to the guest by DHCP and NDP; 1280 or more
+  std::string program = "passt";  // a path, or a name to be looked for in PATH
+};
+
+// The process ends when its socket is closed: with this object, and however this process ends. The destructor waits for
+// it, at most kPatience.
+class Passt final : public Backend {
+ public:
+  static constexpr std::chrono::milliseconds kPatience{500};
+
+  // Tries whether the ports of the host are free, and starts passt, which then takes them. It needs about 50 ms until
+  // it answers; frames that are sent before wait for it. Fails with configuration when passt cannot do what is asked
+  // for, host_failed when a port is taken, or there is no passt.
+  [[nodiscard]] static auto start(const PasstOptions& options) -> Result<std::unique_ptr<Passt>>;
+  ~Passt() override;
+
+  // Waits until passt has its ports and takes frames, at most for `limit`. Fails with host_failed when it has ended,
+  // and when it is not ready by then. May be left out: then receive() tells the failure. Not after the sandbox: makes
+  // system calls beyond those of a backend.
+  [[nodiscard]] auto wait_until_ready(std::chrono::milliseconds limit) -> Result<void>;
+  [[nodiscard]] auto process() const noexcept -> pid_t { return process_; }
+
+  [[nodiscard]] auto descriptor() const noexcept -> int override { return socket_->descriptor(); }
+  [[nodiscard]] auto features() const noexcept -> std::uint64_t override { return socket_->features(); }
+  [[nodiscard]] auto set_features(std::uint64_t taken) -> Result<void> override { return socket_->set_features(taken); }
+  [[nodiscard]] auto receive(std::span<std::byte> buffer) -> std::expected<std::size_t, Closed> override;
+  [[nodiscard]] auto send(std::span<const iovec> frame) -> std::expected<bool, Closed> override;
+  [[nodiscard]] auto has_pending() const noexcept -> bool override { return socket_->has_pending(); }
+  [[nodiscard]] auto flush() -> std::expected<void, Closed> override;
+
+ private:
+  Passt(Descriptor socket, Descriptor ready, Descriptor errors, pid_t process);
+
+  // What passt has said of its end, in one line, or `otherwise`.
+  [[nodiscard]] auto explain(const std::string& otherwise) -> std::string;
+
+  std::unique_ptr<StreamSocket> socket_;
+  Descriptor ready_;   // gets passt's process id when it is ready
+  Descriptor errors_;  // its standard error
+  std::string said_;   // by it, so far
+  pid_t process_;
+  Descriptor ended_;  // pidfd_open(2)
+};
+
+}  // namespace hermitage::vmm::net

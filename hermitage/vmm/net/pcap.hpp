@@ -1,0 +1,52 @@
+// Writes what goes over the wire to a file, for Wireshark and tcpdump.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "hermitage/vmm/descriptor.hpp"
+#include "hermitage/vmm/net/backend.hpp"
+
+namespace hermitage::vmm::net {
+
+// A backend around another one. The file is a classic pcap file: nanoseconds, Ethernet frames, in this machine's byte
+// order. Each frame is written with one call of writev(2), as soon as it is received, or sent. When that fails, the
+// network goes on without the file.
+class Pcap final : public Backend {
+ public:
+  // Makes the file, or empties it. `warn` gets one line if writing fails later, in the thread that calls receive() or
+  // send(); it may be empty. Fails with host_failed.
+  [[nodiscard]] static auto create(const std::string& path, std::unique_ptr<Backend> inner,
+                                   std::function<void(const std::string&)> warn) -> Result<std::unique_ptr<Pcap>>;
+
+  // What it is around.
+  [[nodiscard]] auto inner() const noexcept -> Backend& { return *inner_; }
+
+  [[nodiscard]] auto descriptor() const noexcept -> int override { return inner_->descriptor(); }
+  [[nodiscard]] auto descriptors() const -> std::vector<int> override;
+  [[nodiscard]] auto features() const noexcept -> std::uint64_t override { return inner_->features(); }
+  [[nodiscard]] auto set_features(std::uint64_t taken) -> Result<void> override { return inner_->set_features(taken); }
+  [[nodiscard]] auto receive(std::span<std::byte> buffer) -> std::expected<std::size_t, Closed> override;
+  // What the guest changes between the two writes is in the file as it was before, or after.
+  [[nodiscard]] auto send(std::span<const iovec> frame) -> std::expected<bool, Closed> override;
+  [[nodiscard]] auto has_pending() const noexcept -> bool override { return inner_->has_pending(); }
+  [[nodiscard]] auto flush() -> std::expected<void, Closed> override { return inner_->flush(); }
+
+ private:
+  Pcap(Descriptor file, std::string path, std::unique_ptr<Backend> inner, std::function<void(const std::string&)> warn)
+      : file_{std::move(file)}, path_{std::move(path)}, inner_{std::move(inner)}, warn_{std::move(warn)} {}
+
+  void record(std::span<const iovec> frame);
+  void give_up(const char* reason);
+
+  Descriptor file_;
+  bool is_recording_ = true;  // until writing fails
+  std::string path_;
+  std::unique_ptr<Backend> inner_;
+  std::function<void(const std::string&)> warn_;
+};
+
+}  // namespace hermitage::vmm::net

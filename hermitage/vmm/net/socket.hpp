@@ -1,0 +1,65 @@
+// A connected socket as a network's backend. Its frames have no virtio-net header: that is left out on the way out and
+// made on the way in, and no offload is offered.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "hermitage/vmm/descriptor.hpp"
+#include "hermitage/vmm/net/backend.hpp"
+#include "hermitage/vmm/net/frame_reader.hpp"
+
+namespace hermitage::vmm::net {
+
+// SOCK_STREAM: each frame follows its length (FrameReader), as passt and QEMU's `-netdev stream` have it.
+class StreamSocket final : public Backend {
+ public:
+  // `peer` is its name in messages.
+  StreamSocket(Descriptor socket, std::string peer) : socket_{std::move(socket)}, peer_{std::move(peer)} {}
+
+  [[nodiscard]] auto descriptor() const noexcept -> int override { return socket_.get(); }
+  [[nodiscard]] auto features() const noexcept -> std::uint64_t override { return 0; }
+  [[nodiscard]] auto set_features(std::uint64_t /*taken*/) -> Result<void> override { return {}; }
+  // A length of 0, or a frame larger than kMaxFrame, closes the connection.
+  [[nodiscard]] auto receive(std::span<std::byte> buffer) -> std::expected<std::size_t, Closed> override;
+  [[nodiscard]] auto send(std::span<const iovec> frame) -> std::expected<bool, Closed> override;
+  [[nodiscard]] auto has_pending() const noexcept -> bool override { return pending_size_ > 0; }
+  [[nodiscard]] auto flush() -> std::expected<void, Closed> override;
+
+ private:
+  static constexpr std::size_t kLargest = kMaxFrame - kHeaderSize;
+
+  void keep(std::span<const iovec> pieces, std::size_t sent) noexcept;
+
+  Descriptor socket_;
+  std::string peer_;
+  FrameReader reader_{kLargest};
+  // The rest of a frame whose first bytes are sent.
+  std::unique_ptr<std::byte[]> pending_ = std::make_unique<std::byte[]>(kLengthSize + kLargest);
+  std::size_t pending_start_ = 0;
+  std::size_t pending_size_ = 0;
+};
+
+// SOCK_DGRAM or SOCK_SEQPACKET: a frame each, as QEMU's `-netdev dgram` has it.
+class DatagramSocket final : public Backend {
+ public:
+  // `has_end`: an empty message means that the peer is gone, as with SOCK_SEQPACKET.
+  DatagramSocket(Descriptor socket, std::string peer, bool has_end)
+      : socket_{std::move(socket)}, peer_{std::move(peer)}, has_end_{has_end} {}
+
+  [[nodiscard]] auto descriptor() const noexcept -> int override { return socket_.get(); }
+  [[nodiscard]] auto features() const noexcept -> std::uint64_t override { return 0; }
+  [[nodiscard]] auto set_features(std::uint64_t /*taken*/) -> Result<void> override { return {}; }
+  [[nodiscard]] auto receive(std::span<std::byte> buffer) -> std::expected<std::size_t, Closed> override;
+  [[nodiscard]] auto send(std::span<const iovec> frame) -> std::expected<bool, Closed> override;
+
+ private:
+  Descriptor socket_;
+  std::string peer_;
+  bool has_end_;
+};
+
+}  // namespace hermitage::vmm::net
