@@ -79,7 +79,7 @@ auto create_vcpus(const BootRequest& request, kvm::Vm& vm, kvm::Features& featur
 auto make_network_card(const BootRequest& request, kvm::Vm& vm) -> Result<std::unique_ptr<NetworkCard>> {
   auto& network = request.options.network;
   if (!network) return nullptr;
-  const auto bar = arch::pci_window(request.memory.range()).start;
+  const auto bar = arch::pci_window(request.memory.range()).bar;
   return NetworkCard::make(std::move(*network), request.memory, vm, bar, request.warnings);
 }
 

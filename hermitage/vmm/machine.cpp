@@ -129,7 +129,7 @@ auto Machine::State::prepare(const entry::KernelObject& kernel, int descriptor) 
 auto Machine::State::add_network_card(std::unique_ptr<NetworkCard> card) -> Result<void> {
   if (!card) return {};
   network_card_ = std::move(card);
-  if (platform_.add_function(network_card_->function(), arch::pci_window(memory_.range()))) return {};
+  if (platform_.add_function(network_card_->function(), arch::pci_window(memory_.range()).range)) return {};
   return fail(ErrorCode::configuration, "the network card's registers have no place beside the guest's memory");
 }
 

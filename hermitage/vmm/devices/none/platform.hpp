@@ -21,7 +21,11 @@ class Platform {
   [[nodiscard]] auto memory() const noexcept -> const Bus&;
 };
 
-[[nodiscard]] auto pci_window(GuestRange memory) -> GuestRange;
+struct PciWindow {
+  GuestRange range;
+  GuestAddress bar;
+};
+[[nodiscard]] auto pci_window(GuestRange memory) -> PciWindow;
 inline constexpr std::uint8_t kPciInterruptLine = 0;
 
 struct CoalescedPorts {

@@ -149,6 +149,7 @@ void PciTransport::add_capabilities() {
   config_.set<std::uint8_t>(window_capability_ + VIRTIO_PCI_CAP_BAR, 0, 0xff);
   config_.set<std::uint32_t>(window_capability_ + VIRTIO_PCI_CAP_OFFSET, 0, ~std::uint32_t{});
   config_.set<std::uint32_t>(window_capability_ + VIRTIO_PCI_CAP_LENGTH, 0, ~std::uint32_t{});
+  config_.set<std::uint32_t>(window_capability_ + sizeof(virtio_pci_cap), 0, ~std::uint32_t{});
 }
 
 // As after a reset by the driver, which leaves the configuration space and the table of MSI-X alone.
@@ -173,16 +174,7 @@ auto PciTransport::offered_features() const noexcept -> std::uint64_t {
 
 void PciTransport::read_config(std::size_t offset, std::span<std::byte> data) {
   const std::scoped_lock lock{mutex_};
-  const auto window_data = window_capability_ + sizeof(virtio_pci_cap);
-  if (offset == window_data) {
-    if (const auto target = window(data.size())) {
-      std::array<std::byte, sizeof(std::uint32_t)> value{};
-      const auto bytes = std::span{value}.first(data.size());
-      read_bar_locked(*target, bytes);
-      std::ranges::copy(bytes, data.begin());
-      return;
-    }
-  }
+  if (is_window_data(offset, data.size())) read_by_window();
   const std::uint16_t interrupt = interrupt_causes_ != 0 ? PCI_STATUS_INTERRUPT : 0;
   config_.set<std::uint16_t>(PCI_STATUS, PCI_STATUS_CAP_LIST | interrupt);
   config_.read(offset, data);
@@ -190,25 +182,44 @@ void PciTransport::read_config(std::size_t offset, std::span<std::byte> data) {
 
 void PciTransport::write_config(std::size_t offset, std::span<const std::byte> data) {
   const std::scoped_lock lock{mutex_};
-  if (offset == window_capability_ + sizeof(virtio_pci_cap)) {
-    if (const auto target = window(data.size())) write_bar_locked(*target, data);
-    return;
-  }
   const bool had_msix = has_msix();
   config_.write(offset, data);
   update_bar();
   messages_changed_ |= has_msix() && !had_msix;
+  if (is_window_data(offset, data.size())) write_by_window();
   environment_.wake();  // an interrupt that waited may be let through now
 }
 
-// Where in the BAR the window for `size` bytes is. virtio 1.2, 4.1.4.9: of 1, 2 or 4, and aligned.
-auto PciTransport::window(std::size_t size) const -> std::optional<std::size_t> {
+// virtio 1.2, 4.1.4.9: an access to the last register of its capability is one to the BAR, where the others say.
+auto PciTransport::is_window_data(std::size_t offset, std::size_t size) const noexcept -> bool {
+  const auto start = window_capability_ + sizeof(virtio_pci_cap);
+  return offset < start + sizeof(std::uint32_t) && offset + size > start;
+}
+
+// Of 1, 2 or 4 bytes, and aligned; nothing where what the guest has written is something else.
+auto PciTransport::window() const -> std::optional<Window> {
   const auto offset = config_.get<std::uint32_t>(window_capability_ + VIRTIO_PCI_CAP_OFFSET);
   const auto length = config_.get<std::uint32_t>(window_capability_ + VIRTIO_PCI_CAP_LENGTH);
-  const bool is_right = config_.get<std::uint8_t>(window_capability_ + VIRTIO_PCI_CAP_BAR) == kBar && length == size &&
+  const bool is_right = config_.get<std::uint8_t>(window_capability_ + VIRTIO_PCI_CAP_BAR) == kBar &&
                         (length == 1 || length == 2 || length == 4) && offset % length == 0;
   if (!is_right || !entry::range_fits(offset, length, kBarSize)) return std::nullopt;
-  return offset;
+  return Window{.offset = offset, .size = length};
+}
+
+void PciTransport::read_by_window() {
+  const auto target = window();
+  if (!target) return;
+  std::array<std::byte, sizeof(std::uint32_t)> value{};
+  read_bar_locked(target->offset, std::span{value}.first(target->size));
+  config_.write(window_capability_ + sizeof(virtio_pci_cap), std::span{value}.first(target->size));
+}
+
+void PciTransport::write_by_window() {
+  const auto target = window();
+  if (!target) return;
+  std::array<std::byte, sizeof(std::uint32_t)> value{};
+  config_.read(window_capability_ + sizeof(virtio_pci_cap), value);
+  write_bar_locked(target->offset, std::span{value}.first(target->size));
 }
 
 void PciTransport::update_bar() noexcept {

@@ -62,6 +62,12 @@ class PciTransport final : public pci::Function {
   void on_line_acknowledged();
 
  private:
+  // The part of the BAR that the configuration space leads to.
+  struct Window {
+    std::size_t offset;
+    std::size_t size;
+  };
+
   // A queue as the driver describes it.
   struct QueueRegisters {
     std::uint16_t size;
@@ -90,7 +96,10 @@ class PciTransport final : public pci::Function {
   void write_status(std::uint8_t status);
   [[nodiscard]] auto negotiates() const noexcept -> bool;
   void enable(QueueRegisters& queue, std::size_t number);
-  [[nodiscard]] auto window(std::size_t size) const -> std::optional<std::size_t>;
+  [[nodiscard]] auto is_window_data(std::size_t offset, std::size_t size) const noexcept -> bool;
+  [[nodiscard]] auto window() const -> std::optional<Window>;
+  void read_by_window();
+  void write_by_window();
 
   [[nodiscard]] auto has_msix() const noexcept -> bool;
   [[nodiscard]] auto vector_or_none(std::uint32_t value) const noexcept -> std::uint16_t;

@@ -34,15 +34,21 @@ auto Platform::add_function(pci::Function& function, GuestRange window) -> bool 
   return memory_.add(window.start.value, window.end.value - window.start.value, pci_);
 }
 
-auto pci_window(GuestRange memory) -> GuestRange {
-  // Where Uhyve has it, below the I/O APIC, unless the guest's memory is there.
-  constexpr GuestRange kUsual{GuestAddress{0xfe00'0000}, GuestAddress{0xfec0'0000}};
-  constexpr std::uint64_t kAlignment = std::uint64_t{1} << 30;
-  constexpr std::uint64_t kFourGiB = std::uint64_t{4} << 30;
-  const bool is_free = memory.end <= kUsual.start || kUsual.end <= memory.start;
-  if (is_free) return kUsual;
-  const auto start = (std::max(memory.end.value, kFourGiB) + kAlignment - 1) / kAlignment * kAlignment;
-  return {GuestAddress{start}, GuestAddress{start + kAlignment}};
+auto pci_window(GuestRange memory) -> PciWindow {
+  // The last addresses before the I/O APIC, and in them the one that Uhyve has, unless the guest's memory is there.
+  constexpr std::uint64_t kStart = 0xe000'0000;
+  constexpr std::uint64_t kUsualBar = 0xfe00'0000;
+  constexpr std::uint64_t kEnd = 0xfec0'0000;
+  if (memory.end.value <= kUsualBar) {
+    return {.range = {GuestAddress{std::max(memory.end.value, kStart)}, GuestAddress{kEnd}},
+            .bar = GuestAddress{kUsualBar}};
+  }
+  if (memory.start.value >= kEnd) {
+    return {.range = {GuestAddress{kStart}, GuestAddress{kEnd}}, .bar = GuestAddress{kUsualBar}};
+  }
+  constexpr std::uint64_t kGiB = std::uint64_t{1} << 30;
+  const auto start = std::max((memory.end.value + kGiB - 1) / kGiB * kGiB, 4 * kGiB);
+  return {.range = {GuestAddress{start}, GuestAddress{start + kGiB}}, .bar = GuestAddress{start}};
 }
 
 auto coalesced_ports(entry::UhyveInterfaceVersion interface) -> std::span<const CoalescedPorts> {

@@ -53,8 +53,12 @@ struct CoalescedPorts {
 // to the port. And kernels scan the whole PCI bus, with a write before each read.
 [[nodiscard]] auto coalesced_ports(entry::UhyveInterfaceVersion interface) -> std::span<const CoalescedPorts>;
 
-// Where the BARs of a guest with this memory go: its first address is that of the first BAR.
-[[nodiscard]] auto pci_window(GuestRange memory) -> GuestRange;
+// Where a guest with this memory may have its BARs, and the one that it has in the beginning.
+struct PciWindow {
+  GuestRange range;
+  GuestAddress bar;
+};
+[[nodiscard]] auto pci_window(GuestRange memory) -> PciWindow;
 // The interrupt line of the function beside the host bridge.
 inline constexpr std::uint8_t kPciInterruptLine = 11;
 

@@ -2,8 +2,12 @@
 #include "hermitage/vmm/devices/x86_64/platform.hpp"
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -141,6 +145,74 @@ TEST_P(PlatformTest, EndsAGuestThatLeavesItsMemory) {
     EXPECT_EQ(fault().find("reads 4 bytes at 0x"), 0U) << fault();
     EXPECT_EQ(name(platform.memory(), address, false), "memory read");
   }
+}
+
+// A function whose registers all read as its address.
+class FakeFunction final : public pci::Function {
+ public:
+  void read_config(std::size_t offset, std::span<std::byte> data) override {
+    for (auto& byte : data) byte = static_cast<std::byte>(offset++);
+  }
+  void write_config(std::size_t offset, std::span<const std::byte> data) override { written = {offset, data.size()}; }
+  [[nodiscard]] auto bar_offset(std::uint64_t address, std::size_t size) const -> std::optional<std::size_t> override {
+    if (address < kBar || address + size > kBar + 0x100) return std::nullopt;
+    return address - kBar;
+  }
+  void read_bar(std::size_t offset, std::span<std::byte> data) override {
+    for (auto& byte : data) byte = static_cast<std::byte>(offset++);
+  }
+  void write_bar(std::size_t offset, std::span<const std::byte> data) override { written = {offset, data.size()}; }
+
+  static constexpr std::uint64_t kBar = 0xfe00'0000;
+  std::pair<std::size_t, std::size_t> written = {};
+};
+
+TEST_P(PlatformTest, LeadsToAFunctionByItsPorts) {
+  FakeFunction function;
+  ASSERT_TRUE(platform.add_function(function, {GuestAddress{0xe000'0000}, GuestAddress{0xfec0'0000}}));
+  const auto& ports = platform.ports();
+  write<std::uint32_t>(ports, 0xcf8, 0x8000'0000);
+  EXPECT_EQ(read<std::uint32_t>(ports, 0xcfc), 0x0d57'8086U);  // the host bridge
+  write<std::uint32_t>(ports, 0xcf8, 0x8000'0810);
+  EXPECT_EQ(read<std::uint32_t>(ports, 0xcfc), 0x1312'1110U);
+  EXPECT_EQ(read<std::uint16_t>(ports, 0xcfe), 0x1312);
+  EXPECT_EQ(read<std::uint8_t>(ports, 0xcff), 0x13);
+  write<std::uint16_t>(ports, 0xcfe, 0);
+  EXPECT_EQ(function.written, (std::pair<std::size_t, std::size_t>{0x12, 2}));
+  // Another slot, function or bus, and an address that is not enabled.
+  for (const std::uint32_t address : {0x8000'1010U, 0x8000'0910U, 0x8001'0810U, 0x0000'0810U}) {
+    write<std::uint32_t>(ports, 0xcf8, address);
+    EXPECT_EQ(read<std::uint32_t>(ports, 0xcfc), UINT32_MAX) << address;
+    write<std::uint32_t>(ports, 0xcfc, 0);
+  }
+}
+
+TEST_P(PlatformTest, LeadsToAFunctionByItsBar) {
+  FakeFunction function;
+  ASSERT_TRUE(platform.add_function(function, {GuestAddress{0xe000'0000}, GuestAddress{0xfec0'0000}}));
+  EXPECT_EQ(read<std::uint32_t>(platform.memory(), 0xfe00'0004), 0x0706'0504U);
+  EXPECT_TRUE(std::holds_alternative<Resume>(outcome));
+  write<std::uint64_t>(platform.memory(), 0xfe00'0008, 1);
+  EXPECT_EQ(function.written, (std::pair<std::size_t, std::size_t>{8, 8}));
+  EXPECT_EQ(name(platform.memory(), 0xfe00'0000, true), "device write");
+  read<std::uint32_t>(platform.memory(), 0xfe00'0100);
+  EXPECT_EQ(fault().find("reads 4 bytes at 0xfe000100"), 0U) << fault();
+}
+
+TEST(PciWindow, KeepsOutOfTheGuestsMemory) {
+  const auto window = [](std::uint64_t start, std::uint64_t end) {
+    const auto [range, bar] = pci_window({GuestAddress{start}, GuestAddress{end}});
+    EXPECT_TRUE(range.end.value <= start || range.start.value >= end);
+    EXPECT_GE(bar.value, range.start.value);
+    EXPECT_LT(bar.value + 0x10000, range.end.value);
+    return std::pair{range.start.value, bar.value};
+  };
+  constexpr std::uint64_t kGiB = std::uint64_t{1} << 30;
+  EXPECT_EQ(window(0, 64 << 20), std::pair(std::uint64_t{0xe000'0000}, std::uint64_t{0xfe00'0000}));
+  EXPECT_EQ(window(4 * kGiB, 8 * kGiB), std::pair(std::uint64_t{0xe000'0000}, std::uint64_t{0xfe00'0000}));
+  EXPECT_EQ(window(0, 0xf000'0000), std::pair(std::uint64_t{0xf000'0000}, std::uint64_t{0xfe00'0000}));
+  EXPECT_EQ(window(0, 4 * kGiB), std::pair(4 * kGiB, 4 * kGiB));
+  EXPECT_EQ(window(0, 5 * kGiB + 4096), std::pair(6 * kGiB, 6 * kGiB));
 }
 
 TEST_P(PlatformTest, CoalescesOutputOfInterface1Only) {
