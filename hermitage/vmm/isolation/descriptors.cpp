@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "hermitage/vmm/descriptor.hpp"
@@ -28,8 +29,9 @@ auto keep_only(std::span<const int> descriptors) -> Result<void> {
 }
 
 auto hide(std::span<const int> descriptors) -> Result<void> {
-  const Descriptor nothing{::open("/dev/null", O_RDWR | O_CLOEXEC)};
-  if (!nothing.is_open()) return system_failure("open of /dev/null", errno);
+  // Something that has no path, since files may be out of reach already.
+  const Descriptor nothing{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+  if (!nothing.is_open()) return system_failure("eventfd", errno);
   for (const int descriptor : descriptors) {
     if (::dup3(nothing.get(), descriptor, O_CLOEXEC) < 0) return system_failure("dup3", errno);
   }

@@ -11,8 +11,8 @@ namespace hermitage::vmm::isolation {
 // host_failed.
 [[nodiscard]] auto keep_only(std::span<const int> descriptors) -> Result<void>;
 
-// By another thread, once the first has its own: the numbers lead to /dev/null from now on, and can be closed as
-// before. Fails with host_failed.
+// By another thread, once the first has its own: the numbers lead to an event of nobody from now on, and can be closed
+// as before. Fails with host_failed.
 [[nodiscard]] auto hide(std::span<const int> descriptors) -> Result<void>;
 
 }  // namespace hermitage::vmm::isolation
