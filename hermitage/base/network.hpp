@@ -3,8 +3,10 @@
 
 #include <array>
 #include <cstdint>
+#include <expected>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace hermitage::base {
@@ -56,5 +58,24 @@ struct NetworkSpec {
 
   friend auto operator==(const NetworkSpec&, const NetworkSpec&) -> bool = default;
 };
+
+// [ADDRESS:]HOST:GUEST[/tcp|/udp], where HOST and GUEST are a port, 1 to 65535, or ranges of one size, FIRST-LAST. An
+// IPv6 address is in brackets. The error is a sentence about what is wrong.
+[[nodiscard]] auto parse_port_forward(std::string_view text) -> std::expected<PortForward, std::string>;
+
+// none, user, tap, tap:NAME or fd:N, and settings behind it, each after a comma: vhost=auto|on|off, mac=, mtu=,
+// ip=ADDRESS[/LENGTH], gw=ADDRESS and dns=ADDRESS, this one up to twice. A LENGTH that is not there is 24. user takes
+// mac and mtu only, none takes nothing. The error is a sentence about what is wrong.
+[[nodiscard]] auto parse_network(std::string_view text) -> std::expected<NetworkSpec, std::string>;
+
+// Whether an open descriptor is one of /dev/net/tun, with an interface.
+[[nodiscard]] auto is_tap(int descriptor) noexcept -> bool;
+
+// 10.0.5.3
+[[nodiscard]] auto to_string(const Ipv4Address& address) -> std::string;
+// 02:00:00:00:00:01
+[[nodiscard]] auto to_string(const MacAddress& address) -> std::string;
+// 24 as 255.255.255.0.
+[[nodiscard]] auto netmask(std::uint8_t prefix_length) -> Ipv4Address;
 
 }  // namespace hermitage::base

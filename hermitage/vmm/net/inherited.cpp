@@ -6,22 +6,15 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <linux/if_tun.h>
-#include <net/if.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include "hermitage/base/network.hpp"
 #include "hermitage/vmm/descriptor.hpp"
 #include "hermitage/vmm/net/socket.hpp"
 #include "hermitage/vmm/net/tap.hpp"
 
 namespace hermitage::vmm::net {
 namespace {
-
-auto is_tap(int number) -> bool {
-  ifreq request{};
-  return ::ioctl(number, TUNGETIFF, &request) == 0;
-}
 
 auto is_listening(int number) -> bool {
   int value = 0;
@@ -33,7 +26,6 @@ auto refuse(const std::string& name, const char* what) -> std::unexpected<Error>
   return fail(ErrorCode::configuration, fmt::format("{} is {}; a tap or a connected socket is expected", name, what));
 }
 
-// Of a copy, so that the caller's stays open if this fails.
 auto duplicate(int number, const std::string& name) -> Result<Descriptor> {
   Descriptor copy{::fcntl(number, F_DUPFD_CLOEXEC, 3)};
   if (!copy.is_open()) return system_failure(fmt::format("F_DUPFD_CLOEXEC of {}", name), errno);
@@ -41,7 +33,7 @@ auto duplicate(int number, const std::string& name) -> Result<Descriptor> {
 }
 
 auto make_backend(Descriptor descriptor, std::string name) -> Result<std::unique_ptr<Backend>> {
-  if (is_tap(descriptor.get())) {
+  if (base::is_tap(descriptor.get())) {
     auto tap = Tap::adopt(std::move(descriptor));
     if (!tap) return fail(tap.error().code, fmt::format("{}: {}", name, tap.error().message));
     return std::move(*tap);
@@ -70,9 +62,7 @@ auto open_inherited(int number) -> Result<std::unique_ptr<Backend>> {
   }
   auto copy = duplicate(number, name);
   if (!copy) return std::unexpected{copy.error()};
-  auto backend = make_backend(std::move(*copy), std::move(name));
-  if (backend) ::close(number);
-  return backend;
+  return make_backend(std::move(*copy), std::move(name));
 }
 
 }  // namespace hermitage::vmm::net

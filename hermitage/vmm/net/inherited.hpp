@@ -9,8 +9,8 @@
 namespace hermitage::vmm::net {
 
 // Takes a tap (Tap::adopt), or a connected socket: SOCK_STREAM (StreamSocket), SOCK_DGRAM or SOCK_SEQPACKET
-// (DatagramSocket). The backend closes it, and processes that are started later do not get it. Fails with configuration
-// or host_failed, and leaves the descriptor open then.
+// (DatagramSocket). The backend has a descriptor of its own: this one stays open, and is the caller's to close. Fails
+// with configuration or host_failed.
 [[nodiscard]] auto open_inherited(int number) -> Result<std::unique_ptr<Backend>>;
 
 }  // namespace hermitage::vmm::net

@@ -37,6 +37,7 @@ TEST(Inherited, IsASocketOfAnyType) {
     EXPECT_EQ(receive_frame(**peer), ethernet_frame(200, 1));
     if (type == SOCK_DGRAM) continue;
     const auto name = "fd:" + std::to_string(ends[0]);
+    ::close(ends[1]);
     peer->reset();
     EXPECT_EQ(reason_of_receive(**ours), name + " has closed the connection");
   }
