@@ -3,14 +3,18 @@
 #include <csignal>
 #include <expected>
 #include <filesystem>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include "hermitage/base/network.hpp"
 #include "hermitage/cli/command.hpp"
 #include "hermitage/cli/engines.hpp"
 #include "hermitage/cli/options.hpp"
@@ -51,21 +55,25 @@ auto run_by_engine(const RunOptions& options, launch::RunRequest& request, launc
   return run_in_qemu(options, request, limit, {std::move(next->reason), true});
 }
 
-// Fails with wrong usage where the guest's output or its statistics would replace the image, which is at this path, or
-// one another.
-auto check_outputs(const launch::Output& output, const std::string& stats_file, const std::string& image)
+// Fails with wrong usage where what is written would replace the image, which is at this path, or something else that
+// is written.
+auto check_outputs(const launch::LaunchSpec& spec, const std::string& stats_file, const std::string& image)
     -> OrFailure<void> {
   const auto same = [](const std::string& a, const std::string& b) {
     std::error_code error;
     return std::filesystem::is_regular_file(a, error) && std::filesystem::equivalent(a, b, error);
   };
-  const bool has_output = output.kind == launch::Output::Kind::file;
-  if (has_output && same(image, output.path)) return launch::wrong_usage("--output is the image itself");
-  if (same(image, stats_file)) return launch::wrong_usage("--stats-file is the image itself");
-  if (!has_output) return {};
-  const bool is_new_for_both = output.path == stats_file && !stats_file.empty();
-  if (is_new_for_both || same(output.path, stats_file)) {
-    return launch::wrong_usage("--output and --stats-file are the same file");
+  std::vector<std::pair<const char*, std::string>> outputs{
+      {"--output", spec.output.path}, {"--stats-file", stats_file}, {"--pcap", spec.pcap}};
+  std::erase_if(outputs, [](const auto& output) { return output.second.empty(); });
+  for (auto output = outputs.begin(); output != outputs.end(); ++output) {
+    const auto& [name, path] = *output;
+    if (same(image, path)) return launch::wrong_usage(fmt::format("{} is the image itself", name));
+    const auto other = std::find_if(std::next(output), outputs.end(), [&](const auto& candidate) {
+      return candidate.second == path || same(candidate.second, path);
+    });
+    if (other != outputs.end())
+      return launch::wrong_usage(fmt::format("{} and {} are the same file", name, other->first));
   }
   return {};
 }
@@ -84,7 +92,7 @@ auto run_image_at(const std::string& path, const RunOptions& options, launch::La
     -> OrFailure<ExitCode> {
   const auto spec = launch::make_launch_spec(options.image, sources);
   if (!spec) return std::unexpected{spec.error()};
-  if (auto checked = check_outputs(spec->output, options.stats_file, path); !checked) {
+  if (auto checked = check_outputs(*spec, options.stats_file, path); !checked) {
     return std::unexpected{checked.error()};
   }
   const auto wanted = launch::merged(sources).engine.value_or(launch::Engine::any);
@@ -145,6 +153,17 @@ auto run_machine(RunOptions& options) -> ExitCode {
   return exit_code_of(outcome.error());
 }
 
+// The network's descriptor is in one option, or one variable.
+void keep_network_descriptor(RunOptions& options) {
+  const auto environment = launch::options_of_environment(options);
+  const auto name = options.net ? options.net : environment ? environment->net : std::nullopt;
+  const auto network = base::parse_network(name.value_or("none"));
+  if (!network || network->descriptor <= STDERR_FILENO || ::fcntl(network->descriptor, F_GETFD) < 0) return;
+  auto& kept = options.kept_descriptors;
+  const auto place = std::ranges::lower_bound(kept, network->descriptor);
+  if (place == kept.end() || *place != network->descriptor) kept.insert(place, network->descriptor);
+}
+
 }  // namespace
 
 auto run_guest(const Words& words) -> ExitCode {
@@ -152,6 +171,7 @@ auto run_guest(const Words& words) -> ExitCode {
   auto options = parse_run_options(words);
   if (!options) return complain_of_usage("run", options.error());
   options->kept_descriptors = named_descriptors(words);
+  keep_network_descriptor(*options);
   // An option for QEMU may name one in its own way.
   if (options->sandbox != "none") close_inherited_descriptors(options->kept_descriptors);
   return options->wants_help ? print_or_complain(run_help()) : run_machine(*options);

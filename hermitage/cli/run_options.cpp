@@ -85,6 +85,18 @@ constexpr std::array kOptions{
     Option{0, "pit", nullptr, "give the guest an i8254 timer", set<&RunOptions::timer>},
     Option{0, "cpu-pm", nullptr, "let the guest's vCPUs wait without telling the host",
            set<&RunOptions::manages_power>},
+    Option{'p',
+           "publish",
+           "[ADDR:]HOST:GUEST",
+           "forward a port of the host to the guest, or a range: 8080:80, 127.0.0.1:53:53/udp, 8000-8010:8000-8010",
+           set<&RunOptions::publish>,
+           {},
+           true},
+    Option{'n', "net", "NETWORK",
+           "the guest's network: `none` (the default), `user` (the default with -p), `tap`, `tap:NAME` or `fd:N`",
+           set<&RunOptions::net>, one_of("none user tap")},
+    Option{0, "pcap", "FILE", "write what goes over the guest's network, for Wireshark", set<&RunOptions::pcap>,
+           kFiles},
     Option{0, "hermit-image-mode", "MODE",
            "a packed image's files: `external`, by hypercalls (the default), or `internal`, in the guest's memory",
            set<&RunOptions::image_mode>, one_of("external internal")},
@@ -108,9 +120,8 @@ constexpr std::array kOptions{
     Option{0, "stats-file", "FILE", "write that as JSON", set<&RunOptions::stats_file>, kFiles},
     Option{0, "trace", nullptr, "show every hypercall on standard error", set<&RunOptions::trace>},
     Option{0, "verbose", nullptr, "show all registers of a guest that died", set<&RunOptions::verbose>},
-    // Options of Uhyve's that have no meaning here so far.
+    // An option of Uhyve's that has no meaning here so far.
     Option{'s', "gdb-port", nullptr, nullptr, not_yet},
-    Option{'n', "net", nullptr, nullptr, not_yet},
 };
 
 auto read_words(std::vector<std::string> words, RunOptions& options) -> Outcome {
@@ -152,8 +163,8 @@ auto run_help() -> std::string {
       "right after IMAGE, those before another -- are the kernel's. Arguments given for the kernel replace those that "
       "the\n"
       "image has for it, and arguments given for the application those for the application.\n"
-      "HERMIT_MEMORY_SIZE, HERMIT_CPU_COUNT, HERMIT_CONFIG and HERMITAGE_ENGINE stand in for the options of these "
-      "names.\n"
+      "HERMIT_MEMORY_SIZE, HERMIT_CPU_COUNT, HERMIT_CONFIG, HERMITAGE_ENGINE and HERMITAGE_NET stand in for the "
+      "options\nof these names.\n"
       "Exit status: the guest's (modulo 256); 2 wrong usage; 124 --timeout passed; 125 the machine could not be "
       "started;\n"
       "126 the guest died; 128+n ended by signal n; 159 ended by the sandbox.\n";

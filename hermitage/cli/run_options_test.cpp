@@ -85,11 +85,19 @@ TEST(RunOptions, AreRefusedWhenTheyAreWrong) {
     EXPECT_EQ(error_of({"--timeout", seconds, "image"}),
               "--timeout '" + std::string{seconds} + "': not a number of seconds above 0");
   }
-  for (const auto* const later : {"--gdb-port", "--net"}) {
-    EXPECT_EQ(error_of({later, "image"}), std::string{later} + ": not yet");
-  }
-  EXPECT_EQ(error_of({"--net=tap:tap0", "image"}), "--net 'tap:tap0': not yet");
+  EXPECT_EQ(error_of({"--gdb-port", "image"}), "--gdb-port: not yet");
   EXPECT_EQ(error_of({"-s", "image"}), "--gdb-port: not yet");
+}
+
+TEST(RunOptions, HaveANetwork) {
+  const auto options =
+      parse_run_options({"-p", "8080:80", "--publish=53:53/udp", "-n", "user,mtu=1400", "--pcap", "net.pcap", "image"});
+  ASSERT_TRUE(options) << options.error();
+  EXPECT_EQ(options->publish, (std::vector<std::string>{"8080:80", "53:53/udp"}));
+  EXPECT_EQ(options->net, "user,mtu=1400");
+  EXPECT_EQ(options->pcap, "net.pcap");
+  EXPECT_EQ(parse_run_options({"--net=tap:tap0", "image"})->net, "tap:tap0");
+  EXPECT_EQ(error_of({"--net", "tap", "--net", "user", "image"}), "--net 'user': given once before");
 }
 
 TEST(RunOptions, MapFiles) {

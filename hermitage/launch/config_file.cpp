@@ -115,12 +115,13 @@ auto all_of(std::initializer_list<std::function<Outcome()>> steps) -> Outcome {
 }
 
 auto take_uhyve(Section& section, LaunchOptions& options) -> Outcome {
-  return all_of({[&] { return section.take("output", options.output); },
-                 [&] { return section.take("stats", options.stats); },
-                 [&] { return section.take("tempdir", options.tempdir); },
-                 [&] { return section.take("hermit_image_mode", options.image_mode); },
-                 [&] { return section.take("file_isolation", options.file_isolation); },
-                 [&] { return section.take("io_mode", options.io_mode); }, [&] { return section.refuse("gdb_port"); }});
+  return all_of(
+      {[&] { return section.take("output", options.output); }, [&] { return section.take("stats", options.stats); },
+       [&] { return section.take("tempdir", options.tempdir); },
+       [&] { return section.take("hermit_image_mode", options.image_mode); },
+       [&] { return section.take("file_isolation", options.file_isolation); },
+       [&] { return section.take("io_mode", options.io_mode); }, [&] { return section.take("net", options.net); },
+       [&] { return section.take_texts("publish", options.publish); }, [&] { return section.refuse("gdb_port"); }});
 }
 
 auto take_memory(Section& section, LaunchOptions& options) -> Outcome {

@@ -94,6 +94,8 @@ TEST_F(ConfigFileTest, SaysWhereItIsWrong) {
         Case{"[uhyve]\nio_mode = 1\n", "uhyve.toml:2:11: 'io_mode' is of the wrong type"},
         Case{"[uhyve]\nfile_isolation = true\n", "uhyve.toml:2:18: 'file_isolation' is of the wrong type"},
         Case{"[uhyve]\ngdb_port = 1\n", "uhyve.toml:2:12: 'gdb_port': not yet"},
+        Case{"[uhyve]\nnet = 1\n", "uhyve.toml:2:7: 'net' is of the wrong type"},
+        Case{"[uhyve]\npublish = '80:80'\n", "uhyve.toml:2:11: 'publish' is no list"},
         Case{"cpu = 1\n", "uhyve.toml:1:7: 'cpu' is no section"}}) {
     EXPECT_EQ(read_of(content), error);
   }

@@ -129,7 +129,7 @@ auto end_of_process(const qemu::ProcessEnding& ending) -> Ending {
 
 // What the user gives QEMU may be a network.
 auto gets_no_network(const LaunchSpec& spec) -> bool {
-  return spec.qemu_args.empty();
+  return spec.qemu_args.empty() && spec.network.mode == base::NetworkMode::none;
 }
 
 auto report_on(const QemuPlan& plan, const qemu::ProcessResult& result, const Observation& observed)

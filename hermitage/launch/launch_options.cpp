@@ -48,6 +48,7 @@ auto options_of_environment(const LaunchOptions& given) -> std::expected<LaunchO
   if (const auto* const config = variable("HERMIT_CONFIG"); config != nullptr && given.config.empty()) {
     options.config = config;
   }
+  if (const auto* const net = variable("HERMITAGE_NET"); net != nullptr && !given.net) options.net = net;
   if (const auto* const engine = variable("HERMITAGE_ENGINE"); engine != nullptr && !given.engine) {
     options.engine = parse_engine(engine);
     if (!options.engine) {

@@ -34,6 +34,9 @@ struct LaunchOptions {
   std::vector<std::string> kernel_args = {};
   std::vector<std::string> words = {};  // behind the image
   std::vector<base::FileMapping> file_mappings = {};
+  std::optional<std::string> net = {};         // see base::parse_network()
+  std::vector<std::string> publish = {};       // see base::parse_port_forward()
+  std::optional<std::string> pcap = {};        // a file
   std::optional<double> timeout_seconds = {};  // above 0, at most 1e9
   bool no_aslr = false;
   bool huge_pages = false;
@@ -53,8 +56,8 @@ struct LaunchOptions {
 // The name of an option that is given, and that QEMU alone has a use for; null: none.
 [[nodiscard]] auto option_for_qemu(const LaunchOptions& options) -> const char*;
 
-// What the environment variables HERMIT_MEMORY_SIZE, HERMIT_CPU_COUNT, HERMIT_CONFIG and HERMITAGE_ENGINE say of what
-// is not given; an empty one says nothing. The error names a variable whose value is wrong.
+// What the environment variables HERMIT_MEMORY_SIZE, HERMIT_CPU_COUNT, HERMIT_CONFIG, HERMITAGE_ENGINE and
+// HERMITAGE_NET say of what is not given; an empty one says nothing. The error names a variable whose value is wrong.
 [[nodiscard]] auto options_of_environment(const LaunchOptions& given) -> std::expected<LaunchOptions, std::string>;
 
 // A number above 0.

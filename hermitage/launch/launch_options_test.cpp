@@ -27,7 +27,8 @@ class Variable {
 class EnvironmentTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    for (const auto* const name : {"HERMIT_MEMORY_SIZE", "HERMIT_CPU_COUNT", "HERMIT_CONFIG", "HERMITAGE_ENGINE"}) {
+    for (const auto* const name :
+         {"HERMIT_MEMORY_SIZE", "HERMIT_CPU_COUNT", "HERMIT_CONFIG", "HERMITAGE_ENGINE", "HERMITAGE_NET"}) {
       ::unsetenv(name);
     }
   }
@@ -39,7 +40,9 @@ TEST_F(EnvironmentTest, SaysWhatIsNotGiven) {
   const Variable cpus{"HERMIT_CPU_COUNT", "3"};
   const Variable config{"HERMIT_CONFIG", "conf"};
   const Variable engine{"HERMITAGE_ENGINE", "qemu"};
-  const LaunchOptions all{.memory_size = "256M", .cpu_count = 3, .engine = Engine::qemu, .config = "conf"};
+  const Variable net{"HERMITAGE_NET", "tap:tap0"};
+  const LaunchOptions all{
+      .memory_size = "256M", .cpu_count = 3, .net = "tap:tap0", .engine = Engine::qemu, .config = "conf"};
   EXPECT_EQ(options_of_environment({}), all);
   EXPECT_EQ(options_of_environment(all), LaunchOptions{});
 }

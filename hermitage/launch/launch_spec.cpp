@@ -42,11 +42,11 @@ void fill_in(std::vector<Value>& list, const std::vector<Value>& weaker) {
 template <class Options>
 auto members_of(Options& options) {
   auto& [output, memory_size, cpu_count, affinity, tempdir, temp_limit, image_mode, file_isolation, sandbox, io_mode,
-         env_vars, kernel_args, words, file_mappings, timeout_seconds, no_aslr, huge_pages, merges_pages, timer,
-         manages_power, stats, engine, loader, qemu_args, config] = options;
+         env_vars, kernel_args, words, file_mappings, net, publish, pcap, timeout_seconds, no_aslr, huge_pages,
+         merges_pages, timer, manages_power, stats, engine, loader, qemu_args, config] = options;
   return std::tie(output, memory_size, cpu_count, affinity, tempdir, temp_limit, image_mode, file_isolation, sandbox,
-                  io_mode, env_vars, kernel_args, words, file_mappings, timeout_seconds, no_aslr, huge_pages,
-                  merges_pages, timer, manages_power, stats, engine, loader, qemu_args, config);
+                  io_mode, env_vars, kernel_args, words, file_mappings, net, publish, pcap, timeout_seconds, no_aslr,
+                  huge_pages, merges_pages, timer, manages_power, stats, engine, loader, qemu_args, config);
 }
 
 void fill_in(LaunchOptions& options, const LaunchOptions& weaker) {
@@ -75,7 +75,8 @@ class OptionParser {
   auto parse(LaunchSpec& spec) -> OrFailure<void> {
     using Step = OrFailure<void> (OptionParser::*)(LaunchSpec&) const;
     for (const Step step : {&OptionParser::parse_affinity_list, &OptionParser::parse_isolation,
-                            &OptionParser::parse_sandbox, &OptionParser::parse_mode, &OptionParser::parse_files}) {
+                            &OptionParser::parse_sandbox, &OptionParser::parse_mode, &OptionParser::parse_files,
+                            &OptionParser::parse_forwards, &OptionParser::parse_net}) {
       if (auto outcome = (this->*step)(spec); !outcome) return outcome;
     }
     return {};
@@ -119,6 +120,29 @@ class OptionParser {
     spec.io_mode = parse_io_mode(*options_.io_mode);
     if (spec.io_mode) return {};
     return wrong_usage(fmt::format("--io-mode '{}': not host=direct, host=sync or both", *options_.io_mode));
+  }
+
+  auto parse_forwards(LaunchSpec& spec) const -> OrFailure<void> {
+    for (const auto& text : options_.publish) {
+      auto forward = base::parse_port_forward(text);
+      if (!forward) return wrong_usage(fmt::format("--publish '{}': {}", text, forward.error()));
+      spec.forwards.push_back(std::move(*forward));
+    }
+    return {};
+  }
+
+  // After the ports, on which it depends.
+  auto parse_net(LaunchSpec& spec) const -> OrFailure<void> {
+    auto network = base::parse_network(options_.net.value_or(spec.forwards.empty() ? "none" : "user"));
+    if (!network) return wrong_usage(fmt::format("--net '{}': {}", *options_.net, network.error()));
+    spec.network = *std::move(network);
+    if (!spec.forwards.empty() && spec.network.mode != base::NetworkMode::user) {
+      return wrong_usage(fmt::format("--publish needs --net user, not --net {}", *options_.net));
+    }
+    if (!options_.pcap) return {};
+    if (spec.network.mode == base::NetworkMode::none) return wrong_usage("--pcap needs a network: --net, or --publish");
+    spec.pcap = *options_.pcap;
+    return {};
   }
 
   template <class Value, std::size_t count>
@@ -208,6 +232,27 @@ auto environment_of(const Strings& given, const Strings& of_image, Strings& warn
   return all;
 }
 
+// What a kernel of Hermit 0.10 or newer takes of its address, as its own words -ip, -mask and -gateway have no DNS
+// servers and no MTU. What the user has set himself counts, and before what the image sets.
+void add_network_variables(const base::NetworkSpec& network, const Strings& given, Strings& environment) {
+  const auto has = [](const Strings& variables, std::string_view key) {
+    return std::ranges::find(variables, key, key_of) != variables.end();
+  };
+  const auto add = [&](std::string_view key, const std::string& value) {
+    if (has(given, key)) return;
+    std::erase_if(environment, [key](const std::string& variable) { return key_of(variable) == key; });
+    environment.push_back(fmt::format("{}={}", key, value));
+  };
+  if (network.mtu) add("HERMIT_MTU", fmt::format("{}", *network.mtu));
+  if (!network.address) return;
+  add("HERMIT_IP", base::to_string(network.address->address));
+  add("HERMIT_MASK", base::to_string(base::netmask(network.address->prefix_length)));
+  if (network.address->gateway) add("HERMIT_GATEWAY", base::to_string(*network.address->gateway));
+  for (std::size_t i = 0; i < network.address->dns.size(); ++i) {
+    add(fmt::format("HERMIT_DNS{}", i + 1), base::to_string(network.address->dns[i]));
+  }
+}
+
 // What is given replaces what the image has.
 auto kernel_arguments_of(const LaunchOptions& options, const std::optional<Strings>& words, const image::Config& config)
     -> Strings {
@@ -257,6 +302,7 @@ auto make_launch_spec(const std::string& image, const LaunchSources& sources) ->
   auto words = split_words(options.words);
   auto environment = environment_of(options.env_vars, sources.image.env_vars, spec.warnings);
   if (!environment) return std::unexpected{environment.error()};
+  add_network_variables(spec.network, options.env_vars, *environment);
   spec.arguments = {.program = image,
                     .kernel = kernel_arguments_of(options, words.kernel, sources.image),
                     .application = std::move(words.application).value_or(sources.image.app_args),

@@ -9,6 +9,7 @@
 
 #include "hermitage/base/arguments.hpp"
 #include "hermitage/base/file_mapping.hpp"
+#include "hermitage/base/network.hpp"
 #include "hermitage/image/config.hpp"
 #include "hermitage/launch/failure.hpp"
 #include "hermitage/launch/launch_options.hpp"
@@ -53,6 +54,10 @@ struct LaunchSpec {
   bool manages_power = false;
   bool stats = false;  // are to be told at the end
 
+  base::NetworkSpec network = {};
+  std::vector<base::PortForward> forwards = {};  // with NetworkMode::user only
+  std::string pcap = {};                         // the file for what goes over the wire; empty: none
+
   std::vector<base::FileMapping> file_mappings = {};
   std::optional<IoMode> io_mode = {};
   std::optional<std::string> tempdir = {};
@@ -84,7 +89,10 @@ struct LaunchSources {
 // What all sources say together. What is merged() comes first, the image's configuration next, defaults last:
 //  - memory and vCPUs: at least what the image asks for; it fails where the options say less;
 //  - the kernel's arguments, the application's, and each variable by its name: the image's, where the options have
-//  none.
+//  none;
+//  - the network: none, or `user` where ports are forwarded. A static address and an MTU become variables of the guest
+//  (HERMIT_IP, HERMIT_MASK, HERMIT_GATEWAY, HERMIT_DNS1, HERMIT_DNS2, HERMIT_MTU), where the options set none of that
+//  name.
 // `image` is the name that it was given. Fails with usage where an option's value is wrong or no kernel takes the
 // arguments (see base::boot_arguments), and with not_started where the image asks for more than it gets, or than
 // kMostMemory and kMostCpus. The host's variables are read where "-e host" asks for them.

@@ -271,5 +271,53 @@ TEST(CheckConfig, TheUserMayReplaceWhatIsWrong) {
   EXPECT_EQ(error_of({.command_line = {.kernel_args = {"k"}}, .image = {.kernel_args = {"--"}}}), "");
 }
 
+// ---- The network
+
+TEST(Network, IsNoneUnlessPortsAreForwarded) {
+  EXPECT_EQ(spec_of({}).network, base::NetworkSpec{});
+  const auto spec = spec_of({.command_line = {.publish = {"8080:80", "53:53/udp"}}});
+  EXPECT_EQ(spec.network.mode, base::NetworkMode::user);
+  ASSERT_EQ(spec.forwards.size(), 2U);
+  EXPECT_EQ(spec.forwards[1], (base::PortForward{"", 53, 53, 1, base::Transport::udp}));
+  EXPECT_EQ(spec_of({.command_line = {.net = "user"}}).network.mode, base::NetworkMode::user);
+}
+
+TEST(Network, IsTheStrongestSources) {
+  const LaunchOptions command_line{.net = "tap:a"};
+  const LaunchOptions environment{.net = "tap:b"};
+  const LaunchOptions config_file{.net = "tap:c"};
+  const auto name_of = [](const LaunchSources& sources) { return spec_of(sources).network.interface; };
+  EXPECT_EQ(name_of({.command_line = command_line, .environment = environment, .config_file = config_file}), "a");
+  EXPECT_EQ(name_of({.environment = environment, .config_file = config_file}), "b");
+  EXPECT_EQ(name_of({.config_file = config_file}), "c");
+  EXPECT_EQ(spec_of({.command_line = {.publish = {"1:1"}}, .config_file = {.publish = {"2:2"}}}).forwards.size(), 2U);
+}
+
+TEST(Network, BecomesVariablesOfTheGuest) {
+  const auto spec =
+      spec_of({.command_line = {.env_vars = {"A=1", "HERMIT_MASK=255.0.0.0"},
+                                .net = "tap:tap0,mtu=9000,ip=10.0.5.3/24,gw=10.0.5.1,dns=9.9.9.9,dns=1.1.1.1"},
+               .image = {.env_vars = {"HERMIT_IP=10.0.0.1", "B=2"}}});
+  EXPECT_EQ(spec.arguments.environment,
+            (Words{"A=1", "HERMIT_MASK=255.0.0.0", "B=2", "HERMIT_MTU=9000", "HERMIT_IP=10.0.5.3",
+                   "HERMIT_GATEWAY=10.0.5.1", "HERMIT_DNS1=9.9.9.9", "HERMIT_DNS2=1.1.1.1"}));
+  EXPECT_EQ(spec_of({.command_line = {.net = "tap,ip=10.1.2.3/20"}}).arguments.environment,
+            (Words{"HERMIT_IP=10.1.2.3", "HERMIT_MASK=255.255.240.0"}));
+  EXPECT_TRUE(spec_of({.command_line = {.net = "tap:tap0"}}).arguments.environment.empty());
+}
+
+TEST(Network, IsRefusedWhenItIsWrong) {
+  EXPECT_EQ(error_of({.command_line = {.publish = {"80"}}}),
+            "--publish '80': not [ADDRESS:]HOST:GUEST, a port of the host and one of the guest");
+  EXPECT_EQ(error_of({.command_line = {.net = "bridge"}}),
+            "--net 'bridge': 'bridge' is not one of none, user, tap, tap:NAME and fd:N");
+  for (const std::string net : {"none", "tap:tap0", "fd:3"}) {
+    EXPECT_EQ(error_of({.command_line = {.net = net, .publish = {"8080:80"}}}),
+              "--publish needs --net user, not --net " + net);
+  }
+  EXPECT_EQ(error_of({.command_line = {.pcap = "file"}}), "--pcap needs a network: --net, or --publish");
+  EXPECT_EQ(spec_of({.command_line = {.net = "user", .pcap = "file"}}).pcap, "file");
+}
+
 }  // namespace
 }  // namespace hermitage::launch

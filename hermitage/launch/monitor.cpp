@@ -41,6 +41,14 @@ auto report_on(const vmm::RunResult& result, const NetworkHint& hint) -> RunRepo
           .lacked_network = exit != nullptr && hint.is_due(exit->code)};
 }
 
+// The machine has no network so far.
+auto check_network(const LaunchSpec& spec) -> OrFailure<void> {
+  if (spec.network.mode == base::NetworkMode::none) return {};
+  return std::unexpected{Failure{.subject = spec.image,
+                                 .message = "the monitor has no network so far; --engine qemu has one",
+                                 .is_the_engines = true}};
+}
+
 }  // namespace
 
 // It stays where it is: the machine's callbacks know it.
@@ -66,6 +74,7 @@ MonitorRun::~MonitorRun() = default;
 auto MonitorRun::prepare(const RunRequest& request) -> OrFailure<MonitorRun> {
   const auto without_image = make_launch_spec(request.image, request.sources);
   if (!without_image) return std::unexpected{without_image.error()};
+  if (auto checked = check_network(*without_image); !checked) return std::unexpected{checked.error()};
   const auto isolation = isolation_of(*without_image);
   if (!isolation) return std::unexpected{isolation.error()};
   auto guest = open_guest(*without_image, request);

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <sys/random.h>
@@ -16,6 +17,7 @@
 
 #include "hermitage/base/arguments.hpp"
 #include "hermitage/base/memory_size.hpp"
+#include "hermitage/base/network.hpp"
 #include "hermitage/entry/shell_word.hpp"
 #include "hermitage/launch/monitor_host.hpp"
 #include "hermitage/qemu/places.hpp"
@@ -53,6 +55,18 @@ auto refused_option(const LaunchSpec& spec, const QemuOptions& options, Arch arc
   };
   const auto* const given = std::ranges::find(refused, true, &std::pair<bool, const char*>::first);
   return given == std::end(refused) ? nullptr : given->second;
+}
+
+auto network_of(const LaunchSpec& spec) -> qemu::Network {
+  const bool is_socket = spec.network.mode == base::NetworkMode::descriptor && !base::is_tap(spec.network.descriptor);
+  return {.spec = spec.network, .forwards = spec.forwards, .pcap = spec.pcap, .is_socket = is_socket};
+}
+
+// QEMU takes a closed descriptor for a socket, and says no more than that it is none.
+auto check_descriptor(const base::NetworkSpec& network) -> OrFailure<void> {
+  if (network.mode != base::NetworkMode::descriptor || ::fcntl(network.descriptor, F_GETFD) >= 0) return {};
+  return wrong_usage(
+      fmt::format("--net fd:{}: not open; the process that starts hermitage has to leave it open", network.descriptor));
 }
 
 auto names_accelerator(const LaunchSpec& spec) -> bool {
@@ -156,6 +170,7 @@ auto plan_for_qemu(const RunRequest& request, const QemuImage& image, const Qemu
                                    .message = fmt::format("{} cannot be had in QEMU", refused),
                                    .is_the_engines = true}};
   }
+  if (auto checked = check_descriptor(spec.network); !checked) return std::unexpected{checked.error()};
   if (!image.takes_variables && !spec.arguments.environment.empty()) warn_of_lost_variables(request, spec);
   auto loader = plan_loader(spec, options.is_dry, image, take_loader_words(spec));
   if (!loader) return std::unexpected{loader.error()};
@@ -173,6 +188,7 @@ auto plan_for_qemu(const RunRequest& request, const QemuImage& image, const Qemu
                                   .merges_pages = spec.merges_pages,
                                   .manages_power = spec.manages_power,
                                   .has_sandbox = has_sandbox,
+                                  .network = network_of(spec),
                                   .more = spec.qemu_args});
   if (!line) return wrong_usage(std::move(line.error()));
   return QemuPlan{.spec = std::move(spec),

@@ -5,8 +5,10 @@
 #include <utility>
 #include <vector>
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 
+#include "hermitage/base/descriptor.hpp"
 #include "hermitage/launch/launch_testing.hpp"
 
 namespace hermitage::launch {
@@ -134,6 +136,20 @@ TEST_F(QemuPlanTest, WarnsOfVariablesThatAnOldKernelDoesNotTake) {
   ASSERT_TRUE(plan(options));
   ASSERT_EQ(warnings.size(), 1U);
   EXPECT_TRUE(warnings.front().ends_with("the 2 given are lost")) << warnings.front();
+}
+
+TEST_F(QemuPlanTest, HasTheNetwork) {
+  const auto made = plan({.net = "user", .publish = {"8080:80"}, .pcap = "net.pcap"});
+  ASSERT_TRUE(made);
+  EXPECT_EQ(value_of(*made, "-netdev"), "user,id=hermitage,hostfwd=tcp::8080-:80");
+  EXPECT_EQ(value_of(*made, "-object"), "filter-dump,id=hermitage-pcap,netdev=hermitage,file=net.pcap");
+  EXPECT_EQ(error_of({.net = "fd:999"}),
+            "--net fd:999: not open; the process that starts hermitage has to leave it open");
+  const base::Descriptor file{::open("/dev/null", O_RDWR | O_CLOEXEC)};
+  const auto number = std::to_string(file.get());
+  const auto with_socket = plan({.net = "fd:" + number});
+  ASSERT_TRUE(with_socket) << "whatever is no tap";
+  EXPECT_EQ(value_of(*with_socket, "-netdev"), "socket,id=hermitage,fd=" + number);
 }
 
 TEST_F(QemuPlanTest, NeedsALoaderUnlessTheKernelBootsByItself) {

@@ -17,6 +17,9 @@ using entry::Arch;
 constexpr int kFirstDescriptor = 3;
 constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
 
+// What QEMU knows the guest's network by. The user may have others.
+constexpr std::string_view kNetwork = "hermitage";
+
 // QEMU's virt machine for aarch64: where its memory begins.
 constexpr std::uint64_t kAarch64Memory = 0x4000'0000;
 // A loader sees that much of it before it knows more.
@@ -64,6 +67,7 @@ class Builder {
     } else if (auto added = add_loader(); !added) {
       return std::unexpected{std::move(added.error())};
     }
+    if (auto added = add_network(); !added) return std::unexpected{std::move(added.error())};
     if (machine_.boot_arguments.size() > kMaxBootArguments) {
       return std::unexpected{
           fmt::format("arguments and environment take {} bytes, and a kernel gets at most {} in QEMU",
@@ -156,6 +160,84 @@ class Builder {
     add("-device", fmt::format("guest-loader,addr={:#x},initrd={}", kAarch64Memory + reach - size,
                                with_commas_doubled(machine_.image)));
     return {};
+  }
+
+  [[nodiscard]] auto add_network() -> std::expected<void, std::string> {
+    const auto& [spec, forwards, pcap, is_socket] = machine_.network;
+    if (spec.mode == base::NetworkMode::none) return {};
+    auto backend = network_backend();
+    if (!backend) return std::unexpected{std::move(backend.error())};
+    add("-netdev", std::move(*backend));
+    // Firmware has no business with it: the file that QEMU looks for otherwise is in a package of its own.
+    auto device = fmt::format("virtio-net-pci,netdev={},disable-legacy=on,romfile=", kNetwork);
+    if (spec.mac) device += ",mac=" + base::to_string(*spec.mac);
+    if (spec.mtu) device += fmt::format(",host_mtu={}", *spec.mtu);
+    add("-device", std::move(device));
+    if (!pcap.empty()) {
+      add("-object",
+          fmt::format("filter-dump,id={}-pcap,netdev={},file={}", kNetwork, kNetwork, with_commas_doubled(pcap)));
+    }
+    return {};
+  }
+
+  [[nodiscard]] auto network_backend() -> std::expected<std::string, std::string> {
+    const auto& spec = machine_.network.spec;
+    switch (spec.mode) {
+      case base::NetworkMode::none: break;
+      case base::NetworkMode::user: return user_network();
+      case base::NetworkMode::tap: {
+        line_.files.push_back({.path = "/dev/net/tun", .is_written = true});
+        const auto name = spec.interface.empty() ? std::string{} : ",ifname=" + with_commas_doubled(spec.interface);
+        return fmt::format("tap,id={}{},script=no,downscript=no{}", kNetwork, name, vhost());
+      }
+      case base::NetworkMode::descriptor: return network_of_descriptor();
+    }
+    return {};
+  }
+
+  [[nodiscard]] auto vhost() -> const char* {
+    switch (machine_.network.spec.vhost) {
+      case base::Vhost::automatic: return "";
+      case base::Vhost::off: return ",vhost=off";
+      case base::Vhost::on: break;
+    }
+    line_.files.push_back({.path = "/dev/vhost-net", .is_written = true});
+    return ",vhost=on";
+  }
+
+  // What QEMU has in itself, and needs no other program for.
+  [[nodiscard]] auto user_network() const -> std::expected<std::string, std::string> {
+    auto network = fmt::format("user,id={}", kNetwork);
+    unsigned count = 0;
+    for (const auto& forward : machine_.network.forwards) {
+      if (forward.address.find(':') != std::string::npos) {
+        return std::unexpected{
+            fmt::format("--publish: QEMU forwards ports of IPv4 addresses only, not of {}", forward.address)};
+      }
+      count += forward.count;
+      if (count > kMaxForwards) {
+        return std::unexpected{fmt::format("--publish: QEMU forwards at most {} ports", kMaxForwards)};
+      }
+      const auto* const transport = forward.transport == base::Transport::tcp ? "tcp" : "udp";
+      for (unsigned i = 0; i < forward.count; ++i) {
+        network += fmt::format(",hostfwd={}:{}:{}-:{}", transport, forward.address, forward.host_port + i,
+                               forward.guest_port + i);
+      }
+    }
+    return network;
+  }
+
+  [[nodiscard]] auto network_of_descriptor() -> std::expected<std::string, std::string> {
+    const auto& network = machine_.network;
+    const int number = network.spec.descriptor;
+    if (number < kFirstDescriptor + static_cast<int>(line_.descriptors.size())) {
+      return std::unexpected{fmt::format("--net fd:{}: QEMU has another file there; pass a number from 10 up", number)};
+    }
+    if (!network.is_socket) return fmt::format("tap,id={},fd={}{}", kNetwork, number, vhost());
+    if (network.spec.vhost == base::Vhost::on) {
+      return std::unexpected{fmt::format("--net fd:{}: vhost=on is for a tap, and this is a socket", number)};
+    }
+    return fmt::format("socket,id={},fd={}", kNetwork, number);
   }
 
   // A file by its name, or by a descriptor where the name has a character that QEMU takes for an end.

@@ -7,12 +7,24 @@
 #include <string>
 #include <vector>
 
+#include "hermitage/base/network.hpp"
 #include "hermitage/qemu/target.hpp"
 
 namespace hermitage::qemu {
 
+// Of the host, that are forwarded: QEMU is told of each, in one word, which can have 128 KiB.
+inline constexpr unsigned kMaxForwards = 2048;
+
 // The longest command line for a kernel, in bytes: a boot loader takes 16 KiB, of which some are its own.
 inline constexpr std::size_t kMaxBootArguments = std::size_t{15} << 10;
+
+// See base::NetworkSpec.
+struct Network {
+  base::NetworkSpec spec = {};
+  std::vector<base::PortForward> forwards = {};
+  std::string pcap = {};   // the file that QEMU writes; empty: none
+  bool is_socket = false;  // NetworkMode::descriptor: not a tap
+};
 
 struct Machine {
   Target target;
@@ -25,7 +37,8 @@ struct Machine {
   bool uses_kvm = false;      // instead of QEMU's emulator
   bool merges_pages = false;  // with those of other guests
   bool manages_power = false;
-  bool has_sandbox = true;             // QEMU gives up system calls
+  bool has_sandbox = true;  // QEMU gives up system calls
+  Network network = {};
   std::vector<std::string> more = {};  // words for QEMU, behind ours
 };
 

@@ -186,5 +186,92 @@ TEST(CommandLine, HasALimit) {
   EXPECT_NE(text_of(machine).find("a kernel gets at most 15360"), std::string::npos) << text_of(machine);
 }
 
+// ---- A network
+
+constexpr std::string_view kCard = "virtio-net-pci,netdev=hermitage,disable-legacy=on,romfile=";
+
+// The value behind the last such word.
+auto last_value_of(const Machine& machine, std::string_view option) -> std::string {
+  const auto line = command_line(machine);
+  if (!line) return "error: " + line.error();
+  const auto found = std::ranges::find(line->words.rbegin(), line->words.rend(), option);
+  return found == line->words.rend() || found == line->words.rbegin() ? "" : *(found - 1);
+}
+
+auto machine_with(std::string_view network, const std::vector<std::string>& ports = {}) -> Machine {
+  auto machine = machine_for({Arch::x86_64});
+  machine.network.spec = base::parse_network(network).value();
+  for (const auto& port : ports) machine.network.forwards.push_back(base::parse_port_forward(port).value());
+  return machine;
+}
+
+// To read and write it.
+auto needs(const Machine& machine, const std::string& path) -> bool {
+  const auto line = command_line(machine);
+  return line && std::ranges::find(line->files, NeededFile{.path = path, .is_written = true}) != line->files.end();
+}
+
+TEST(Network, IsThereOnEveryBoard) {
+  for (const auto target : kTargets) {
+    EXPECT_EQ(value_of(machine_for(target), "-netdev"), "");
+    auto machine = machine_with("user");
+    machine.target = target;
+    EXPECT_EQ(value_of(machine, "-netdev"), "user,id=hermitage");
+    EXPECT_EQ(last_value_of(machine, "-device"), kCard);
+  }
+}
+
+TEST(Network, ForwardsPorts) {
+  EXPECT_EQ(value_of(machine_with("user", {"8080:80", "127.0.0.1:53:5353/udp", "[::]:1:1"}), "-netdev"),
+            "error: --publish: QEMU forwards ports of IPv4 addresses only, not of ::");
+  EXPECT_EQ(value_of(machine_with("user", {"8080:80", "127.0.0.1:53:5353/udp", "100-102:200-202"}), "-netdev"),
+            "user,id=hermitage,hostfwd=tcp::8080-:80,hostfwd=udp:127.0.0.1:53-:5353,hostfwd=tcp::100-:200,"
+            "hostfwd=tcp::101-:201,hostfwd=tcp::102-:202");
+  EXPECT_LT(value_of(machine_with("user", {"255.255.255.255:60001-62048:60001-62048"}), "-netdev").size(), 128U << 10U);
+  EXPECT_EQ(value_of(machine_with("user", {"1-2048:1-2048", "3000:1"}), "-netdev"),
+            "error: --publish: QEMU forwards at most 2048 ports");
+}
+
+TEST(Network, IsATap) {
+  const auto machine = machine_with("tap:tap0,mac=02:00:00:00:00:01,mtu=9000");
+  EXPECT_EQ(value_of(machine, "-netdev"), "tap,id=hermitage,ifname=tap0,script=no,downscript=no");
+  EXPECT_EQ(last_value_of(machine, "-device"), std::string{kCard} + ",mac=02:00:00:00:00:01,host_mtu=9000");
+  EXPECT_TRUE(needs(machine, "/dev/net/tun"));
+  const auto with_vhost = machine_with("tap,vhost=on");
+  EXPECT_EQ(value_of(with_vhost, "-netdev"), "tap,id=hermitage,script=no,downscript=no,vhost=on");
+  EXPECT_TRUE(needs(with_vhost, "/dev/vhost-net"));
+  EXPECT_EQ(value_of(machine_with("tap,vhost=off"), "-netdev"), "tap,id=hermitage,script=no,downscript=no,vhost=off");
+}
+
+TEST(Network, IsADescriptor) {
+  auto machine = machine_with("fd:7");
+  EXPECT_EQ(value_of(machine, "-netdev"), "tap,id=hermitage,fd=7");
+  machine.network.is_socket = true;
+  EXPECT_EQ(value_of(machine, "-netdev"), "socket,id=hermitage,fd=7");
+  machine = machine_with("fd:7,vhost=on");
+  EXPECT_EQ(value_of(machine, "-netdev"), "tap,id=hermitage,fd=7,vhost=on");
+  machine.network.is_socket = true;
+  EXPECT_EQ(value_of(machine, "-netdev"), "error: --net fd:7: vhost=on is for a tap, and this is a socket");
+  machine = machine_with("fd:4");
+  machine.image = "an image";
+  EXPECT_EQ(value_of(machine, "-netdev"), "tap,id=hermitage,fd=4");
+  machine.loader = "a loader";
+  EXPECT_EQ(value_of(machine, "-netdev"), "error: --net fd:4: QEMU has another file there; pass a number from 10 up");
+}
+
+TEST(Network, IsWrittenToAFile) {
+  auto machine = machine_with("user");
+  EXPECT_EQ(value_of(machine, "-object"), "");
+  machine.network.pcap = "a,b.pcap";
+  EXPECT_EQ(value_of(machine, "-object"), "filter-dump,id=hermitage-pcap,netdev=hermitage,file=a,,b.pcap");
+}
+
+TEST(Network, LeavesTheUsersOwnAlone) {
+  auto machine = machine_for({Arch::x86_64});
+  machine.more = {"-netdev", "user,id=n,hostfwd=tcp::9975-:9975", "-device", "virtio-net-pci,netdev=n"};
+  EXPECT_EQ(value_of(machine, "-netdev"), "user,id=n,hostfwd=tcp::9975-:9975");
+  EXPECT_EQ(last_value_of(machine, "-device"), "virtio-net-pci,netdev=n");
+}
+
 }  // namespace
 }  // namespace hermitage::qemu

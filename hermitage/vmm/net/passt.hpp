@@ -42,6 +42,7 @@ class Passt final : public Backend {
   [[nodiscard]] auto process() const noexcept -> pid_t { return process_; }
 
   [[nodiscard]] auto descriptor() const noexcept -> int override { return socket_->descriptor(); }
+  [[nodiscard]] auto descriptors() const -> std::vector<int> override { return {descriptor(), errors_.get()}; }
   [[nodiscard]] auto features() const noexcept -> std::uint64_t override { return socket_->features(); }
   [[nodiscard]] auto set_features(std::uint64_t taken) -> Result<void> override { return socket_->set_features(taken); }
   [[nodiscard]] auto receive(std::span<std::byte> buffer) -> std::expected<std::size_t, Closed> override;
