@@ -10,6 +10,7 @@
 #include "hermitage/launch/machine_options.hpp"
 #include "hermitage/launch/mapped_guest.hpp"
 #include "hermitage/launch/network_hint.hpp"
+#include "hermitage/launch/network_options.hpp"
 #include "hermitage/vmm/machine.hpp"
 #include "hermitage/vmm/memory/mapped_file.hpp"
 
@@ -41,14 +42,6 @@ auto report_on(const vmm::RunResult& result, const NetworkHint& hint) -> RunRepo
           .lacked_network = exit != nullptr && hint.is_due(exit->code)};
 }
 
-// The machine has no network so far.
-auto check_network(const LaunchSpec& spec) -> OrFailure<void> {
-  if (spec.network.mode == base::NetworkMode::none) return {};
-  return std::unexpected{Failure{.subject = spec.image,
-                                 .message = "the monitor has no network so far; --engine qemu has one",
-                                 .is_the_engines = true}};
-}
-
 }  // namespace
 
 // It stays where it is: the machine's callbacks know it.
@@ -74,7 +67,6 @@ MonitorRun::~MonitorRun() = default;
 auto MonitorRun::prepare(const RunRequest& request) -> OrFailure<MonitorRun> {
   const auto without_image = make_launch_spec(request.image, request.sources);
   if (!without_image) return std::unexpected{without_image.error()};
-  if (auto checked = check_network(*without_image); !checked) return std::unexpected{checked.error()};
   const auto isolation = isolation_of(*without_image);
   if (!isolation) return std::unexpected{isolation.error()};
   auto guest = open_guest(*without_image, request);
@@ -92,13 +84,16 @@ auto MonitorRun::prepare(const RunRequest& request) -> OrFailure<MonitorRun> {
   options.trace = request.callbacks.trace;
   options.on_stop = request.callbacks.on_stop;
   options.on_output = [seen = &state->network_hint](std::string_view output) { seen->take(output); };
+  state->spec = *std::move(spec);
   if (request.callbacks.warn) {
     state->warn = request.callbacks.warn;
     options.warn = [run = state.get()](std::string_view line) {
       run->warn(fmt::format("{}: {}", run->spec.image, line));
     };
   }
-  state->spec = *std::move(spec);
+  auto network = open_network(state->spec, options.warn);
+  if (!network) return std::unexpected{std::move(network.error())};
+  options.network = *std::move(network);
   auto machine = vmm::Machine::create(guest->kernel(), std::move(options), std::move(*files));
   if (!machine) return failure_of(request.image, std::move(machine.error()));
   state->kind = request.source.kind();

@@ -126,16 +126,6 @@ TEST_F(MonitorTest, AKernelForAnotherMachineIsLeftToAnotherEngine) {
   EXPECT_EQ(made.error().subject, directory.file("kernel"));
 }
 
-TEST_F(MonitorTest, ANetworkIsLeftToAnotherEngine) {
-  auto network = options();
-  network.net = "user";
-  const Requested given{guest("hello"), network};
-  const auto made = MonitorRun::prepare(given.request);
-  ASSERT_FALSE(made);
-  EXPECT_TRUE(made.error().is_the_engines);
-  EXPECT_EQ(made.error().message, "the monitor has no network so far; --engine qemu has one");
-}
-
 TEST_F(MonitorTest, RefusesWhatIsNoKernel) {
   for (const std::string content : {"#!/bin/sh\n", "\x1f\x8b no gzip"}) {
     const Requested given{directory.write("file", content), options()};

@@ -104,6 +104,9 @@ inline constexpr std::array kSystemCalls{
     SystemCall{"readlinkat", true, false, false},
     SystemCall{"unlinkat", true, true, false},
 
+    // The end of passt.
+    SystemCall{"wait4", false, true, false},
+
     SystemCall{"brk", true, true, true},
     SystemCall{"madvise", true, true, true},
     SystemCall{"mmap", true, true, true, {Condition::Kind::lacks, 2, PROT_EXEC, "without PROT_EXEC"}},

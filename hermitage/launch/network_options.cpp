@@ -1,0 +1,89 @@
+#include "hermitage/launch/network_options.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include <fmt/format.h>
+#include <sys/random.h>
+
+#include "hermitage/base/network.hpp"
+#include "hermitage/vmm/net/inherited.hpp"
+#include "hermitage/vmm/net/passt.hpp"
+#include "hermitage/vmm/net/pcap.hpp"
+#include "hermitage/vmm/net/tap.hpp"
+
+namespace hermitage::launch {
+namespace {
+
+using Warn = std::function<void(std::string_view)>;
+using vmm::net::Backend;
+
+constexpr std::uint16_t kUsualMtu = 1500;
+
+auto failure_of(vmm::Error error) -> std::unexpected<Failure> {
+  const bool is_usage = error.code == vmm::ErrorCode::configuration;
+  return std::unexpected{Failure{.kind = is_usage ? Failure::Kind::usage : Failure::Kind::not_started,
+                                 .subject = {},
+                                 .message = std::move(error.message)}};
+}
+
+auto random_mac() -> OrFailure<base::MacAddress> {
+  base::MacAddress mac{};
+  if (::getrandom(mac.data(), mac.size(), 0) != static_cast<ssize_t>(mac.size())) {
+    return not_started("getrandom", std::strerror(errno));
+  }
+  mac[0] = 0x02;  // given by nobody, of one station
+  return mac;
+}
+
+// Opens an interface, and says which one when it is made. `mtu` gets its own, where that is known.
+auto open_tap(const LaunchSpec& spec, const Warn& warn, std::optional<std::uint16_t>& mtu)
+    -> OrFailure<std::unique_ptr<Backend>> {
+  const auto& name = spec.network.interface;
+  auto tap = name.empty() ? vmm::net::Tap::make() : vmm::net::Tap::open(name);
+  if (!tap) return failure_of(std::move(tap.error()));
+  if (name.empty() && warn) warn(fmt::format("the guest's network is the interface {}", (*tap)->name()));
+  if ((*tap)->mtu() != 0) mtu = (*tap)->mtu();
+  return std::move(*tap);
+}
+
+auto open_backend(const LaunchSpec& spec, const Warn& warn, std::optional<std::uint16_t>& mtu)
+    -> OrFailure<std::unique_ptr<Backend>> {
+  if (spec.network.mode == base::NetworkMode::tap) return open_tap(spec, warn, mtu);
+  if (spec.network.mode == base::NetworkMode::descriptor) {
+    auto inherited = vmm::net::open_inherited(spec.network.descriptor);
+    if (!inherited) return failure_of(std::move(inherited.error()));
+    return std::move(*inherited);
+  }
+  auto passt = vmm::net::Passt::start({.forwards = spec.forwards, .mtu = spec.network.mtu.value_or(kUsualMtu)});
+  if (!passt) return failure_of(std::move(passt.error()));
+  return std::move(*passt);
+}
+
+}  // namespace
+
+auto open_network(const LaunchSpec& spec, const Warn& warn) -> OrFailure<std::optional<vmm::NetworkOptions>> {
+  if (spec.network.mode == base::NetworkMode::none) return std::nullopt;
+  if (spec.network.vhost == base::Vhost::on) {
+    return wrong_usage("--net: vhost=on: the monitor has no vhost so far; leave it out");
+  }
+  auto mac = spec.network.mac ? OrFailure<base::MacAddress>{*spec.network.mac} : random_mac();
+  if (!mac) return std::unexpected{mac.error()};
+  std::optional<std::uint16_t> mtu;
+  auto backend = open_backend(spec, warn, mtu);
+  if (!backend) return std::unexpected{std::move(backend.error())};
+  if (!spec.pcap.empty()) {
+    auto pcap = vmm::net::Pcap::create(spec.pcap, std::move(*backend), [warn](const std::string& line) {
+      if (warn) warn(line);
+    });
+    if (!pcap) return not_started({}, std::move(pcap.error().message));
+    *backend = std::move(*pcap);
+  }
+  if (spec.network.mtu) mtu = spec.network.mtu;
+  return vmm::NetworkOptions{.backend = std::move(*backend), .card = {.mac = *mac, .mtu = mtu}};
+}
+
+}  // namespace hermitage::launch
