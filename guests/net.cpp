@@ -37,12 +37,13 @@ constexpr int kMostFramesAtOnce = 64;
 constexpr std::uint64_t kFramesBetweenResets = 1000;
 constexpr std::uint64_t kLoopTime = 2'000'000;  // microseconds that a device has to see the loop
 
-enum class Interrupts : std::uint8_t { none, line, messages };
+// How the device is waited for; `best`: by messages, else by its line, else not at all, as the machine can.
+enum class Interrupts : std::uint8_t { best, none, line, messages };
 
 struct Arguments {
   std::uint64_t features = guest::virtio_feature::kSupported;
   std::uint16_t queue_size = 256;
-  Interrupts interrupts = Interrupts::none;
+  Interrupts interrupts = Interrupts::best;
   bool is_active_low = true;
   network::Configuration address;  // none: by DHCP
   std::uint64_t until = 0;         // requests; 0: forever
@@ -127,11 +128,17 @@ auto read_pair(std::string_view key, std::string_view value, Arguments& argument
 }
 
 auto read_flag(std::string_view flag, Arguments& arguments) -> bool {
-  if (flag == "move-bar") return arguments.moves_ranges = true;
-  if (flag == "no-refill") return !(arguments.refills = false);
-  if (flag == "loop") return arguments.sends_loop = true;
-  if (flag != "reset") return false;
-  arguments.reset_after = kFramesBetweenResets;
+  if (flag == "move-bar") {
+    arguments.moves_ranges = true;
+  } else if (flag == "no-refill") {
+    arguments.refills = false;
+  } else if (flag == "loop") {
+    arguments.sends_loop = true;
+  } else if (flag == "reset") {
+    arguments.reset_after = kFramesBetweenResets;
+  } else {
+    return false;
+  }
   return true;
 }
 
@@ -190,17 +197,18 @@ constinit ExitService exit_service{};
 
 #if defined(__x86_64__)
 
-void take_line(const guest::PciFunction& function, const VirtioPci& transport, bool is_active_low) {
+auto take_line(const guest::PciFunction& function, const VirtioPci& transport, bool is_active_low) -> bool {
   const auto pin = function.interrupt_line();
-  if (!pin) guest::fail("net: the device has no interrupt line");
+  if (!pin) return false;
   guest::interrupts::take_line(*pin, is_active_low, transport.interrupt_status());
   function.enable(true);
+  return true;
 }
 
 // One vector for each queue, where the device has so many.
-void take_messages(guest::PciFunction& function, VirtioNet::Options& options) {
+auto take_messages(guest::PciFunction& function, VirtioNet::Options& options) -> bool {
   const auto msix = guest::Msix::enable(function);
-  if (!msix) guest::fail("net: the device has no MSI-X");
+  if (!msix) return false;
   options.receive_vector = 0;
   options.send_vector = msix->size() > 1 ? 1 : 0;
   for (std::uint8_t i = 0; i <= options.send_vector; ++i) {
@@ -208,14 +216,20 @@ void take_messages(guest::PciFunction& function, VirtioNet::Options& options) {
     const auto message = guest::interrupts::message_for(vector);
     msix->set(i, message.address, message.data);
   }
+  return true;
 }
 
-void take_interrupts(const Arguments& arguments, guest::PciFunction& function, const VirtioPci& transport,
-                     VirtioNet::Options& options) {
-  if (arguments.interrupts == Interrupts::none) return;
+// Says how the device is waited for.
+auto take_interrupts(const Arguments& arguments, guest::PciFunction& function, const VirtioPci& transport,
+                     VirtioNet::Options& options) -> Interrupts {
+  const auto wanted = arguments.interrupts;
+  if (wanted == Interrupts::none) return wanted;
   guest::interrupts::start();
-  if (arguments.interrupts == Interrupts::line) take_line(function, transport, arguments.is_active_low);
-  if (arguments.interrupts == Interrupts::messages) take_messages(function, options);
+  if (wanted != Interrupts::line && take_messages(function, options)) return Interrupts::messages;
+  if (wanted == Interrupts::messages) guest::fail("net: the device has no MSI-X");
+  if (take_line(function, transport, arguments.is_active_low)) return Interrupts::line;
+  if (wanted == Interrupts::line) guest::fail("net: the device has no interrupt line");
+  return Interrupts::none;
 }
 
 void wait(std::optional<std::uint64_t> microseconds) {
@@ -228,9 +242,11 @@ auto interrupt_count() -> std::uint64_t {
 
 #else
 
-void take_interrupts(const Arguments& arguments, guest::PciFunction& /*function*/, const VirtioPci& /*transport*/,
-                     VirtioNet::Options& /*options*/) {
-  if (arguments.interrupts != Interrupts::none) guest::fail("net: takes interrupts on x86_64 only");
+auto take_interrupts(const Arguments& arguments, guest::PciFunction& /*function*/, const VirtioPci& /*transport*/,
+                     VirtioNet::Options& /*options*/) -> Interrupts {
+  const auto wanted = arguments.interrupts;
+  if (wanted != Interrupts::none && wanted != Interrupts::best) guest::fail("net: takes interrupts on x86_64 only");
+  return Interrupts::none;
 }
 
 void wait(std::optional<std::uint64_t> /*microseconds*/) {}
@@ -272,8 +288,9 @@ void print_end(const VirtioNet& device, network::Stack& stack, const network::Ht
 
 class Run {
  public:
-  Run(const Arguments& arguments, VirtioNet& device, network::Stack& stack, const network::HttpServer& http)
-      : arguments_{&arguments}, device_{&device}, stack_{&stack}, http_{&http} {}
+  Run(const Arguments& arguments, bool can_wait, VirtioNet& device, network::Stack& stack,
+      const network::HttpServer& http)
+      : arguments_{&arguments}, can_wait_{can_wait}, device_{&device}, stack_{&stack}, http_{&http} {}
 
   void until_the_end() {
     while (!is_over()) {
@@ -318,15 +335,17 @@ class Run {
   }
 
   void rest() {
-    if (arguments_->interrupts == Interrupts::none) return;
+    if (!can_wait_) return;
     const auto deadline = stack_->deadline();
     const auto now = guest::now_microseconds();
     if (deadline && *deadline <= now) return;
     if (!device_->prepare_to_wait()) return;
     wait(deadline ? std::optional{*deadline - now} : std::nullopt);
+    device_->end_wait();
   }
 
   const Arguments* arguments_;
+  bool can_wait_;
   VirtioNet* device_;
   network::Stack* stack_;
   const network::HttpServer* http_;
@@ -356,7 +375,7 @@ auto guest_main() -> int {
   transport.reset();
   VirtioNet::Options options{
       .features = arguments.features, .queue_size = arguments.queue_size, .refills = arguments.refills};
-  take_interrupts(arguments, *function, transport, options);
+  const auto interrupts = take_interrupts(arguments, *function, transport, options);
   VirtioNet device{transport, device_memory, options};
   device.start();
   if (arguments.sends_loop) send_loop(device);
@@ -372,7 +391,7 @@ auto guest_main() -> int {
     address.mtu = device.mtu();
     stack.interface().configure(address);
   }
-  Run{arguments, device, stack, http}.until_the_end();
+  Run{arguments, interrupts != Interrupts::none, device, stack, http}.until_the_end();
   transport.reset();
   print_end(device, stack, http);
   return 0;

@@ -20,7 +20,9 @@ from pathlib import Path
 SERVICE, EXIT, ECHO, DISCARD, SOURCE = 9975, 9976, 7, 9, 19
 PERIOD = 251
 START_SECONDS = 60
+INSIDE = "inside-the-namespaces"
 SECONDS = 60
+INSIDE = "inside-the-namespaces"
 
 
 class Skipped(Exception):
@@ -48,23 +50,35 @@ def free_ports(count, kind):
 
 
 class Guest:
-    """A guest that runs, and has an address when `with` begins. It is asked to end when `with` ends."""
+    """A guest that runs, and has an address when `with` begins. It is asked to end when `with` ends. `tap`: the interface
+    that it is at, with the address 10.0.5.3; otherwise it is in QEMU's user network."""
 
-    def __init__(self, arguments, arch="x86_64", device="", memory="64M"):
+    def __init__(self, arguments, arch="x86_64", device="", memory="64M", tap=None):
+        self.address = "10.0.5.3" if tap else "127.0.0.1"
+        netdev = self.at_tap(tap) if tap else self.in_user_network()
+        words = ["-netdev", netdev, "-device", f"virtio-net-pci,disable-legacy=on,netdev=n{device}"]
+        self.command = [HERMITAGE, "run", "--engine", "qemu", "--timeout", "120", "-m", memory]
+        for word in words:
+            self.command += ["--qemu-arg", word]
+        kernel = GUESTS / arch / "if3" / "net"
+        self.command += [str(kernel), "--", "--", *arguments]
+        if not shutil.which(f"qemu-system-{arch.removesuffix('_be')}") or not kernel.exists():
+            raise Skipped(f"no QEMU or no guest for {arch}")
+
+    def in_user_network(self):
         self.tcp = dict(zip((SERVICE, ECHO, DISCARD, SOURCE), free_ports(4, socket.SOCK_STREAM)))
         self.udp = dict(zip((SERVICE, EXIT), free_ports(2, socket.SOCK_DGRAM)))
         forwards = [f"hostfwd=tcp:127.0.0.1:{host}-:{guest}" for guest, host in self.tcp.items()]
         forwards += [f"hostfwd=udp:127.0.0.1:{host}-:{guest}" for guest, host in self.udp.items()]
-        words = ["-netdev", ",".join(["user", "id=n", *forwards]),
-                 "-device", f"virtio-net-pci,disable-legacy=on,netdev=n{device}"]
-        self.command = [HERMITAGE, "run", "--engine", "qemu", "--timeout", "120", "-m", memory]
-        for word in words:
-            self.command += ["--qemu-arg", word]
-        self.command += [str(GUESTS / arch / "if3" / "net"), "--", "--", *arguments]
-        if not shutil.which(f"qemu-system-{arch}") or not (GUESTS / arch / "if3" / "net").exists():
-            raise Skipped(f"no QEMU or no guest for {arch}")
+        return ",".join(["user", "id=n", *forwards])
+
+    def at_tap(self, tap):
+        self.tcp = {port: port for port in (SERVICE, ECHO, DISCARD, SOURCE)}
+        self.udp = {port: port for port in (SERVICE, EXIT)}
+        return f"tap,id=n,ifname={tap},script=no,downscript=no,vnet_hdr=on"
 
     def __enter__(self):
+        self.expected_status = 0
         self.output = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=self.output,
                                         stderr=subprocess.STDOUT)
@@ -104,12 +118,12 @@ class Guest:
         end = time.monotonic() + SECONDS
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as each:
             while self.process.poll() is None and time.monotonic() < end:
-                each.sendto(b"exit\n", ("127.0.0.1", self.udp[EXIT]))
+                each.sendto(b"exit\n", (self.address, self.udp[EXIT]))
                 try:
                     self.process.wait(0.2)
                 except subprocess.TimeoutExpired:
                     pass
-        self.expect_status(0)
+        self.expect_status(self.expected_status)
 
     def expect_status(self, status):
         try:
@@ -122,7 +136,7 @@ class Guest:
     # ---- What can be done with it
 
     def connect(self, port):
-        return socket.create_connection(("127.0.0.1", self.tcp[port]), SECONDS)
+        return socket.create_connection((self.address, self.tcp[port]), SECONDS)
 
     def http(self, request):
         """The head and the body of the answer to `request`, after which the guest closes."""
@@ -151,7 +165,7 @@ class Guest:
 
     def echo(self, size):
         async def both():
-            reader, writer = await asyncio.open_connection("127.0.0.1", self.tcp[ECHO], limit=1 << 20)
+            reader, writer = await asyncio.open_connection(self.address, self.tcp[ECHO], limit=1 << 20)
             data = os.urandom(size)
 
             async def send():
@@ -168,10 +182,10 @@ class Guest:
     def udp_echo(self):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as each:
             each.settimeout(1)
-            for size in (0, 1, 64, 1400):
+            for size in (0, 1, 64, 1300):
                 data = os.urandom(size)
                 for _ in range(5):  # a datagram may be lost
-                    each.sendto(data, ("127.0.0.1", self.udp[SERVICE]))
+                    each.sendto(data, (self.address, self.udp[SERVICE]))
                     try:
                         got = each.recv(2000)
                         break
@@ -180,15 +194,23 @@ class Guest:
                 check(got == data, f"{got!r} came back")
 
     def at_once(self, count, size=2000):
-        async def one():
-            reader, writer = await asyncio.open_connection("127.0.0.1", self.tcp[SERVICE])
+        """So many connections, which are opened one after the other: QEMU takes only one at a time. Then all ask."""
+
+        async def begin():
+            reader, writer = await asyncio.open_connection(self.address, self.tcp[SERVICE])
+            writer.write(b"HEAD / HTTP/1.1\r\n\r\n")
+            check((await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 OK"), "no answer")
+            return reader, writer
+
+        async def one(reader, writer):
             writer.write(f"GET /big?bytes={size} HTTP/1.0\r\n\r\n".encode())
             got = await reader.read(-1)
             check(got.endswith(pattern(size)) and len(got) > size, f"{len(got)} bytes")
             writer.close()
 
         async def all_of_them():
-            await asyncio.gather(*(one() for _ in range(count)))
+            streams = [await begin() for _ in range(count)]
+            await asyncio.gather(*(one(*stream) for stream in streams))
 
         asyncio.run(asyncio.wait_for(all_of_them(), SECONDS))
 
@@ -299,11 +321,10 @@ def case_loop():
 
 def case_no_refill():
     """With no receive buffers left, nothing arrives any more, and QEMU still ends at once."""
-    guest = Guest(["no-refill", "queue=16"])
-    with guest:
+    with Guest(["no-refill", "queue=16"]) as guest:
         for _ in range(20):
             try:
-                with socket.create_connection(("127.0.0.1", guest.tcp[SERVICE]), 1) as each:
+                with socket.create_connection((guest.address, guest.tcp[SERVICE]), 1) as each:
                     each.settimeout(1)
                     each.sendall(b"GET / HTTP/1.0\r\n\r\n")
                     if not each.recv(1):
@@ -313,12 +334,11 @@ def case_no_refill():
         else:
             raise Failed("there is no end to 16 buffers")
         guest.process.terminate()
-        guest.expect_status(143)
+        guest.expected_status = 143
 
 
 def case_until():
-    guest = Guest(["until=3"])
-    with guest:
+    with Guest(["until=3"]) as guest:
         for _ in range(3):
             guest.page()
         guest.expect_status(0)
@@ -349,6 +369,35 @@ def case_large():
         guest.echo(10_000_000)
 
 
+def case_tap():
+    """At a tap, which has offloads, in network and user namespaces of its own."""
+    inside = ["unshare", "--map-root-user", "--net", sys.executable, __file__, HERMITAGE, str(GUESTS), INSIDE]
+    if not shutil.which("unshare") or not shutil.which("ip"):
+        raise Skipped("there is no unshare or no ip")
+    if subprocess.run([*inside[:3], "test", "-w", "/dev/net/tun"], capture_output=True).returncode != 0:
+        raise Skipped("no namespaces, or no /dev/net/tun")
+    status = subprocess.run(inside).returncode
+    if status == 77:
+        raise Skipped("as said above")
+    check(status == 0, "see above")
+
+
+def inside_tap():
+    for mtu in (1500, 9000):
+        for command in (f"tuntap add dev tap{mtu} mode tap vnet_hdr", f"addr add 10.0.5.1/24 dev tap{mtu}",
+                        f"link set tap{mtu} mtu {mtu} up"):
+            subprocess.run(["ip", *command.split()], check=True)
+        for features in (0, 1, 2, 1 << 0 | 1 << 11, 1 << 1 | 1 << 7, 1 << 1 | 1 << 7 | 1 << 15, 0xffffffff):
+            with Guest(["ip=10.0.5.3/24", f"features={features | 1 << 3:#x}"], tap=f"tap{mtu}",
+                       device=f",host_mtu={mtu}") as guest:
+                check(f"mtu {mtu}" in guest.address_line, guest.address_line)
+                guest.everything(3_000_000)
+                ping = ["ping", "-c", "1", "-W", "5", "-s", str(mtu - 28), "-M", "do", guest.address]
+                if shutil.which("ping"):
+                    check(subprocess.run(ping, capture_output=True).returncode == 0, "no answer to a ping")
+        subprocess.run(["ip", "link", "del", f"tap{mtu}"], check=True)
+
+
 def case_aarch64():
     serves(arch="aarch64")
 
@@ -361,21 +410,30 @@ def case_riscv64():
     serves(arch="riscv64")
 
 
+def outcome_of(name, case):
+    begin = time.monotonic()
+    status = 0
+    try:
+        case()
+        outcome = "ok"
+    except Skipped as skipped:
+        outcome = f"skipped: {skipped}"
+        status = 77
+    except (Failed, OSError, subprocess.CalledProcessError) as failed:
+        outcome = f"FAILED: {failed!r}" if isinstance(failed, TimeoutError) else f"FAILED: {failed}"
+        status = 1
+    print(f"{name}: {outcome} ({time.monotonic() - begin:.1f} s)", flush=True)
+    return status
+
+
 def main(names):
+    if names == [INSIDE]:
+        return outcome_of("at a tap", inside_tap)
     cases = {name.removeprefix("case_"): function for name, function in globals().items() if name.startswith("case_")}
     status = 0
     for name in cases if names == ["all"] else names:
-        begin = time.monotonic()
-        try:
-            cases[name]()
-            outcome = "ok"
-        except Skipped as skipped:
-            outcome = f"skipped: {skipped}"
-            status = status or 77
-        except (Failed, OSError, asyncio.TimeoutError) as failed:
-            outcome = f"FAILED: {failed!r}" if isinstance(failed, TimeoutError) else f"FAILED: {failed}"
-            status = 1
-        print(f"{name}: {outcome} ({time.monotonic() - begin:.1f} s)", flush=True)
+        one = outcome_of(name, cases[name])
+        status = 1 if 1 in (status, one) else status or one
     return status
 
 

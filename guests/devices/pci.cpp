@@ -9,6 +9,7 @@ constexpr std::uint8_t kId = 0x00;
 constexpr std::uint8_t kCommand = 0x04;
 constexpr std::uint8_t kHeaderType = 0x0e;
 constexpr std::uint8_t kFirstBar = 0x10;
+constexpr std::uint8_t kSecondaryBus = 0x19;
 constexpr std::uint8_t kInterruptLine = 0x3c;
 constexpr std::uint8_t kInterruptPin = 0x3d;
 
@@ -16,6 +17,7 @@ constexpr std::uint16_t kMemoryEnable = 1 << 1;
 constexpr std::uint16_t kBusMaster = 1 << 2;
 constexpr std::uint16_t kLineDisable = 1 << 10;
 constexpr std::uint8_t kHasManyFunctions = 1 << 7;
+constexpr std::uint8_t kBridge = 1;
 
 constexpr std::uint32_t kIsPort = 1;
 constexpr std::uint32_t kType = 0x6;
@@ -26,17 +28,25 @@ constexpr std::uint32_t kFlags = 0xf;
 
 auto PciFunction::find(PciHost& host, std::uint16_t vendor, std::uint16_t device) -> std::optional<PciFunction> {
   const auto wanted = static_cast<std::uint32_t>(device) << 16 | vendor;
-  for (unsigned bus = 0; bus < host.buses(); ++bus) {
+  unsigned buses = 1;  // as far as bridges are known to lead
+  for (unsigned bus = 0; bus < buses; ++bus) {
     for (std::uint8_t slot = 0; slot < 32; ++slot) {
-      PciAddress address{.bus = static_cast<std::uint8_t>(bus), .device = slot};
-      if (host.read(address, kId) == ~0U) continue;
-      const bool has_many = (host.read(address, kHeaderType & 0xfc) >> 16 & kHasManyFunctions) != 0;
-      for (; address.function < (has_many ? 8 : 1); ++address.function) {
-        if (host.read(address, kId) == wanted) return PciFunction{host, address};
+      PciFunction function{host, {.bus = static_cast<std::uint8_t>(bus), .device = slot}};
+      if (function.read32(kId) == ~0U) continue;
+      const auto count = (function.read8(kHeaderType) & kHasManyFunctions) != 0 ? 8 : 1;
+      for (; function.address_.function < count; ++function.address_.function) {
+        if (function.read32(kId) == wanted) return function;
+        const auto behind = function.bus_behind();
+        if (behind >= buses && behind < host.buses()) buses = behind + 1U;
       }
     }
   }
   return std::nullopt;
+}
+
+auto PciFunction::bus_behind() const -> std::uint8_t {
+  const bool is_bridge = read32(kId) != ~0U && (read8(kHeaderType) & ~kHasManyFunctions) == kBridge;
+  return is_bridge ? read8(kSecondaryBus) : 0;
 }
 
 auto PciFunction::read8(std::uint8_t offset) const -> std::uint8_t {

@@ -13,7 +13,7 @@ class PciFunction {
  public:
   static constexpr unsigned kBars = 6;
 
-  // The first function with this vendor and device; nothing when there is none.
+  // The first function with this vendor and device, on bus 0 or behind bridges; nothing when there is none.
   [[nodiscard]] static auto find(PciHost& host, std::uint16_t vendor, std::uint16_t device)
       -> std::optional<PciFunction>;
 
@@ -62,6 +62,8 @@ class PciFunction {
   };
 
   PciFunction(PciHost& host, PciAddress address) : host_{&host}, address_{address} {}
+  // The bus that a bridge leads to; 0 when it is none.
+  [[nodiscard]] auto bus_behind() const -> std::uint8_t;
   [[nodiscard]] auto find_range(unsigned bar) -> Range;
 
   PciHost* host_;

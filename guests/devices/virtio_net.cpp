@@ -238,8 +238,13 @@ auto VirtioNet::prepare_to_wait() -> bool {
   receive_queue.want_interrupt(true);
   send_queue.want_interrupt(is_out_of_room_);
   if (!receive_queue.has_used() && !(is_out_of_room_ && send_queue.has_used())) return true;
-  receive_queue.want_interrupt(false);
+  end_wait();
   return false;
+}
+
+void VirtioNet::end_wait() {
+  memory_->receive_queue.want_interrupt(false);
+  memory_->send_queue.want_interrupt(false);
 }
 
 void VirtioNet::send_loop() {

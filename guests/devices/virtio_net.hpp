@@ -66,8 +66,10 @@ class VirtioNet final : public network::Link {
   // Hands over what was sent, and gives receive buffers back. To be called when nothing is left to be done.
   void flush();
 
-  // Prepares to wait for an interrupt; false when there is something to do already.
+  // Prepares to wait for an interrupt; false when there is something to do already, and nothing to wait for.
   [[nodiscard]] auto prepare_to_wait() -> bool;
+  // No interrupts while it is busy.
+  void end_wait();
 
   // Whether the device says that it cannot go on.
   [[nodiscard]] auto needs_reset() const -> bool { return (transport_->status() & virtio_status::kNeedsReset) != 0; }

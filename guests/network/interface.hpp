@@ -1,6 +1,7 @@
 // A link with addresses: finds neighbours, and sends IPv4 packets to them.
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 #include "guests/network/address.hpp"
@@ -45,17 +46,26 @@ class Interface {
   [[nodiscard]] auto packet() -> Bytes;
 
   // Sends the first `size` bytes there. `offload` counts from the payload's beginning. When the neighbour's MAC address
-  // is not known, it is asked for, and the packet is lost.
+  // is not known, it is asked for, and the packet waits; one that waits already is lost, as is one of more than 2 KiB.
   void send(Protocol protocol, Ipv4Address destination, std::size_t size, Offload offload = {});
 
  private:
   [[nodiscard]] auto next_hop(Ipv4Address destination) const -> Ipv4Address;
+  void wait_for(Ipv4Address neighbour, ConstBytes frame, const Offload& offload);
+  void send_waiting(Ipv4Address neighbour, const MacAddress& mac);
   void send_arp(const MacAddress& destination, const ArpPacket& packet);
 
   Link* link_;
   MacAddress mac_;
   Configuration configuration_;
   ArpTable neighbours_;
+
+  // The frame that waits for a neighbour's address, whose place in it is empty yet.
+  static constexpr std::size_t kLargestWaiting = 2048;
+  std::array<std::byte, kLargestWaiting> waiting_;
+  std::size_t waiting_size_ = 0;  // 0: there is none
+  Offload waiting_offload_;
+  Ipv4Address waiting_for_;
 };
 
 }  // namespace guest::network

@@ -15,8 +15,8 @@ inline constexpr Microseconds kSecond = 1'000'000;
 
 // What the device does to a frame on its way out (virtio 1.2, 5.1.6.2).
 struct Offload {
-  std::uint16_t checksum_start = 0;   // it sums from here on; 0: nothing is to be done
-  std::uint16_t checksum_offset = 0;  // from there to where the sum goes
+  std::uint16_t checksum_start = 0;   // it sums from here on
+  std::uint16_t checksum_offset = 0;  // from there to where the sum goes; 0: no sum is to be made
   std::uint16_t segment_size = 0;     // bytes of TCP payload a frame may have; 0: the frame stays in one
 };
 

@@ -42,6 +42,7 @@ struct Weather {
   Microseconds delay = 1000;
 };
 
+// Too large for a stack.
 struct Host {
   Host(const MacAddress& mac, Ipv4Address address, bool is_device, std::uint16_t mtu, std::uint64_t seed);
 

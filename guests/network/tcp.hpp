@@ -33,8 +33,8 @@ class Connection {
   [[nodiscard]] auto remote() const -> Endpoint { return remote_; }
   [[nodiscard]] auto is_open() const -> bool { return state_ == State::established; }
 
-  // How many bytes `write` would take.
-  [[nodiscard]] auto room() const -> std::size_t { return can_write() ? out_.free() : 0; }
+  // How many bytes `write` would take, or will once the connection is open.
+  [[nodiscard]] auto room() const -> std::size_t { return can_write() || is_synchronizing() ? out_.free() : 0; }
   // Takes as many bytes as there is room for, and says how many.
   auto write(ConstBytes bytes) -> std::size_t { return can_write() ? out_.write(bytes) : 0; }
   // Ends this side's stream behind what was written.
