@@ -1,18 +1,21 @@
 #!/usr/bin/env python3
-"""Runs the guest `net` in QEMU (TCG, its user network), and uses its services.
+"""Runs the guest `net` in QEMU (TCG, its user network) and in the monitor, and uses its services.
 
 usage: guests/net_test.py HERMITAGE GUESTS CASE...      GUESTS: the build's folder of guests; `all` for every case
-Exit status: 0 when all went well, 1 when not, 77 when there is no QEMU, no boot loader or no guest for it.
+Exit status: 0 when all went well, 1 when not, 77 when there is no QEMU, no KVM, no passt, no boot loader or no guest
+for it.
 """
 
 import asyncio
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import zlib
 from pathlib import Path
@@ -22,7 +25,6 @@ PERIOD = 251
 START_SECONDS = 60
 INSIDE = "inside-the-namespaces"
 SECONDS = 60
-INSIDE = "inside-the-namespaces"
 
 
 class Skipped(Exception):
@@ -133,6 +135,14 @@ class Guest:
             raise Failed(f"the guest does not end:\n{self.text()}") from None
         check(found == status, f"the guest ended with {found}, not with {status}:\n{self.text()}")
 
+    def expect_end_by_signal(self):
+        """SIGTERM ends it within a second, whatever the traffic is."""
+        begin = time.monotonic()
+        self.process.terminate()
+        self.expected_status = 128 + signal.SIGTERM
+        self.expect_status(self.expected_status)
+        check(time.monotonic() - begin < 2, f"it took {time.monotonic() - begin:.1f} s to end")
+
     # ---- What can be done with it
 
     def connect(self, port):
@@ -220,6 +230,46 @@ class Guest:
         self.upload(size)
         self.echo(size // 2)
         self.udp_echo()
+
+
+class HostGuest(Guest):
+    """A guest that runs with the program's own options for networks: `-p`, on loopback, or at a tap, with the address
+    10.0.5.3."""
+
+    def __init__(self, arguments=(), engine="kvm", tap=None, options=()):
+        self.address = "10.0.5.3" if tap else "127.0.0.1"
+        self.command = [HERMITAGE, "run", "--engine", engine, "--timeout", "120", "-m", "64M", *options]
+        if tap:
+            self.at_tap(tap)
+            self.command += ["--net", f"tap:{tap}"]
+            arguments = ["ip=10.0.5.3/24", "gw=10.0.5.1", *arguments]
+        else:
+            self.in_user_network()
+            for guest, host in self.tcp.items():
+                self.command += ["-p", f"127.0.0.1:{host}:{guest}"]
+            for guest, host in self.udp.items():
+                self.command += ["-p", f"127.0.0.1:{host}:{guest}/udp"]
+        self.command += [str(GUESTS / "x86_64" / "if3" / "net"), "--", "--", *arguments]
+        require_engine(engine)
+
+    def everything(self, size):
+        """What KVM interprets, as some hosts' does, is slow: a byte of a checksum more than one that is copied."""
+        self.page()
+        self.download(size)
+        self.upload(size // 10)
+        self.echo(size // 10)
+        self.udp_echo()
+
+
+def require_engine(engine):
+    hello = GUESTS / "x86_64" / "if3" / "hello"
+    if subprocess.run([HERMITAGE, "run", "--engine", engine, hello], capture_output=True).returncode != 0:
+        raise Skipped(f"no guest runs by --engine {engine} here")
+
+
+def require_passt():
+    if not shutil.which("passt"):
+        raise Skipped("no passt")
 
 
 def pattern(size):
@@ -371,7 +421,54 @@ def case_large():
 
 def case_tap():
     """At a tap, which has offloads, in network and user namespaces of its own."""
-    inside = ["unshare", "--map-root-user", "--net", sys.executable, __file__, HERMITAGE, str(GUESTS), INSIDE]
+    in_namespaces("tap")
+
+
+def case_publish():
+    """The same command line, in the monitor and in QEMU."""
+    require_passt()
+    for engine in ("kvm", "qemu"):
+        with HostGuest(engine=engine) as guest:
+            guest.everything(300_000)
+
+
+def case_publish_ends():
+    """However the monitor or passt ends, the other ends, too, and the ports are free."""
+    require_passt()
+    with HostGuest() as guest:
+        guest.page()
+        guest.expect_end_by_signal()
+        check(not children_of(guest.process.pid), "passt has not ended")
+    with HostGuest() as guest:
+        passt = children_of(guest.process.pid)
+        check(len(passt) == 1, f"{passt}")
+        os.kill(passt[0], signal.SIGKILL)
+        guest.wait_for("the guest's network is down")
+        guest.expect_end_by_signal()
+    guest = HostGuest()
+    with socket.create_server(("127.0.0.1", guest.tcp[SERVICE])):
+        begin = subprocess.run(guest.command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    check(begin.returncode == 125 and begin.stderr.count("\n") == 1 and str(guest.tcp[SERVICE]) in begin.stderr,
+          f"{begin.returncode} {begin.stderr}")
+
+
+def case_publish_many():
+    """1,000 connections one after the other, and 200 at once."""
+    require_passt()
+    with HostGuest() as guest:
+        for _ in range(1000):
+            guest.page()
+        guest.at_once(200)
+
+
+def children_of(process):
+    """The processes that passt is, which is a child that has gone into namespaces of its own."""
+    found = subprocess.run(["pgrep", "-P", str(process)], capture_output=True, text=True).stdout.split()
+    return [int(each) for each in found]
+
+
+def in_namespaces(case):
+    inside = ["unshare", "--map-root-user", "--net", sys.executable, __file__, HERMITAGE, str(GUESTS), INSIDE, case]
     if not shutil.which("unshare") or not shutil.which("ip"):
         raise Skipped("there is no unshare or no ip")
     if subprocess.run([*inside[:3], "test", "-w", "/dev/net/tun"], capture_output=True).returncode != 0:
@@ -382,11 +479,93 @@ def case_tap():
     check(status == 0, "see above")
 
 
+def make_tap(name, mtu):
+    for command in (f"tuntap add dev {name} mode tap vnet_hdr", f"addr add 10.0.5.1/24 dev {name}",
+                    f"link set {name} mtu {mtu} up"):
+        subprocess.run(["ip", *command.split()], check=True)
+
+
+def case_monitor_tap():
+    in_namespaces("monitor_tap")
+
+
+def inside_monitor_tap():
+    for mtu in (1500, 9000):
+        make_tap(f"tap{mtu}", mtu)
+        for features in (0, 1, 2, 1 << 0 | 1 << 11, 1 << 1 | 1 << 7, 1 << 1 | 1 << 7 | 1 << 15, 0xffffffff):
+            with HostGuest([f"features={features | 1 << 3:#x}"], tap=f"tap{mtu}") as guest:
+                check(f"mtu {mtu}" in guest.address_line, guest.address_line)
+                guest.everything(300_000)
+                ping = ["ping", "-c", "1", "-W", "5", "-s", str(mtu - 28), "-M", "do", guest.address]
+                if shutil.which("ping"):
+                    check(subprocess.run(ping, capture_output=True).returncode == 0, "no answer to a ping")
+        subprocess.run(["ip", "link", "del", f"tap{mtu}"], check=True)
+
+
+def case_monitor_trouble():
+    in_namespaces("monitor_trouble")
+
+
+def inside_monitor_trouble():
+    make_tap("tap0", 1500)
+    with HostGuest(tap="tap0") as guest:
+        with flood(guest, pause=0.005):
+            guest.page()
+        with flood(guest):
+            time.sleep(0.5)
+            guest.expect_end_by_signal()
+    with HostGuest(["reset=100"], tap="tap0") as guest:
+        with flood(guest, pause=0.005):
+            for _ in range(5):
+                guest.page()
+    with HostGuest(["no-refill", "queue=16"], tap="tap0") as guest:
+        with flood(guest):
+            time.sleep(0.5)
+            guest.expect_end_by_signal()
+    with HostGuest(tap="tap0") as guest:
+        guest.page()
+        subprocess.run(["ip", "link", "set", "tap0", "down"], check=True)
+        time.sleep(0.3)
+        subprocess.run(["ip", "link", "set", "tap0", "up"], check=True)
+        guest.page()
+        capture = Path(tempfile.gettempdir()) / f"net-{os.getpid()}.pcap"
+    with HostGuest(tap="tap0", options=["--pcap", str(capture)]) as guest:
+        guest.page()
+    check(b"Hello from the guest net" in capture.read_bytes(), f"{capture} does not have the page")
+    capture.unlink()
+
+
+class flood:
+    """Datagrams to a port that nobody listens to, as fast as this host can send them, or with pauses of so many
+    seconds."""
+
+    def __init__(self, guest, pause=None):
+        self.address = (guest.address, 4242)
+        self.pause = pause
+
+    def __enter__(self):
+        self.is_over = False
+        self.thread = threading.Thread(target=self.send)
+        self.thread.start()
+
+    def __exit__(self, *_):
+        self.is_over = True
+        self.thread.join()
+
+    def send(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as each:
+            while not self.is_over:
+                try:
+                    each.sendto(bytes(1000), self.address)
+                except OSError:  # the guest has just ended, or says that nobody listens
+                    pass
+                if self.pause:
+                    time.sleep(self.pause)
+
+
 def inside_tap():
     for mtu in (1500, 9000):
-        for command in (f"tuntap add dev tap{mtu} mode tap vnet_hdr", f"addr add 10.0.5.1/24 dev tap{mtu}",
-                        f"link set tap{mtu} mtu {mtu} up"):
-            subprocess.run(["ip", *command.split()], check=True)
+        make_tap(f"tap{mtu}", mtu)
         for features in (0, 1, 2, 1 << 0 | 1 << 11, 1 << 1 | 1 << 7, 1 << 1 | 1 << 7 | 1 << 15, 0xffffffff):
             with Guest(["ip=10.0.5.3/24", f"features={features | 1 << 3:#x}"], tap=f"tap{mtu}",
                        device=f",host_mtu={mtu}") as guest:
@@ -427,8 +606,8 @@ def outcome_of(name, case):
 
 
 def main(names):
-    if names == [INSIDE]:
-        return outcome_of("at a tap", inside_tap)
+    if names[0] == INSIDE:
+        return outcome_of(f"inside {names[1]}", globals()[f"inside_{names[1]}"])
     cases = {name.removeprefix("case_"): function for name, function in globals().items() if name.startswith("case_")}
     status = 0
     for name in cases if names == ["all"] else names:

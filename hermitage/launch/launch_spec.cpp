@@ -294,6 +294,7 @@ auto make_launch_spec(const std::string& image, const LaunchSources& sources) ->
                   .timer = options.timer,
                   .manages_power = options.manages_power,
                   .stats = options.stats,
+                  .network = base::NetworkSpec{},
                   .file_mappings = options.file_mappings,
                   .tempdir = options.tempdir,
                   .loader = options.loader,
