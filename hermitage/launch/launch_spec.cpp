@@ -173,6 +173,11 @@ auto round_up(std::uint64_t size) -> std::uint64_t {
   return std::min(units, std::numeric_limits<std::uint64_t>::max() / base::kMemoryUnit) * base::kMemoryUnit;
 }
 
+// Whatever else is wrong with the words, which is told later.
+auto has_network(const LaunchOptions& options) -> bool {
+  return options.net ? *options.net != "none" : !options.publish.empty();
+}
+
 auto memory_of(const std::string& image, const LaunchOptions& options, const image::Config& config)
     -> OrFailure<std::uint64_t> {
   const auto wanted = round_up(config.memory.value_or(0));
@@ -182,7 +187,8 @@ auto memory_of(const std::string& image, const LaunchOptions& options, const ima
   }
   const auto given = parse_size("--memory-size", options.memory_size);
   if (!given) return std::unexpected{given.error()};
-  const auto size = given->value_or(std::max(base::kDefaultMemory, wanted));
+  const auto usual = has_network(options) ? base::kDefaultMemoryWithNetwork : base::kDefaultMemory;
+  const auto size = given->value_or(std::max(usual, wanted));
   if (size >= wanted) return size;
   return not_started(image,
                      fmt::format("asks for {} MiB of memory at least, and gets {} MiB; give it more with --memory-size",
