@@ -7,7 +7,6 @@
 namespace hermitage::vmm::pci {
 namespace {
 
-constexpr std::size_t kFirstCapability = 0x40;
 constexpr std::size_t kAlignment = 4;  // of capabilities
 constexpr std::uint64_t kBarFlags = PCI_BASE_ADDRESS_SPACE_MEMORY | PCI_BASE_ADDRESS_MEM_TYPE_64;
 
@@ -17,7 +16,7 @@ constexpr auto bar_offset(unsigned bar) -> std::size_t {
 
 }  // namespace
 
-ConfigSpace::ConfigSpace(const Identity& identity) noexcept : last_link_{PCI_CAPABILITY_LIST}, end_{kFirstCapability} {
+ConfigSpace::ConfigSpace(const Identity& identity) noexcept {
   set<std::uint16_t>(PCI_VENDOR_ID, identity.vendor);
   set<std::uint16_t>(PCI_DEVICE_ID, identity.device);
   set<std::uint32_t>(PCI_CLASS_REVISION, identity.class_code << 8 | identity.revision);

@@ -55,8 +55,8 @@ class ConfigSpace {
  private:
   std::array<std::byte, kSize> values_{};
   std::array<std::byte, kSize> writable_{};
-  std::size_t last_link_;  // where the next capability's offset goes
-  std::size_t end_;        // of the capabilities
+  std::size_t last_link_ = 0x34;  // where the next capability's offset goes: PCI_CAPABILITY_LIST at first
+  std::size_t end_ = 0x40;        // of the capabilities
 };
 
 }  // namespace hermitage::vmm::pci

@@ -1,6 +1,5 @@
 #include "hermitage/vmm/devices/virtio/queue.hpp"
 
-#include <atomic>
 #include <cstring>
 #include <optional>
 
@@ -21,20 +20,14 @@ constexpr std::uint64_t kAvailableEntry = 2;
 constexpr std::uint64_t kUsedEntry = 8;
 constexpr std::uint64_t kIndexOffset = 2;
 
-// The driver reads and writes these at the same time. All of them are aligned, as make() has seen to.
-auto load(std::span<const std::byte> ring, std::size_t offset, int order) noexcept -> std::uint16_t {
-  const auto* const value = reinterpret_cast<const std::uint16_t*>(ring.data() + offset);
-  return order == __ATOMIC_ACQUIRE ? __atomic_load_n(value, __ATOMIC_ACQUIRE)
-                                   : __atomic_load_n(value, __ATOMIC_RELAXED);
+// The driver reads and writes these at the same time. All of them are aligned, as make() has seen to. What one side
+// stores is there before it loads what the other stores: both are sequentially consistent, where that matters.
+auto load(std::span<const std::byte> ring, std::size_t offset) noexcept -> std::uint16_t {
+  return __atomic_load_n(reinterpret_cast<const std::uint16_t*>(ring.data() + offset), __ATOMIC_SEQ_CST);
 }
 
 void store(std::span<std::byte> ring, std::size_t offset, std::uint16_t value) noexcept {
-  __atomic_store_n(reinterpret_cast<std::uint16_t*>(ring.data() + offset), value, __ATOMIC_RELEASE);
-}
-
-// What one side writes is there before it looks at what the other has written: a store, then a load.
-void full_barrier() noexcept {
-  std::atomic_thread_fence(std::memory_order_seq_cst);
+  __atomic_store_n(reinterpret_cast<std::uint16_t*>(ring.data() + offset), value, __ATOMIC_SEQ_CST);
 }
 
 // virtio 1.2, 2.7.10: whether an index goes over the one that the other side has asked for, when it goes from `before`
@@ -93,7 +86,7 @@ Queue::Queue(const GuestMemory& memory, std::uint16_t size, QueueFeatures featur
     : memory_{&memory}, size_{size}, features_{features} {}
 
 auto Queue::available() const -> std::expected<std::uint16_t, QueueFault> {
-  const auto index = load(available_, kIndexOffset, __ATOMIC_ACQUIRE);
+  const auto index = load(available_, kIndexOffset);
   const auto count = static_cast<std::uint16_t>(index - next_);
   if (count > size_) return fault("has more chains available than descriptors");
   return count;
@@ -104,7 +97,7 @@ auto Queue::pop(Chain& chain) -> std::expected<bool, QueueFault> {
   if (!count) return std::unexpected{count.error()};
   if (*count == 0) return false;
   const std::size_t slot = next_ % size_;
-  chain.head = load(available_, kRingHeader + slot * kAvailableEntry, __ATOMIC_RELAXED);
+  chain.head = load(available_, kRingHeader + slot * kAvailableEntry);
   chain.buffers.clear();
   chain.readable_count = 0;
   chain.readable_size = 0;
@@ -167,9 +160,8 @@ auto Queue::publish() noexcept -> bool {
   const auto before = published_;
   published_ = pushed_;
   store(used_, kIndexOffset, published_);
-  full_barrier();
-  if (!features_.event_index) return (load(available_, 0, __ATOMIC_RELAXED) & kAvailableNoInterrupt) == 0;
-  const auto wanted = load(available_, kRingHeader + size_ * kAvailableEntry, __ATOMIC_RELAXED);
+  if (!features_.event_index) return (load(available_, 0) & kAvailableNoInterrupt) == 0;
+  const auto wanted = load(available_, kRingHeader + size_ * kAvailableEntry);
   return passes(before, published_, wanted);
 }
 
@@ -184,8 +176,7 @@ auto Queue::enable_notifications(std::uint16_t known) noexcept -> bool {
   } else {
     store(used_, 0, 0);
   }
-  full_barrier();
-  return load(available_, kIndexOffset, __ATOMIC_RELAXED) != seen;
+  return load(available_, kIndexOffset) != seen;
 }
 
 }  // namespace hermitage::vmm::virtio
