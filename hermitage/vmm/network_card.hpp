@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "hermitage/vmm/descriptor.hpp"
-#include "hermitage/vmm/devices/virtio/network.hpp"
+#include "hermitage/vmm/devices/virtio/network_device.hpp"
 #include "hermitage/vmm/devices/virtio/pci_transport.hpp"
 #include "hermitage/vmm/error.hpp"
 #include "hermitage/vmm/event_loop.hpp"

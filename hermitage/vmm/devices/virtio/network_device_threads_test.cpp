@@ -9,7 +9,7 @@
 #include <linux/virtio_pci.h>
 
 #include "hermitage/vmm/devices/virtio/driver_testing.hpp"
-#include "hermitage/vmm/devices/virtio/network.hpp"
+#include "hermitage/vmm/devices/virtio/network_device.hpp"
 #include "hermitage/vmm/devices/virtio/pci_transport.hpp"
 
 namespace hermitage::vmm::virtio {

@@ -1,4 +1,4 @@
-#include "hermitage/vmm/devices/virtio/network.hpp"
+#include "hermitage/vmm/devices/virtio/network_device.hpp"
 
 #include <string>
 #include <vector>

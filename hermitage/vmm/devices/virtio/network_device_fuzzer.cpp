@@ -11,7 +11,7 @@
 #include <string>
 
 #include "hermitage/vmm/devices/virtio/driver_testing.hpp"
-#include "hermitage/vmm/devices/virtio/network.hpp"
+#include "hermitage/vmm/devices/virtio/network_device.hpp"
 #include "hermitage/vmm/devices/virtio/pci_transport.hpp"
 
 namespace {
