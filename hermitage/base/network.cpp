@@ -116,6 +116,7 @@ auto is_interface_name(std::string_view name) -> bool {
 auto parse_mode(std::string_view text, NetworkSpec& spec) -> Outcome {
   constexpr std::string_view kTap = "tap:";
   constexpr std::string_view kDescriptor = "fd:";
+  constexpr int kFirstDescriptor = 3;  // behind the standard streams
   if (text == "none") return {};
   if (text == "user") {
     spec.mode = NetworkMode::user;
@@ -132,8 +133,8 @@ auto parse_mode(std::string_view text, NetworkSpec& spec) -> Outcome {
     return wrong(quoted(spec.interface) + " is no name of an interface, which has 1 to 15 characters");
   }
   if (text.starts_with(kDescriptor)) {
-    const auto number = parse_number(text.substr(kDescriptor.size()), 0, INT_MAX);
-    if (!number) return wrong(quoted(text) + " has no number of a descriptor");
+    const auto number = parse_number(text.substr(kDescriptor.size()), kFirstDescriptor, INT_MAX);
+    if (!number) return wrong(quoted(text) + " has no number of a descriptor, from 3 on");
     spec.mode = NetworkMode::descriptor;
     spec.descriptor = static_cast<int>(*number);
     return {};

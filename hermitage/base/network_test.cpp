@@ -81,8 +81,10 @@ TEST(ParseNetwork, SaysWhatIsWrong) {
     EXPECT_EQ(error_of_network("tap:" + name),
               "'" + name + "' is no name of an interface, which has 1 to 15 characters");
   }
-  EXPECT_EQ(error_of_network("fd:x"), "'fd:x' has no number of a descriptor");
-  EXPECT_EQ(error_of_network("fd:2147483648"), "'fd:2147483648' has no number of a descriptor");
+  EXPECT_EQ(error_of_network("fd:x"), "'fd:x' has no number of a descriptor, from 3 on");
+  EXPECT_EQ(error_of_network("fd:2"), "'fd:2' has no number of a descriptor, from 3 on");
+  EXPECT_EQ(error_of_network("fd:2147483648"), "'fd:2147483648' has no number of a descriptor, from 3 on");
+  EXPECT_EQ(error_of_network("fd:2"), "'fd:2' has no number of a descriptor, from 3 on");
   EXPECT_EQ(error_of_network("none,mtu=1500"), "none takes no settings");
   EXPECT_EQ(error_of_network("tap,speed=1"), "'speed' is no setting here: there are vhost= mac= mtu= ip= gw= dns=");
   EXPECT_EQ(error_of_network("tap,"), "'' is no setting here: there are vhost= mac= mtu= ip= gw= dns=");

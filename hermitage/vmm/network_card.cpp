@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <optional>
 #include <utility>
 
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include "hermitage/vmm/devices/platform.hpp"
+#include "hermitage/vmm/vcpu.hpp"
 
 namespace hermitage::vmm {
 namespace {
@@ -43,6 +45,7 @@ auto NetworkCard::make(NetworkOptions options, const GuestMemory& memory, kvm::V
   constexpr auto kQueues = virtio::NetworkDevice::kQueueCount;
   auto interrupts = kvm::DeviceInterrupts::make(vm, arch::kPciInterruptLine, PciTransport::vector_count(kQueues));
   if (!interrupts) return std::unexpected{interrupts.error()};
+  // Where the registers are in the beginning. A driver that moves them notifies by an exit: see PciTransport.
   for (unsigned queue = 0; queue < kQueues; ++queue) {
     const auto address = bar + PciTransport::kNotifyOffset + queue * PciTransport::kNotifyMultiplier;
     if (auto set = vm.signal_writes(address, wakeup.get()); !set) return std::unexpected{set.error()};
@@ -80,6 +83,7 @@ auto NetworkCard::watch_events() -> Result<void> {
 }
 
 void NetworkCard::run(PauseGate& gate, const std::function<bool()>& is_stopping) {
+  thread_ = ::gettid();
   gate.enter();
   bool has_more = false;
   while (!is_stopping()) {
@@ -91,6 +95,7 @@ void NetworkCard::run(PauseGate& gate, const std::function<bool()>& is_stopping)
     watch_backend();
   }
   gate.leave();
+  thread_ = 0;
 }
 
 // One whose peer has gone would be told of again and again, so nothing waits for it while there is nothing to do there.
@@ -113,6 +118,11 @@ void NetworkCard::wake() noexcept {
   const eventfd_t one = 1;
   [[maybe_unused]] const auto written = ::write(wakeup_.get(), &one, sizeof one);
   errno = error;
+}
+
+void NetworkCard::call_back() noexcept {
+  wake();
+  if (const auto thread = thread_.load(); thread != 0) ::tgkill(::getpid(), thread, call_back_signal());
 }
 
 auto NetworkCard::descriptors() const -> std::vector<int> {

@@ -2,6 +2,8 @@
 // the loop of the thread that serves it.
 #pragma once
 
+#include <sys/types.h>
+
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -35,10 +37,12 @@ class NetworkCard {
 
   [[nodiscard]] auto function() noexcept -> pci::Function& { return transport_; }
 
-  // Serves the card until `is_stopping` says so. Another thread that makes it say so calls wake().
+  // Serves the card until `is_stopping` says so. Another thread that makes it say so calls call_back().
   void run(PauseGate& gate, const std::function<bool()>& is_stopping);
-  // Any thread and any signal handler may call it.
+  // Ends the waiting of run(). Any thread and any signal handler may call these.
   void wake() noexcept;
+  // Interrupts a system call, too, such as a write to a file for frames.
+  void call_back() noexcept;
 
   // The descriptors that lead to the network, and all that run() uses, among which they are.
   [[nodiscard]] auto backend_descriptors() const -> std::vector<int> { return backend_->descriptors(); }
@@ -57,7 +61,8 @@ class NetworkCard {
   Descriptor wakeup_;  // an event that ends the waiting of run(); KVM signals it for the driver's notifications
   virtio::NetworkDevice device_;
   virtio::PciTransport transport_;
-  std::uint32_t watched_ = 0;  // the backend's events that events_ waits for
+  std::atomic<pid_t> thread_ = 0;  // that is in run(), by the kernel's number; 0: none
+  std::uint32_t watched_ = 0;      // the backend's events that events_ waits for
 };
 
 }  // namespace hermitage::vmm

@@ -1,6 +1,7 @@
 // Stops the vCPUs of a running guest, and lets them go on.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -56,6 +57,9 @@ class PauseGate {
   // returned `paused` takes one resume(); another resume() has no effect.
   [[nodiscard]] auto pause(const CallBack& call_back) -> PauseOutcome;
   void resume();
+
+  // All that members use.
+  [[nodiscard]] auto descriptors() const -> std::array<int, 2> { return {open_.get(), changed_.get()}; }
 
   // No thread stands or waits any longer. A signal handler may call it.
   void end() noexcept;

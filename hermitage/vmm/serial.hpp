@@ -3,6 +3,7 @@
 
 #include <sys/uio.h>
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -78,6 +79,8 @@ class Serial {
   // The guest is ended from outside: end(), and after kGrace no thread waits for a reader any longer. The first call
   // counts. A signal handler may call it.
   void abandon() noexcept;
+  // The events that end() and abandon() signal.
+  [[nodiscard]] auto events() const -> std::array<int, 2> { return {events_.ended.get(), events_.abandoned.get()}; }
   // Bytes of output that abandon() has cost: neither delivered nor dropped because of write_error().
   [[nodiscard]] auto undelivered() const noexcept -> std::uint64_t { return undelivered_.load(); }
 

@@ -188,7 +188,8 @@ void Supervisor::on_timer() noexcept {
 
 auto Supervisor::run_threads() -> Result<void> {
   StartingLine starting_line{guest_->vcpus.size() + (guest_->network_card == nullptr ? 1 : 2)};
-  auto started = start_threads(starting_line);
+  std::latch has_own_descriptors{1};
+  auto started = start_threads(starting_line, has_own_descriptors);
   if (started) supervise();
   join_threads();
   ended_at_ = Clock::now();
@@ -196,10 +197,9 @@ auto Supervisor::run_threads() -> Result<void> {
 }
 
 // When it returns, the guest runs, and every thread is isolated.
-auto Supervisor::start_threads(StartingLine& starting_line) -> Result<void> {
+auto Supervisor::start_threads(StartingLine& starting_line, std::latch& has_own_descriptors) -> Result<void> {
   if (auto enclosed = guest_->isolation.enclose_caller(); !enclosed) return enclosed;
   threads_.reserve(guest_->vcpus.size() + 1);
-  std::latch has_own_descriptors{1};
   try {
     const BlockedSignals blocked{call_back_signal()};
     if (guest_->network_card != nullptr) {
@@ -229,9 +229,18 @@ void Supervisor::run_vcpu(Vcpu& vcpu, StartingLine& starting_line) {
   if (starting_line.arrive(guest_->isolation.enclose(isolation::Role::vcpu))) vcpu.run();
 }
 
+// Of the card, and what the thread uses that serves it: to stand in a pause, and to end the run.
+auto Supervisor::descriptors_of(const NetworkCard& card) const -> std::vector<int> {
+  auto kept = card.descriptors();
+  for (const int event : gate_.descriptors()) kept.push_back(event);
+  for (const int event : serial_.events()) kept.push_back(event);
+  kept.push_back(wakeup_.get());
+  return kept;
+}
+
 void Supervisor::run_network_card(StartingLine& starting_line, std::latch& has_own_descriptors) {
   auto& card = *guest_->network_card;
-  auto enclosed = guest_->isolation.separates_network() ? isolation::keep_only(card.descriptors()) : Result<void>{};
+  auto enclosed = guest_->isolation.separates_network() ? isolation::keep_only(descriptors_of(card)) : Result<void>{};
   has_own_descriptors.count_down();
   if (enclosed) enclosed = guest_->isolation.enclose(isolation::Role::network);
   if (starting_line.arrive(std::move(enclosed))) card.run(gate_, [this] { return control_.is_stopping(); });
@@ -296,7 +305,7 @@ void Supervisor::call_back() noexcept {
   const eventfd_t one = 1;
   [[maybe_unused]] const auto written = ::write(wakeup_.get(), &one, sizeof one);
   if (!guest_) return;
-  if (guest_->network_card != nullptr) guest_->network_card->wake();
+  if (guest_->network_card != nullptr) guest_->network_card->call_back();
   for (const auto& vcpu : guest_->vcpus) vcpu->call_back();
 }
 

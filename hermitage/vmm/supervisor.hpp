@@ -75,8 +75,9 @@ class Supervisor {
   void on_timer() noexcept;
 
   [[nodiscard]] auto run_threads() -> Result<void>;
-  [[nodiscard]] auto start_threads(StartingLine& starting_line) -> Result<void>;
+  [[nodiscard]] auto start_threads(StartingLine& starting_line, std::latch& has_own_descriptors) -> Result<void>;
   void run_vcpu(Vcpu& vcpu, StartingLine& starting_line);
+  [[nodiscard]] auto descriptors_of(const NetworkCard& card) const -> std::vector<int>;
   void run_network_card(StartingLine& starting_line, std::latch& has_own_descriptors);
   void join_threads();
 

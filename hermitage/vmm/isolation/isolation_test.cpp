@@ -7,15 +7,18 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstddef>
 #include <cstdlib>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <functional>
 #include <sstream>
 #include <string>
 #include <thread>
+#include <tuple>
 #include <vector>
 
 #include <arpa/inet.h>
@@ -36,6 +39,7 @@
 #include "hermitage/vmm/isolation/sandbox.hpp"
 #include "hermitage/vmm/machine.hpp"
 #include "hermitage/vmm/memory/mapped_file.hpp"
+#include "hermitage/vmm/net/inherited.hpp"
 #include "testing/images.hpp"
 #include "testing/temporary_directory.hpp"
 
@@ -482,6 +486,47 @@ TEST_P(OwnedMonitor, FindsNoFile) {
         if (file >= 0 || errno != EACCES) ::_exit(42);
       });
   EXPECT_EQ(ended.status, 0);
+}
+
+auto cpu_time_of_process() -> std::chrono::nanoseconds {
+  timespec used{};
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+  return std::chrono::seconds{used.tv_sec} + std::chrono::nanoseconds{used.tv_nsec};
+}
+
+// A network card's thread stands in a pause without working, though frames come; the run goes on and ends as ever.
+TEST_P(OwnedMonitor, PausesItsNetwork) {
+  using namespace std::chrono_literals;
+  const testing::TemporaryDirectory directory;
+  const auto ended = in_a_process([&] {
+    std::array<int, 2> wire{};
+    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, wire.data()) != 0) return 1;
+    auto backend = net::open_inherited(wire[1]);
+    ::close(wire[1]);
+    const auto file = MappedFile::open(guest_path(GetParam() + "/net"));
+    if (!backend || !file) return 2;
+    MachineOptions options{
+        .arguments = {.program = "net", .kernel = {}, .application = {"ip=10.0.5.3/24"}, .environment = {}},
+        .output = NoOutput{},
+        .timeout = 30s,
+        .isolation = kAll};
+    options.network = NetworkOptions{.backend = *std::move(backend), .card = {.mac = {2, 0, 0, 0, 0, 5}}};
+    auto machine = Machine::create({.elf = file->bytes()}, std::move(options), GuestFiles{directory.path()});
+    if (!machine) return 3;
+    std::thread runner{[&] { std::ignore = machine->run(); }};
+    std::this_thread::sleep_for(100ms);
+    if (machine->pause() != PauseOutcome::paused) return 4;
+    const std::array<std::byte, 60> frame{};
+    for (int i = 0; i < 10; ++i) std::ignore = ::send(wire[0], frame.data(), frame.size(), MSG_DONTWAIT);
+    const auto before = cpu_time_of_process();
+    std::this_thread::sleep_for(400ms);
+    const bool is_idle = cpu_time_of_process() - before < 200ms;
+    machine->resume();
+    machine->stop(1);
+    runner.join();
+    return is_idle ? 0 : 5;
+  });
+  EXPECT_EQ(ended.status, 0) << ended.said;
 }
 
 // Only the vCPUs: the calling thread goes on as before.

@@ -17,6 +17,8 @@
 namespace hermitage::vmm::kvm {
 namespace {
 
+// Of the upper half of an address; with x2APIC's numbers of 32 bits, KVM refuses all messages if one has any of them.
+constexpr std::uint32_t kReservedAddress = 0xff;
 constexpr unsigned long kSetRouting = _IOW(KVMIO, 0x6a, ListHeader);
 
 auto make_event() -> Result<Descriptor> {
@@ -79,7 +81,7 @@ auto DeviceInterrupts::set_messages(std::span<const Message> messages) -> Result
     entry.gsi = kFirstMessage + i;
     entry.type = KVM_IRQ_ROUTING_MSI;
     entry.u.msi.address_lo = static_cast<std::uint32_t>(messages[i].address);
-    entry.u.msi.address_hi = static_cast<std::uint32_t>(messages[i].address >> 32);
+    entry.u.msi.address_hi = static_cast<std::uint32_t>(messages[i].address >> 32) & ~kReservedAddress;
     entry.u.msi.data = messages[i].data;
     entries[lines.size() + i] = entry;
   }

@@ -39,8 +39,8 @@ inline auto is_ours(std::span<const std::byte> frame) -> bool {
 }
 
 inline auto with_header(const Bytes& ethernet) -> Bytes {
-  Bytes frame(kHeaderSize);
-  frame.insert(frame.end(), ethernet.begin(), ethernet.end());
+  Bytes frame(kHeaderSize + ethernet.size());
+  std::ranges::copy(ethernet, frame.begin() + kHeaderSize);
   return frame;
 }
 

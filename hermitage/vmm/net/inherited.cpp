@@ -22,6 +22,12 @@ auto is_listening(int number) -> bool {
   return ::getsockopt(number, SOL_SOCKET, SO_ACCEPTCONN, &value, &size) == 0 && value != 0;
 }
 
+auto is_connected(int number) -> bool {
+  sockaddr_storage peer{};
+  socklen_t size = sizeof peer;
+  return ::getpeername(number, reinterpret_cast<sockaddr*>(&peer), &size) == 0;
+}
+
 auto refuse(const std::string& name, const char* what) -> std::unexpected<Error> {
   return fail(ErrorCode::configuration, fmt::format("{} is {}; a tap or a connected socket is expected", name, what));
 }
@@ -44,6 +50,7 @@ auto make_backend(Descriptor descriptor, std::string name) -> Result<std::unique
     return refuse(name, "neither a tap nor a socket");
   }
   if (is_listening(descriptor.get())) return refuse(name, "a socket that waits for connections");
+  if (!is_connected(descriptor.get())) return refuse(name, "a socket without a peer");
   switch (type) {
     case SOCK_STREAM: return std::make_unique<StreamSocket>(std::move(descriptor), std::move(name));
     case SOCK_DGRAM: return std::make_unique<DatagramSocket>(std::move(descriptor), std::move(name), false);

@@ -104,6 +104,7 @@ auto StreamSocket::send(std::span<const iovec> frame) -> std::expected<bool, Clo
   message.add_frame(frame);
   const auto sent = send_pieces(descriptor(), message.span());
   if (sent < 0 && is_blocked(errno)) return false;
+  if (sent < 0 && errno == EFAULT) return true;  // the guest's page is gone: its file was truncated
   if (sent < 0) return closed_for(peer_, "sendmsg", errno);
   keep(message.span(), static_cast<std::size_t>(sent));
   return true;

@@ -53,7 +53,12 @@ void MsixTable::read_pending(std::size_t offset, std::span<std::byte> data) cons
 
 auto MsixTable::messages() const -> std::vector<Message> {
   std::vector<Message> messages;
-  for (std::size_t start = 0; start < entries_.size(); start += kEntrySize) {
+  for (unsigned vector = 0; vector < size(); ++vector) {
+    const auto start = vector * kEntrySize;
+    if (is_masked(vector)) {
+      messages.emplace_back();
+      continue;
+    }
     messages.push_back(
         {.address = entry::read<std::uint64_t, entry::Endian::little>(entries_, start + PCI_MSIX_ENTRY_LOWER_ADDR),
          .data = entry::read<std::uint32_t, entry::Endian::little>(entries_, start + PCI_MSIX_ENTRY_DATA)});

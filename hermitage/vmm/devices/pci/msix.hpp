@@ -28,11 +28,12 @@ class MsixTable {
   void write(std::size_t offset, std::span<const std::byte> data) noexcept;
   void read_pending(std::size_t offset, std::span<std::byte> data) const noexcept;
 
-  // Of every vector, whether it is masked or not.
+  // Of every vector; what a masked one is does not count, and is nothing.
   [[nodiscard]] auto messages() const -> std::vector<Message>;
   [[nodiscard]] auto is_masked(unsigned vector) const noexcept -> bool;
 
   void set_pending(unsigned vector) noexcept { pending_ |= std::uint64_t{1} << vector; }
+  void clear_pending() noexcept { pending_ = 0; }
   // A vector that is pending and no longer masked; it is not pending any more.
   [[nodiscard]] auto take_pending() noexcept -> std::optional<unsigned>;
 

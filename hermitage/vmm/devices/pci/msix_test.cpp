@@ -36,6 +36,8 @@ TEST(MsixTable, HasWhatTheGuestWroteToIt) {
   EXPECT_EQ(table.messages()[1], (Message{.address = 0x1'fee0'1000, .data = 0x4041}));
   EXPECT_TRUE(table.is_masked(0));
   EXPECT_TRUE(table.is_masked(2));
+  write<std::uint64_t>(table, 0, ~std::uint64_t{});
+  EXPECT_EQ(table.messages()[0], Message{}) << "it is masked";
 }
 
 TEST(MsixTable, KeepsAMaskedVectorPending) {

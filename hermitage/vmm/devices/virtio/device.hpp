@@ -50,6 +50,8 @@ class Device {
 
   // The driver is ready, and has taken these features. By the thread of service().
   [[nodiscard]] virtual auto activate(std::uint64_t features) -> std::expected<void, Broken> = 0;
+  // The device is broken: nothing is served until the driver resets it. By any thread, so without waiting.
+  virtual void stop() noexcept = 0;
   // The driver has reset the device. By the thread of a vCPU, so without waiting.
   virtual void reset() noexcept = 0;
   // Does some of what there is to do in the queues, between activate() and reset().

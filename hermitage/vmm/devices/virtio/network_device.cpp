@@ -20,7 +20,8 @@ using entry::Endian;
 
 constexpr std::uint16_t kId = 1;
 constexpr std::uint32_t kEthernetClass = 0x020000;
-constexpr int kBudget = 2048;  // descriptors of a round, in which the vCPUs may wait for its lock
+constexpr int kBudget = 2048;  // of a round, in which vCPUs may wait for its lock: descriptors, and kUnit bytes each
+constexpr std::uint64_t kUnit = 2048;
 constexpr std::size_t kMaxCommand = 4096;
 
 constexpr auto kOwnFeatures =
@@ -130,6 +131,7 @@ void NetworkDevice::reset() noexcept {
 }
 
 auto NetworkDevice::service(Queues queues) -> std::expected<Serviced, Broken> {
+  has_more_ = false;
   budget_ = kBudget;
   if (queues[kControl] && has(net::feature::kCtrlVq)) {
     if (auto done = control(*queues[kControl]); !done) return broken(kControl, done.error());
@@ -137,13 +139,18 @@ auto NetworkDevice::service(Queues queues) -> std::expected<Serviced, Broken> {
   if (queues[kTransmit]) {
     if (auto done = transmit(*queues[kTransmit]); !done) return broken(kTransmit, done.error());
   }
-  const bool is_late = !has_budget();
   budget_ = kBudget;
   if (queues[kReceive]) {
     if (auto done = receive(*queues[kReceive]); !done) return broken(kReceive, done.error());
   }
   update_interest(queues[kReceive].has_value());
-  return Serviced{.has_more = is_late || !has_budget(), .config_changed = std::exchange(link_changed_, false)};
+  // When the link has just gone down, what waited to be sent can be dropped.
+  const bool has_more = has_more_ || link_changed_;
+  return Serviced{.has_more = has_more, .config_changed = std::exchange(link_changed_, false)};
+}
+
+void NetworkDevice::spend(const Chain& chain, std::uint64_t bytes) noexcept {
+  budget_ -= static_cast<int>(chain.buffers.size() + std::min(bytes, std::uint64_t{net::kMaxFrame}) / kUnit);
 }
 
 void NetworkDevice::update_interest(bool has_receive_queue) {
@@ -175,6 +182,7 @@ auto NetworkDevice::receive(Queue& queue) -> std::expected<void, QueueFault> {
     }
     if (lacks_buffers_ && !queue.enable_notifications(*available)) return {};
   }
+  has_more_ |= is_link_up_;
   return {};
 }
 
@@ -201,7 +209,9 @@ auto NetworkDevice::deliver(Queue& queue) -> std::expected<Delivery, QueueFault>
     const auto popped = queue.pop(chains_[count]);
     if (!popped) return std::unexpected{popped.error()};
     if (!*popped) break;
-    spend(chains_[count]);
+    spend(chains_[count], 0);
+    if (chains_[count].readable_count != 0)
+      return std::unexpected{QueueFault{"has a buffer to read for what is received"}};
     room += chains_[count++].writable_size;
   }
   if (room < frame_size_) {
@@ -211,6 +221,7 @@ auto NetworkDevice::deliver(Queue& queue) -> std::expected<Delivery, QueueFault>
     return Delivery::done;
   }
   copy_out(count);
+  budget_ -= static_cast<int>(frame_size_ / kUnit);
   for (std::size_t i = 0; i < count; ++i) {
     const auto written = std::min<std::uint64_t>(frame_size_, chains_[i].writable_size);
     queue.push(chains_[i].head, static_cast<std::uint32_t>(written));
@@ -246,7 +257,7 @@ auto NetworkDevice::transmit(Queue& queue) -> std::expected<void, QueueFault> {
       queue.disable_notifications();
       continue;
     }
-    spend(chain_);
+    spend(chain_, chain_.readable_size);
     if (!send(chain_)) {
       queue.undo_pop(1);
       send_waits_ = true;
@@ -254,6 +265,7 @@ auto NetworkDevice::transmit(Queue& queue) -> std::expected<void, QueueFault> {
     }
     queue.push(chain_.head, 0);
   }
+  has_more_ = true;
   return {};
 }
 
@@ -275,7 +287,7 @@ auto NetworkDevice::control(Queue& queue) -> std::expected<void, QueueFault> {
       if (!queue.enable_notifications()) return {};
       continue;
     }
-    spend(chain_);
+    spend(chain_, 0);
     std::array<std::byte, kMaxCommand> command;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by gather()
     const auto size = gather(chain_.readable(), command);
     const auto answer = obey(std::span{command}.first(size)) ? kOk : kError;
@@ -283,6 +295,7 @@ auto NetworkDevice::control(Queue& queue) -> std::expected<void, QueueFault> {
     if (!room.empty()) std::memcpy(room.front().iov_base, &answer, sizeof answer);
     queue.push(chain_.head, room.empty() ? 0 : sizeof answer);
   }
+  has_more_ = true;
   return {};
 }
 

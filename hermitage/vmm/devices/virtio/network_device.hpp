@@ -35,6 +35,7 @@ class NetworkDevice final : public Device {
   [[nodiscard]] auto features() const noexcept -> std::uint64_t override;
   void read_config(std::size_t offset, std::span<std::byte> data) const override;
   [[nodiscard]] auto activate(std::uint64_t features) -> std::expected<void, Broken> override;
+  void stop() noexcept override { interest_ = 0; }
   void reset() noexcept override;
   [[nodiscard]] auto service(Queues queues) -> std::expected<Serviced, Broken> override;
 
@@ -59,7 +60,7 @@ class NetworkDevice final : public Device {
   void update_interest(bool has_receive_queue);
   // Whether the round may look at more descriptors.
   [[nodiscard]] auto has_budget() const noexcept -> bool { return budget_ > 0; }
-  void spend(const Chain& chain) noexcept { budget_ -= static_cast<int>(chain.buffers.size()); }
+  void spend(const Chain& chain, std::uint64_t bytes) noexcept;
 
   net::Backend& backend_;
   NetworkSettings settings_;
@@ -74,7 +75,8 @@ class NetworkDevice final : public Device {
   std::size_t frame_size_ = 0;    // 0: there is none to deliver
   bool send_waits_ = false;       // the backend takes no frame now
   bool lacks_buffers_ = false;    // of the driver, for a frame
-  int budget_ = 0;                // descriptors that this round may still look at
+  int budget_ = 0;                // that this round still has
+  bool has_more_ = false;         // the budget was over before the work was
   std::vector<Chain> chains_;     // for a frame that is received
   Chain chain_;                   // for others
 };

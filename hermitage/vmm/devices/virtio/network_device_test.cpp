@@ -260,11 +260,48 @@ TEST_F(NetworkDeviceTest, BreaksWithTheQueue) {
   EXPECT_EQ(serviced.error().what, "queue 1 names a descriptor that there is not");
 }
 
+TEST_F(NetworkDeviceTest, WaitsForNothingOnceItIsStopped) {
+  start(0);
+  receive.make_available(0, std::vector<Buffer>{{kData, 100, true}});
+  serve();
+  EXPECT_NE(device.interest(), 0U);
+  device.stop();
+  EXPECT_EQ(device.interest(), 0U);
+}
+
+TEST_F(NetworkDeviceTest, BreaksWithAReceiveBufferThatItIsToRead) {
+  start(net::feature::kMrgRxbuf);
+  backend.add(frame_of(60, 1));
+  receive.make_available(0, std::vector<Buffer>{{kData, 100}});
+  const auto serviced = device.service(queues);
+  ASSERT_FALSE(serviced);
+  EXPECT_EQ(serviced.error().what, "queue 0 has a buffer to read for what is received");
+}
+
+// Chains that were looked at, and given back, are no reason to look again.
+TEST_F(NetworkDeviceTest, IsIdleWhileAFrameWaitsForBuffers) {
+  start(net::feature::kMrgRxbuf, {.indirect_descriptors = true});
+  backend.add(frame_of(5000, 1));
+  for (std::uint16_t i = 0; i < 1024; ++i) {
+    receive.set_descriptor_at(0x40000, i, kData + i, 1,
+                              i == 1023 ? kDescriptorWrite : kDescriptorWrite | kDescriptorNext,
+                              static_cast<std::uint16_t>(i + 1));
+  }
+  for (std::uint16_t i = 0; i < 2; ++i) {
+    receive.set_descriptor(i, 0x40000, 1024 * 16, kDescriptorIndirect, 0);
+    receive.publish(i);
+  }
+  EXPECT_FALSE(serve().has_more);
+  EXPECT_EQ(receive.used_index(), 0);
+}
+
 TEST_F(NetworkDeviceTest, IsDownWhenItsBackendIsClosed) {
   start(0);
   backend.is_closed = true;
   receive.make_available(0, std::vector<Buffer>{{kData, 100, true}});
-  EXPECT_TRUE(serve().config_changed);
+  const auto serviced = serve();
+  EXPECT_TRUE(serviced.config_changed);
+  EXPECT_TRUE(serviced.has_more);  // what waited to be sent is dropped
   EXPECT_FALSE(serve().config_changed);
   EXPECT_EQ(warnings, std::vector<std::string>{"the guest's network is down: the test has closed it"});
   EXPECT_EQ(device.interest(), 0U);

@@ -162,6 +162,7 @@ void PciTransport::set_defaults() {
   queue_select_ = 0;
   interrupt_causes_ = 0;
   config_interrupt_is_due_ = false;
+  msix_.clear_pending();
   registers_.assign(device_.queue_count(), {.size = device_.max_queue_size(), .vector = VIRTIO_MSI_NO_VECTOR});
   queues_.clear();
   queues_.resize(device_.queue_count());
@@ -186,6 +187,7 @@ void PciTransport::write_config(std::size_t offset, std::span<const std::byte> d
   config_.write(offset, data);
   update_bar();
   messages_changed_ |= has_msix() && !had_msix;
+  if (!has_msix()) msix_.clear_pending();
   if (is_window_data(offset, data.size())) write_by_window();
   environment_.wake();  // an interrupt that waited may be let through now
 }
@@ -442,6 +444,7 @@ auto PciTransport::service_device() -> bool {
 void PciTransport::break_down(const std::string& what) {
   environment_.warn(fmt::format("{}: {}; the device stops until the driver resets it", device_.name(), what));
   status_ |= kNeedsReset;
+  device_.stop();
   config_interrupt_is_due_ = (status_ & kDriverOk) != 0;
 }
 

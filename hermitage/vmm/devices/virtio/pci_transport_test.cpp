@@ -39,6 +39,7 @@ class EchoDevice final : public Device {
     active = features;
     return {};
   }
+  void stop() noexcept override { is_stopped = true; }
   void reset() noexcept override { active = 0; }
   [[nodiscard]] auto service(Queues queues) -> std::expected<Serviced, Broken> override {
     Chain chain;
@@ -55,6 +56,7 @@ class EchoDevice final : public Device {
 
   std::uint64_t active = 0;
   bool config_changes = false;
+  bool is_stopped = false;
 };
 
 class PciTransportTest : public ::testing::Test {
@@ -335,6 +337,27 @@ TEST_F(PciTransportTest, KeepsAMaskedMessagePending) {
   EXPECT_EQ(interrupts.sent, std::vector{1U});
 }
 
+// The next driver gets no message that the last one waited for.
+TEST_F(PciTransportTest, ForgetsPendingMessages) {
+  for (const bool by_reset : {true, false}) {
+    set_vector(1, 0xfee0'1000, 0x41);
+    set<std::uint32_t>(0x401c, 1);
+    enable_msix();
+    start(kVersion, 1);
+    offer_chain();
+    EXPECT_FALSE(transport.service());
+    EXPECT_EQ(get<std::uint8_t>(0x5000), 2);
+    if (by_reset) {
+      set_status(0);
+    } else {
+      set_config<std::uint16_t>(capabilities().at(0) + PCI_MSIX_FLAGS, 0);
+    }
+    EXPECT_EQ(get<std::uint8_t>(0x5000), 0);
+    set_status(0);
+    queue = DriverQueue{memory, 0x4000, kMaxSize};
+  }
+}
+
 TEST_F(PciTransportTest, TakesNoVectorThatThereIsNot) {
   for (const auto vector : {std::uint16_t{3}, std::uint16_t{0x100}, std::uint16_t{0xfffe}}) {
     set<std::uint16_t>(VIRTIO_PCI_COMMON_MSIX, vector);
@@ -351,6 +374,7 @@ TEST_F(PciTransportTest, NeedsAResetAfterABrokenQueue) {
   queue.publish(kMaxSize);
   EXPECT_FALSE(transport.service());
   EXPECT_EQ(status() & kNeedsReset, kNeedsReset);
+  EXPECT_TRUE(device.is_stopped);
   EXPECT_EQ(get<std::uint8_t>(0x1000), VIRTIO_PCI_ISR_CONFIG);
   ASSERT_EQ(warnings.size(), 1U);
   EXPECT_EQ(warnings[0], "echo: names a descriptor that there is not; the device stops until the driver resets it");
