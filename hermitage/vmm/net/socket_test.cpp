@@ -35,8 +35,8 @@ auto connect_narrowly() -> Ends {
 
 auto with_length(const Bytes& ethernet) -> Bytes {
   const auto length = encode_length(static_cast<std::uint32_t>(ethernet.size()));
-  Bytes bytes{length.begin(), length.end()};
-  bytes.insert(bytes.end(), ethernet.begin(), ethernet.end());
+  Bytes bytes(kLengthSize + ethernet.size());
+  std::ranges::copy(ethernet, std::ranges::copy(length, bytes.begin()).out);
   return bytes;
 }
 
