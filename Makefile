@@ -44,15 +44,16 @@ test:
 	$(call BUILD,debug)
 	ctest --preset debug -j $(JOBS) --quiet -O build/debug/test.log || { cat build/debug/test.log; exit 1; }
 	@tail -n 8 build/debug/test.log
-	$(call CONFIGURE,thread)
-	$(call BUILD,thread)
+	$(call CONFIGURE,thread) -DHERMITAGE_BUILD_GUESTS=OFF -DHERMITAGE_BUILD_LOADER=OFF
+	rm -rf build/thread/guests && ln -s ../release/guests build/thread/guests
+	$(call BUILD,thread) --target vmm_test hypercalls_at_once
 	timeout 600 build/thread/bin/vmm_test --gtest_brief=1
 	timeout 600 build/thread/bin/hypercalls_at_once 3000
 	ctest --preset release -j $(JOBS)
 
 bench:
 	@cmake/packages build bench
-	$(call CONFIGURE,bench)
+	$(call CONFIGURE,bench) -DHERMITAGE_BUILD_GUESTS=ON
 	$(call BUILD,bench)
 	build/bench/bin/entry_bench --benchmark_out=build/bench/entry.json --benchmark_out_format=json
 	build/bench/bin/image_bench
@@ -77,9 +78,11 @@ start-order:
 conformance:
 	@cmake/packages build bench
 	testing/get-images
-	$(call CONFIGURE,bench)
-	$(call BUILD,bench) --target conformance guests
-	build/bench/bin/conformance --list build/bench/guests/index.txt
+	$(call CONFIGURE,release) -DHERMITAGE_BUILD_TESTS=ON
+	$(call BUILD,release) --target guests
+	$(call CONFIGURE,bench) -DHERMITAGE_BUILD_GUESTS=OFF
+	$(call BUILD,bench) --target conformance
+	build/bench/bin/conformance --list build/release/guests/index.txt
 
 fuzz:
 	@cmake/packages build fuzz

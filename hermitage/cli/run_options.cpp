@@ -49,7 +49,8 @@ auto not_yet(RunOptions& /*options*/, const char* /*argument*/) -> Outcome {
 using Option = OptionOf<RunOptions>;
 constexpr std::array kOptions{
     Option{'m', "memory-size", "SIZE",
-           "the guest's memory, a multiple of 2 MiB: 512MiB, 2G; by default what the image asks for, and at least 64M, with a network 256M",
+           "the guest's memory, a multiple of 2 MiB: 512MiB, 2G; by default what the image asks for, and at least 64M, "
+           "with a network 256M",
            set<&RunOptions::memory_size>},
     Option{'c', "cpu-count", "N",
            "the guest's vCPUs, each a thread; by default what the image asks for, and at least 1", set_cpu_count},

@@ -1,5 +1,6 @@
 #include "hermitage/vmm/net/socket.hpp"
 
+#include <algorithm>
 #include <array>
 #include <string>
 
