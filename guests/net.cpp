@@ -91,7 +91,7 @@ auto read_address(std::string_view value, network::Configuration& address) -> bo
   return true;
 }
 
-// An argument KEY=VALUE; false when there is none of this kind.
+// Parses an argument KEY=VALUE. Returns false if the key is unknown.
 auto read_pair(std::string_view key, std::string_view value, Arguments& arguments) -> bool {
   if (key == "features") {
     const auto features = hex_number(value);

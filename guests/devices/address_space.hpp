@@ -5,8 +5,8 @@
 
 namespace guest {
 
-// Maps [address, address + size) one to one, uncached. What is mapped already stays as it is. Ends the guest when there
-// is no room for the tables.
+// Maps the range [address, address + size) to the same physical addresses, uncached. Pages that are mapped already do
+// not change. Ends the guest when no memory is left for page tables.
 void map_device(std::uint64_t address, std::uint64_t size);
 
 }  // namespace guest

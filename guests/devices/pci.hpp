@@ -13,7 +13,8 @@ class PciFunction {
  public:
   static constexpr unsigned kBars = 6;
 
-  // The first function with this vendor and device, on bus 0 or behind bridges; nothing when there is none.
+  // Finds the first function with this vendor and device ID, on bus 0 or behind bridges. Returns nullopt if none
+  // exists.
   [[nodiscard]] static auto find(PciHost& host, std::uint16_t vendor, std::uint16_t device)
       -> std::optional<PciFunction>;
 
@@ -58,7 +59,7 @@ class PciFunction {
   struct Range {
     bool is_known = false;
     std::uint64_t address = 0;
-    std::uint64_t size = 0;  // 0: there is none
+    std::uint64_t size = 0;  // in bytes; 0 if the BAR is not implemented
   };
 
   PciFunction(PciHost& host, PciAddress address) : host_{&host}, address_{address} {}

@@ -24,7 +24,7 @@ class PciHost {
   [[nodiscard]] auto read(PciAddress address, std::uint8_t offset) const -> std::uint32_t;
   void write(PciAddress address, std::uint8_t offset, std::uint32_t value) const;
 
-  // A place of `size` bytes, a power of two, for registers of 32-bit addresses; 0 when there is none left.
+  // Allocates a 32-bit address range of `size` bytes, a power of two, for a BAR. Returns 0 if no range is left.
   [[nodiscard]] auto allocate(std::uint64_t size) -> std::uint64_t;
 
  private:

@@ -36,7 +36,7 @@ inline constexpr std::uint64_t kSupported = kChecksum | kGuestChecksum | kMtu | 
 class VirtioNet final : public network::Link {
  public:
   struct Options {
-    std::uint64_t features = virtio_feature::kSupported;  // of which it takes those that the device offers
+    std::uint64_t features = virtio_feature::kSupported;  // to accept, if the device offers them
     std::uint16_t queue_size = 256;                       // at most; a power of two
     bool refills = true;                                  // gives receive buffers back
     std::uint16_t receive_vector = VirtioPci::kNoVector;

@@ -183,7 +183,7 @@ auto HttpServer::take_body(Connection& connection, Session& session, ConstBytes 
   return count;
 }
 
-// Which page it is; sets the session's error if there is none.
+// Selects the page for a path. Sets the session's error if no page has this path.
 auto HttpServer::page_of(Session& session) -> Page {
   const std::string_view target{session.target.data()};
   const bool is_get = session.method == Method::get || session.method == Method::head;

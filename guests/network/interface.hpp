@@ -63,7 +63,7 @@ class Interface {
   // The frame that waits for a neighbour's address, whose place in it is empty yet.
   static constexpr std::size_t kLargestWaiting = 2048;
   std::array<std::byte, kLargestWaiting> waiting_;
-  std::size_t waiting_size_ = 0;  // 0: there is none
+  std::size_t waiting_size_ = 0;  // in bytes; 0 if no frame waits
   Offload waiting_offload_;
   Ipv4Address waiting_for_;
 };
