@@ -34,9 +34,8 @@ Timer::~Timer() {
   if (timer_) ::timer_delete(*timer_);
 }
 
-void Timer::set(nanoseconds delay, nanoseconds interval) noexcept {
-  const itimerspec times{.it_interval = timespec_of(interval),
-                         .it_value = timespec_of(std::max(delay, nanoseconds{1}))};
+void Timer::set(nanoseconds delay) noexcept {
+  const itimerspec times{.it_interval = {}, .it_value = timespec_of(std::max(delay, nanoseconds{1}))};
   ::timer_settime(*timer_, 0, &times, nullptr);
 }
 

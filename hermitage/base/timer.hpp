@@ -20,9 +20,9 @@ class Timer {
   auto operator=(Timer&&) -> Timer& = delete;
   ~Timer();
 
-  // Once after `delay`, or at once when it is not above 0, and then every `interval`; 0: never again. Replaces what was
-  // set before. A signal handler may call it.
-  void set(std::chrono::nanoseconds delay, std::chrono::nanoseconds interval) noexcept;
+  // Once after `delay`, or at once when it is not above 0. Replaces what was set before. A signal handler may call it:
+  // so may the timer's own, to come again. The thread then gets on between two signals, however slow it is.
+  void set(std::chrono::nanoseconds delay) noexcept;
 
  private:
   explicit Timer(timer_t timer) noexcept : timer_{timer} {}

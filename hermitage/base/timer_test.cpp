@@ -16,6 +16,7 @@ using namespace std::chrono_literals;
 struct Seen {
   std::atomic<int> count = 0;
   std::atomic<pid_t> thread = 0;
+  std::atomic<Timer*> again = nullptr;
 };
 
 void note(int, siginfo_t* info, void*) {
@@ -23,6 +24,7 @@ void note(int, siginfo_t* info, void*) {
   auto& seen = *static_cast<Seen*>(info->si_value.sival_ptr);
   seen.thread = ::gettid();
   ++seen.count;
+  if (auto* const timer = seen.again.load()) timer->set(1ms);
 }
 
 class TimerTest : public ::testing::Test {
@@ -51,22 +53,30 @@ class TimerTest : public ::testing::Test {
 TEST_F(TimerTest, InterruptsTheThreadThatMadeIt) {
   auto timer = Timer::make(SIGRTMIN, &seen_);
   ASSERT_TRUE(timer);
-  std::thread{[&] { timer->set(1ms, 0ns); }}.join();
+  std::thread{[&] { timer->set(1ms); }}.join();
   ASSERT_TRUE(waits_for(1));
   EXPECT_EQ(seen_.thread, ::gettid());
 }
 
-TEST_F(TimerTest, ComesOnceOrAgainAndAgain) {
+TEST_F(TimerTest, ComesOnceEachTimeItIsSet) {
   auto timer = Timer::make(SIGRTMIN, &seen_);
   ASSERT_TRUE(timer);
-  timer->set(1ms, 1ms);
-  ASSERT_TRUE(waits_for(3));
-  timer->set(1h, 1h);  // and what was set before no more
-  const int count = seen_.count;
-  timer->set(0ns, 0ns);
-  ASSERT_TRUE(waits_for(count + 1));
+  timer->set(1h);
+  timer->set(0ns);  // and what was set before no more
+  ASSERT_TRUE(waits_for(1));
   std::this_thread::sleep_for(20ms);
-  EXPECT_EQ(seen_.count, count + 1);
+  EXPECT_EQ(seen_.count, 1);
+  timer->set(1ms);
+  EXPECT_TRUE(waits_for(2));
+}
+
+TEST_F(TimerTest, ComesAgainWhenItsHandlerSetsIt) {
+  auto timer = Timer::make(SIGRTMIN, &seen_);
+  ASSERT_TRUE(timer);
+  seen_.again = &*timer;
+  timer->set(1ms);
+  EXPECT_TRUE(waits_for(3));
+  seen_.again = nullptr;
 }
 
 TEST_F(TimerTest, IsSilentUntilItIsSetAndOnceItIsGone) {
@@ -75,7 +85,7 @@ TEST_F(TimerTest, IsSilentUntilItIsSetAndOnceItIsGone) {
     ASSERT_TRUE(timer);
     std::this_thread::sleep_for(5ms);
     EXPECT_EQ(seen_.count, 0);
-    timer->set(10ms, 10ms);
+    timer->set(10ms);
   }
   std::this_thread::sleep_for(30ms);
   EXPECT_EQ(seen_.count, 0);

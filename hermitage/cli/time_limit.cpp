@@ -55,7 +55,7 @@ TimeLimit::TimeLimit(std::optional<nanoseconds> limit, const std::string& subjec
                           std::chrono::duration<double>{*limit}.count());
   last_status = static_cast<int>(ExitCode::timed_out);
   has_line = true;
-  timer_->set(*end_at_ - Clock::now(), {});
+  timer_->set(*end_at_ - Clock::now());
 }
 
 TimeLimit::~TimeLimit() {
@@ -65,7 +65,7 @@ TimeLimit::~TimeLimit() {
 void TimeLimit::begin_run() noexcept {
   has_line = false;
   const auto left = launch::time_until(end_at_);
-  if (left && timer_) timer_->set(*left + std::min<nanoseconds>(kLastResort, nanoseconds::max() - *left), {});
+  if (left && timer_) timer_->set(*left + std::min<nanoseconds>(kLastResort, nanoseconds::max() - *left));
 }
 
 void TimeLimit::end_with(ExitCode status) noexcept {
@@ -80,7 +80,7 @@ void TimeLimit::leave() noexcept {
 void TimeLimit::end_soon(ExitCode status) noexcept {
   if (is_ending_.exchange(true) || !timer_) return;
   last_status = static_cast<int>(status);
-  timer_->set(kLastResort, {});
+  timer_->set(kLastResort);
 }
 
 }  // namespace hermitage::cli

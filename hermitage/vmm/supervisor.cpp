@@ -157,13 +157,13 @@ auto Supervisor::start_timer(std::optional<Clock::time_point> deadline) -> Resul
   auto timer = base::Timer::make(call_back_signal(), this);
   if (!timer) return system_failure("timer_create", timer.error());
   timer_.emplace(std::move(*timer));
+  has_timer_ = true;
   if (deadline) {
     deadline_ = *deadline;
-    timer_->set(deadline_ - Clock::now(), kCallBackInterval);
+    timer_->set(deadline_ - Clock::now());
   }
-  has_timer_ = true;
   // What stop() was told before there was a timer.
-  if (control_.is_stopping()) timer_->set(kCallBackInterval, kCallBackInterval);
+  if (control_.is_stopping()) timer_->set(kCallBackInterval);
   return {};
 }
 
@@ -183,6 +183,7 @@ void Supervisor::on_timer() noexcept {
   } else if (control_.is_stopping()) {
     call_back();
   }
+  if (has_timer_) timer_->set(kCallBackInterval);
   errno = error;
 }
 
@@ -312,7 +313,7 @@ void Supervisor::call_back() noexcept {
 void Supervisor::call_back_until_all_are_back() noexcept {
   call_back();
   ++timer_users_;
-  if (has_timer_) timer_->set(kCallBackInterval, kCallBackInterval);
+  if (has_timer_) timer_->set(kCallBackInterval);
   --timer_users_;
 }
 
