@@ -142,8 +142,42 @@ auto read_flag(std::string_view flag, Arguments& arguments) -> bool {
   return true;
 }
 
+auto variable(std::string_view name) -> std::optional<std::string_view> {
+  for (auto entry : guest::command_line().environment) {
+    if (entry.size() <= name.size() || !entry.starts_with(name) || entry[name.size()] != '=') continue;
+    entry.remove_prefix(name.size() + 1);
+    return entry;
+  }
+  return std::nullopt;
+}
+
+auto read_mask(std::string_view value) -> std::optional<unsigned> {
+  const auto mask = network::parse_ipv4_address(value);
+  for (unsigned prefix = 1; mask && prefix <= 32; ++prefix) {
+    if (network::mask_of(prefix) == mask->value) return prefix;
+  }
+  return std::nullopt;
+}
+
+// As Hermit's kernel has it from its environment.
+auto read_environment() -> network::Configuration {
+  network::Configuration address;
+  const auto own = variable("HERMIT_IP");
+  if (!own) return address;
+  const auto parsed = network::parse_ipv4_address(*own);
+  const auto prefix = read_mask(variable("HERMIT_MASK").value_or("255.255.255.0"));
+  if (!parsed || !parsed->is_host() || !prefix) guest::fail("net: HERMIT_IP or HERMIT_MASK is no address");
+  address.address = *parsed;
+  address.prefix = *prefix;
+  if (const auto gateway = variable("HERMIT_GATEWAY")) {
+    address.gateway = network::parse_ipv4_address(*gateway).value_or(network::Ipv4Address{});
+  }
+  return address;
+}
+
 auto read_arguments() -> Arguments {
   Arguments arguments;
+  arguments.address = read_environment();
   for (std::size_t i = 0; const auto argument = guest::argument(i); ++i) {
     const auto equals = guest::entry::index_of(*argument, '=');
     if (equals == argument->size()) {

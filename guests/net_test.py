@@ -55,13 +55,15 @@ class Guest:
     """A guest that runs, and has an address when `with` begins. It is asked to end when `with` ends. `tap`: the interface
     that it is at, with the address 10.0.5.3; otherwise it is in QEMU's user network."""
 
-    def __init__(self, arguments, arch="x86_64", device="", memory="64M", tap=None):
+    def __init__(self, arguments, arch="x86_64", device="", memory="64M", tap=None, variables=()):
         self.address = "10.0.5.3" if tap else "127.0.0.1"
         netdev = self.at_tap(tap) if tap else self.in_user_network()
         words = ["-netdev", netdev, "-device", f"virtio-net-pci,disable-legacy=on,netdev=n{device}"]
         self.command = [HERMITAGE, "run", "--engine", "qemu", "--timeout", "120", "-m", memory]
         for word in words:
             self.command += ["--qemu-arg", word]
+        for variable in variables:
+            self.command += ["-e", variable]
         kernel = GUESTS / arch / "if3" / "net"
         self.command += [str(kernel), "--", "--", *arguments]
         if not shutil.which(f"qemu-system-{arch.removesuffix('_be')}") or not kernel.exists():
@@ -355,6 +357,12 @@ def case_static():
         guest.everything(100_000)
 
 
+def case_variables():
+    with Guest([], variables=["HERMIT_IP=10.0.2.15", "HERMIT_MASK=255.255.0.0", "HERMIT_GATEWAY=10.0.2.2"]) as guest:
+        check(" 10.0.2.15/16 mtu 1500" in guest.address_line, guest.address_line)
+        guest.everything(10_000)
+
+
 def case_reset():
     """Connections live on while the device is reset under load."""
     with Guest(["reset=200", "irq=msix"]) as guest:
@@ -395,11 +403,13 @@ def case_until():
 
 
 def case_errors():
-    for arguments, line in ((["ip=300.1.1.1/8"], "net: does not know what ip=300.1.1.1/8 is"),
-                            (["nonsense"], "net: does not know what nonsense is")):
+    for arguments, variables, line in (
+            (["ip=300.1.1.1/8"], [], "net: does not know what ip=300.1.1.1/8 is"),
+            (["nonsense"], [], "net: does not know what nonsense is"),
+            ([], ["HERMIT_IP=10.0.2.15", "HERMIT_MASK=255.0.255.0"], "net: HERMIT_IP or HERMIT_MASK is no address")):
         try:
-            Guest(arguments).__enter__()
-            raise Failed(f"{arguments} are taken")
+            Guest(arguments, variables=variables).__enter__()
+            raise Failed(f"{arguments} and {variables} are taken")
         except Failed as failed:
             check(line in str(failed), str(failed))
 

@@ -12,7 +12,7 @@ endif()
 # The guest `net` in QEMU and in the monitor, and a program that uses it. All have the label `network`.
 find_package(Python3 3.11 COMPONENTS Interpreter QUIET)
 if(Python3_FOUND AND HERMITAGE_BUILD_TOOLS)
-  foreach(case dhcp answers intx msix features queues bars static reset loop no_refill until errors many large tap aarch64
+  foreach(case dhcp answers intx msix features queues bars static variables reset loop no_refill until errors many large tap aarch64
                aarch64_be riscv64 publish publish_ends publish_many monitor_tap monitor_trouble)
     add_test(NAME net.${case} COMMAND ${Python3_EXECUTABLE} ${guest_room}/net_test.py $<TARGET_FILE:hermitage_cli>
                                       ${guest_folder} ${case})

@@ -141,7 +141,7 @@ def initramfs(kernel_directory, files, output):
         raise Unavailable("busybox is not linked statically (the package busybox-static is)")
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch)
-        for directory in ("bin", "sbin", "usr", "dev", "proc", "sys", "tmp", "root", "etc", "lib/modules", "lab/bin"):
+        for directory in ("bin", "sbin", "usr", "dev", "proc", "sys", "tmp", "root", "mnt", "etc", "lib/modules", "lab/bin"):
             (root / directory).mkdir(parents=True, exist_ok=True)
         for name in ("lib64", "usr/bin", "usr/sbin", "usr/lib"):
             (root / name).symlink_to(f"{'../' if '/' in name else ''}{name.rpartition('/')[2].replace('lib64', 'lib')}")
@@ -150,8 +150,8 @@ def initramfs(kernel_directory, files, output):
             if applet != "busybox":
                 (root / "bin" / applet).symlink_to("busybox")
         (root / "tmp").chmod(0o1777)
-        (root / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
-        (root / "etc/group").write_text("root:x:0:\n")
+        (root / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n")
+        (root / "etc/group").write_text("root:x:0:\nnogroup:x:65534:\n")
         for module in MODULES:
             shutil.copy(kernel_directory / f"{module}.ko", root / "lib/modules")
         for script, where in (("init", "init"), ("run-cases", "lab/run-cases")):
