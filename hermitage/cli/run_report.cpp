@@ -22,6 +22,10 @@ class Teller {
 
   void operator()(const launch::GuestExited& /*exited*/) const {
     if (report_.lacked_network) complain(spec_.image, kNoNetwork);
+    if (report_.lacked_memory) {
+      complain(spec_.image, fmt::format("the guest had too little memory with {} MiB; give it more with --memory-size",
+                                        spec_.memory_size >> 20U));
+    }
   }
   void operator()(const launch::GuestDied& died) const {
     complain(spec_.image, fmt::format("the guest died: {}", died.reason));

@@ -16,7 +16,7 @@
 #include "hermitage/base/descriptor.hpp"
 #include "hermitage/entry/arch.hpp"
 #include "hermitage/launch/guest_watch.hpp"
-#include "hermitage/launch/network_hint.hpp"
+#include "hermitage/launch/output_hints.hpp"
 #include "hermitage/launch/qemu_image.hpp"
 #include "hermitage/launch/qemu_plan.hpp"
 #include "hermitage/qemu/boot_output.hpp"
@@ -79,7 +79,7 @@ class Observation {
     if (!has_handed_over()) return of_guest;
     watch_.on_start(Clock::now());
     if (!of_guest.empty()) watch_.on_output();
-    network_hint_.take(of_guest);
+    hints_.take(of_guest);
     return of_guest;
   }
 
@@ -96,7 +96,7 @@ class Observation {
   [[nodiscard]] auto has_errors() const -> bool { return has_errors_; }
   // QEMU complained before anything was printed.
   [[nodiscard]] auto has_failed() const -> bool { return has_failed_; }
-  [[nodiscard]] auto lacked_network(int exit_code) const -> bool { return network_hint_.is_due(exit_code); }
+  [[nodiscard]] auto hints() const -> const OutputHints& { return hints_; }
 
  private:
   void tell(std::string_view subject, std::string_view message) const {
@@ -108,7 +108,7 @@ class Observation {
   bool has_boot_output_;
   qemu::BootOutput boot_output_;
   GuestWatch watch_;
-  NetworkHint network_hint_;
+  OutputHints hints_;
   bool has_printed_ = false;
   bool has_errors_ = false;
   bool has_failed_ = false;
@@ -145,8 +145,10 @@ auto report_on(const QemuPlan& plan, const qemu::ProcessResult& result, const Ob
     return not_started(spec.image, "the machine ended before the boot loader entered the kernel, without a reason");
   }
   const auto* const exit = std::get_if<qemu::GuestExit>(&end);
-  const bool lacked_network = exit != nullptr && gets_no_network(spec) && observed.lacked_network(exit->code);
-  return RunReport{.ending = end_of_guest(end, observed.has_errors()), .lacked_network = lacked_network};
+  const auto& hints = observed.hints();
+  return RunReport{.ending = end_of_guest(end, observed.has_errors()),
+                   .lacked_network = exit != nullptr && gets_no_network(spec) && hints.lacked_network(exit->code),
+                   .lacked_memory = exit != nullptr && hints.lacked_memory(exit->code)};
 }
 
 auto program_of(const std::string& image, qemu::Target target) -> OrFailure<std::string> {

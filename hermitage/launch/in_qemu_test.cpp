@@ -66,6 +66,14 @@ TEST_F(InQemuTest, NoticesThatANetworkIsLacking) {
   const auto with_network = run(qemu, {.qemu_args = {"-nic", "user"}});
   ASSERT_TRUE(with_network);
   EXPECT_FALSE(with_network->lacked_network);
+  EXPECT_FALSE(with_network->lacked_memory);
+}
+
+TEST_F(InQemuTest, NoticesThatMemoryIsLacking) {
+  const auto report = run(FakeQemu{"echo 'memory allocation of 4096 bytes failed'; exit 1"});
+  ASSERT_TRUE(report);
+  EXPECT_TRUE(report->lacked_memory);
+  EXPECT_FALSE(report->lacked_network);
 }
 
 TEST_F(InQemuTest, GuestsOutputBeginsBehindTheHandover) {

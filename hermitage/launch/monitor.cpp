@@ -9,8 +9,8 @@
 
 #include "hermitage/launch/machine_options.hpp"
 #include "hermitage/launch/mapped_guest.hpp"
-#include "hermitage/launch/network_hint.hpp"
 #include "hermitage/launch/network_options.hpp"
+#include "hermitage/launch/output_hints.hpp"
 #include "hermitage/vmm/machine.hpp"
 #include "hermitage/vmm/memory/mapped_file.hpp"
 
@@ -35,11 +35,13 @@ auto ending_of(const vmm::Ending& ending) -> Ending {
   return TimedOut{};
 }
 
-auto report_on(const vmm::RunResult& result, const NetworkHint& hint) -> RunReport {
+auto report_on(const LaunchSpec& spec, const vmm::RunResult& result, const OutputHints& hints) -> RunReport {
   const auto* const exit = std::get_if<vmm::GuestExit>(&result.ending);
   return {.ending = ending_of(result.ending),
           .undelivered = result.undelivered_output,
-          .lacked_network = exit != nullptr && hint.is_due(exit->code)};
+          .lacked_network =
+              exit != nullptr && spec.network.mode == base::NetworkMode::none && hints.lacked_network(exit->code),
+          .lacked_memory = exit != nullptr && hints.lacked_memory(exit->code)};
 }
 
 }  // namespace
@@ -50,7 +52,7 @@ class MonitorRun::State {
   LaunchSpec spec;
   std::function<void(std::string_view)> warn;
   KernelSource::Kind kind = KernelSource::Kind::kernel;
-  NetworkHint network_hint;  // which sees the machine's output
+  OutputHints output_hints;  // which see the machine's output
   std::optional<vmm::Machine> machine;
   entry::GuestRange kernel;
   std::optional<vmm::RunResult> result;
@@ -83,7 +85,7 @@ auto MonitorRun::prepare(const RunRequest& request) -> OrFailure<MonitorRun> {
   options.timeout = time_until(request.deadline);
   options.trace = request.callbacks.trace;
   options.on_stop = request.callbacks.on_stop;
-  options.on_output = [seen = &state->network_hint](std::string_view output) { seen->take(output); };
+  options.on_output = [seen = &state->output_hints](std::string_view output) { seen->take(output); };
   state->spec = *std::move(spec);
   if (request.callbacks.warn) {
     state->warn = request.callbacks.warn;
@@ -111,7 +113,7 @@ auto MonitorRun::run() -> OrFailure<RunReport> {
   auto result = state_->machine->run();
   if (!result) return not_started(state_->spec.image, std::move(result.error().message));
   state_->result = *std::move(result);
-  return report_on(*state_->result, state_->network_hint);
+  return report_on(state_->spec, *state_->result, state_->output_hints);
 }
 
 void MonitorRun::stop(int signal) noexcept {

@@ -58,6 +58,7 @@ TEST_F(MonitorTest, ReportsAnExit) {
   ASSERT_TRUE(report) << report.error().message;
   EXPECT_EQ(exit_status(report->ending), 42);
   EXPECT_FALSE(report->lacked_network);
+  EXPECT_FALSE(report->lacked_memory);
   EXPECT_EQ(run.death(), nullptr);
   ASSERT_NE(run.statistics(), nullptr);
   EXPECT_FALSE(run.statistics()->exits.empty());

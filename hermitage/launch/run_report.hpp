@@ -32,6 +32,7 @@ struct RunReport {
   Ending ending = {};
   std::uint64_t undelivered = 0;  // bytes of output whose reader did not take them in time
   bool lacked_network = false;    // the guest said so as it ended
+  bool lacked_memory = false;     // so it did of this
 };
 
 // Exit statuses of a program that runs a guest, where they are not the guest's.
