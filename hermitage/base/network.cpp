@@ -1,6 +1,7 @@
 #include "hermitage/base/network.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <climits>
 #include <system_error>
@@ -9,6 +10,7 @@
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <sys/ioctl.h>
+#include <sys/random.h>
 
 namespace hermitage::base {
 namespace {
@@ -291,6 +293,13 @@ auto to_string(const Ipv4Address& address) -> std::string {
   std::string text;
   for (const auto byte : address) text += (text.empty() ? "" : ".") + std::to_string(byte);
   return text;
+}
+
+auto random_mac() -> std::expected<MacAddress, int> {
+  MacAddress mac{};
+  if (::getrandom(mac.data(), mac.size(), 0) != static_cast<ssize_t>(mac.size())) return std::unexpected{errno};
+  mac[0] = 0x02;  // locally administered, of one station
+  return mac;
 }
 
 auto to_string(const MacAddress& address) -> std::string {

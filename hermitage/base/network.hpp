@@ -75,6 +75,8 @@ struct NetworkSpec {
 [[nodiscard]] auto to_string(const Ipv4Address& address) -> std::string;
 // 02:00:00:00:00:01
 [[nodiscard]] auto to_string(const MacAddress& address) -> std::string;
+// Of one station, and given by nobody. Fails with the error number of getrandom(2).
+[[nodiscard]] auto random_mac() -> std::expected<MacAddress, int>;
 // 24 as 255.255.255.0.
 [[nodiscard]] auto netmask(std::uint8_t prefix_length) -> Ipv4Address;
 

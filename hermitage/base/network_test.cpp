@@ -114,5 +114,13 @@ TEST(Network, WritesAddresses) {
   EXPECT_EQ(to_string(netmask(32)), "255.255.255.255");
 }
 
+TEST(Network, GivesEachStationAnAddressOfItsOwn) {
+  const auto one = random_mac();
+  const auto other = random_mac();
+  ASSERT_TRUE(one && other);
+  EXPECT_NE(*one, *other);
+  EXPECT_EQ(one->front(), 2U) << "locally administered, of one station";
+}
+
 }  // namespace
 }  // namespace hermitage::base

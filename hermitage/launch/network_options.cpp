@@ -1,13 +1,11 @@
 #include "hermitage/launch/network_options.hpp"
 
-#include <cerrno>
 #include <cstring>
 #include <memory>
 #include <string>
 #include <utility>
 
 #include <fmt/format.h>
-#include <sys/random.h>
 
 #include "hermitage/base/network.hpp"
 #include "hermitage/vmm/net/inherited.hpp"
@@ -28,15 +26,6 @@ auto failure_of(vmm::Error error) -> std::unexpected<Failure> {
   return std::unexpected{Failure{.kind = is_usage ? Failure::Kind::usage : Failure::Kind::not_started,
                                  .subject = {},
                                  .message = std::move(error.message)}};
-}
-
-auto random_mac() -> OrFailure<base::MacAddress> {
-  base::MacAddress mac{};
-  if (::getrandom(mac.data(), mac.size(), 0) != static_cast<ssize_t>(mac.size())) {
-    return not_started("getrandom", std::strerror(errno));
-  }
-  mac[0] = 0x02;  // given by nobody, of one station
-  return mac;
 }
 
 // Opens an interface, and says which one when it is made. `mtu` gets its own, where that is known.
@@ -70,8 +59,8 @@ auto open_network(const LaunchSpec& spec, const Warn& warn) -> OrFailure<std::op
   if (spec.network.vhost == base::Vhost::on) {
     return wrong_usage("--net: vhost=on: the monitor has no vhost so far; leave it out");
   }
-  auto mac = spec.network.mac ? OrFailure<base::MacAddress>{*spec.network.mac} : random_mac();
-  if (!mac) return std::unexpected{mac.error()};
+  const auto mac = spec.network.mac ? std::expected<base::MacAddress, int>{*spec.network.mac} : base::random_mac();
+  if (!mac) return not_started("getrandom", std::strerror(mac.error()));
   std::optional<std::uint16_t> mtu;
   auto backend = open_backend(spec, warn, mtu);
   if (!backend) return std::unexpected{std::move(backend.error())};

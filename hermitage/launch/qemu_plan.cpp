@@ -57,9 +57,19 @@ auto refused_option(const LaunchSpec& spec, const QemuOptions& options, Arch arc
   return given == std::end(refused) ? nullptr : given->second;
 }
 
-auto network_of(const LaunchSpec& spec) -> qemu::Network {
-  const bool is_socket = spec.network.mode == base::NetworkMode::descriptor && !base::is_tap(spec.network.descriptor);
-  return {.spec = spec.network, .forwards = spec.forwards, .pcap = spec.pcap, .is_socket = is_socket};
+auto network_of(const LaunchSpec& spec) -> OrFailure<qemu::Network> {
+  auto network = spec.network;
+  const bool is_descriptor = network.mode == base::NetworkMode::descriptor;
+  const bool has_neighbors = is_descriptor || network.mode == base::NetworkMode::tap;
+  // QEMU would give all guests the same.
+  if (has_neighbors && !network.mac) {
+    const auto mac = base::random_mac();
+    if (!mac) return not_started("getrandom", std::strerror(mac.error()));
+    network.mac = *mac;
+  }
+  const bool is_socket = is_descriptor && !base::is_tap(network.descriptor);
+  return qemu::Network{
+      .spec = std::move(network), .forwards = spec.forwards, .pcap = spec.pcap, .is_socket = is_socket};
 }
 
 // QEMU takes a closed descriptor for a socket, and says no more than that it is none.
@@ -171,6 +181,8 @@ auto plan_for_qemu(const RunRequest& request, const QemuImage& image, const Qemu
                                    .is_the_engines = true}};
   }
   if (auto checked = check_descriptor(spec.network); !checked) return std::unexpected{checked.error()};
+  auto network = network_of(spec);
+  if (!network) return std::unexpected{network.error()};
   if (!image.takes_variables && !spec.arguments.environment.empty()) warn_of_lost_variables(request, spec);
   auto loader = plan_loader(spec, options.is_dry, image, take_loader_words(spec));
   if (!loader) return std::unexpected{loader.error()};
@@ -188,7 +200,7 @@ auto plan_for_qemu(const RunRequest& request, const QemuImage& image, const Qemu
                                   .merges_pages = spec.merges_pages,
                                   .manages_power = spec.manages_power,
                                   .has_sandbox = has_sandbox,
-                                  .network = network_of(spec),
+                                  .network = std::move(*network),
                                   .more = spec.qemu_args});
   if (!line) return wrong_usage(std::move(line.error()));
   return QemuPlan{.spec = std::move(spec),

@@ -152,6 +152,21 @@ TEST_F(QemuPlanTest, HasTheNetwork) {
   EXPECT_EQ(value_of(*with_socket, "-netdev"), "socket,id=hermitage,fd=" + number);
 }
 
+// Guests of one network must not share QEMU's usual address.
+TEST_F(QemuPlanTest, GivesEachGuestAnAddressOfItsOwn) {
+  const auto card = [this](const char* net) {
+    const auto made = plan({.net = net});
+    if (!made) return made.error().message;
+    const auto is_card = [](const std::string& word) { return word.starts_with("virtio-net-pci"); };
+    const auto found = std::ranges::find_if(made->line.words, is_card);
+    return found == made->line.words.end() ? std::string{} : *found;
+  };
+  EXPECT_NE(card("tap:tap0").find(",mac=02:"), std::string::npos) << card("tap:tap0");
+  EXPECT_NE(card("tap:tap0"), card("tap:tap0"));
+  EXPECT_EQ(card("user").find(",mac="), std::string::npos) << "it is alone";
+  EXPECT_NE(card("tap:tap0,mac=02:00:00:00:00:07").find(",mac=02:00:00:00:00:07"), std::string::npos);
+}
+
 TEST_F(QemuPlanTest, NeedsALoaderUnlessTheKernelBootsByItself) {
   EXPECT_EQ(error_of({.loader = qemu.file("none")}), "No such file or directory");
   EXPECT_EQ(error_of({.loader = "/"}), "is a directory");
