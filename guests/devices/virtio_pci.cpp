@@ -160,7 +160,8 @@ void VirtioPci::enable(std::uint16_t index, const Virtqueue& queue, std::uint16_
   common_.set(common::kQueueSize, queue.size());
   if (vector != kNoVector) {  // as it is after a reset, also in a device that knows of no vectors
     common_.set(common::kQueueVector, vector);
-    if (common_.get<std::uint16_t>(common::kQueueVector) != vector) fail("net: the device has no such interrupt vector");
+    if (common_.get<std::uint16_t>(common::kQueueVector) != vector)
+      fail("net: the device has no such interrupt vector");
   }
   set_address(common_, common::kQueueDescriptors, queue.descriptors_address());
   set_address(common_, common::kQueueAvailable, queue.available_address());
