@@ -5,6 +5,12 @@
 namespace hermitage::launch {
 
 void OutputHint::take(std::string_view output) {
+  // What comes before the end of a long piece cannot be at the end of all.
+  const auto room = kEndSize + error_.size();
+  if (output.size() > room) {
+    *this = OutputHint{error_};
+    output = output.substr(output.size() - room);
+  }
   tail_ += output.substr(0, error_.size() - 1);
   const bool is_cut_in_two = tail_.find(error_) != std::string::npos;
   const auto found = output.rfind(error_);
