@@ -158,7 +158,7 @@ auto VirtioPci::largest_size(std::uint16_t index) const -> std::uint16_t {
 void VirtioPci::enable(std::uint16_t index, const Virtqueue& queue, std::uint16_t vector) {
   common_.set(common::kQueueSelect, index);
   common_.set(common::kQueueSize, queue.size());
-  if (vector != kNoVector) {  // as it is after a reset, also in a device that knows of no vectors
+  if (vector != kNoVector) {  // a reset leaves the queue without a vector
     common_.set(common::kQueueVector, vector);
     if (common_.get<std::uint16_t>(common::kQueueVector) != vector)
       fail("net: the device has no such interrupt vector");

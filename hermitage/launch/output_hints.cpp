@@ -8,14 +8,19 @@ void OutputHints::take(std::string_view output) {
   if (end_.size() > 2 * kEndSize) end_.erase(0, end_.size() - kEndSize);
 }
 
+auto OutputHints::ends_with_error(std::string_view error) const -> bool {
+  auto end = std::string_view{end_};
+  if (end.size() > kEndSize) end.remove_prefix(end.size() - kEndSize);
+  return end.rfind(error) != std::string_view::npos;
+}
+
 auto OutputHints::lacked_network(int exit_code) const -> bool {
-  return exit_code != 0 && end_.rfind("Network is down") != std::string::npos;  // ENETDOWN
+  return exit_code != 0 && ends_with_error("Network is down");  // ENETDOWN
 }
 
 // An allocation of Rust's that failed, and a kernel that has not enough to begin with.
 auto OutputHints::lacked_memory(int exit_code) const -> bool {
-  return exit_code != 0 && (end_.rfind("memory allocation of ") != std::string::npos ||
-                            end_.rfind("enough memory available") != std::string::npos);
+  return exit_code != 0 && (ends_with_error("memory allocation of ") || ends_with_error("enough memory available"));
 }
 
 }  // namespace hermitage::launch

@@ -19,6 +19,8 @@ class OutputHints {
   [[nodiscard]] auto lacked_memory(int exit_code) const -> bool;
 
  private:
+  [[nodiscard]] auto ends_with_error(std::string_view error) const -> bool;
+
   static constexpr std::size_t kEndSize = 4096;  // bytes
 
   std::string end_;  // of the output: at least the last kEndSize bytes, at most twice as many

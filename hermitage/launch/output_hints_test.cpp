@@ -36,8 +36,8 @@ TEST(OutputHints, AreNotDueWithoutAFailure) {
 TEST(OutputHints, AreNotDueWhereTheGuestWentOn) {
   for (const std::size_t size : {std::size_t{1}, std::size_t{100}, std::size_t{1} << 20}) {
     EXPECT_TRUE(is_due(kOutput + std::string(4000, 'x'), size)) << size;
-    EXPECT_FALSE(is_due(kOutput + std::string(9000, 'x'), size)) << size;
-    EXPECT_TRUE(is_due(kOutput + std::string(9000, 'x') + kOutput, size)) << size;
+    EXPECT_FALSE(is_due(kOutput + std::string(5000, 'x'), size)) << size;
+    EXPECT_TRUE(is_due(kOutput + std::string(5000, 'x') + kOutput, size)) << size;
   }
 }
 
@@ -49,7 +49,7 @@ TEST(OutputHints, KnowWhatKernelsAndRustSayOfMemory) {
     }
     EXPECT_FALSE(hints_of(output, output.size()).lacked_memory(0)) << output;
     EXPECT_FALSE(hints_of(output, output.size()).lacked_network(1)) << output;
-    EXPECT_FALSE(hints_of(output + std::string(9000, 'x'), 100).lacked_memory(1)) << output;
+    EXPECT_FALSE(hints_of(output + std::string(5000, 'x'), 100).lacked_memory(1)) << output;
   }
   EXPECT_FALSE(hints_of(kOutput, 1).lacked_memory(1));
 }
