@@ -52,13 +52,26 @@ auto open_backend(const LaunchSpec& spec, const Warn& warn, std::optional<std::u
   return std::move(*passt);
 }
 
+// Null where there is to be none, or none is needed and there is none.
+auto open_vhost(const LaunchSpec& spec, const Backend& backend) -> OrFailure<std::unique_ptr<vmm::virtio::VhostNet>> {
+  if (spec.network.vhost == base::Vhost::off) return nullptr;
+  const bool is_needed = spec.network.vhost == base::Vhost::on;
+  if (backend.tap() < 0) {
+    if (is_needed) return wrong_usage("--net: vhost=on is for a tap interface");
+    return nullptr;
+  }
+  auto vhost = vmm::virtio::VhostNet::open(backend.tap());
+  if (vhost) return std::move(*vhost);
+  if (is_needed) return failure_of(std::move(vhost.error()));
+  return nullptr;
+}
+
 }  // namespace
 
 auto open_network(const LaunchSpec& spec, const Warn& warn) -> OrFailure<std::optional<vmm::NetworkOptions>> {
   if (spec.network.mode == base::NetworkMode::none) return std::nullopt;
-  if (spec.network.vhost == base::Vhost::on) {
-    return wrong_usage("--net: vhost=on: the monitor has no vhost so far; leave it out");
-  }
+  const bool needs_vhost = spec.network.vhost == base::Vhost::on;
+  if (needs_vhost && !spec.pcap.empty()) return wrong_usage("--pcap: no frames are seen with vhost=on; leave one out");
   const auto mac = spec.network.mac ? std::expected<base::MacAddress, int>{*spec.network.mac} : base::random_mac();
   if (!mac) return not_started("getrandom", std::strerror(mac.error()));
   std::optional<std::uint16_t> mtu;
@@ -71,8 +84,11 @@ auto open_network(const LaunchSpec& spec, const Warn& warn) -> OrFailure<std::op
     if (!pcap) return not_started({}, std::move(pcap.error().message));
     *backend = std::move(*pcap);
   }
+  auto vhost = open_vhost(spec, **backend);
+  if (!vhost) return std::unexpected{std::move(vhost.error())};
   if (spec.network.mtu) mtu = spec.network.mtu;
-  return vmm::NetworkOptions{.backend = std::move(*backend), .card = {.mac = *mac, .mtu = mtu}};
+  return vmm::NetworkOptions{
+      .backend = std::move(*backend), .vhost = std::move(*vhost), .card = {.mac = *mac, .mtu = mtu}};
 }
 
 }  // namespace hermitage::launch

@@ -30,6 +30,8 @@ class Interrupts {
   // What each of the messages is from now on. `send` sends one of them, by its place there.
   [[nodiscard]] virtual auto set_messages(std::span<const Message> messages) -> Result<void> = 0;
   virtual void send(unsigned message) noexcept = 0;
+  // What to signal, an eventfd(2), where another than this process is to send it.
+  [[nodiscard]] virtual auto event_of(unsigned message) const noexcept -> int = 0;
 };
 
 }  // namespace hermitage::vmm

@@ -1,13 +1,11 @@
 #include "hermitage/vmm/network_card.hpp"
 
-#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <optional>
 #include <utility>
 
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "hermitage/vmm/devices/platform.hpp"
@@ -28,11 +26,6 @@ auto check(const virtio::NetworkSettings& settings) -> Result<void> {
   return {};
 }
 
-void clear_event(int event) {
-  eventfd_t count = 0;
-  [[maybe_unused]] const int outcome = ::eventfd_read(event, &count);
-}
-
 }  // namespace
 
 auto NetworkCard::make(NetworkOptions options, const GuestMemory& memory, kvm::Vm& vm, GuestAddress bar,
@@ -40,30 +33,36 @@ auto NetworkCard::make(NetworkOptions options, const GuestMemory& memory, kvm::V
   if (auto checked = check(options.card); !checked) return std::unexpected{checked.error()};
   auto events = EventLoop::make();
   if (!events) return std::unexpected{events.error()};
-  Descriptor wakeup{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
-  if (!wakeup.is_open()) return system_failure("eventfd", errno);
+  auto wakeup = Event::make();
+  if (!wakeup) return std::unexpected{wakeup.error()};
   constexpr auto kQueues = virtio::NetworkDevice::kQueueCount;
   auto interrupts = kvm::DeviceInterrupts::make(vm, arch::kPciInterruptLine, PciTransport::vector_count(kQueues));
   if (!interrupts) return std::unexpected{interrupts.error()};
   // Where the registers are in the beginning. A driver that moves them notifies by an exit: see PciTransport.
   for (unsigned queue = 0; queue < kQueues; ++queue) {
     const auto address = bar + PciTransport::kNotifyOffset + queue * PciTransport::kNotifyMultiplier;
-    if (auto set = vm.signal_writes(address, wakeup.get()); !set) return std::unexpected{set.error()};
+    const bool is_vhosts = options.vhost && queue < virtio::VhostNet::kQueueCount;
+    const int event = is_vhosts ? options.vhost->kick_event(queue) : wakeup->descriptor();
+    if (auto set = vm.signal_writes(address, event); !set) return std::unexpected{set.error()};
+  }
+  if (options.vhost) {
+    if (auto set = options.vhost->set_memory(memory); !set) return std::unexpected{set.error()};
   }
   std::unique_ptr<NetworkCard> card{new NetworkCard{std::move(options), memory, std::move(*interrupts),
-                                                    std::move(*events), std::move(wakeup), bar, warnings}};
+                                                    std::move(*events), std::move(*wakeup), bar, warnings}};
   if (auto watched = card->watch_events(); !watched) return std::unexpected{watched.error()};
   return card;
 }
 
 NetworkCard::NetworkCard(NetworkOptions options, const GuestMemory& memory,
-                         std::unique_ptr<kvm::DeviceInterrupts> interrupts, EventLoop events, Descriptor wakeup,
+                         std::unique_ptr<kvm::DeviceInterrupts> interrupts, EventLoop events, Event wakeup,
                          GuestAddress bar, Warnings& warnings)
     : backend_{std::move(options.backend)},
+      vhost_{std::move(options.vhost)},
       interrupts_{std::move(interrupts)},
       events_{std::move(events)},
       wakeup_{std::move(wakeup)},
-      device_{*backend_, options.card, [&warnings](const std::string& line) { warnings.add(line); }},
+      device_{*backend_, options.card, [&warnings](const std::string& line) { warnings.add(line); }, vhost_.get()},
       transport_{device_,
                  {.memory = memory,
                   .interrupts = *interrupts_,
@@ -73,11 +72,14 @@ NetworkCard::NetworkCard(NetworkOptions options, const GuestMemory& memory,
                  arch::kPciInterruptLine} {}
 
 auto NetworkCard::watch_events() -> Result<void> {
-  const int wakeup = wakeup_.get();
-  if (auto added = events_.add(wakeup, EPOLLIN, [wakeup](std::uint32_t) { clear_event(wakeup); }); !added) return added;
-  const int acknowledgement = interrupts_->acknowledgement();
-  return events_.add(acknowledgement, EPOLLIN, [this, acknowledgement](std::uint32_t) {
-    clear_event(acknowledgement);
+  if (vhost_) {
+    if (auto watched = vhost_->watch(events_); !watched) return watched;
+  }
+  auto added = events_.add(wakeup_.descriptor(), EPOLLIN, [this](std::uint32_t) { wakeup_.clear(); });
+  if (!added) return added;
+  const auto& acknowledgement = interrupts_->acknowledgement();
+  return events_.add(acknowledgement.descriptor(), EPOLLIN, [this, &acknowledgement](std::uint32_t) {
+    acknowledgement.clear();
     transport_.on_line_acknowledged();
   });
 }
@@ -114,10 +116,7 @@ void NetworkCard::watch_backend() {
 }
 
 void NetworkCard::wake() noexcept {
-  const int error = errno;  // a signal handler leaves it to the code that it interrupts
-  const eventfd_t one = 1;
-  [[maybe_unused]] const auto written = ::write(wakeup_.get(), &one, sizeof one);
-  errno = error;
+  wakeup_.signal();
 }
 
 void NetworkCard::call_back() noexcept {
@@ -129,7 +128,10 @@ auto NetworkCard::descriptors() const -> std::vector<int> {
   auto result = backend_->descriptors();
   for (const int descriptor : interrupts_->descriptors()) result.push_back(descriptor);
   result.push_back(events_.descriptor());
-  result.push_back(wakeup_.get());
+  result.push_back(wakeup_.descriptor());
+  if (vhost_) {
+    for (const int descriptor : vhost_->descriptors()) result.push_back(descriptor);
+  }
   return result;
 }
 

@@ -11,10 +11,10 @@
 #include <string>
 #include <vector>
 
-#include "hermitage/vmm/descriptor.hpp"
 #include "hermitage/vmm/devices/virtio/network_device.hpp"
 #include "hermitage/vmm/devices/virtio/pci_transport.hpp"
 #include "hermitage/vmm/error.hpp"
+#include "hermitage/vmm/event.hpp"
 #include "hermitage/vmm/event_loop.hpp"
 #include "hermitage/vmm/kvm/device_interrupts.hpp"
 #include "hermitage/vmm/kvm/vm.hpp"
@@ -50,15 +50,16 @@ class NetworkCard {
 
  private:
   NetworkCard(NetworkOptions options, const GuestMemory& memory, std::unique_ptr<kvm::DeviceInterrupts> interrupts,
-              EventLoop events, Descriptor wakeup, GuestAddress bar, Warnings& warnings);
+              EventLoop events, Event wakeup, GuestAddress bar, Warnings& warnings);
 
   [[nodiscard]] auto watch_events() -> Result<void>;
   void watch_backend();
 
   std::unique_ptr<net::Backend> backend_;
+  std::unique_ptr<virtio::VhostNet> vhost_;  // or none; gone before the backend
   std::unique_ptr<kvm::DeviceInterrupts> interrupts_;
   EventLoop events_;
-  Descriptor wakeup_;  // an event that ends the waiting of run(); KVM signals it for the driver's notifications
+  Event wakeup_;  // ends the waiting of run(); KVM signals it for the driver's notifications, but for vhost's
   virtio::NetworkDevice device_;
   virtio::PciTransport transport_;
   std::atomic<pid_t> thread_ = 0;  // that is in run(), by the kernel's number; 0: none

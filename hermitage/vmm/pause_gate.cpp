@@ -1,12 +1,9 @@
 #include "hermitage/vmm/pause_gate.hpp"
 
 #include <algorithm>
-#include <cerrno>
 #include <utility>
 
 #include <poll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 namespace hermitage::vmm {
 namespace {
@@ -17,35 +14,24 @@ constexpr std::chrono::milliseconds kCallBackInterval{5};
 // The gate that this thread is a member of.
 thread_local const PauseGate* gate_of_thread = nullptr;
 
-void signal_event(const Descriptor& event) noexcept {
-  const int error = errno;  // a signal handler leaves it to the code that it interrupts
-  const eventfd_t one = 1;
-  [[maybe_unused]] const auto written = ::write(event.get(), &one, sizeof one);
-  errno = error;
-}
-
-void clear_event(const Descriptor& event) noexcept {
-  eventfd_t count = 0;
-  [[maybe_unused]] const int outcome = ::eventfd_read(event.get(), &count);
-}
-
 // Whether the event is there in time; a signal ends the waiting, too.
-auto wait_for_event(const Descriptor& event, int limit_ms) noexcept -> bool {
-  pollfd ready{.fd = event.get(), .events = POLLIN, .revents = 0};
+auto wait_for(const Event& event, int limit_ms) noexcept -> bool {
+  pollfd ready{.fd = event.descriptor(), .events = POLLIN, .revents = 0};
   return ::poll(&ready, 1, limit_ms) > 0;
 }
 
 }  // namespace
 
 auto PauseGate::make() -> Result<PauseGate> {
-  Descriptor open{::eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK)};
-  Descriptor changed{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
-  if (!open.is_open() || !changed.is_open()) return system_failure("eventfd", errno);
-  return PauseGate{std::move(open), std::move(changed)};
+  auto open = Event::make();
+  if (!open) return std::unexpected{open.error()};
+  open->signal();
+  auto changed = Event::make();
+  if (!changed) return std::unexpected{changed.error()};
+  return PauseGate{std::move(*open), std::move(*changed)};
 }
 
-PauseGate::PauseGate(Descriptor open, Descriptor changed) noexcept
-    : open_{std::move(open)}, changed_{std::move(changed)} {}
+PauseGate::PauseGate(Event open, Event changed) noexcept : open_{std::move(open)}, changed_{std::move(changed)} {}
 
 PauseGate::PauseGate(PauseGate&& other) noexcept : open_{std::move(other.open_)}, changed_{std::move(other.changed_)} {}
 
@@ -56,8 +42,8 @@ void PauseGate::enter() noexcept {
     ++running_count_;
     if (!is_pausing()) return;
     --running_count_;
-    signal_event(changed_);
-    wait_for_event(open_, -1);
+    changed_.signal();
+    wait_for(open_, -1);
   }
 }
 
@@ -70,7 +56,7 @@ void PauseGate::checkpoint() noexcept {
 void PauseGate::leave() noexcept {
   gate_of_thread = nullptr;
   --running_count_;
-  if (is_pausing()) signal_event(changed_);
+  if (is_pausing()) changed_.signal();
 }
 
 PauseGate::Wait::Wait(PauseGate* gate) noexcept : gate_{gate != nullptr && gate_of_thread == gate ? gate : nullptr} {
@@ -83,13 +69,13 @@ PauseGate::Wait::~Wait() {
 
 auto PauseGate::pause(const CallBack& call_back) -> PauseOutcome {
   const std::scoped_lock lock{mutex_};
-  if (pause_count_++ == 0) clear_event(open_);
+  if (pause_count_++ == 0) open_.clear();
   // end() may have come between.
-  if (is_ended_) signal_event(open_);
+  if (is_ended_) open_.signal();
   const bool stand = all_stand(call_back);
   if (is_ended_) return PauseOutcome::ended;
   if (stand) return PauseOutcome::paused;
-  if (--pause_count_ == 0) signal_event(open_);
+  if (--pause_count_ == 0) open_.signal();
   return PauseOutcome::timed_out;
 }
 
@@ -99,7 +85,7 @@ auto PauseGate::all_stand(const CallBack& call_back) const -> bool {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
     if (left.count() <= 0) return false;
     call_back(round);
-    if (wait_for_event(changed_, static_cast<int>(std::min(left, kCallBackInterval).count()))) clear_event(changed_);
+    if (wait_for(changed_, static_cast<int>(std::min(left, kCallBackInterval).count()))) changed_.clear();
   }
   return true;
 }
@@ -107,12 +93,12 @@ auto PauseGate::all_stand(const CallBack& call_back) const -> bool {
 void PauseGate::resume() {
   const std::scoped_lock lock{mutex_};
   if (pause_count_ == 0) return;
-  if (--pause_count_ == 0) signal_event(open_);
+  if (--pause_count_ == 0) open_.signal();
 }
 
 void PauseGate::end() noexcept {
   is_ended_ = true;
-  signal_event(open_);
+  open_.signal();
 }
 
 auto lock_at(PauseGate* gate, std::mutex& mutex) -> std::unique_lock<std::mutex> {

@@ -8,8 +8,8 @@
 #include <functional>
 #include <mutex>
 
-#include "hermitage/vmm/descriptor.hpp"
 #include "hermitage/vmm/error.hpp"
+#include "hermitage/vmm/event.hpp"
 
 namespace hermitage::vmm {
 
@@ -59,19 +59,19 @@ class PauseGate {
   void resume();
 
   // All that members use.
-  [[nodiscard]] auto descriptors() const -> std::array<int, 2> { return {open_.get(), changed_.get()}; }
+  [[nodiscard]] auto descriptors() const -> std::array<int, 2> { return {open_.descriptor(), changed_.descriptor()}; }
 
   // No thread stands or waits any longer. A signal handler may call it.
   void end() noexcept;
 
  private:
-  PauseGate(Descriptor open, Descriptor changed) noexcept;
+  PauseGate(Event open, Event changed) noexcept;
 
   [[nodiscard]] auto all_stand(const CallBack& call_back) const -> bool;
 
-  Descriptor open_;     // an event, readable while members may go on
-  Descriptor changed_;  // an event, written by each member that stops
-  std::mutex mutex_;    // of pause() and resume(), one at a time
+  Event open_;        // readable while members may go on
+  Event changed_;     // signaled by each member that stops
+  std::mutex mutex_;  // of pause() and resume(), one at a time
   std::atomic<int> pause_count_ = 0;
   std::atomic<int> running_count_ = 0;
   std::atomic<bool> is_ended_ = false;

@@ -9,26 +9,15 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 namespace hermitage::vmm {
-namespace {
-
-void signal_event(const Descriptor& event) noexcept {
-  const int error = errno;  // a handler leaves it to the code that it interrupts
-  const eventfd_t one = 1;
-  [[maybe_unused]] const auto written = ::write(event.get(), &one, sizeof one);
-  errno = error;
-}
-
-}  // namespace
-
 auto Serial::Events::make() -> Result<Events> {
-  Events events{.ended = Descriptor{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)},
-                .abandoned = Descriptor{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)}};
-  if (!events.ended.is_open() || !events.abandoned.is_open()) return system_failure("eventfd", errno);
-  return events;
+  auto ended = Event::make();
+  if (!ended) return std::unexpected{ended.error()};
+  auto abandoned = Event::make();
+  if (!abandoned) return std::unexpected{abandoned.error()};
+  return Events{.ended = std::move(*ended), .abandoned = std::move(*abandoned)};
 }
 
 Serial::Serial(Kind kind, Events events, Descriptor owned, int descriptor) noexcept
@@ -143,7 +132,7 @@ void Serial::pass_on(std::string_view text) {
 auto Serial::write_once(std::string_view& text) -> bool {
   // The string is ours: a vCPU that waits in poll(2), or in write(2) itself, touches nothing of the guest.
   const PauseGate::Wait wait{gate_};
-  if (!reader_limit_.wait(descriptor_, events_.abandoned.get())) return false;
+  if (!reader_limit_.wait(descriptor_, events_.abandoned.descriptor())) return false;
   const auto written = ::write(descriptor_, text.data(), std::min<std::size_t>(text.size(), base::kWriteSize));
   if (written >= 0) {
     text.remove_prefix(static_cast<std::size_t>(written));
@@ -156,7 +145,7 @@ auto Serial::write_once(std::string_view& text) -> bool {
 void Serial::abandon() noexcept {
   reader_limit_.set(kGrace);
   is_abandoned_.store(true);
-  signal_event(events_.abandoned);
+  events_.abandoned.signal();
   end();
 }
 
@@ -170,7 +159,7 @@ auto Serial::wait_for_input() const -> bool {
   const PauseGate::Wait wait{gate_};
   while (!is_ended_.load()) {
     std::array<pollfd, 2> ready{pollfd{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0},
-                                pollfd{.fd = events_.ended.get(), .events = POLLIN, .revents = 0}};
+                                pollfd{.fd = events_.ended.descriptor(), .events = POLLIN, .revents = 0}};
     const int count = ::poll(ready.data(), ready.size(), -1);
     if (count < 0 && errno != EINTR) return true;  // the read that follows fails, too, and says why
     if (count > 0 && ready[1].revents == 0) return true;
@@ -200,7 +189,7 @@ auto Serial::read_available(std::span<std::byte> bytes) -> std::size_t {
 
 void Serial::end() noexcept {
   is_ended_.store(true);
-  signal_event(events_.ended);
+  events_.ended.signal();
 }
 
 }  // namespace hermitage::vmm

@@ -18,6 +18,7 @@
 #include "hermitage/base/reader_limit.hpp"
 #include "hermitage/vmm/descriptor.hpp"
 #include "hermitage/vmm/error.hpp"
+#include "hermitage/vmm/event.hpp"
 #include "hermitage/vmm/files/file_result.hpp"
 #include "hermitage/vmm/pause_gate.hpp"
 
@@ -80,7 +81,9 @@ class Serial {
   // counts. A signal handler may call it.
   void abandon() noexcept;
   // The events that end() and abandon() signal.
-  [[nodiscard]] auto events() const -> std::array<int, 2> { return {events_.ended.get(), events_.abandoned.get()}; }
+  [[nodiscard]] auto events() const -> std::array<int, 2> {
+    return {events_.ended.descriptor(), events_.abandoned.descriptor()};
+  }
   // Bytes of output that abandon() has cost: neither delivered nor dropped because of write_error().
   [[nodiscard]] auto undelivered() const noexcept -> std::uint64_t { return undelivered_.load(); }
 
@@ -101,8 +104,8 @@ class Serial {
 
   // Readable once the waiting is to end. Nobody reads it.
   struct Events {
-    Descriptor ended;
-    Descriptor abandoned;
+    Event ended;
+    Event abandoned;
 
     [[nodiscard]] static auto make() -> Result<Events>;
   };

@@ -13,7 +13,6 @@
 #include <pthread.h>
 #include <sched.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "hermitage/vmm/isolation/descriptors.hpp"
@@ -109,28 +108,24 @@ auto Supervisor::make(Serial& serial, std::function<void()> on_stop) -> Result<s
   if (!events) return std::unexpected{events.error()};
   auto gate = PauseGate::make();
   if (!gate) return std::unexpected{gate.error()};
-  Descriptor wakeup{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
-  if (!wakeup.is_open()) return system_failure("eventfd", errno);
+  auto wakeup = Event::make();
+  if (!wakeup) return std::unexpected{wakeup.error()};
   std::unique_ptr<Supervisor> supervisor{
-      new Supervisor{serial, std::move(on_stop), std::move(*events), std::move(*gate), std::move(wakeup)}};
-  const int event = supervisor->wakeup_.get();
-  auto added = supervisor->events_.add(event, EPOLLIN, [event](std::uint32_t /*events*/) {
-    eventfd_t count = 0;
-    ::eventfd_read(event, &count);
-  });
+      new Supervisor{serial, std::move(on_stop), std::move(*events), std::move(*gate), std::move(*wakeup)}};
+  const auto& event = supervisor->wakeup_;
+  auto added = supervisor->events_.add(event.descriptor(), EPOLLIN, [&event](std::uint32_t) { event.clear(); });
   if (!added) return std::unexpected{added.error()};
   return supervisor;
 }
 
-Supervisor::Supervisor(Serial& serial, std::function<void()> on_stop, EventLoop events, PauseGate gate,
-                       Descriptor wakeup)
+Supervisor::Supervisor(Serial& serial, std::function<void()> on_stop, EventLoop events, PauseGate gate, Event wakeup)
     : serial_{serial},
       events_{std::move(events)},
       gate_{std::move(gate)},
       wakeup_{std::move(wakeup)},
       control_{serial, gate_, std::move(on_stop), [this] { call_back_until_all_are_back(); }} {
   serial_.set_pause_gate(gate_);
-  serial_.set_on_pending([this] { ::eventfd_write(wakeup_.get(), 1); });
+  serial_.set_on_pending([this] { wakeup_.signal(); });
 }
 
 auto Supervisor::run(std::optional<Clock::time_point> deadline) -> Result<void> {
@@ -235,7 +230,7 @@ auto Supervisor::descriptors_of(const NetworkCard& card) const -> std::vector<in
   auto kept = card.descriptors();
   for (const int event : gate_.descriptors()) kept.push_back(event);
   for (const int event : serial_.events()) kept.push_back(event);
-  kept.push_back(wakeup_.get());
+  kept.push_back(wakeup_.descriptor());
   return kept;
 }
 
@@ -303,8 +298,7 @@ auto Supervisor::pause() -> PauseOutcome {
 // Gets all vCPUs out of the guest, and out of system calls that wait for something. A vCPU that is just about to make
 // such a call misses this.
 void Supervisor::call_back() noexcept {
-  const eventfd_t one = 1;
-  [[maybe_unused]] const auto written = ::write(wakeup_.get(), &one, sizeof one);
+  wakeup_.signal();
   if (!guest_) return;
   if (guest_->network_card != nullptr) guest_->network_card->call_back();
   for (const auto& vcpu : guest_->vcpus) vcpu->call_back();

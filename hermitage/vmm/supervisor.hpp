@@ -13,8 +13,8 @@
 
 #include "hermitage/base/timer.hpp"
 #include "hermitage/vmm/collected_writes.hpp"
-#include "hermitage/vmm/descriptor.hpp"
 #include "hermitage/vmm/error.hpp"
+#include "hermitage/vmm/event.hpp"
 #include "hermitage/vmm/event_loop.hpp"
 #include "hermitage/vmm/isolation/isolation.hpp"
 #include "hermitage/vmm/network_card.hpp"
@@ -68,7 +68,7 @@ class Supervisor {
  private:
   class StartingLine;
 
-  Supervisor(Serial& serial, std::function<void()> on_stop, EventLoop events, PauseGate gate, Descriptor wakeup);
+  Supervisor(Serial& serial, std::function<void()> on_stop, EventLoop events, PauseGate gate, Event wakeup);
 
   [[nodiscard]] auto start_timer(std::optional<Clock::time_point> deadline) -> Result<void>;
   void end_timer();
@@ -92,7 +92,7 @@ class Supervisor {
   Serial& serial_;
   EventLoop events_;
   PauseGate gate_;
-  Descriptor wakeup_;  // an event that ends the waiting of supervise(); any thread and any signal handler writes it
+  Event wakeup_;  // ends the waiting of supervise(); any thread and any signal handler signals it
   RunControl control_;
   std::optional<Guest> guest_;
 

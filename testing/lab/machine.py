@@ -24,7 +24,8 @@ KERNELS = {
     "6.1": re.compile(r"linux-image-6\.1\.0-[0-9]+-cloud-amd64"),
     "6.12": re.compile(r"linux-image-6\.12\.[0-9][^-]*-cloud-amd64"),
 }
-MODULES = ("irqbypass", "kvm", "kvm-amd", "tun")
+# In the order in which they can be loaded.
+MODULES = ("irqbypass", "kvm", "kvm-amd", "tun", "tap", "vhost_iotlb", "vhost", "vhost_net")
 # A multiple of a page, more than all results of a run have ever had; a hole until it is written to.
 DISK_SIZE = 1 << 30
 # What the machine may take beyond a case's own time limit: to start, to switch off, to pack results.
@@ -77,7 +78,12 @@ def unpack(package, deb, into):
                 raise Unavailable(f"{package} has no module {module}")
             content = file.read_bytes()
             (parts / f"{module}.ko").write_bytes(lzma.decompress(content) if file.suffix == ".xz" else content)
+        shutil.rmtree(into, ignore_errors=True)  # one that was unpacked for fewer modules
         parts.rename(into)
+
+
+def is_complete(directory):
+    return all((directory / name).exists() for name in ("vmlinuz", *(f"{module}.ko" for module in MODULES)))
 
 
 def fetch_kernel(kernel):
@@ -85,7 +91,7 @@ def fetch_kernel(kernel):
     names = packages(kernel)
     for name in names[:3]:
         directory = CACHE / name
-        if directory.is_dir():
+        if is_complete(directory):
             return directory
         CACHE.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
@@ -95,10 +101,11 @@ def fetch_kernel(kernel):
             try:
                 unpack(name, next(Path(scratch).glob("*.deb")), directory)
             except OSError:
-                if not directory.is_dir():  # somebody else may have been quicker
+                if not is_complete(directory):  # somebody else may have been quicker
                     raise
             return directory
-    have = [entry.name for entry in CACHE.glob("linux-image-*") if KERNELS[kernel].fullmatch(entry.name)]
+    have = [entry.name for entry in CACHE.glob("linux-image-*")
+            if KERNELS[kernel].fullmatch(entry.name) and is_complete(entry)]
     if have:
         return CACHE / max(have, key=version_key)
     why = "cannot be downloaded" if names else "is in no package list (apt-get update?)"

@@ -7,10 +7,9 @@
 
 #include <fcntl.h>
 #include <sched.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "hermitage/vmm/descriptor.hpp"
+#include "hermitage/vmm/event.hpp"
 
 namespace hermitage::vmm::isolation {
 
@@ -30,10 +29,10 @@ auto keep_only(std::span<const int> descriptors) -> Result<void> {
 
 auto hide(std::span<const int> descriptors) -> Result<void> {
   // Something that has no path, since files may be out of reach already.
-  const Descriptor nothing{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
-  if (!nothing.is_open()) return system_failure("eventfd", errno);
+  const auto nothing = Event::make();
+  if (!nothing) return std::unexpected{nothing.error()};
   for (const int descriptor : descriptors) {
-    if (::dup3(nothing.get(), descriptor, O_CLOEXEC) < 0) return system_failure("dup3", errno);
+    if (::dup3(nothing->descriptor(), descriptor, O_CLOEXEC) < 0) return system_failure("dup3", errno);
   }
   return {};
 }

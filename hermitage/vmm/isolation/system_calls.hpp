@@ -6,6 +6,7 @@
 #include <linux/kvm.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include "hermitage/vmm/vhost_calls.hpp"
 
 #include <array>
 #include <cstdint>
@@ -71,6 +72,14 @@ inline constexpr std::array kSystemCalls{
     SystemCall{"ioctl", true, false, false, {Condition::Kind::equals, 1, KVM_GET_SREGS, "KVM_GET_SREGS"}},
     SystemCall{"ioctl", false, false, true, {Condition::Kind::equals, 1, kSetGsiRouting, "KVM_SET_GSI_ROUTING"}},
     SystemCall{"ioctl", false, false, true, {Condition::Kind::equals, 1, TUNSETOFFLOAD, "TUNSETOFFLOAD"}},
+    SystemCall{"ioctl", false, false, true, {Condition::Kind::equals, 1, VHOST_SET_FEATURES, "VHOST_SET_FEATURES"}},
+    SystemCall{"ioctl", false, false, true, {Condition::Kind::equals, 1, VHOST_SET_VRING_NUM, "VHOST_SET_VRING_NUM"}},
+    SystemCall{"ioctl", false, false, true, {Condition::Kind::equals, 1, VHOST_SET_VRING_BASE, "VHOST_SET_VRING_BASE"}},
+    SystemCall{"ioctl", false, false, true, {Condition::Kind::equals, 1, VHOST_SET_VRING_ADDR, "VHOST_SET_VRING_ADDR"}},
+    SystemCall{"ioctl", false, false, true, {Condition::Kind::equals, 1, VHOST_SET_VRING_CALL, "VHOST_SET_VRING_CALL"}},
+    // A driver's reset ends what vhost does. Without the tap's descriptor, a vCPU's thread can only end it.
+    SystemCall{
+        "ioctl", true, false, true, {Condition::Kind::equals, 1, VHOST_NET_SET_BACKEND, "VHOST_NET_SET_BACKEND"}},
 
     // Output, standard input, and what has been opened.
     SystemCall{"close", true, true, true},

@@ -6,7 +6,6 @@
 #include <cerrno>
 #include <utility>
 
-#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 
 #include "hermitage/vmm/kvm/call.hpp"
@@ -21,42 +20,32 @@ namespace {
 constexpr std::uint32_t kReservedAddress = 0xff;
 constexpr unsigned long kSetRouting = _IOW(KVMIO, 0x6a, ListHeader);
 
-auto make_event() -> Result<Descriptor> {
-  Descriptor event{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
-  if (!event.is_open()) return system_failure("eventfd", errno);
-  return event;
-}
-
 auto connect(int vm, kvm_irqfd request) -> Result<void> {
   if (::ioctl(vm, KVM_IRQFD, &request) != 0) return call_failed("KVM_IRQFD");
   return {};
-}
-
-void signal_event(const Descriptor& event) noexcept {
-  ::eventfd_write(event.get(), 1);
 }
 
 }  // namespace
 
 auto DeviceInterrupts::make(const Vm& vm, std::uint32_t line, unsigned messages)
     -> Result<std::unique_ptr<DeviceInterrupts>> {
-  auto event = make_event();
+  auto event = Event::make();
   if (!event) return std::unexpected{event.error()};
-  auto acknowledgement = make_event();
+  auto acknowledgement = Event::make();
   if (!acknowledgement) return std::unexpected{acknowledgement.error()};
   std::unique_ptr<DeviceInterrupts> result{
       new DeviceInterrupts{vm.descriptor(), std::move(*event), std::move(*acknowledgement)}};
   kvm_irqfd request{};
-  request.fd = static_cast<std::uint32_t>(result->line_.get());
+  request.fd = static_cast<std::uint32_t>(result->line_.descriptor());
   request.gsi = line;
   request.flags = KVM_IRQFD_FLAG_RESAMPLE;
-  request.resamplefd = static_cast<std::uint32_t>(result->acknowledgement_.get());
+  request.resamplefd = static_cast<std::uint32_t>(result->acknowledgement_.descriptor());
   if (auto connected = connect(result->vm_, request); !connected) return std::unexpected{connected.error()};
   for (unsigned i = 0; i < messages; ++i) {
-    auto message = make_event();
+    auto message = Event::make();
     if (!message) return std::unexpected{message.error()};
     kvm_irqfd target{};
-    target.fd = static_cast<std::uint32_t>(message->get());
+    target.fd = static_cast<std::uint32_t>(message->descriptor());
     target.gsi = kFirstMessage + i;
     if (auto connected = connect(result->vm_, target); !connected) return std::unexpected{connected.error()};
     result->messages_.push_back(std::move(*message));
@@ -64,11 +53,11 @@ auto DeviceInterrupts::make(const Vm& vm, std::uint32_t line, unsigned messages)
   return result;
 }
 
-DeviceInterrupts::DeviceInterrupts(int vm, Descriptor line, Descriptor acknowledgement) noexcept
+DeviceInterrupts::DeviceInterrupts(int vm, Event line, Event acknowledgement) noexcept
     : vm_{vm}, line_{std::move(line)}, acknowledgement_{std::move(acknowledgement)} {}
 
 void DeviceInterrupts::raise_line() noexcept {
-  signal_event(line_);
+  line_.signal();
 }
 
 auto DeviceInterrupts::set_messages(std::span<const Message> messages) -> Result<void> {
@@ -90,12 +79,12 @@ auto DeviceInterrupts::set_messages(std::span<const Message> messages) -> Result
 }
 
 void DeviceInterrupts::send(unsigned message) noexcept {
-  signal_event(messages_[message]);
+  messages_[message].signal();
 }
 
 auto DeviceInterrupts::descriptors() const -> std::vector<int> {
-  std::vector<int> result{vm_, line_.get(), acknowledgement_.get()};
-  for (const auto& message : messages_) result.push_back(message.get());
+  std::vector<int> result{vm_, line_.descriptor(), acknowledgement_.descriptor()};
+  for (const auto& message : messages_) result.push_back(message.descriptor());
   return result;
 }
 

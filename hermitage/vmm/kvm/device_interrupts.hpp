@@ -6,8 +6,8 @@
 #include <span>
 #include <vector>
 
-#include "hermitage/vmm/descriptor.hpp"
 #include "hermitage/vmm/error.hpp"
+#include "hermitage/vmm/event.hpp"
 #include "hermitage/vmm/interrupts.hpp"
 
 namespace hermitage::vmm::kvm {
@@ -24,19 +24,22 @@ class DeviceInterrupts final : public Interrupts {
   void raise_line() noexcept override;
   [[nodiscard]] auto set_messages(std::span<const Message> messages) -> Result<void> override;
   void send(unsigned message) noexcept override;
+  [[nodiscard]] auto event_of(unsigned message) const noexcept -> int override {
+    return messages_[message].descriptor();
+  }
 
-  // An event, which is readable when the guest has acknowledged the interrupt of the line.
-  [[nodiscard]] auto acknowledgement() const noexcept -> int { return acknowledgement_.get(); }
+  // Signaled when the guest has acknowledged the interrupt of the line.
+  [[nodiscard]] auto acknowledgement() const noexcept -> const Event& { return acknowledgement_; }
   // All that the functions above use.
   [[nodiscard]] auto descriptors() const -> std::vector<int>;
 
  private:
-  DeviceInterrupts(int vm, Descriptor line, Descriptor acknowledgement) noexcept;
+  DeviceInterrupts(int vm, Event line, Event acknowledgement) noexcept;
 
   int vm_;
-  Descriptor line_;
-  Descriptor acknowledgement_;
-  std::vector<Descriptor> messages_;
+  Event line_;
+  Event acknowledgement_;
+  std::vector<Event> messages_;
 };
 
 }  // namespace hermitage::vmm::kvm

@@ -39,6 +39,9 @@ class Backend {
   // All that its functions use.
   [[nodiscard]] virtual auto descriptors() const -> std::vector<int> { return {descriptor()}; }
 
+  // The descriptor of a tap interface that vhost-net may serve in its place; -1: none.
+  [[nodiscard]] virtual auto tap() const noexcept -> int { return -1; }
+
   // The virtio-net features, as bits, that it can do: checksum and segmentation offloads.
   [[nodiscard]] virtual auto features() const noexcept -> std::uint64_t = 0;
   // Those of them that the driver has taken.

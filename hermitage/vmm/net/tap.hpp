@@ -27,6 +27,7 @@ class Tap final : public Backend {
   [[nodiscard]] auto mtu() const noexcept -> std::uint16_t { return mtu_; }
 
   [[nodiscard]] auto descriptor() const noexcept -> int override { return descriptor_.get(); }
+  [[nodiscard]] auto tap() const noexcept -> int override { return descriptor_.get(); }
   [[nodiscard]] auto features() const noexcept -> std::uint64_t override { return features_; }
   [[nodiscard]] auto set_features(std::uint64_t taken) -> Result<void> override;
   [[nodiscard]] auto receive(std::span<std::byte> buffer) -> std::expected<std::size_t, Closed> override;

@@ -12,13 +12,18 @@
 
 namespace hermitage::vmm::virtio {
 
+// In place of an event's descriptor.
+inline constexpr int kNoEvent = -1;
+
 // One of the device's queues, which may not be in use.
 using Queues = std::span<std::optional<Queue>>;
 
 // What a round of service has found.
 struct Serviced {
-  bool has_more = false;        // there is more to do than one round does
-  bool config_changed = false;  // the driver has to be told
+  bool has_more = false;          // there is more to do than one round does
+  bool config_changed = false;    // the driver has to be told
+  std::uint32_t used_queues = 0;  // a bit for each queue that another than service() has returned chains in, and whose
+                                  // driver wants an interrupt for that
 };
 // Why the device needs a reset: a sentence without a subject.
 struct Broken {
@@ -50,12 +55,19 @@ class Device {
 
   // The driver is ready, and has taken these features. By the thread of service().
   [[nodiscard]] virtual auto activate(std::uint64_t features) -> std::expected<void, Broken> = 0;
-  // The device is broken: nothing is served until the driver resets it. By any thread, so without waiting.
+  // The device is broken: nothing is served until the driver resets it. By any thread, so without waiting for the
+  // device's peer.
   virtual void stop() noexcept = 0;
-  // The driver has reset the device. By the thread of a vCPU, so without waiting.
+  // The driver has reset the device, and what its queues were is its own again. By the thread of a vCPU, as stop().
   virtual void reset() noexcept = 0;
   // Does some of what there is to do in the queues, between activate() and reset().
   [[nodiscard]] virtual auto service(Queues queues) -> std::expected<Serviced, Broken> = 0;
+
+  // For a device whose queues others serve, too. The driver has notified it of a queue; service() is called anyway. Any
+  // thread, at any time.
+  virtual void notify(unsigned /*queue*/) noexcept {}
+  // The event that interrupts the driver for a queue, or kNoEvent: service() tells of it.
+  virtual void set_interrupt(unsigned /*queue*/, int /*event*/) noexcept {}
 };
 
 }  // namespace hermitage::vmm::virtio

@@ -22,6 +22,7 @@
 #include "hermitage/vmm/descriptor.hpp"
 #include "hermitage/vmm/devices/virtio/constants.hpp"
 #include "hermitage/vmm/devices/virtio/queue.hpp"
+#include "hermitage/vmm/devices/virtio/vhost.hpp"
 #include "hermitage/vmm/interrupts.hpp"
 #include "hermitage/vmm/memory/guest_memory.hpp"
 #include "hermitage/vmm/net/backend.hpp"
@@ -93,6 +94,51 @@ class FakeBackend final : public net::Backend {
   Descriptor event_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
 };
 
+// Serves nothing, and notes what it is asked for.
+class FakeVhost final : public Vhost {
+ public:
+  static constexpr unsigned kQueueCount = 2;
+  struct ServedQueue {
+    const std::byte* descriptors = nullptr;  // as it was started with; null: it is not served
+    int kicks = 0;
+    int interrupt = kNoEvent;
+    bool has_used = false;
+    bool has_fault = false;
+  };
+
+  [[nodiscard]] auto set_features(std::uint64_t taken) -> Result<void> override {
+    features = taken;
+    return {};
+  }
+  [[nodiscard]] auto start(unsigned queue, const Queue& rings) -> Result<void> override {
+    if (fails) return fail(ErrorCode::host_failed, "the test lets it fail");
+    queues[queue].descriptors = rings.descriptors().data();
+    return {};
+  }
+  void stop() noexcept override {
+    for (auto& queue : queues) queue.descriptors = nullptr;
+  }
+  void kick(unsigned queue) noexcept override { ++queues[queue].kicks; }
+  [[nodiscard]] auto set_interrupt(unsigned queue, int event) -> Result<void> override {
+    queues[queue].interrupt = event;
+    return {};
+  }
+  [[nodiscard]] auto take_used(unsigned queue) noexcept -> bool override {
+    return std::exchange(queues[queue].has_used, false);
+  }
+  [[nodiscard]] auto take_fault(unsigned queue) noexcept -> bool override {
+    return std::exchange(queues[queue].has_fault, false);
+  }
+
+  [[nodiscard]] auto is_serving() const -> bool {
+    return std::ranges::any_of(queues, [](const ServedQueue& queue) { return queue.descriptors != nullptr; });
+  }
+
+  std::uint64_t features = 0;
+  std::array<ServedQueue, kQueueCount> queues = {};
+  bool fails = false;
+};
+
 class FakeInterrupts final : public Interrupts {
  public:
   void raise_line() noexcept override { ++lines; }
@@ -101,6 +147,11 @@ class FakeInterrupts final : public Interrupts {
     return {};
   }
   void send(unsigned message) noexcept override { sent.push_back(message); }
+  [[nodiscard]] auto event_of(unsigned message) const noexcept -> int override {
+    return kFirstEvent + static_cast<int>(message);
+  }
+
+  static constexpr int kFirstEvent = 1000;
 
   std::atomic<int> lines = 0;
   std::vector<Message> messages = {};

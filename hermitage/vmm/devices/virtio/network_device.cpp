@@ -82,8 +82,15 @@ auto broken(std::size_t queue, QueueFault fault) -> std::unexpected<Broken> {
 }  // namespace
 
 NetworkDevice::NetworkDevice(net::Backend& backend, const NetworkSettings& settings,
-                             std::function<void(const std::string&)> warn)
-    : backend_{backend}, settings_{settings}, warn_{std::move(warn)}, mac_{settings.mac}, frame_(net::kMaxFrame) {}
+                             std::function<void(const std::string&)> warn, Vhost* vhost)
+    : backend_{backend},
+      settings_{settings},
+      warn_{std::move(warn)},
+      vhost_{vhost},
+      mac_{settings.mac},
+      frame_(net::kMaxFrame) {
+  interrupts_.fill(kNoEvent);
+}
 
 auto NetworkDevice::id() const noexcept -> std::uint16_t {
   return kId;
@@ -118,16 +125,31 @@ auto NetworkDevice::activate(std::uint64_t features) -> std::expected<void, Brok
   if (auto set = backend_.set_features(with_requirements(offloads)); !set) {
     return std::unexpected{Broken{set.error().message}};
   }
+  if (vhost_ == nullptr) return {};
+  if (auto set = vhost_->set_features(features); !set) return std::unexpected{Broken{set.error().message}};
   return {};
 }
 
+void NetworkDevice::stop() noexcept {
+  if (vhost_ != nullptr) vhost_->stop();
+  interest_ = 0;
+}
+
 void NetworkDevice::reset() noexcept {
+  stop();
   mac_ = settings_.mac;
   taken_ = 0;
   frame_size_ = 0;
   send_waits_ = false;
   lacks_buffers_ = false;
-  interest_ = 0;
+}
+
+void NetworkDevice::notify(unsigned queue) noexcept {
+  if (vhost_ != nullptr && queue < interrupts_.size()) vhost_->kick(queue);
+}
+
+void NetworkDevice::set_interrupt(unsigned queue, int event) noexcept {
+  if (queue < interrupts_.size()) interrupts_[queue] = event;
 }
 
 auto NetworkDevice::service(Queues queues) -> std::expected<Serviced, Broken> {
@@ -136,6 +158,7 @@ auto NetworkDevice::service(Queues queues) -> std::expected<Serviced, Broken> {
   if (queues[kControl] && has(net::feature::kCtrlVq)) {
     if (auto done = control(*queues[kControl]); !done) return broken(kControl, done.error());
   }
+  if (vhost_ != nullptr) return serve_by_vhost(queues);
   if (queues[kTransmit]) {
     if (auto done = transmit(*queues[kTransmit]); !done) return broken(kTransmit, done.error());
   }
@@ -147,6 +170,19 @@ auto NetworkDevice::service(Queues queues) -> std::expected<Serviced, Broken> {
   // When the link has just gone down, what waited to be sent can be dropped.
   const bool has_more = has_more_ || link_changed_;
   return Serviced{.has_more = has_more, .config_changed = std::exchange(link_changed_, false)};
+}
+
+auto NetworkDevice::serve_by_vhost(Queues queues) -> std::expected<Serviced, Broken> {
+  Serviced serviced{.has_more = has_more_};
+  for (unsigned queue = 0; queue < interrupts_.size(); ++queue) {
+    if (!queues[queue]) continue;
+    if (vhost_->take_fault(queue)) return broken(queue, {"has a chain that vhost cannot serve"});
+    auto done = vhost_->set_interrupt(queue, interrupts_[queue]);
+    if (done) done = vhost_->start(queue, *queues[queue]);
+    if (!done) return std::unexpected{Broken{std::move(done.error().message)}};
+    if (vhost_->take_used(queue)) serviced.used_queues |= 1U << queue;
+  }
+  return serviced;
 }
 
 void NetworkDevice::spend(const Chain& chain, std::uint64_t bytes) noexcept {

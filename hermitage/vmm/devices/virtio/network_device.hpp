@@ -13,19 +13,21 @@
 
 #include "hermitage/vmm/devices/virtio/device.hpp"
 #include "hermitage/vmm/devices/virtio/network_settings.hpp"
+#include "hermitage/vmm/devices/virtio/vhost.hpp"
 #include "hermitage/vmm/net/backend.hpp"
 #include "hermitage/vmm/net/features.hpp"
 
 namespace hermitage::vmm::virtio {
 
-// Takes frames from a backend to the driver and back. When the backend is closed, the link is down for good, and what
-// the driver sends is dropped.
+// Takes frames from a backend to the driver and back, or lets vhost do so. When the backend is closed, the link is down
+// for good, and what the driver sends is dropped; with vhost, nobody looks at the backend.
 class NetworkDevice final : public Device {
  public:
   enum QueueNumber : std::uint8_t { kReceive, kTransmit, kControl, kQueueCount };
 
-  // `warn` gets a line when the backend is closed.
-  NetworkDevice(net::Backend& backend, const NetworkSettings& settings, std::function<void(const std::string&)> warn);
+  // `warn` gets a line when the backend is closed. `vhost`, if there is one, serves all queues but the control queue.
+  NetworkDevice(net::Backend& backend, const NetworkSettings& settings, std::function<void(const std::string&)> warn,
+                Vhost* vhost = nullptr);
 
   [[nodiscard]] auto id() const noexcept -> std::uint16_t override;
   [[nodiscard]] auto pci_class() const noexcept -> std::uint32_t override;
@@ -35,9 +37,11 @@ class NetworkDevice final : public Device {
   [[nodiscard]] auto features() const noexcept -> std::uint64_t override;
   void read_config(std::size_t offset, std::span<std::byte> data) const override;
   [[nodiscard]] auto activate(std::uint64_t features) -> std::expected<void, Broken> override;
-  void stop() noexcept override { interest_ = 0; }
+  void stop() noexcept override;
   void reset() noexcept override;
   [[nodiscard]] auto service(Queues queues) -> std::expected<Serviced, Broken> override;
+  void notify(unsigned queue) noexcept override;
+  void set_interrupt(unsigned queue, int event) noexcept override;
 
   // The events of the backend's descriptor, of epoll(7), that service() waits for. Any thread may ask.
   [[nodiscard]] auto interest() const noexcept -> std::uint32_t { return interest_; }
@@ -47,6 +51,7 @@ class NetworkDevice final : public Device {
 
   [[nodiscard]] auto has(std::uint64_t feature) const noexcept -> bool { return (taken_ & feature) != 0; }
 
+  [[nodiscard]] auto serve_by_vhost(Queues queues) -> std::expected<Serviced, Broken>;
   [[nodiscard]] auto receive(Queue& queue) -> std::expected<void, QueueFault>;
   [[nodiscard]] auto has_frame() -> bool;
   [[nodiscard]] auto deliver(Queue& queue) -> std::expected<Delivery, QueueFault>;
@@ -65,6 +70,8 @@ class NetworkDevice final : public Device {
   net::Backend& backend_;
   NetworkSettings settings_;
   std::function<void(const std::string&)> warn_;
+  Vhost* vhost_;
+  std::array<int, kControl> interrupts_;  // for vhost's queues
   std::atomic<std::uint32_t> interest_ = 0;
 
   MacAddress mac_;

@@ -370,5 +370,93 @@ TEST_F(NetworkDeviceTest, LeavesCommandsWithoutAnAnswerAlone) {
   EXPECT_EQ(control.used(0), std::pair(0U, 0U));
 }
 
+class VhostDeviceTest : public NetworkDeviceTest {
+ protected:
+  void start_by_vhost() {
+    ASSERT_TRUE(by_vhost.activate(net::feature::kMrgRxbuf | net::feature::kCtrlVq));
+    for (std::size_t i = 0; i < queues.size(); ++i) {
+      queues[i] = Queue::make(memory, std::array{&receive, &transmit, &control}.at(i)->layout(), {}).value();
+    }
+  }
+  void serve_by_vhost() { serviced = by_vhost.service(queues); }
+
+  testing::FakeVhost vhost;
+  NetworkDevice by_vhost{backend, {.mac = kMac}, [](const std::string&) {}, &vhost};
+  std::expected<Serviced, Broken> serviced;
+};
+
+TEST_F(VhostDeviceTest, LetsVhostServeAllButTheControlQueue) {
+  start_by_vhost();
+  EXPECT_FALSE(vhost.is_serving());
+  EXPECT_EQ(vhost.features, net::feature::kMrgRxbuf | net::feature::kCtrlVq);
+  backend.add(frame_of(100, 1));
+  receive.make_available(0, std::vector<Buffer>{{kData, 2000, true}});
+  transmit.make_available(0, std::vector<Buffer>{{kData, 100}});
+  control.make_available(0, std::vector<Buffer>{{kData, 2}, {kData + 2, 1, true}});
+  serve_by_vhost();
+  ASSERT_TRUE(serviced);
+  EXPECT_EQ(vhost.queues[0].descriptors, queues[0]->descriptors().data());
+  EXPECT_EQ(vhost.queues[1].descriptors, queues[1]->descriptors().data());
+  // Frames are vhost's, commands are not.
+  EXPECT_EQ(backend.incoming.size(), 1U);
+  EXPECT_TRUE(backend.sent.empty());
+  EXPECT_TRUE(queues[2]->publish());
+  EXPECT_EQ(control.used_index(), 1);
+  EXPECT_EQ(by_vhost.interest(), 0U);
+}
+
+TEST_F(VhostDeviceTest, ServesOnlyQueuesThatTheDriverHasEnabled) {
+  start_by_vhost();
+  queues[0].reset();
+  serve_by_vhost();
+  ASSERT_TRUE(serviced);
+  EXPECT_EQ(vhost.queues[0].descriptors, nullptr);
+  EXPECT_NE(vhost.queues[1].descriptors, nullptr);
+}
+
+TEST_F(VhostDeviceTest, TellsOfInterruptsThatHaveNoEventOfTheirOwn) {
+  start_by_vhost();
+  by_vhost.set_interrupt(1, 7);
+  by_vhost.set_interrupt(2, 8);  // the control queue's, which is not vhost's
+  vhost.queues[0].has_used = true;
+  serve_by_vhost();
+  ASSERT_TRUE(serviced);
+  EXPECT_EQ(serviced->used_queues, 1U);
+  EXPECT_EQ(vhost.queues[0].interrupt, kNoEvent);
+  EXPECT_EQ(vhost.queues[1].interrupt, 7);
+  serve_by_vhost();
+  EXPECT_EQ(serviced->used_queues, 0U);
+}
+
+TEST_F(VhostDeviceTest, PassesNotificationsOn) {
+  for (const unsigned queue : {0U, 1U, 1U, 2U, 1000U}) by_vhost.notify(queue);
+  EXPECT_EQ(vhost.queues[0].kicks, 1);
+  EXPECT_EQ(vhost.queues[1].kicks, 2);
+}
+
+TEST_F(VhostDeviceTest, ServesNothingAfterAResetOrAFault) {
+  start_by_vhost();
+  serve_by_vhost();
+  EXPECT_TRUE(vhost.is_serving());
+  by_vhost.reset();
+  EXPECT_FALSE(vhost.is_serving());
+  serve_by_vhost();
+  EXPECT_TRUE(vhost.is_serving());
+  by_vhost.stop();
+  EXPECT_FALSE(vhost.is_serving());
+}
+
+TEST_F(VhostDeviceTest, BreaksWithAFaultOfVhost) {
+  start_by_vhost();
+  vhost.queues[1].has_fault = true;
+  serve_by_vhost();
+  ASSERT_FALSE(serviced);
+  EXPECT_EQ(serviced.error().what, "queue 1 has a chain that vhost cannot serve");
+  vhost.fails = true;
+  serve_by_vhost();
+  ASSERT_FALSE(serviced);
+  EXPECT_EQ(serviced.error().what, "the test lets it fail");
+}
+
 }  // namespace
 }  // namespace hermitage::vmm::virtio

@@ -243,7 +243,8 @@ void PciTransport::read_bar(std::size_t offset, std::span<std::byte> data) {
 
 void PciTransport::write_bar(std::size_t offset, std::span<const std::byte> data) {
   // KVM answers a driver's usual notification; this one comes after the BAR has been moved.
-  if (place_of(offset).part == kNotifyOffset) return environment_.wake();
+  const auto [part, place] = place_of(offset);
+  if (part == kNotifyOffset) return notify(place);
   const std::scoped_lock lock{mutex_};
   write_bar_locked(offset, data);
 }
@@ -271,13 +272,18 @@ void PciTransport::write_bar_locked(std::size_t offset, std::span<const std::byt
   const auto [part, place] = place_of(offset);
   switch (part) {
     case kCommonOffset: return write_common(place, data);
-    case kNotifyOffset: return environment_.wake();
+    case kNotifyOffset: return notify(place);
     case kMsixTableOffset:
       msix_.write(place, data);
       messages_changed_ = true;
       return environment_.wake();
     default: return;
   }
+}
+
+void PciTransport::notify(std::size_t place) {
+  device_.notify(static_cast<unsigned>(place / kNotifyMultiplier));
+  environment_.wake();
 }
 
 void PciTransport::read_common(std::size_t offset, std::span<std::byte> data) const {
@@ -339,7 +345,7 @@ void PciTransport::write_register(std::size_t offset, std::uint32_t value) {
 void PciTransport::write_queue_register(QueueRegisters& queue, std::size_t offset, std::uint32_t value) {
   if (offset == VIRTIO_PCI_COMMON_Q_MSIX) {
     queue.vector = vector_or_none(value);
-    return;
+    return environment_.wake();
   }
   if (queue.is_enabled) return;
   switch (offset) {
@@ -409,9 +415,9 @@ auto PciTransport::vector_or_none(std::uint32_t value) const noexcept -> std::ui
 
 auto PciTransport::service() -> bool {
   const std::scoped_lock lock{mutex_};
+  update_messages();
   const bool has_more = service_device();
   if (std::exchange(config_interrupt_is_due_, false)) interrupt(config_vector_, kConfigCause);
-  update_messages();
   has_msix() ? send_pending() : raise_line();
   return has_more;
 }
@@ -425,9 +431,14 @@ auto PciTransport::service_device() -> bool {
     }
     is_active_ = true;
   }
+  for (unsigned number = 0; number < registers_.size(); ++number) {
+    device_.set_interrupt(number, event_of(registers_[number].vector));
+  }
   const auto serviced = device_.service(queues_);
+  const auto used_queues = serviced ? serviced->used_queues : 0;
   for (std::size_t number = 0; number < queues_.size(); ++number) {
-    if (queues_[number] && queues_[number]->publish()) interrupt(registers_[number].vector, kQueueCause);
+    const bool is_due = (queues_[number] && queues_[number]->publish()) || (used_queues >> number & 1) != 0;
+    if (is_due) interrupt(registers_[number].vector, kQueueCause);
   }
   if (!serviced) {
     break_down(serviced.error().what);
@@ -466,9 +477,19 @@ void PciTransport::interrupt(std::uint16_t vector, std::uint8_t cause) {
   }
 }
 
-void PciTransport::send_pending() {
+auto PciTransport::sends_messages() const noexcept -> bool {
   const auto control = config_.get<std::uint16_t>(msix_capability_ + PCI_MSIX_FLAGS);
-  if ((control & PCI_MSIX_FLAGS_ENABLE) == 0 || (control & PCI_MSIX_FLAGS_MASKALL) != 0) return;
+  return (control & PCI_MSIX_FLAGS_ENABLE) != 0 && (control & PCI_MSIX_FLAGS_MASKALL) == 0;
+}
+
+// What sends a vector's message now; kNoEvent where that has to wait, or is not what the driver is interrupted by.
+auto PciTransport::event_of(std::uint16_t vector) const noexcept -> int {
+  if (!sends_messages() || vector == VIRTIO_MSI_NO_VECTOR || msix_.is_masked(vector)) return kNoEvent;
+  return environment_.interrupts.event_of(vector);
+}
+
+void PciTransport::send_pending() {
+  if (!sends_messages()) return;
   while (const auto vector = msix_.take_pending()) environment_.interrupts.send(*vector);
 }
 

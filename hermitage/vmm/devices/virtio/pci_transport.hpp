@@ -89,6 +89,7 @@ class PciTransport final : public pci::Function {
   void read_bar_locked(std::size_t offset, std::span<std::byte> data);
   void read_isr(std::size_t offset, std::span<std::byte> data) noexcept;
   void write_bar_locked(std::size_t offset, std::span<const std::byte> data);
+  void notify(std::size_t place);
   void read_common(std::size_t offset, std::span<std::byte> data) const;
   void write_common(std::size_t offset, std::span<const std::byte> data);
   void write_register(std::size_t offset, std::uint32_t value);
@@ -104,6 +105,8 @@ class PciTransport final : public pci::Function {
   [[nodiscard]] auto has_msix() const noexcept -> bool;
   [[nodiscard]] auto vector_or_none(std::uint32_t value) const noexcept -> std::uint16_t;
   void interrupt(std::uint16_t vector, std::uint8_t cause);
+  [[nodiscard]] auto sends_messages() const noexcept -> bool;
+  [[nodiscard]] auto event_of(std::uint16_t vector) const noexcept -> int;
   void send_pending();
   void update_messages();
   void raise_line();

@@ -51,12 +51,17 @@ class EchoDevice final : public Device {
         queue->push(chain.head, 0);
       }
     }
-    return Serviced{.config_changed = std::exchange(config_changes, false)};
+    return Serviced{.config_changed = std::exchange(config_changes, false), .used_queues = std::exchange(used, 0U)};
   }
+  void notify(unsigned queue) noexcept override { notified.push_back(queue); }
+  void set_interrupt(unsigned queue, int event) noexcept override { events.at(queue) = event; }
 
   std::uint64_t active = 0;
   bool config_changes = false;
   bool is_stopped = false;
+  std::uint32_t used = 0;  // queues that another has returned chains in
+  std::vector<unsigned> notified = {};
+  std::array<int, 2> events{kNoEvent, kNoEvent};
 };
 
 class PciTransportTest : public ::testing::Test {
@@ -358,6 +363,42 @@ TEST_F(PciTransportTest, ForgetsPendingMessages) {
   }
 }
 
+// Another than service() may send it, as long as the driver lets it through.
+TEST_F(PciTransportTest, SaysWhichEventSendsAQueuesMessage) {
+  set_vector(1, 0xfee0'1000, 0x41);
+  start(kVersion, 1);
+  const auto event = [this] {
+    EXPECT_FALSE(transport.service());
+    return device.events[0];
+  };
+  EXPECT_EQ(event(), kNoEvent);  // the line is what interrupts the driver
+  enable_msix();
+  EXPECT_EQ(event(), FakeInterrupts::kFirstEvent + 1);
+  EXPECT_EQ(interrupts.messages.at(1).data, 0x41U);
+  EXPECT_EQ(device.events[1], kNoEvent);  // it has no vector
+  set<std::uint32_t>(0x401c, 1);
+  EXPECT_EQ(event(), kNoEvent);
+  set<std::uint32_t>(0x401c, 0);
+  EXPECT_EQ(event(), FakeInterrupts::kFirstEvent + 1);
+  set_config<std::uint16_t>(capabilities().at(0) + PCI_MSIX_FLAGS, PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL);
+  EXPECT_EQ(event(), kNoEvent);
+}
+
+TEST_F(PciTransportTest, InterruptsForQueuesThatAnotherServes) {
+  start();
+  device.used = 1;
+  EXPECT_FALSE(transport.service());
+  EXPECT_EQ(interrupts.lines, 1);
+  EXPECT_EQ(get<std::uint8_t>(0x1000), 1);
+  set_vector(1, 0xfee0'1000, 0x41);
+  set_status(0);
+  enable_msix();
+  start(kVersion, 1);
+  device.used = 1;
+  EXPECT_FALSE(transport.service());
+  EXPECT_EQ(interrupts.sent, std::vector<unsigned>{1});
+}
+
 TEST_F(PciTransportTest, TakesNoVectorThatThereIsNot) {
   for (const auto vector : {std::uint16_t{3}, std::uint16_t{0x100}, std::uint16_t{0xfffe}}) {
     set<std::uint16_t>(VIRTIO_PCI_COMMON_MSIX, vector);
@@ -408,6 +449,7 @@ TEST_F(PciTransportTest, WakesItsThreadForNotifications) {
   set<std::uint16_t>(PciTransport::kNotifyOffset, 0);
   set<std::uint32_t>(PciTransport::kNotifyOffset + 4, 1);
   EXPECT_EQ(wakes, before + 2);
+  EXPECT_EQ(device.notified, (std::vector<unsigned>{0, 1}));
 }
 
 TEST_F(PciTransportTest, IsReachedByItsWindow) {

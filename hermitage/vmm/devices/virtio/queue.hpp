@@ -74,6 +74,10 @@ class Queue {
   [[nodiscard]] auto enable_notifications(std::uint16_t known = 0) noexcept -> bool;
 
   [[nodiscard]] auto size() const noexcept -> std::uint16_t { return size_; }
+  // Its parts, for who serves it in this one's place.
+  [[nodiscard]] auto descriptors() const noexcept -> std::span<std::byte> { return descriptors_; }
+  [[nodiscard]] auto available_ring() const noexcept -> std::span<std::byte> { return available_; }
+  [[nodiscard]] auto used_ring() const noexcept -> std::span<std::byte> { return used_; }
 
  private:
   struct Descriptor;

@@ -1,0 +1,69 @@
+// Linux's vhost-net: the kernel takes frames from a guest's queues to a tap interface and back.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "hermitage/vmm/descriptor.hpp"
+#include "hermitage/vmm/devices/virtio/vhost.hpp"
+#include "hermitage/vmm/error.hpp"
+#include "hermitage/vmm/event.hpp"
+#include "hermitage/vmm/event_loop.hpp"
+#include "hermitage/vmm/memory/guest_memory.hpp"
+
+namespace hermitage::vmm::virtio {
+
+class VhostNet final : public Vhost {
+ public:
+  // The queues that it serves: receive and transmit. A control queue is the device's own.
+  static constexpr unsigned kQueueCount = 2;
+
+  // Opens /dev/vhost-net for a tap interface, whose descriptor must stay open as long as this. From now on, the process
+  // has another thread of the kernel's. Fails with host_failed.
+  [[nodiscard]] static auto open(int tap) -> Result<std::unique_ptr<VhostNet>>;
+
+  // The only memory that it reads and writes, which must exist as long as this. Before the first start().
+  [[nodiscard]] auto set_memory(const GuestMemory& memory) -> Result<void>;
+  // Handles its own events in this loop, which waits no longer than this exists. The thread that waits is the one that
+  // calls start(), take_used() and take_fault().
+  [[nodiscard]] auto watch(EventLoop& events) -> Result<void>;
+  // What the driver's notifications of a queue signal.
+  [[nodiscard]] auto kick_event(unsigned queue) const noexcept -> int { return queues_[queue].kick.descriptor(); }
+
+  [[nodiscard]] auto set_features(std::uint64_t taken) -> Result<void> override;
+  [[nodiscard]] auto start(unsigned queue, const Queue& rings) -> Result<void> override;
+  void stop() noexcept override;
+  void kick(unsigned queue) noexcept override;
+  [[nodiscard]] auto set_interrupt(unsigned queue, int event) -> Result<void> override;
+  [[nodiscard]] auto take_used(unsigned queue) noexcept -> bool override;
+  [[nodiscard]] auto take_fault(unsigned queue) noexcept -> bool override;
+
+  // All that the functions above use.
+  [[nodiscard]] auto descriptors() const -> std::vector<int>;
+
+ private:
+  struct ServedQueue {
+    Event kick;
+    Event used;  // signaled where set_interrupt() has given no event
+    Event fault;
+    int interrupt = kNoEvent;  // of set_interrupt()
+    bool is_started = false;
+    bool has_used = false;
+    bool has_fault = false;
+  };
+
+  VhostNet(Descriptor vhost, int tap) noexcept : vhost_{std::move(vhost)}, tap_{tap} {}
+
+  [[nodiscard]] auto add_queue() -> Result<void>;
+  [[nodiscard]] auto call(unsigned long request, const void* argument, const char* name) const -> Result<void>;
+  [[nodiscard]] auto set_event(unsigned long request, unsigned queue, int event, const char* name) const
+      -> Result<void>;
+
+  Descriptor vhost_;
+  int tap_;
+  std::vector<ServedQueue> queues_;  // kQueueCount of them
+};
+
+}  // namespace hermitage::vmm::virtio

@@ -1,0 +1,29 @@
+// What threads signal, and wait for by a descriptor: eventfd(2).
+#pragma once
+
+#include <utility>
+
+#include "hermitage/vmm/descriptor.hpp"
+#include "hermitage/vmm/error.hpp"
+
+namespace hermitage::vmm {
+
+// Any thread and any signal handler may call its functions, which leave errno as it is.
+class Event {
+ public:
+  // Fails with host_failed.
+  [[nodiscard]] static auto make() -> Result<Event>;
+
+  // The descriptor is readable from now on, until clear().
+  void signal() const noexcept;
+  void clear() const noexcept;
+
+  [[nodiscard]] auto descriptor() const noexcept -> int { return descriptor_.get(); }
+
+ private:
+  explicit Event(Descriptor descriptor) noexcept : descriptor_{std::move(descriptor)} {}
+
+  Descriptor descriptor_;
+};
+
+}  // namespace hermitage::vmm
