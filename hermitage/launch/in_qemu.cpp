@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "hermitage/base/descriptor.hpp"
+#include "hermitage/base/program.hpp"
 #include "hermitage/entry/arch.hpp"
 #include "hermitage/launch/guest_watch.hpp"
 #include "hermitage/launch/output_hints.hpp"
@@ -153,7 +154,7 @@ auto report_on(const QemuPlan& plan, const qemu::ProcessResult& result, const Ob
 
 auto program_of(const std::string& image, qemu::Target target) -> OrFailure<std::string> {
   const auto name = qemu::program_name(target);
-  if (auto program = qemu::find_program(name)) return *program;
+  if (auto program = base::find_program(name)) return *program;
   return not_in_qemu(image,
                      fmt::format("there is no {} to run it; install the package {}", name, qemu::package_name(target)));
 }

@@ -7,22 +7,13 @@
 
 #include <gtest/gtest.h>
 
+#include "testing/environment.hpp"
+
 namespace hermitage::launch {
 namespace {
 
+using testing::Variable;
 using Words = std::vector<std::string>;
-
-// An environment variable, while it is there.
-class Variable {
- public:
-  Variable(const char* name, const char* value) : name_{name} { ::setenv(name, value, 1); }
-  Variable(const Variable&) = delete;
-  auto operator=(const Variable&) -> Variable& = delete;
-  ~Variable() { ::unsetenv(name_); }
-
- private:
-  const char* name_;
-};
 
 class EnvironmentTest : public ::testing::Test {
  protected:

@@ -14,32 +14,13 @@
 #include "hermitage/entry/arch.hpp"
 #include "hermitage/launch/kernel_source.hpp"
 #include "hermitage/launch/run_request.hpp"
+#include "testing/environment.hpp"
 #include "testing/kernels.hpp"
 #include "testing/temporary_directory.hpp"
 
 namespace hermitage::launch {
 
-// An environment variable, while it is there.
-class Variable {
- public:
-  Variable(const char* name, const std::string& value) : name_{name} {
-    if (const auto* const before = std::getenv(name)) before_ = before;
-    ::setenv(name, value.c_str(), 1);
-  }
-  Variable(const Variable&) = delete;
-  auto operator=(const Variable&) -> Variable& = delete;
-  ~Variable() {
-    if (before_) {
-      ::setenv(name_, before_->c_str(), 1);
-    } else {
-      ::unsetenv(name_);
-    }
-  }
-
- private:
-  const char* name_;
-  std::optional<std::string> before_;
-};
+using testing::Variable;
 
 [[nodiscard]] inline auto text_of(std::span<const std::byte> bytes) -> std::string_view {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};

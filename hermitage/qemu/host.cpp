@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "hermitage/base/program.hpp"
 #include "hermitage/qemu/boot_output.hpp"
 #include "hermitage/qemu/places.hpp"
 #include "hermitage/qemu/process.hpp"
@@ -60,7 +61,7 @@ auto warning_of_loader(Target target, const std::string& program, const std::str
 }
 
 auto finding(Target target) -> std::expected<Finding, std::string> {
-  const auto program = find_program(program_name(target));
+  const auto program = base::find_program(program_name(target));
   if (!program) {
     return std::unexpected{
         fmt::format("there is no {}; install the package {}", program_name(target), package_name(target))};

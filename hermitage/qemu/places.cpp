@@ -7,7 +7,6 @@
 
 #include <fmt/format.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "hermitage/qemu/boot_output.hpp"
 
@@ -28,20 +27,6 @@ auto is_regular_file(const std::string& path) -> bool {
 constexpr std::size_t kMaxLoaderSize = std::size_t{16} << 20;
 
 }  // namespace
-
-auto find_program(std::string_view name) -> std::optional<std::string> {
-  const auto path = variable("PATH");
-  for (std::string_view rest{path}; !rest.empty();) {
-    const auto directory = rest.substr(0, rest.find(':'));
-    rest.remove_prefix(directory.size());
-    if (!rest.empty()) rest.remove_prefix(1);
-    // One without a name is the working directory, which nobody means.
-    if (directory.empty()) continue;
-    auto candidate = fmt::format("{}/{}", directory, name);
-    if (is_regular_file(candidate) && ::access(candidate.c_str(), X_OK) == 0) return candidate;
-  }
-  return std::nullopt;
-}
 
 auto find_loader(Target target) -> std::expected<std::string, std::string> {
   auto directory = variable("HERMITAGE_LOADER_DIR");

@@ -2,16 +2,11 @@
 #pragma once
 
 #include <expected>
-#include <optional>
 #include <string>
-#include <string_view>
 
 #include "hermitage/qemu/target.hpp"
 
 namespace hermitage::qemu {
-
-// The first executable file of that name in the directories of PATH.
-[[nodiscard]] auto find_program(std::string_view name) -> std::optional<std::string>;
 
 // The path of the boot loader for QEMU's -kernel: in the directory that HERMITAGE_LOADER_DIR names, if it does;
 // otherwise beside this program, in ../share/hermitage, where it is after a build as well as after an installation. The
@@ -19,8 +14,8 @@ namespace hermitage::qemu {
 [[nodiscard]] auto find_loader(Target target) -> std::expected<std::string, std::string>;
 
 // Whether the boot loader of that file knows the word `hermitage.handover=` and tells of the handover (see BootOutput).
-// Loaders of other makers, and older ones of ours, do
-// not.
+// Loaders of other makers, and older ones of
+// ours, do not.
 [[nodiscard]] auto tells_of_handover(const std::string& loader) -> bool;
 
 }  // namespace hermitage::qemu

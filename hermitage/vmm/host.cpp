@@ -1,7 +1,9 @@
 #include "hermitage/vmm/host.hpp"
 
 #include <array>
+#include <cerrno>
 #include <charconv>
+#include <cstring>
 #include <filesystem>
 #include <optional>
 #include <string_view>
@@ -12,6 +14,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "hermitage/base/program.hpp"
 #include "hermitage/vmm/arch/arch.hpp"
 #include "hermitage/vmm/isolation/landlock.hpp"
 #include "hermitage/vmm/isolation/sandbox.hpp"
@@ -149,6 +152,25 @@ auto check_temporary_directory() -> HostCheck {
                          : fmt::format("cannot be made in {}; name another place with --tempdir", path)};
 }
 
+auto check_passt() -> HostCheck {
+  const auto path = base::find_program("passt");
+  if (path) return {.subject = "passt", .finding = fmt::format("{} serves --publish and --net user", *path)};
+  return {.subject = "passt",
+          .outcome = Outcome::weak,
+          .finding = "not installed; --publish and --net user need the package passt"};
+}
+
+// What a network can have, and works without.
+auto check_device(std::string_view subject, const char* path, std::string_view use, std::string_view module)
+    -> HostCheck {
+  if (const Descriptor device{::open(path, O_RDWR | O_CLOEXEC)}; device.is_open()) {
+    return {.subject = std::string{subject}, .finding = fmt::format("{} can be used by {}", path, use)};
+  }
+  return {.subject = std::string{subject},
+          .outcome = Outcome::weak,
+          .finding = fmt::format("{}: {}; {} needs it (modprobe {})", path, std::strerror(errno), use, module)};
+}
+
 }  // namespace
 
 auto try_kvm() -> Result<void> {
@@ -164,6 +186,9 @@ auto check_host() -> std::vector<HostCheck> {
   checks.push_back(check_landlock());
   checks.push_back(check_system_call_filters());
   checks.push_back(check_temporary_directory());
+  checks.push_back(check_passt());
+  checks.push_back(check_device("tap interfaces", "/dev/net/tun", "--net tap", "tun"));
+  checks.push_back(check_device("vhost-net", "/dev/vhost-net", "--net tap:NAME,vhost=on", "vhost_net"));
   return checks;
 }
 

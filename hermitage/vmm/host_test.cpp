@@ -19,8 +19,8 @@ TEST(CheckHost, LooksAtEachSubjectOnce) {
     EXPECT_TRUE(subjects.insert(std::string{check.subject}).second) << check.subject;
     EXPECT_FALSE(check.finding.empty()) << check.subject;
   }
-  for (const auto* const subject :
-       {"system", "KVM", "memory", "huge pages", "Landlock", "seccomp", "temporary files"}) {
+  for (const auto* const subject : {"system", "KVM", "memory", "huge pages", "Landlock", "seccomp", "temporary files",
+                                    "passt", "tap interfaces", "vhost-net"}) {
     EXPECT_TRUE(subjects.contains(subject)) << subject;
   }
 }
