@@ -51,7 +51,7 @@ TEST_F(BashCompletionTest, OffersCommandsAndOptions) {
   EXPECT_EQ(offers("hermitage image \"\""), (Offers{"create", "list", "extract", "check", "--help", "-h"}));
   EXPECT_EQ(offers("hermitage image create --k"), (Offers{"--kernel", "--kernel-arg"}));
   EXPECT_EQ(offers("hermitage run --st"), (Offers{"--stats", "--stats-file"}));
-  EXPECT_EQ(offers("hermitage run --gdb"), Offers{}) << "which is not there yet";
+  EXPECT_EQ(offers("hermitage run --gdb"), (Offers{"--gdb-port", "--gdb", "--gdb-no-wait"}));
 }
 
 TEST_F(BashCompletionTest, OffersValues) {

@@ -42,8 +42,10 @@ auto add_file_mapping(RunOptions& options, const char* argument) -> Outcome {
   return {};
 }
 
-auto not_yet(RunOptions& /*options*/, const char* /*argument*/) -> Outcome {
-  return std::unexpected{std::string{"not yet"}};
+auto set_gdb_port(RunOptions& options, const char* argument) -> Outcome {
+  if (!launch::parse_port(argument)) return std::unexpected{std::string{"not a port from 0 to 65535"}};
+  options.gdb = argument;
+  return {};
 }
 
 using Option = OptionOf<RunOptions>;
@@ -121,8 +123,9 @@ constexpr std::array kOptions{
     Option{0, "stats-file", "FILE", "write that as JSON", set<&RunOptions::stats_file>, kFiles},
     Option{0, "trace", nullptr, "show every hypercall on standard error", set<&RunOptions::trace>},
     Option{0, "verbose", nullptr, "show all registers of a guest that died", set<&RunOptions::verbose>},
-    // An option of Uhyve's that has no meaning here so far.
-    Option{'s', "gdb-port", nullptr, nullptr, not_yet},
+    Option{'s', "gdb-port", "PORT", "let gdb or lldb connect to this port of 127.0.0.1", set_gdb_port},
+    Option{0, "gdb", "PLACE", "the same at `ADDRESS:PORT` or `unix:PATH`", set<&RunOptions::gdb>},
+    Option{0, "gdb-no-wait", nullptr, "start the guest without waiting for a debugger", set<&RunOptions::gdb_no_wait>},
 };
 
 auto read_words(std::vector<std::string> words, RunOptions& options) -> Outcome {

@@ -85,8 +85,8 @@ TEST(RunOptions, AreRefusedWhenTheyAreWrong) {
     EXPECT_EQ(error_of({"--timeout", seconds, "image"}),
               "--timeout '" + std::string{seconds} + "': not a number of seconds above 0");
   }
-  EXPECT_EQ(error_of({"--gdb-port", "image"}), "--gdb-port: not yet");
-  EXPECT_EQ(error_of({"-s", "image"}), "--gdb-port: not yet");
+  EXPECT_EQ(error_of({"--gdb-port", "x", "image"}), "--gdb-port 'x': not a port from 0 to 65535");
+  EXPECT_EQ(error_of({"-s", "65536", "image"}), "--gdb-port '65536': not a port from 0 to 65535");
 }
 
 TEST(RunOptions, HaveANetwork) {
@@ -98,6 +98,14 @@ TEST(RunOptions, HaveANetwork) {
   EXPECT_EQ(options->pcap, "net.pcap");
   EXPECT_EQ(parse_run_options({"--net=tap:tap0", "image"})->net, "tap:tap0");
   EXPECT_EQ(error_of({"--net", "tap", "--net", "user", "image"}), "--net 'user': given once before");
+}
+
+TEST(RunOptions, LetADebuggerConnect) {
+  EXPECT_EQ(parse_run_options({"-s", "1234", "image"})->gdb, "1234");
+  const auto options = parse_run_options({"--gdb=unix:/gdb", "--gdb-no-wait", "image"});
+  ASSERT_TRUE(options) << options.error();
+  EXPECT_EQ(options->gdb, "unix:/gdb");
+  EXPECT_TRUE(options->gdb_no_wait);
 }
 
 TEST(RunOptions, MapFiles) {

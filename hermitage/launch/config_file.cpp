@@ -53,6 +53,16 @@ class Section {
     return {};
   }
 
+  auto take_port(std::string_view key, std::optional<std::string>& option) -> Outcome {
+    std::optional<std::uint32_t> port;
+    if (auto taken = take(key, port); !taken || !port) return taken;
+    if (*port > std::numeric_limits<std::uint16_t>::max()) {
+      return at(path_, find(key)->source(), fmt::format("'{}' is out of range", key));
+    }
+    if (!option) option = std::to_string(*port);
+    return {};
+  }
+
   // A list of texts or numbers, joined by commas; or one text.
   auto take_list(std::string_view key, std::optional<std::string>& option) -> Outcome {
     const auto* const node = find(key);
@@ -80,12 +90,6 @@ class Section {
       texts.push_back(*text);
     }
     return {};
-  }
-
-  auto refuse(std::string_view key) -> Outcome {
-    const auto* const node = find(key);
-    if (node == nullptr) return {};
-    return at(path_, node->source(), fmt::format("'{}': not yet", key));
   }
 
   void warn_of_rest(std::string_view section, std::vector<std::string>& warnings) const {
@@ -121,7 +125,8 @@ auto take_uhyve(Section& section, LaunchOptions& options) -> Outcome {
        [&] { return section.take("hermit_image_mode", options.image_mode); },
        [&] { return section.take("file_isolation", options.file_isolation); },
        [&] { return section.take("io_mode", options.io_mode); }, [&] { return section.take("net", options.net); },
-       [&] { return section.take_texts("publish", options.publish); }, [&] { return section.refuse("gdb_port"); }});
+       [&] { return section.take_texts("publish", options.publish); },
+       [&] { return section.take_port("gdb_port", options.gdb); }});
 }
 
 auto take_memory(Section& section, LaunchOptions& options) -> Outcome {

@@ -72,7 +72,8 @@ env_vars = ['foo=bar', "x=y z"]
 
 TEST_F(ConfigFileTest, MayBeEmpty) {
   EXPECT_EQ(read_of(""), "");
-  EXPECT_EQ(read_of("[cpu]\naffinity = '0 1'\n[guest]\n"), "");
+  EXPECT_EQ(read_of("[cpu]\naffinity = '0 1'\n[guest]\n[uhyve]\ngdb_port = 1234\n"), "");
+  EXPECT_EQ(options.gdb, "1234");
   EXPECT_EQ(options.affinity, "0 1");
 }
 
@@ -93,7 +94,7 @@ TEST_F(ConfigFileTest, SaysWhereItIsWrong) {
         Case{"[guest]\nenv_vars = ['A=1', 2]\n", "uhyve.toml:2:20: 'env_vars' holds something that is no text"},
         Case{"[uhyve]\nio_mode = 1\n", "uhyve.toml:2:11: 'io_mode' is of the wrong type"},
         Case{"[uhyve]\nfile_isolation = true\n", "uhyve.toml:2:18: 'file_isolation' is of the wrong type"},
-        Case{"[uhyve]\ngdb_port = 1\n", "uhyve.toml:2:12: 'gdb_port': not yet"},
+        Case{"[uhyve]\ngdb_port = 65536\n", "uhyve.toml:2:12: 'gdb_port' is out of range"},
         Case{"[uhyve]\nnet = 1\n", "uhyve.toml:2:7: 'net' is of the wrong type"},
         Case{"[uhyve]\npublish = '80:80'\n", "uhyve.toml:2:11: 'publish' is no list"},
         Case{"cpu = 1\n", "uhyve.toml:1:7: 'cpu' is no section"}}) {

@@ -48,6 +48,12 @@ auto options_of_environment(const LaunchOptions& given) -> std::expected<LaunchO
   if (const auto* const config = variable("HERMIT_CONFIG"); config != nullptr && given.config.empty()) {
     options.config = config;
   }
+  if (const auto* const port = variable("HERMIT_GDB_PORT"); port != nullptr && !given.gdb) {
+    if (!parse_port(port)) {
+      return std::unexpected{fmt::format("HERMIT_GDB_PORT '{}': not a port from 0 to 65535", port)};
+    }
+    options.gdb = port;
+  }
   if (const auto* const net = variable("HERMITAGE_NET"); net != nullptr && !given.net) options.net = net;
   if (const auto* const engine = variable("HERMITAGE_ENGINE"); engine != nullptr && !given.engine) {
     options.engine = parse_engine(engine);
@@ -67,6 +73,10 @@ auto options_of_environment(const LaunchOptions& given) -> std::expected<LaunchO
 auto parse_cpu_count(std::string_view text) -> std::optional<std::uint32_t> {
   const auto count = whole_number<std::uint32_t>(text);
   return count && *count > 0 ? count : std::nullopt;
+}
+
+auto parse_port(std::string_view text) -> std::optional<std::uint16_t> {
+  return whole_number<std::uint16_t>(text);
 }
 
 auto parse_engine(std::string_view text) -> std::optional<Engine> {

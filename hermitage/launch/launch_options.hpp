@@ -37,7 +37,9 @@ struct LaunchOptions {
   std::optional<std::string> net = {};         // see base::parse_network()
   std::vector<std::string> publish = {};       // see base::parse_port_forward()
   std::optional<std::string> pcap = {};        // a file
+  std::optional<std::string> gdb = {};         // where debuggers connect: see vmm::debug::listen_at()
   std::optional<double> timeout_seconds = {};  // above 0, at most 1e9
+  bool gdb_no_wait = false;
   bool no_aslr = false;
   bool huge_pages = false;
   bool merges_pages = false;
@@ -56,12 +58,15 @@ struct LaunchOptions {
 // The name of an option that is given, and that QEMU alone has a use for; null: none.
 [[nodiscard]] auto option_for_qemu(const LaunchOptions& options) -> const char*;
 
-// What the environment variables HERMIT_MEMORY_SIZE, HERMIT_CPU_COUNT, HERMIT_CONFIG, HERMITAGE_ENGINE and
-// HERMITAGE_NET say of what is not given; an empty one says nothing. The error names a variable whose value is wrong.
+// What the environment variables HERMIT_MEMORY_SIZE, HERMIT_CPU_COUNT, HERMIT_CONFIG, HERMIT_GDB_PORT,
+// HERMITAGE_ENGINE and HERMITAGE_NET say of what is not given; an empty one says nothing. The error names a variable
+// whose value is wrong.
 [[nodiscard]] auto options_of_environment(const LaunchOptions& given) -> std::expected<LaunchOptions, std::string>;
 
 // A number above 0.
 [[nodiscard]] auto parse_cpu_count(std::string_view text) -> std::optional<std::uint32_t>;
+
+[[nodiscard]] auto parse_port(std::string_view text) -> std::optional<std::uint16_t>;
 
 // "auto", "kvm" or "qemu".
 [[nodiscard]] auto parse_engine(std::string_view text) -> std::optional<Engine>;

@@ -19,7 +19,8 @@ class EnvironmentTest : public ::testing::Test {
  protected:
   void SetUp() override {
     for (const auto* const name :
-         {"HERMIT_MEMORY_SIZE", "HERMIT_CPU_COUNT", "HERMIT_CONFIG", "HERMITAGE_ENGINE", "HERMITAGE_NET"}) {
+         {"HERMIT_MEMORY_SIZE", "HERMIT_CPU_COUNT", "HERMIT_CONFIG", "HERMITAGE_ENGINE", "HERMITAGE_NET",
+          "HERMIT_GDB_PORT"}) {
       ::unsetenv(name);
     }
   }
@@ -32,8 +33,9 @@ TEST_F(EnvironmentTest, SaysWhatIsNotGiven) {
   const Variable config{"HERMIT_CONFIG", "conf"};
   const Variable engine{"HERMITAGE_ENGINE", "qemu"};
   const Variable net{"HERMITAGE_NET", "tap:tap0"};
+  const Variable port{"HERMIT_GDB_PORT", "1234"};
   const LaunchOptions all{
-      .memory_size = "256M", .cpu_count = 3, .net = "tap:tap0", .engine = Engine::qemu, .config = "conf"};
+      .memory_size = "256M", .cpu_count = 3, .net = "tap:tap0", .gdb = "1234", .engine = Engine::qemu, .config = "conf"};
   EXPECT_EQ(options_of_environment({}), all);
   EXPECT_EQ(options_of_environment(all), LaunchOptions{});
 }
@@ -46,6 +48,8 @@ TEST_F(EnvironmentTest, IsWrongOnlyWhereItCounts) {
   const Variable engine{"HERMITAGE_ENGINE", "bochs"};
   EXPECT_EQ(options_of_environment({.cpu_count = 1}).error(),
             "HERMITAGE_ENGINE 'bochs': not one of auto, kvm and qemu");
+  const Variable port{"HERMIT_GDB_PORT", "65536"};
+  EXPECT_EQ(options_of_environment({.cpu_count = 1}).error(), "HERMIT_GDB_PORT '65536': not a port from 0 to 65535");
 }
 
 TEST(ParseFileMapping, TakesTwoPathsAndAMode) {

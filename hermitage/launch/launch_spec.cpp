@@ -42,11 +42,12 @@ void fill_in(std::vector<Value>& list, const std::vector<Value>& weaker) {
 template <class Options>
 auto members_of(Options& options) {
   auto& [output, memory_size, cpu_count, affinity, tempdir, temp_limit, image_mode, file_isolation, sandbox, io_mode,
-         env_vars, kernel_args, words, file_mappings, net, publish, pcap, timeout_seconds, no_aslr, huge_pages,
-         merges_pages, timer, manages_power, stats, engine, loader, qemu_args, config] = options;
+         env_vars, kernel_args, words, file_mappings, net, publish, pcap, gdb, timeout_seconds, gdb_no_wait, no_aslr,
+         huge_pages, merges_pages, timer, manages_power, stats, engine, loader, qemu_args, config] = options;
   return std::tie(output, memory_size, cpu_count, affinity, tempdir, temp_limit, image_mode, file_isolation, sandbox,
-                  io_mode, env_vars, kernel_args, words, file_mappings, net, publish, pcap, timeout_seconds, no_aslr,
-                  huge_pages, merges_pages, timer, manages_power, stats, engine, loader, qemu_args, config);
+                  io_mode, env_vars, kernel_args, words, file_mappings, net, publish, pcap, gdb, timeout_seconds,
+                  gdb_no_wait, no_aslr, huge_pages, merges_pages, timer, manages_power, stats, engine, loader,
+                  qemu_args, config);
 }
 
 void fill_in(LaunchOptions& options, const LaunchOptions& weaker) {
@@ -76,7 +77,7 @@ class OptionParser {
     using Step = OrFailure<void> (OptionParser::*)(LaunchSpec&) const;
     for (const Step step : {&OptionParser::parse_affinity_list, &OptionParser::parse_isolation,
                             &OptionParser::parse_sandbox, &OptionParser::parse_mode, &OptionParser::parse_files,
-                            &OptionParser::parse_forwards, &OptionParser::parse_net}) {
+                            &OptionParser::parse_forwards, &OptionParser::parse_net, &OptionParser::parse_debug}) {
       if (auto outcome = (this->*step)(spec); !outcome) return outcome;
     }
     return {};
@@ -142,6 +143,12 @@ class OptionParser {
     if (!options_.pcap) return {};
     if (spec.network.mode == base::NetworkMode::none) return wrong_usage("--pcap needs a network: --net, or --publish");
     spec.pcap = *options_.pcap;
+    return {};
+  }
+
+  auto parse_debug(LaunchSpec& spec) const -> OrFailure<void> {
+    if (options_.gdb) spec.debug = DebugSpec{.place = *options_.gdb, .waits = !options_.gdb_no_wait};
+    if (!options_.gdb && options_.gdb_no_wait) return wrong_usage("--gdb-no-wait needs --gdb, or --gdb-port");
     return {};
   }
 

@@ -37,6 +37,13 @@ struct Output {
   friend auto operator==(const Output&, const Output&) -> bool = default;
 };
 
+struct DebugSpec {
+  std::string place;  // where debuggers connect: see vmm::debug::listen_at()
+  bool waits = true;  // the guest waits for one before its first instruction
+
+  friend auto operator==(const DebugSpec&, const DebugSpec&) -> bool = default;
+};
+
 // What is optional has a default of the engine's.
 struct LaunchSpec {
   std::string image = {};               // the name that it was given
@@ -57,6 +64,8 @@ struct LaunchSpec {
   base::NetworkSpec network = {};
   std::vector<base::PortForward> forwards = {};  // with NetworkMode::user only
   std::string pcap = {};                         // the file for what goes over the wire; empty: none
+
+  std::optional<DebugSpec> debug = {};
 
   std::vector<base::FileMapping> file_mappings = {};
   std::optional<IoMode> io_mode = {};

@@ -319,5 +319,13 @@ TEST(Network, IsRefusedWhenItIsWrong) {
   EXPECT_EQ(spec_of({.command_line = {.net = "user", .pcap = "file"}}).pcap, "file");
 }
 
+TEST(Debugging, IsForThoseWhoAsk) {
+  EXPECT_EQ(spec_of({}).debug, std::nullopt);
+  EXPECT_EQ(spec_of({.command_line = {.gdb = "1234"}}).debug, (DebugSpec{.place = "1234"}));
+  EXPECT_EQ(spec_of({.command_line = {.gdb_no_wait = true}, .environment = {.gdb = "1"}}).debug,
+            (DebugSpec{.place = "1", .waits = false}));
+  EXPECT_EQ(error_of({.command_line = {.gdb_no_wait = true}}), "--gdb-no-wait needs --gdb, or --gdb-port");
+}
+
 }  // namespace
 }  // namespace hermitage::launch

@@ -1,9 +1,14 @@
 #include "hermitage/launch/monitor.hpp"
 
+#include <cstddef>
+#include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -44,6 +49,29 @@ auto report_on(const LaunchSpec& spec, const vmm::RunResult& result, const Outpu
           .lacked_memory = exit != nullptr && hints.lacked_memory(exit->code)};
 }
 
+// A name that a debugger can open here, too, if the kernel is a file of its own.
+auto absolute_path(const std::string& path) -> std::string {
+  std::error_code error;
+  const auto absolute = std::filesystem::absolute(path, error);
+  return error ? path : absolute.lexically_normal().string();
+}
+
+auto add_debugger(const LaunchSpec& spec, std::span<const std::byte> elf, std::vector<std::byte>& copy,
+                  vmm::MachineOptions& options) -> OrFailure<void> {
+  if (!spec.debug) return {};
+  auto listener = vmm::debug::listen_at(spec.debug->place);
+  if (!listener) return failure_of("--gdb", std::move(listener.error()));
+  const auto* const what = spec.debug->waits ? "the guest waits for a debugger" : "a debugger can connect";
+  if (options.warn)
+    options.warn(fmt::format("{} at {} (gdb: target remote {})", what, listener->address, listener->address));
+  copy.assign(elf.begin(), elf.end());
+  options.debug = vmm::debug::DebugOptions{.listener = *std::move(listener),
+                                           .waits = spec.debug->waits,
+                                           .file_name = absolute_path(spec.image),
+                                           .file = copy};
+  return {};
+}
+
 }  // namespace
 
 // It stays where it is: the machine's callbacks know it.
@@ -52,7 +80,8 @@ class MonitorRun::State {
   LaunchSpec spec;
   std::function<void(std::string_view)> warn;
   KernelSource::Kind kind = KernelSource::Kind::kernel;
-  OutputHints output_hints;  // which see the machine's output
+  OutputHints output_hints;              // which see the machine's output
+  std::vector<std::byte> debugged_file;  // the kernel's, for a debugger, as long as there is a machine
   std::optional<vmm::Machine> machine;
   entry::GuestRange kernel;
   std::optional<vmm::RunResult> result;
@@ -96,6 +125,9 @@ auto MonitorRun::prepare(const RunRequest& request) -> OrFailure<MonitorRun> {
   auto network = open_network(state->spec, options.warn);
   if (!network) return std::unexpected{std::move(network.error())};
   options.network = *std::move(network);
+  if (auto debugged = add_debugger(state->spec, guest->kernel().elf, state->debugged_file, options); !debugged) {
+    return std::unexpected{std::move(debugged.error())};
+  }
   auto machine = vmm::Machine::create(guest->kernel(), std::move(options), std::move(*files));
   if (!machine) return failure_of(request.image, std::move(machine.error()));
   state->kind = request.source.kind();

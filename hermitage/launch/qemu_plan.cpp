@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstring>
 #include <iterator>
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -70,6 +71,11 @@ auto network_of(const LaunchSpec& spec) -> OrFailure<qemu::Network> {
   const bool is_socket = is_descriptor && !base::is_tap(network.descriptor);
   return qemu::Network{
       .spec = std::move(network), .forwards = spec.forwards, .pcap = spec.pcap, .is_socket = is_socket};
+}
+
+auto debugging_of(const LaunchSpec& spec) -> std::optional<qemu::Debugging> {
+  if (!spec.debug) return std::nullopt;
+  return qemu::Debugging{.place = spec.debug->place, .waits = spec.debug->waits};
 }
 
 // QEMU takes a closed descriptor for a socket, and says no more than that it is none.
@@ -201,6 +207,7 @@ auto plan_for_qemu(const RunRequest& request, const QemuImage& image, const Qemu
                                   .manages_power = spec.manages_power,
                                   .has_sandbox = has_sandbox,
                                   .network = std::move(*network),
+                                  .debugging = debugging_of(spec),
                                   .more = spec.qemu_args});
   if (!line) return wrong_usage(std::move(line.error()));
   return QemuPlan{.spec = std::move(spec),

@@ -68,6 +68,7 @@ class Builder {
       return std::unexpected{std::move(added.error())};
     }
     if (auto added = add_network(); !added) return std::unexpected{std::move(added.error())};
+    add_debugging();
     if (machine_.boot_arguments.size() > kMaxBootArguments) {
       return std::unexpected{
           fmt::format("arguments and environment take {} bytes, and a kernel gets at most {} in QEMU",
@@ -160,6 +161,19 @@ class Builder {
     add("-device", fmt::format("guest-loader,addr={:#x},initrd={}", kAarch64Memory + reach - size,
                                with_commas_doubled(machine_.image)));
     return {};
+  }
+
+  // QEMU's own words for the places that the monitor takes.
+  void add_debugging() {
+    if (!machine_.debugging) return;
+    const auto& [place, waits] = *machine_.debugging;
+    const bool is_address = place.find(':') != std::string::npos;
+    if (place.starts_with("unix:")) {
+      add("-gdb", with_commas_doubled(place) + ",server=on,wait=off");
+    } else {
+      add("-gdb", "tcp:" + (is_address ? place : "127.0.0.1:" + place));
+    }
+    if (waits) add("-S");
   }
 
   [[nodiscard]] auto add_network() -> std::expected<void, std::string> {

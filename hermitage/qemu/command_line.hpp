@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,12 @@ struct Network {
   bool is_socket = false;  // NetworkMode::descriptor: not a tap
 };
 
+// See launch::DebugSpec.
+struct Debugging {
+  std::string place;
+  bool waits = true;
+};
+
 struct Machine {
   Target target;
   std::string image;              // a kernel's file, or a packed image's
@@ -39,6 +46,7 @@ struct Machine {
   bool manages_power = false;
   bool has_sandbox = true;  // QEMU gives up system calls
   Network network = {};
+  std::optional<Debugging> debugging = {};
   std::vector<std::string> more = {};  // words for QEMU, behind ours
 };
 

@@ -259,6 +259,21 @@ TEST(Network, IsADescriptor) {
   EXPECT_EQ(value_of(machine, "-netdev"), "error: --net fd:4: QEMU has another file there; pass a number from 10 up");
 }
 
+TEST(Debugging, IsQemusOwn) {
+  auto machine = machine_with("none");
+  EXPECT_EQ(value_of(machine, "-gdb"), "");
+  machine.debugging = Debugging{.place = "1234"};
+  EXPECT_EQ(value_of(machine, "-gdb"), "tcp:127.0.0.1:1234");
+  const auto waiting = command_line(machine)->words;
+  EXPECT_NE(std::ranges::find(waiting, "-S"), waiting.end());
+  machine.debugging = Debugging{.place = "10.0.5.1:1234", .waits = false};
+  EXPECT_EQ(value_of(machine, "-gdb"), "tcp:10.0.5.1:1234");
+  const auto running = command_line(machine)->words;
+  EXPECT_EQ(std::ranges::find(running, "-S"), running.end());
+  machine.debugging = Debugging{.place = "unix:/a,b"};
+  EXPECT_EQ(value_of(machine, "-gdb"), "unix:/a,,b,server=on,wait=off");
+}
+
 TEST(Network, IsWrittenToAFile) {
   auto machine = machine_with("user");
   EXPECT_EQ(value_of(machine, "-object"), "");

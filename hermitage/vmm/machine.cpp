@@ -1,7 +1,14 @@
 #include "hermitage/vmm/machine.hpp"
 
 #include <algorithm>
+#include <csignal>
+#include <optional>
+#include <string>
 #include <utility>
+#include <variant>
+#include <vector>
+
+#include <fmt/format.h>
 
 #include "hermitage/vmm/boot_setup.hpp"
 #include "hermitage/vmm/collected_writes.hpp"
@@ -26,6 +33,21 @@ auto make_isolation(const IsolationOptions& options, GuestFiles& files, Warnings
     warnings.add("this kernel has no Landlock to isolate files with; --file-isolation none says that this will do");
   }
   return made;
+}
+
+// As a debugger is told: a signal says how a guest ends that gives no exit code.
+auto as_debugged(const std::optional<Ending>& ending) -> debug::Ended {
+  if (!ending) return {.exit_code = {}, .signal = SIGTERM};
+  if (const auto* const exit = std::get_if<GuestExit>(&*ending)) return {.exit_code = exit->code};
+  return {.exit_code = {}, .signal = std::holds_alternative<GuestDeath>(*ending) ? SIGSEGV : SIGTERM};
+}
+
+auto to_text(const ExitCounts& counts) -> std::string {
+  Statistics statistics;
+  counts.add_to(statistics, 0, 1);
+  std::string text;
+  for (const auto& [name, count] : statistics.exits) text += fmt::format("{:<24} {}\n", name, count.front());
+  return text;
 }
 
 }  // namespace
@@ -64,6 +86,8 @@ class Machine::State {
   [[nodiscard]] auto supervisor() noexcept -> Supervisor& { return *supervisor_; }
 
  private:
+  [[nodiscard]] auto make_debugger() -> Result<void>;
+  void attach_debugger(const entry::KernelObject& kernel);
   [[nodiscard]] auto add_network_card(std::unique_ptr<NetworkCard> card) -> Result<void>;
   [[nodiscard]] auto deadline() const -> std::optional<Clock::time_point>;
   [[nodiscard]] auto statistics() const -> Statistics;
@@ -82,6 +106,7 @@ class Machine::State {
   std::optional<DeferredClose> deferred_close_;  // of vm_; before it and its vCPUs, so that it is destroyed after them
   std::optional<kvm::Vm> vm_;
   std::unique_ptr<NetworkCard> network_card_;  // or none
+  std::unique_ptr<debug::Debugger> debugger_;  // or none
   std::optional<CollectedWrites> collected_writes_;
   std::vector<std::unique_ptr<Vcpu>> vcpus_;
   std::optional<Isolation> isolation_;
@@ -101,12 +126,14 @@ auto Machine::State::prepare(const entry::KernelObject& kernel, int descriptor) 
   vm_ = std::move(booted->vm);
   if (auto added = add_network_card(std::move(booted->network_card)); !added) return added;
   collected_writes_.emplace(booted->coalesced_writes, platform_.ports(), supervisor_->gate());
+  if (auto made = make_debugger(); !made) return made;
   const VcpuEnvironment environment{.ports = platform_.ports(),
                                     .memory = platform_.memory(),
                                     .collected_writes = *collected_writes_,
                                     .serial = serial_,
                                     .control = supervisor_->control(),
-                                    .gate = supervisor_->gate()};
+                                    .gate = supervisor_->gate(),
+                                    .stops = debugger_ ? &debugger_->stops() : nullptr};
   for (auto& vcpu : booted->vcpus) {
     vcpus_.push_back(std::make_unique<Vcpu>(std::move(vcpu), static_cast<std::uint32_t>(vcpus_.size()), environment));
   }
@@ -118,12 +145,38 @@ auto Machine::State::prepare(const entry::KernelObject& kernel, int descriptor) 
                           .collected_writes = *collected_writes_,
                           .collects_output = booted->collects_output,
                           .network_card = network_card_.get(),
+                          .debugger = debugger_.get(),
                           .isolation = *isolation_,
                           .warnings = warnings_,
                           .while_starting = [this] {
                             if (options_.ends_in_background) deferred_close_ = DeferredClose::of(vm_->descriptor());
                           }});
+  attach_debugger(kernel);
   return {};
+}
+
+auto Machine::State::make_debugger() -> Result<void> {
+  if (!options_.debug) return {};
+  auto debugger = debug::Debugger::make(std::move(*options_.debug), options_.cpu_count);
+  if (!debugger) return std::unexpected{debugger.error()};
+  debugger_ = std::move(*debugger);
+  return {};
+}
+
+// Where it waits for a debugger, the guest stands from now on.
+void Machine::State::attach_debugger(const entry::KernelObject& kernel) {
+  if (!debugger_) return;
+  std::vector<kvm::Vcpu*> vcpus;
+  for (const auto& vcpu : vcpus_) vcpus.push_back(&vcpu->paused());
+  debugger_->set_guest({.vcpus = std::move(vcpus),
+                        .memory = memory_,
+                        .load_offset = kernel.is_relocatable() ? layout_.kernel.start.value : 0,
+                        .pause = [this] { return supervisor_->pause(); },
+                        .resume = [this] { supervisor_->resume(); },
+                        .kill = [this] { supervisor_->control().stop(SIGKILL); },
+                        .ended = [this] { return as_debugged(supervisor_->control().ending_so_far()); },
+                        .statistics = [this](unsigned vcpu) { return to_text(vcpus_[vcpu]->exit_counts()); },
+                        .warn = [this](const std::string& line) { warnings_.add(line); }});
 }
 
 auto Machine::State::add_network_card(std::unique_ptr<NetworkCard> card) -> Result<void> {

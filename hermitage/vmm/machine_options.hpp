@@ -13,6 +13,7 @@
 
 #include "hermitage/base/arguments.hpp"
 #include "hermitage/base/memory_size.hpp"
+#include "hermitage/vmm/debug/debug_options.hpp"
 #include "hermitage/vmm/isolation/isolation.hpp"
 #include "hermitage/vmm/network_options.hpp"
 #include "hermitage/vmm/serial.hpp"
@@ -46,6 +47,8 @@ struct MachineOptions {
   // A network card, if there is a backend, on a PCI bus. Its thread has nothing of the process but the backend's
   // descriptors and standard error, once the guest runs under a sandbox; the others do not have the backend's then.
   std::optional<NetworkOptions> network = std::nullopt;
+  // A debugger may stop the guest and look into it. Its thread has the vCPUs and the guest's memory, and connections.
+  std::optional<debug::DebugOptions> debug = std::nullopt;
   IsolationOptions isolation = {};
   // Get a line each, without its end, from any thread: every hypercall; what is odd about the guest, but goes on. After
   // `on_stop`, signals interrupt their system calls, and they have to return soon. A pause waits for them, too, and may

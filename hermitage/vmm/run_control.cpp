@@ -47,4 +47,9 @@ auto RunControl::forced_ending() const -> Ending {
   return Stopped{static_cast<int>(reason)};
 }
 
+auto RunControl::ending_so_far() -> std::optional<Ending> {
+  const std::scoped_lock lock{ending_mutex_};
+  return ending_;
+}
+
 }  // namespace hermitage::vmm

@@ -33,6 +33,8 @@ class RunControl {
   // Precondition: was_stopped().
   [[nodiscard]] auto forced_ending() const -> Ending;
 
+  // What finish() has been told first so far. Any thread.
+  [[nodiscard]] auto ending_so_far() -> std::optional<Ending>;
   // What finish() was told first. Precondition: finish() was called, and all vCPUs are back.
   [[nodiscard]] auto ending() noexcept -> Ending& { return *ending_; }
 

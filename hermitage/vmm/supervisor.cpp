@@ -183,7 +183,8 @@ void Supervisor::on_timer() noexcept {
 }
 
 auto Supervisor::run_threads() -> Result<void> {
-  StartingLine starting_line{guest_->vcpus.size() + (guest_->network_card == nullptr ? 1 : 2)};
+  const auto others = 1UZ + (guest_->network_card == nullptr ? 0 : 1) + (guest_->debugger == nullptr ? 0 : 1);
+  StartingLine starting_line{guest_->vcpus.size() + others};
   std::latch has_own_descriptors{1};
   auto started = start_threads(starting_line, has_own_descriptors);
   if (started) supervise();
@@ -195,12 +196,13 @@ auto Supervisor::run_threads() -> Result<void> {
 // When it returns, the guest runs, and every thread is isolated.
 auto Supervisor::start_threads(StartingLine& starting_line, std::latch& has_own_descriptors) -> Result<void> {
   if (auto enclosed = guest_->isolation.enclose_caller(); !enclosed) return enclosed;
-  threads_.reserve(guest_->vcpus.size() + 1);
+  threads_.reserve(guest_->vcpus.size() + 2);
   try {
     const BlockedSignals blocked{call_back_signal()};
     if (guest_->network_card != nullptr) {
       threads_.emplace_back([&, this] { run_network_card(starting_line, has_own_descriptors); });
     }
+    if (guest_->debugger != nullptr) threads_.emplace_back([&, this] { run_debugger(starting_line); });
     for (const auto& vcpu : guest_->vcpus) threads_.emplace_back([&, this] { run_vcpu(*vcpu, starting_line); });
   } catch (const std::system_error& error) {
     return starting_line.arrive(fail(ErrorCode::host_failed, fmt::format("no thread for the guest: {}", error.what())));
@@ -240,6 +242,11 @@ void Supervisor::run_network_card(StartingLine& starting_line, std::latch& has_o
   has_own_descriptors.count_down();
   if (enclosed) enclosed = guest_->isolation.enclose(isolation::Role::network);
   if (starting_line.arrive(std::move(enclosed))) card.run(gate_, [this] { return control_.is_stopping(); });
+}
+
+void Supervisor::run_debugger(StartingLine& starting_line) {
+  auto enclosed = guest_->isolation.enclose(isolation::Role::debugger);
+  if (starting_line.arrive(std::move(enclosed))) guest_->debugger->run([this] { return control_.is_stopping(); });
 }
 
 void Supervisor::join_threads() {
@@ -301,6 +308,7 @@ void Supervisor::call_back() noexcept {
   wakeup_.signal();
   if (!guest_) return;
   if (guest_->network_card != nullptr) guest_->network_card->call_back();
+  if (guest_->debugger != nullptr) guest_->debugger->call_back();
   for (const auto& vcpu : guest_->vcpus) vcpu->call_back();
 }
 

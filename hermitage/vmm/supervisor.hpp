@@ -13,6 +13,7 @@
 
 #include "hermitage/base/timer.hpp"
 #include "hermitage/vmm/collected_writes.hpp"
+#include "hermitage/vmm/debug/debugger.hpp"
 #include "hermitage/vmm/error.hpp"
 #include "hermitage/vmm/event.hpp"
 #include "hermitage/vmm/event_loop.hpp"
@@ -37,6 +38,7 @@ class Supervisor {
     CollectedWrites& collected_writes;
     bool collects_output;       // KVM tells nobody that it has collected a write
     NetworkCard* network_card;  // or null
+    debug::Debugger* debugger;  // or null
     const Isolation& isolation;
     Warnings& warnings;
     // Called by the thread of run() while the vCPUs' threads start, before its system calls are filtered.
@@ -79,6 +81,7 @@ class Supervisor {
   void run_vcpu(Vcpu& vcpu, StartingLine& starting_line);
   [[nodiscard]] auto descriptors_of(const NetworkCard& card) const -> std::vector<int>;
   void run_network_card(StartingLine& starting_line, std::latch& has_own_descriptors);
+  void run_debugger(StartingLine& starting_line);
   void join_threads();
 
   void supervise();

@@ -44,8 +44,12 @@ void Vcpu::run() {
   thread_ = ::gettid();
   environment_.gate.enter();
   entered_at_ = Clock::now();
-  auto& [ports, memory, collected_writes, serial, control, gate] = environment_;
+  auto& [ports, memory, collected_writes, serial, control, gate, stops] = environment_;
   while (!control.is_stopping()) {
+    if (stops != nullptr) {
+      stand_for_debugger();
+      if (control.is_stopping()) break;
+    }
     // First this, then the look of KVM_RUN at requests; leave_guest() does it the other way round.
     in_guest_ = true;
     const auto exit = vcpu_.run();
@@ -78,6 +82,11 @@ void Vcpu::stand_while_paused() noexcept {
   } while (environment_.gate.is_pausing());
 }
 
+void Vcpu::stand_for_debugger() {
+  environment_.stops->stand_while_held(number_, environment_.gate,
+                                       [this] { return environment_.control.is_stopping(); });
+}
+
 void Vcpu::handle(const kvm::Exit& exit) {
   const auto fail = [this](std::string reason) {
     exit_counts_.add("failure");
@@ -93,6 +102,10 @@ void Vcpu::handle(const kvm::Exit& exit) {
                  [this](kvm::Shutdown) {
                    exit_counts_.add("shutdown");
                    die_of_fault("a triple fault: an exception that it has no handler for");
+                 },
+                 [this](kvm::DebugEvent event) {
+                   exit_counts_.add("debug");
+                   if (environment_.stops != nullptr) environment_.stops->report({.vcpu = number_, .event = event});
                  },
                  [&](kvm::EntryFailure failure) {
                    fail(fmt::format("KVM_RUN: the host's CPU cannot enter the guest (reason {:#x})", failure.reason));
@@ -144,6 +157,10 @@ void Vcpu::die_of_fault(std::string reason) {
 }
 
 void Vcpu::die(std::string reason) {
+  if (environment_.stops != nullptr) {
+    environment_.stops->report_death(number_);
+    stand_for_debugger();
+  }
   environment_.control.finish(GuestDeath{.reason = std::move(reason), .cpu = number_, .registers = vcpu_.registers()});
 }
 

@@ -11,6 +11,7 @@
 #include "hermitage/vmm/bus/bus.hpp"
 #include "hermitage/vmm/bus/device.hpp"
 #include "hermitage/vmm/collected_writes.hpp"
+#include "hermitage/vmm/debug/vcpu_stops.hpp"
 #include "hermitage/vmm/kvm/vcpu.hpp"
 #include "hermitage/vmm/pause_gate.hpp"
 #include "hermitage/vmm/run_control.hpp"
@@ -27,6 +28,7 @@ struct VcpuEnvironment {
   Serial& serial;
   RunControl& control;
   PauseGate& gate;
+  debug::VcpuStops* stops;  // of a debugger, or null
 };
 
 class Vcpu final : public Initiator {
@@ -44,9 +46,12 @@ class Vcpu final : public Initiator {
   // Interrupts system calls, too. A thread that is just about to make one misses it.
   void call_back() noexcept;
 
+  // For a debugger, while the guest is paused.
+  [[nodiscard]] auto paused() noexcept -> kvm::Vcpu& { return vcpu_; }
+
   [[nodiscard]] auto number() const noexcept -> std::uint32_t { return number_; }
 
-  // Once run() is over.
+  // Once run() is over, or while the guest is paused.
   [[nodiscard]] auto exit_counts() const noexcept -> const ExitCounts& { return exit_counts_; }
   [[nodiscard]] auto entered_at() const noexcept -> Clock::time_point { return entered_at_; }
 
@@ -57,6 +62,7 @@ class Vcpu final : public Initiator {
 
  private:
   void stand_while_paused() noexcept;
+  void stand_for_debugger();
 
   void handle(const kvm::Exit& exit);
   void handle_access(const kvm::IoAccess& access);

@@ -92,6 +92,7 @@ void write_all(std::FILE* output) {
   write_filter(output, "kVcpuFilter", Role::vcpu);
   write_filter(output, "kSupervisorFilter", Role::supervisor);
   write_filter(output, "kNetworkFilter", Role::network);
+  write_filter(output, "kDebuggerFilter", Role::debugger);
   write_names(output);
 }
 

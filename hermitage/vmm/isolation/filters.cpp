@@ -17,6 +17,7 @@ auto filter_of(Role role) noexcept -> std::span<const sock_filter> {
     case Role::vcpu: return kVcpuFilter;
     case Role::supervisor: return kSupervisorFilter;
     case Role::network: return kNetworkFilter;
+    case Role::debugger: return kDebuggerFilter;
   }
   return {};
 }

@@ -194,8 +194,8 @@ TEST(SystemCalls, AreDocumentedAsTheyAre) {
       const auto words = words_for(role, rule.name);
       return words.empty() ? std::string{" |"} : " " + words + " |";
     };
-    expected[rule.name] =
-        "| `" + std::string{rule.name} + "` |" + cell(Role::vcpu) + cell(Role::supervisor) + cell(Role::network);
+    expected[rule.name] = "| `" + std::string{rule.name} + "` |" + cell(Role::vcpu) + cell(Role::supervisor) +
+                          cell(Role::network) + cell(Role::debugger);
   }
   EXPECT_EQ(documented(), expected);
 }

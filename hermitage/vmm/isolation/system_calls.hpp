@@ -17,8 +17,20 @@ enum class Role : std::uint8_t {
   vcpu,        // runs a vCPU, and answers its hypercalls
   supervisor,  // called Machine::run(): waits, passes output on, and cleans up at the end
   network,     // takes frames from the guest's queues to the network, and back
+  debugger,    // answers a debugger
 };
-inline constexpr std::array kRoles{Role::vcpu, Role::supervisor, Role::network};
+inline constexpr std::array kRoles{Role::vcpu, Role::supervisor, Role::network, Role::debugger};
+
+// Several of them.
+using Roles = unsigned;
+[[nodiscard]] constexpr auto roles_of(Role role) noexcept -> Roles {
+  return 1U << static_cast<unsigned>(role);
+}
+inline constexpr Roles kVcpu = roles_of(Role::vcpu);
+inline constexpr Roles kSupervisor = roles_of(Role::supervisor);
+inline constexpr Roles kNetwork = roles_of(Role::network);
+inline constexpr Roles kDebugger = roles_of(Role::debugger);
+inline constexpr Roles kAll = kVcpu | kSupervisor | kNetwork | kDebugger;
 
 // As messages and tests say it.
 [[nodiscard]] constexpr auto name_of(Role role) noexcept -> const char* {
@@ -26,6 +38,7 @@ inline constexpr std::array kRoles{Role::vcpu, Role::supervisor, Role::network};
     case Role::vcpu: return "vCPU";
     case Role::supervisor: return "supervisor";
     case Role::network: return "network";
+    case Role::debugger: return "debugger";
   }
   return "";
 }
@@ -36,6 +49,11 @@ inline constexpr std::uint32_t kOwnProcess = 0x5e1f'1d00;
 // KVM_SET_GSI_ROUTING, whose number Linux's headers of 2023 give wrong in C++: its structure is two numbers and an
 // array.
 inline constexpr std::uint64_t kSetGsiRouting = _IOW(KVMIO, 0x6a, std::uint64_t);
+
+// KVM_GET_XSAVE and KVM_SET_XSAVE, whose structure has 4096 bytes, and more in C++.
+using ExtendedArea = std::array<std::uint8_t, 4096>;
+inline constexpr std::uint64_t kGetXsave = _IOR(KVMIO, 0xa4, ExtendedArea);
+inline constexpr std::uint64_t kSetXsave = _IOW(KVMIO, 0xa5, ExtendedArea);
 
 // What must hold for an argument of a call.
 struct Condition {
@@ -50,92 +68,94 @@ struct Condition {
 // A call with several lines may be made if one of them lets it.
 struct SystemCall {
   const char* name;
-  bool vcpu;
-  bool supervisor;
-  bool network;
+  Roles roles;
   Condition condition = {};
 
-  [[nodiscard]] constexpr auto is_for(Role role) const noexcept -> bool {
-    switch (role) {
-      case Role::vcpu: return vcpu;
-      case Role::supervisor: return supervisor;
-      case Role::network: return network;
-    }
-    return false;
-  }
+  [[nodiscard]] constexpr auto is_for(Role role) const noexcept -> bool { return (roles & roles_of(role)) != 0; }
 };
+
+[[nodiscard]] constexpr auto ioctl_of(Roles roles, std::uint64_t request, const char* name) -> SystemCall {
+  return {.name = "ioctl", .roles = roles, .condition = {Condition::Kind::equals, 1, request, name}};
+}
 
 // Where a thread says `ioctl` most of all, that comes first: see compile_filters.cpp.
 inline constexpr std::array kSystemCalls{
-    SystemCall{"ioctl", true, false, false, {Condition::Kind::equals, 1, KVM_RUN, "KVM_RUN"}},
-    SystemCall{"ioctl", true, false, false, {Condition::Kind::equals, 1, KVM_GET_REGS, "KVM_GET_REGS"}},
-    SystemCall{"ioctl", true, false, false, {Condition::Kind::equals, 1, KVM_GET_SREGS, "KVM_GET_SREGS"}},
-    SystemCall{"ioctl", false, false, true, {Condition::Kind::equals, 1, kSetGsiRouting, "KVM_SET_GSI_ROUTING"}},
-    SystemCall{"ioctl", false, false, true, {Condition::Kind::equals, 1, TUNSETOFFLOAD, "TUNSETOFFLOAD"}},
-    SystemCall{"ioctl", false, false, true, {Condition::Kind::equals, 1, VHOST_SET_FEATURES, "VHOST_SET_FEATURES"}},
-    SystemCall{"ioctl", false, false, true, {Condition::Kind::equals, 1, VHOST_SET_VRING_NUM, "VHOST_SET_VRING_NUM"}},
-    SystemCall{"ioctl", false, false, true, {Condition::Kind::equals, 1, VHOST_SET_VRING_BASE, "VHOST_SET_VRING_BASE"}},
-    SystemCall{"ioctl", false, false, true, {Condition::Kind::equals, 1, VHOST_SET_VRING_ADDR, "VHOST_SET_VRING_ADDR"}},
-    SystemCall{"ioctl", false, false, true, {Condition::Kind::equals, 1, VHOST_SET_VRING_CALL, "VHOST_SET_VRING_CALL"}},
+    ioctl_of(kVcpu, KVM_RUN, "KVM_RUN"),
+    ioctl_of(kVcpu | kDebugger, KVM_GET_REGS, "KVM_GET_REGS"),
+    ioctl_of(kVcpu | kDebugger, KVM_GET_SREGS, "KVM_GET_SREGS"),
+    ioctl_of(kDebugger, KVM_SET_REGS, "KVM_SET_REGS"),
+    ioctl_of(kDebugger, KVM_SET_SREGS, "KVM_SET_SREGS"),
+    ioctl_of(kDebugger, kGetXsave, "KVM_GET_XSAVE"),
+    ioctl_of(kDebugger, kSetXsave, "KVM_SET_XSAVE"),
+    ioctl_of(kDebugger, KVM_SET_GUEST_DEBUG, "KVM_SET_GUEST_DEBUG"),
+    ioctl_of(kNetwork, kSetGsiRouting, "KVM_SET_GSI_ROUTING"),
+    ioctl_of(kNetwork, TUNSETOFFLOAD, "TUNSETOFFLOAD"),
+    ioctl_of(kNetwork, VHOST_SET_FEATURES, "VHOST_SET_FEATURES"),
+    ioctl_of(kNetwork, VHOST_SET_VRING_NUM, "VHOST_SET_VRING_NUM"),
+    ioctl_of(kNetwork, VHOST_SET_VRING_BASE, "VHOST_SET_VRING_BASE"),
+    ioctl_of(kNetwork, VHOST_SET_VRING_ADDR, "VHOST_SET_VRING_ADDR"),
+    ioctl_of(kNetwork, VHOST_SET_VRING_CALL, "VHOST_SET_VRING_CALL"),
     // A driver's reset ends what vhost does. Without the tap's descriptor, a vCPU's thread can only end it.
-    SystemCall{
-        "ioctl", true, false, true, {Condition::Kind::equals, 1, VHOST_NET_SET_BACKEND, "VHOST_NET_SET_BACKEND"}},
+    ioctl_of(kVcpu | kNetwork, VHOST_NET_SET_BACKEND, "VHOST_NET_SET_BACKEND"),
 
     // Output, standard input, and what has been opened.
-    SystemCall{"close", true, true, true},
-    SystemCall{"fstat", true, true, false},
-    SystemCall{"fstatfs", true, false, false},
-    SystemCall{"ftruncate", true, true, false},
-    SystemCall{"getdents64", true, true, false},
-    SystemCall{"lseek", true, true, false},
-    SystemCall{"newfstatat", true, true, false},
-    SystemCall{"epoll_ctl", false, true, true},
-    SystemCall{"epoll_wait", false, true, true},
-    SystemCall{"poll", true, true, true},
-    SystemCall{"pread64", true, false, false},
-    SystemCall{"preadv", true, false, false},
-    SystemCall{"pwrite64", true, false, false},
-    SystemCall{"pwritev", true, false, false},
-    SystemCall{"read", true, true, true},
-    SystemCall{"readv", true, false, false},
-    SystemCall{"write", true, true, true},
-    SystemCall{"writev", true, true, true},
+    SystemCall{"close", kAll},
+    SystemCall{"fstat", kVcpu | kSupervisor},
+    SystemCall{"fstatfs", kVcpu},
+    SystemCall{"ftruncate", kVcpu | kSupervisor},
+    SystemCall{"getdents64", kVcpu | kSupervisor},
+    SystemCall{"lseek", kVcpu | kSupervisor},
+    SystemCall{"newfstatat", kVcpu | kSupervisor},
+    SystemCall{"epoll_ctl", kSupervisor | kNetwork | kDebugger},
+    SystemCall{"epoll_wait", kSupervisor | kNetwork | kDebugger},
+    SystemCall{"poll", kAll},
+    SystemCall{"pread64", kVcpu},
+    SystemCall{"preadv", kVcpu},
+    SystemCall{"pwrite64", kVcpu},
+    SystemCall{"pwritev", kVcpu},
+    SystemCall{"read", kAll},
+    SystemCall{"readv", kVcpu},
+    SystemCall{"write", kAll},
+    SystemCall{"writev", kVcpu | kSupervisor | kNetwork},
 
     // Frames, on a socket that is connected.
-    SystemCall{"recvmsg", false, false, true},
-    SystemCall{"sendmsg", false, false, true},
+    SystemCall{"recvmsg", kNetwork | kDebugger},
+    SystemCall{"sendmsg", kNetwork | kDebugger},
+
+    // A debugger that connects.
+    SystemCall{"accept4", kDebugger},
 
     // Names: in the mapped directories and the temporary one, by Landlock.
-    SystemCall{"mkdirat", true, false, false},
-    SystemCall{"openat", true, false, false},
-    SystemCall{"openat2", true, false, false},
-    SystemCall{"readlinkat", true, false, false},
-    SystemCall{"unlinkat", true, true, false},
+    SystemCall{"mkdirat", kVcpu},
+    SystemCall{"openat", kVcpu},
+    SystemCall{"openat2", kVcpu},
+    SystemCall{"readlinkat", kVcpu},
+    SystemCall{"unlinkat", kVcpu | kSupervisor},
 
     // The end of passt.
-    SystemCall{"wait4", false, true, false, {Condition::Kind::equals, 2, WNOHANG, "WNOHANG"}},
+    SystemCall{"wait4", kSupervisor, {Condition::Kind::equals, 2, WNOHANG, "WNOHANG"}},
 
-    SystemCall{"brk", true, true, true},
-    SystemCall{"madvise", true, true, true},
-    SystemCall{"mmap", true, true, true, {Condition::Kind::lacks, 2, PROT_EXEC, "without PROT_EXEC"}},
-    SystemCall{"mprotect", true, true, true, {Condition::Kind::lacks, 2, PROT_EXEC, "without PROT_EXEC"}},
-    SystemCall{"mremap", true, true, true},
-    SystemCall{"munmap", true, true, true},
+    SystemCall{"brk", kAll},
+    SystemCall{"madvise", kAll},
+    SystemCall{"mmap", kAll, {Condition::Kind::lacks, 2, PROT_EXEC, "without PROT_EXEC"}},
+    SystemCall{"mprotect", kAll, {Condition::Kind::lacks, 2, PROT_EXEC, "without PROT_EXEC"}},
+    SystemCall{"mremap", kAll},
+    SystemCall{"munmap", kAll},
 
-    SystemCall{"clock_gettime", true, true, true},
-    SystemCall{"exit", true, true, true},
-    SystemCall{"exit_group", true, true, true},
-    SystemCall{"futex", true, true, true},
-    SystemCall{"getpid", true, true, true},
-    SystemCall{"getrusage", false, true, false},
-    SystemCall{"gettid", true, true, true},
-    SystemCall{"restart_syscall", true, true, true},
-    SystemCall{"rt_sigprocmask", true, true, true},
-    SystemCall{"rt_sigreturn", true, true, true},
-    SystemCall{"sched_getaffinity", true, true, true},
-    SystemCall{"timer_delete", false, true, false},
-    SystemCall{"timer_settime", true, true, true},
-    SystemCall{"tgkill", true, true, true, {Condition::Kind::equals, 0, kOwnProcess, "its own process"}},
+    SystemCall{"clock_gettime", kAll},
+    SystemCall{"exit", kAll},
+    SystemCall{"exit_group", kAll},
+    SystemCall{"futex", kAll},
+    SystemCall{"getpid", kAll},
+    SystemCall{"getrusage", kSupervisor},
+    SystemCall{"gettid", kAll},
+    SystemCall{"restart_syscall", kAll},
+    SystemCall{"rt_sigprocmask", kAll},
+    SystemCall{"rt_sigreturn", kAll},
+    SystemCall{"sched_getaffinity", kAll},
+    SystemCall{"timer_delete", kSupervisor},
+    SystemCall{"timer_settime", kAll},
+    SystemCall{"tgkill", kAll, {Condition::Kind::equals, 0, kOwnProcess, "its own process"}},
 };
 
 }  // namespace hermitage::vmm::isolation

@@ -22,6 +22,16 @@ struct IoAccess {
 struct Halt {};
 struct Shutdown {};     // on x86_64 a triple fault
 struct Interrupted {};  // by a signal, or by request_exit()
+// What a debugger has asked for: see debug.hpp.
+struct DebugEvent {
+  enum class Kind : std::uint8_t {
+    breakpoint,  // before an instruction for breakpoints, which the debugger or the guest has put there
+    hardware,    // before or after an instruction, by a debug register
+    step,        // after one instruction
+  };
+  Kind kind = Kind::step;
+  unsigned hardware = 0;  // which one
+};
 struct EntryFailure {
   std::uint64_t reason;
 };
@@ -34,6 +44,7 @@ struct UnknownExit {
 struct RunFailure {
   int error_number;
 };
-using Exit = std::variant<IoAccess, Halt, Shutdown, Interrupted, EntryFailure, InternalError, UnknownExit, RunFailure>;
+using Exit = std::variant<IoAccess, Halt, Shutdown, Interrupted, DebugEvent, EntryFailure, InternalError, UnknownExit,
+                          RunFailure>;
 
 }  // namespace hermitage::vmm::kvm

@@ -1,4 +1,4 @@
-// Whether KVM can run a kernel, and not only a part of one.
+// What KVM can do here, which it does not say: found out by small guests.
 #pragma once
 
 #include <cstdint>
@@ -16,5 +16,14 @@ enum class Execution : std::uint8_t {
 // Runs a guest of a few instructions, of which one uses an SSE register in ring 0. Fails with kvm_failed, when it runs
 // none at all.
 [[nodiscard]] auto probe_execution(const Kvm& kvm) -> Result<Execution>;
+
+// What a vCPU comes back for, and goes on from. KVM in QEMU's emulator has none of it, and KVM that interprets has only
+// debug registers for instructions.
+struct BreakpointSupport {
+  bool instructions = false;         // in the place of the guest's own
+  bool execution_registers = false;  // debug registers for instructions
+  bool data_registers = false;       // and for accesses
+};
+[[nodiscard]] auto probe_breakpoints(const Kvm& kvm) -> Result<BreakpointSupport>;
 
 }  // namespace hermitage::vmm::kvm

@@ -10,6 +10,7 @@
 #include "hermitage/vmm/descriptor.hpp"
 #include "hermitage/vmm/error.hpp"
 #include "hermitage/vmm/kvm/arch.hpp"
+#include "hermitage/vmm/kvm/debug.hpp"
 #include "hermitage/vmm/kvm/exit.hpp"
 #include "hermitage/vmm/kvm/shared_pages.hpp"
 
@@ -39,6 +40,13 @@ class Vcpu {
   [[nodiscard]] auto paging() const noexcept -> arch::PagingState;
   [[nodiscard]] auto registers() const noexcept -> arch::Registers;
 
+  // For a debugger, by any thread, while none runs the vCPU. They fail with kvm_failed.
+  [[nodiscard]] auto debug_state() const -> Result<arch::DebugState>;
+  [[nodiscard]] auto set_debug_state(const arch::DebugState& state) -> Result<void>;
+  [[nodiscard]] auto set_debug(const DebugSetting& setting) -> Result<void>;
+
+  [[nodiscard]] auto descriptor() const noexcept -> int { return descriptor_.get(); }
+
  private:
   friend class Vm;
 
@@ -46,6 +54,7 @@ class Vcpu {
 
   [[nodiscard]] auto shared() const noexcept -> kvm_run& { return *reinterpret_cast<kvm_run*>(pages_.bytes().data()); }
   [[nodiscard]] auto port_access() -> Exit;
+  [[nodiscard]] auto debug_event() const noexcept -> DebugEvent;
   // Lets KVM leave the general registers in the shared pages.
   void sync_registers() noexcept;
 

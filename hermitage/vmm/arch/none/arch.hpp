@@ -2,8 +2,12 @@
 // outside of the directories of an architecture needs only what stands here: the list of what a new one provides.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
+#include <string>
 #include <string_view>
 
 #include "hermitage/entry/arch.hpp"
@@ -47,6 +51,20 @@ struct Translation {
 
 struct EntryState {};
 struct Registers {};
+
+inline constexpr std::size_t kHardwareBreakpoints = 1;
+inline constexpr std::array kBreakpointInstruction{std::byte{0}};
+struct DebugState {};
+[[nodiscard]] auto program_counter(const DebugState& state) noexcept -> std::uint64_t;
+[[nodiscard]] auto register_count() noexcept -> unsigned;
+[[nodiscard]] auto register_size(unsigned number) noexcept -> std::size_t;
+[[nodiscard]] auto register_name(unsigned number) noexcept -> std::string_view;
+inline constexpr std::size_t kMaxRegisterSize = 16;
+[[nodiscard]] auto read_register(const DebugState& state, unsigned number, std::span<std::byte> bytes) noexcept -> bool;
+[[nodiscard]] auto write_register(DebugState& state, unsigned number, std::span<const std::byte> bytes) noexcept
+    -> bool;
+[[nodiscard]] auto target_description() -> std::string;
+
 [[nodiscard]] auto entry_state(const MemoryLayout& layout, GuestAddress entry_point, std::uint32_t number) noexcept
     -> EntryState;
 

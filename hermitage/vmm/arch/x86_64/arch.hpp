@@ -5,6 +5,7 @@
 
 #include "hermitage/entry/arch.hpp"
 #include "hermitage/vmm/arch/x86_64/boot_tables.hpp"
+#include "hermitage/vmm/arch/x86_64/debug_state.hpp"
 #include "hermitage/vmm/arch/x86_64/memory_layout.hpp"
 #include "hermitage/vmm/arch/x86_64/page_tables.hpp"
 #include "hermitage/vmm/arch/x86_64/vcpu_state.hpp"

@@ -1,0 +1,294 @@
+#include "hermitage/vmm/arch/x86_64/debug_state.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <iterator>
+#include <string>
+
+#include <fmt/format.h>
+
+namespace hermitage::vmm::x86_64 {
+namespace {
+
+// Where a register is.
+enum class Place : std::uint8_t {
+  general,   // offset in Registers
+  selector,  // offset in Selectors, 16 bits of 32
+  base,      // 0: fs_base, 1: gs_base
+  extended,  // offset in the area of XSAVE
+  halfword,  // the same, 16 bits of 32
+  tags,      // the x87 tag word
+};
+
+struct RegisterInfo {
+  const char* name;
+  std::uint8_t size;  // bytes
+  const char* type;
+  Place place;
+  std::uint16_t offset;
+  bool is_writable = true;
+};
+
+// The area of FXSAVE, with which that of XSAVE begins (Intel SDM 1, 10.5.1), and the upper halves of AVX.
+constexpr std::uint16_t kControlWord = 0;
+constexpr std::uint16_t kStatusWord = 2;
+constexpr std::uint16_t kTags = 4;  // a bit for each register that is not empty
+constexpr std::uint16_t kOpcode = 6;
+constexpr std::uint16_t kInstruction = 8;
+constexpr std::uint16_t kOperand = 16;
+constexpr std::uint16_t kMxcsr = 24;
+constexpr std::uint16_t kFirstStack = 32;
+constexpr std::uint16_t kFirstXmm = 160;
+constexpr std::uint16_t kFirstYmmHigh = 576;
+constexpr std::uint16_t kSlot = 16;
+// XSTATE_BV: which parts are not as after a reset. x87, SSE, AVX.
+constexpr std::size_t kXstateHeader = 512;
+constexpr std::uint64_t kXstateParts = 7;
+
+constexpr std::size_t kX87Registers = 8;
+
+constexpr auto general(const char* name, std::size_t offset, const char* type = "int64") -> RegisterInfo {
+  return {name, 8, type, Place::general, static_cast<std::uint16_t>(offset)};
+}
+constexpr auto control(const char* name, std::size_t offset) -> RegisterInfo {
+  return {name, 8, "int64", Place::general, static_cast<std::uint16_t>(offset), false};
+}
+constexpr auto selector(const char* name, std::size_t offset) -> RegisterInfo {
+  return {name, 4, "int32", Place::selector, static_cast<std::uint16_t>(offset)};
+}
+constexpr auto stack(const char* name, unsigned number) -> RegisterInfo {
+  return {name, 10, "i387_ext", Place::extended, static_cast<std::uint16_t>(kFirstStack + number * kSlot)};
+}
+constexpr auto xmm(const char* name, unsigned number) -> RegisterInfo {
+  return {name, 16, "vec128", Place::extended, static_cast<std::uint16_t>(kFirstXmm + number * kSlot)};
+}
+constexpr auto ymm_high(const char* name, unsigned number) -> RegisterInfo {
+  return {name, 16, "uint128", Place::extended, static_cast<std::uint16_t>(kFirstYmmHigh + number * kSlot)};
+}
+
+// The features of the description, and the registers of each, in the order of their numbers.
+constexpr RegisterInfo kCore[] = {
+    general("rax", offsetof(Registers, rax)),
+    general("rbx", offsetof(Registers, rbx)),
+    general("rcx", offsetof(Registers, rcx)),
+    general("rdx", offsetof(Registers, rdx)),
+    general("rsi", offsetof(Registers, rsi)),
+    general("rdi", offsetof(Registers, rdi)),
+    general("rbp", offsetof(Registers, rbp), "data_ptr"),
+    general("rsp", offsetof(Registers, rsp), "data_ptr"),
+    general("r8", offsetof(Registers, r8)),
+    general("r9", offsetof(Registers, r9)),
+    general("r10", offsetof(Registers, r10)),
+    general("r11", offsetof(Registers, r11)),
+    general("r12", offsetof(Registers, r12)),
+    general("r13", offsetof(Registers, r13)),
+    general("r14", offsetof(Registers, r14)),
+    general("r15", offsetof(Registers, r15)),
+    general("rip", offsetof(Registers, rip), "code_ptr"),
+    {"eflags", 4, "i386_eflags", Place::general, offsetof(Registers, rflags)},
+    selector("cs", offsetof(Selectors, cs)),
+    selector("ss", offsetof(Selectors, ss)),
+    selector("ds", offsetof(Selectors, ds)),
+    selector("es", offsetof(Selectors, es)),
+    selector("fs", offsetof(Selectors, fs)),
+    selector("gs", offsetof(Selectors, gs)),
+    stack("st0", 0),
+    stack("st1", 1),
+    stack("st2", 2),
+    stack("st3", 3),
+    stack("st4", 4),
+    stack("st5", 5),
+    stack("st6", 6),
+    stack("st7", 7),
+    {"fctrl", 4, "int", Place::halfword, kControlWord},
+    {"fstat", 4, "int", Place::halfword, kStatusWord},
+    {"ftag", 4, "int", Place::tags, kTags},
+    {"fiseg", 4, "int", Place::extended, kInstruction + 4},
+    {"fioff", 4, "int", Place::extended, kInstruction},
+    {"foseg", 4, "int", Place::extended, kOperand + 4},
+    {"fooff", 4, "int", Place::extended, kOperand},
+    {"fop", 4, "int", Place::halfword, kOpcode},
+};
+constexpr RegisterInfo kSse[] = {
+    xmm("xmm0", 0),
+    xmm("xmm1", 1),
+    xmm("xmm2", 2),
+    xmm("xmm3", 3),
+    xmm("xmm4", 4),
+    xmm("xmm5", 5),
+    xmm("xmm6", 6),
+    xmm("xmm7", 7),
+    xmm("xmm8", 8),
+    xmm("xmm9", 9),
+    xmm("xmm10", 10),
+    xmm("xmm11", 11),
+    xmm("xmm12", 12),
+    xmm("xmm13", 13),
+    xmm("xmm14", 14),
+    xmm("xmm15", 15),
+    {"mxcsr", 4, "i386_mxcsr", Place::extended, kMxcsr},
+};
+constexpr RegisterInfo kSegments[] = {
+    {"fs_base", 8, "int64", Place::base, 0},
+    {"gs_base", 8, "int64", Place::base, 1},
+};
+constexpr RegisterInfo kAvx[] = {
+    ymm_high("ymm0h", 0),   ymm_high("ymm1h", 1),   ymm_high("ymm2h", 2),   ymm_high("ymm3h", 3),
+    ymm_high("ymm4h", 4),   ymm_high("ymm5h", 5),   ymm_high("ymm6h", 6),   ymm_high("ymm7h", 7),
+    ymm_high("ymm8h", 8),   ymm_high("ymm9h", 9),   ymm_high("ymm10h", 10), ymm_high("ymm11h", 11),
+    ymm_high("ymm12h", 12), ymm_high("ymm13h", 13), ymm_high("ymm14h", 14), ymm_high("ymm15h", 15),
+};
+// What GDB knows nothing of, and shows all the same.
+constexpr RegisterInfo kControl[] = {
+    control("cr0", offsetof(Registers, cr0)),   control("cr2", offsetof(Registers, cr2)),
+    control("cr3", offsetof(Registers, cr3)),   control("cr4", offsetof(Registers, cr4)),
+    control("efer", offsetof(Registers, efer)),
+};
+
+struct Feature {
+  const char* name;
+  std::span<const RegisterInfo> registers;
+};
+constexpr std::array kFeatures{
+    Feature{"org.gnu.gdb.i386.core", kCore},         Feature{"org.gnu.gdb.i386.sse", kSse},
+    Feature{"org.gnu.gdb.i386.segments", kSegments}, Feature{"org.gnu.gdb.i386.avx", kAvx},
+    Feature{"hermitage.x86_64.control", kControl},
+};
+
+auto info_of(unsigned number) noexcept -> const RegisterInfo* {
+  for (const auto& feature : kFeatures) {
+    if (number < feature.registers.size()) return &feature.registers[number];
+    number -= static_cast<unsigned>(feature.registers.size());
+  }
+  return nullptr;
+}
+
+auto bytes_of(Registers& registers) noexcept -> std::span<std::byte> {
+  return std::as_writable_bytes(std::span{&registers, 1});
+}
+
+// The x87 tag word of 16 bits: 3 for a register that is empty, and 0 for one that is not. The registers are numbered
+// as in the CPU, not from the top of the stack.
+auto full_tags(std::uint8_t used) noexcept -> std::uint16_t {
+  unsigned tags = 0;
+  for (std::size_t i = 0; i < kX87Registers; ++i) {
+    if ((used >> i & 1) == 0) tags |= 3U << (2 * i);
+  }
+  return static_cast<std::uint16_t>(tags);
+}
+
+auto used_registers(std::uint16_t tags) noexcept -> std::uint8_t {
+  unsigned used = 0;
+  for (std::size_t i = 0; i < kX87Registers; ++i) {
+    if ((tags >> (2 * i) & 3) != 3) used |= 1U << i;
+  }
+  return static_cast<std::uint8_t>(used);
+}
+
+// The bytes of the state that a register is in; `state` may be const, when nothing is written.
+auto storage(DebugState& state, const RegisterInfo& info) noexcept -> std::span<std::byte> {
+  switch (info.place) {
+    case Place::general: return bytes_of(state.general).subspan(info.offset, info.size);
+    case Place::selector:
+      return std::as_writable_bytes(std::span{&state.selectors, 1}).subspan(info.offset, sizeof(std::uint16_t));
+    case Place::base: return std::as_writable_bytes(std::span{info.offset == 0 ? &state.fs_base : &state.gs_base, 1});
+    case Place::extended: return std::span{state.extended}.subspan(info.offset, info.size);
+    case Place::halfword: return std::span{state.extended}.subspan(info.offset, sizeof(std::uint16_t));
+    case Place::tags: return std::span{state.extended}.subspan(info.offset, 1);
+  }
+  return {};
+}
+
+// From now on, all parts of the area count.
+void mark_extended_used(DebugState& state) noexcept {
+  std::uint64_t parts = 0;
+  std::memcpy(&parts, state.extended.data() + kXstateHeader, sizeof parts);
+  parts |= kXstateParts;
+  std::memcpy(state.extended.data() + kXstateHeader, &parts, sizeof parts);
+}
+
+}  // namespace
+
+auto register_count() noexcept -> unsigned {
+  unsigned count = 0;
+  for (const auto& feature : kFeatures) count += static_cast<unsigned>(feature.registers.size());
+  return count;
+}
+
+auto register_size(unsigned number) noexcept -> std::size_t {
+  const auto* const info = info_of(number);
+  return info == nullptr ? 0 : info->size;
+}
+
+auto register_name(unsigned number) noexcept -> std::string_view {
+  const auto* const info = info_of(number);
+  return info == nullptr ? "" : info->name;
+}
+
+auto read_register(const DebugState& state, unsigned number, std::span<std::byte> bytes) noexcept -> bool {
+  const auto* const info = info_of(number);
+  if (info == nullptr || bytes.size() != info->size) return false;
+  const std::span<const std::byte> source = storage(const_cast<DebugState&>(state), *info);  // only read
+  std::ranges::fill(bytes, std::byte{});
+  if (info->place == Place::tags) {
+    const auto tags = full_tags(std::to_integer<std::uint8_t>(source.front()));
+    std::memcpy(bytes.data(), &tags, sizeof tags);
+  } else {
+    std::ranges::copy(source, bytes.begin());
+  }
+  return true;
+}
+
+auto write_register(DebugState& state, unsigned number, std::span<const std::byte> bytes) noexcept -> bool {
+  const auto* const info = info_of(number);
+  if (info == nullptr || bytes.size() != info->size || !info->is_writable) return false;
+  const auto target = storage(state, *info);
+  if (info->place == Place::tags) {
+    std::uint16_t tags = 0;
+    std::memcpy(&tags, bytes.data(), sizeof tags);
+    target.front() = std::byte{used_registers(tags)};
+  } else {
+    std::ranges::copy(bytes.first(target.size()), target.begin());
+  }
+  if (info->place != Place::general && info->place != Place::selector && info->place != Place::base) {
+    mark_extended_used(state);
+  }
+  return true;
+}
+
+auto target_description() -> std::string {
+  std::string xml =
+      "<?xml version=\"1.0\"?><!DOCTYPE target SYSTEM \"gdb-target.dtd\"><target version=\"1.0\">"
+      "<architecture>i386:x86-64</architecture>";
+  unsigned number = 0;
+  for (const auto& feature : kFeatures) {
+    xml += fmt::format("<feature name=\"{}\">", feature.name);
+    if (feature.registers.data() == std::data(kCore)) {
+      xml +=
+          "<flags id=\"i386_eflags\" size=\"4\"><field name=\"CF\" start=\"0\" end=\"0\"/>"
+          "<field name=\"PF\" start=\"2\" end=\"2\"/><field name=\"AF\" start=\"4\" end=\"4\"/>"
+          "<field name=\"ZF\" start=\"6\" end=\"6\"/><field name=\"SF\" start=\"7\" end=\"7\"/>"
+          "<field name=\"TF\" start=\"8\" end=\"8\"/><field name=\"IF\" start=\"9\" end=\"9\"/>"
+          "<field name=\"DF\" start=\"10\" end=\"10\"/><field name=\"OF\" start=\"11\" end=\"11\"/></flags>";
+    }
+    if (feature.registers.data() == std::data(kSse)) {
+      xml +=
+          "<vector id=\"v4f\" type=\"ieee_single\" count=\"4\"/><vector id=\"v2d\" type=\"ieee_double\" count=\"2\"/>"
+          "<vector id=\"v16i8\" type=\"int8\" count=\"16\"/><vector id=\"v8i16\" type=\"int16\" count=\"8\"/>"
+          "<vector id=\"v4i32\" type=\"int32\" count=\"4\"/><vector id=\"v2i64\" type=\"int64\" count=\"2\"/>"
+          "<union id=\"vec128\"><field name=\"v4_float\" type=\"v4f\"/><field name=\"v2_double\" type=\"v2d\"/>"
+          "<field name=\"v16_int8\" type=\"v16i8\"/><field name=\"v8_int16\" type=\"v8i16\"/>"
+          "<field name=\"v4_int32\" type=\"v4i32\"/><field name=\"v2_int64\" type=\"v2i64\"/>"
+          "<field name=\"uint128\" type=\"uint128\"/></union>"
+          "<flags id=\"i386_mxcsr\" size=\"4\"><field name=\"IE\" start=\"0\" end=\"0\"/></flags>";
+    }
+    for (const auto& info : feature.registers) {
+      xml += fmt::format("<reg name=\"{}\" bitsize=\"{}\" type=\"{}\" regnum=\"{}\"/>", info.name, 8 * info.size,
+                         info.type, number++);
+    }
+    xml += "</feature>";
+  }
+  return xml + "</target>";
+}
+
+}  // namespace hermitage::vmm::x86_64

@@ -1,0 +1,90 @@
+// Answers a debugger in GDB's remote protocol: GDB's manual, appendix E, and lldb's additions to it.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "hermitage/vmm/debug/packets.hpp"
+#include "hermitage/vmm/debug/target.hpp"
+
+namespace hermitage::vmm::debug {
+
+// One connection. Whatever a debugger sends, each packet has an answer, an error, or the empty one for what is not
+// known.
+class Session {
+ public:
+  // `send` gets what goes to the debugger, acknowledgements too. The guest stands because of `stop`.
+  Session(Target& target, const Stop& stop, std::function<void(std::string_view)> send);
+
+  // Bytes of the debugger, in any pieces.
+  void receive(std::string_view bytes);
+  // The guest has stopped, after Target::resume().
+  void on_stop(const Stop& stop);
+  void on_end(const Ended& ended);
+
+  // The debugger wants to hear nothing more: it has detached, or ended the guest.
+  [[nodiscard]] auto is_over() const noexcept -> bool { return is_over_; }
+  // The guest runs on when the session is over.
+  [[nodiscard]] auto is_running() const noexcept -> bool { return is_running_; }
+
+ private:
+  // The kinds of thread that packets are about.
+  struct ThreadOf {
+    std::optional<unsigned> vcpu;  // none: every one
+  };
+
+  void handle(const Received& received);
+  void handle_packet(std::string_view packet);
+  [[nodiscard]] auto answer(std::string_view packet) -> std::optional<std::string>;
+  [[nodiscard]] auto answer_query(std::string_view packet) -> std::string;
+  [[nodiscard]] auto answer_v(std::string_view packet) -> std::optional<std::string>;
+  [[nodiscard]] auto answer_file(std::string_view packet) const -> std::string;
+
+  [[nodiscard]] auto supported(std::string_view offered) -> std::string;
+  [[nodiscard]] auto transfer(std::string_view words) const -> std::string;
+  [[nodiscard]] auto thread_list() const -> std::string;
+  [[nodiscard]] auto stop_reply() const -> std::string;
+
+  [[nodiscard]] auto read_registers(unsigned vcpu) const -> std::string;
+  [[nodiscard]] auto write_registers(unsigned vcpu, std::string_view digits) -> std::string;
+  [[nodiscard]] auto read_register(unsigned vcpu, std::string_view number) const -> std::string;
+  [[nodiscard]] auto write_register(unsigned vcpu, std::string_view words) -> std::string;
+  [[nodiscard]] auto read_memory(std::string_view words, bool is_binary) const -> std::string;
+  [[nodiscard]] auto write_memory(std::string_view words, bool is_binary) -> std::string;
+  [[nodiscard]] auto change_breakpoint(std::string_view packet) -> std::string;
+  [[nodiscard]] auto describe_region(std::string_view address) const -> std::string;
+
+  [[nodiscard]] auto select(std::string_view words) -> std::string;
+  [[nodiscard]] auto resume_one(std::string_view words, Action::Kind kind) -> std::optional<std::string>;
+  [[nodiscard]] auto resume_by_actions(std::string_view actions) -> std::optional<std::string>;
+  void resume(std::span<const Action> actions);
+
+  // A number of a thread: 1 more than the vCPU's; -1 for all, 0 for any. Nothing for one that there is not.
+  [[nodiscard]] auto parse_thread(std::string_view text) const -> std::optional<ThreadOf>;
+  // What lldb has behind a packet: `;thread:N;`, which is taken off. Otherwise the thread that was selected.
+  [[nodiscard]] auto take_thread(std::string_view& packet) const -> unsigned;
+
+  void reply(std::string_view data);
+
+  Target& target_;
+  Stop stop_;
+  std::function<void(std::string_view)> send_;
+  PacketReader reader_;
+  std::string last_reply_;
+  unsigned vcpu_;          // for registers and memory
+  unsigned resumed_vcpu_;  // for `s` and `c` without a thread
+  bool acknowledges_ = true;
+  bool wants_reasons_ = false;  // of stops at breakpoints, by name
+  bool is_running_ = false;
+  bool is_over_ = false;
+};
+
+}  // namespace hermitage::vmm::debug

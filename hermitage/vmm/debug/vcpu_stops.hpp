@@ -1,0 +1,68 @@
+// Where vCPUs stand for a debugger, and what they have to tell it.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <vector>
+
+#include "hermitage/vmm/error.hpp"
+#include "hermitage/vmm/event.hpp"
+#include "hermitage/vmm/kvm/exit.hpp"
+#include "hermitage/vmm/pause_gate.hpp"
+
+namespace hermitage::vmm::debug {
+
+// A vCPU has stopped. It is held.
+struct Report {
+  unsigned vcpu = 0;
+  bool is_death = false;  // it is about to end the run, and does when it is released
+  kvm::DebugEvent event = {};
+};
+
+// vCPUs' threads report and stand; the debugger's thread takes reports, holds and releases.
+class VcpuStops {
+ public:
+  [[nodiscard]] static auto make(unsigned vcpus) -> Result<std::unique_ptr<VcpuStops>>;
+  VcpuStops(const VcpuStops&) = delete;
+  auto operator=(const VcpuStops&) -> VcpuStops& = delete;
+  ~VcpuStops() = default;
+
+  // By the vCPU's thread. The vCPU is held from now on.
+  void report(const Report& report);
+  // The same for a death, if a debugger is there that hears of it.
+  void report_death(unsigned vcpu);
+  // Returns when the vCPU is not held, or the run ends; until then the thread, a member of the gate, stands.
+  void stand_while_held(unsigned vcpu, PauseGate& gate, const std::function<bool()>& is_stopping);
+
+  // By the debugger's thread.
+  void hold(unsigned vcpu);
+  void release(unsigned vcpu);
+  [[nodiscard]] auto take_reports() -> std::vector<Report>;
+  void set_attached(bool is_attached) noexcept { is_attached_ = is_attached; }
+  // Signaled when there is a report.
+  [[nodiscard]] auto reported() const noexcept -> const Event& { return reported_; }
+
+  [[nodiscard]] auto descriptors() const -> std::vector<int>;
+
+ private:
+  struct Place {
+    Event released;
+    std::atomic<bool> is_held = false;
+
+    explicit Place(Event event) noexcept : released{std::move(event)} {}
+  };
+
+  explicit VcpuStops(Event reported) noexcept : reported_{std::move(reported)} {}
+
+  std::vector<std::unique_ptr<Place>> places_;
+  Event reported_;
+  std::atomic<bool> is_attached_ = false;
+  std::mutex mutex_;  // of reports_
+  std::vector<Report> reports_;
+};
+
+}  // namespace hermitage::vmm::debug

@@ -1,0 +1,335 @@
+#!/usr/bin/env python3
+"""Debugs guests with gdb and lldb, as people do.
+
+usage: testing/debuggers/run.py HERMITAGE GUESTS CASE...      GUESTS: the build's folder of guests; `all` for every case
+Exit status: 0 when all went well, 1 when not, 77 when there is no debugger, no KVM, no QEMU or no guest for it.
+"""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+SECONDS = 60
+NO_KVM = re.compile(r"/dev/kvm|KVM_CREATE_VM")
+
+
+class Skipped(Exception):
+    pass
+
+
+class Failed(Exception):
+    pass
+
+
+def check(condition, message):
+    if not condition:
+        raise Failed(message)
+
+
+def contains(text, *parts):
+    """The parts stand in the text, one behind the other."""
+    at = 0
+    for part in parts:
+        found = text.find(part, at)
+        check(found >= 0, f"'{part}' is not in its place:\n{text}")
+        at = found + len(part)
+
+
+class Guest:
+    """A guest that a debugger can connect to when `with` begins, at `place`. It is killed when `with` ends."""
+
+    def __init__(self, name, *words, options=(), engine="kvm", arch="x86_64", waits=True):
+        guest = Path(name) if "/" in name else GUESTS / arch / "if3" / name
+        if not guest.exists():
+            raise Skipped(f"there is no guest {guest}")
+        self.directory = tempfile.TemporaryDirectory(prefix="hermitage-debugger-")
+        self.place = f"{self.directory.name}/gdb"
+        self.command = [HERMITAGE, "run", "--engine", engine, "--gdb", f"unix:{self.place}",
+                        *([] if waits else ["--gdb-no-wait"]), *options, str(guest), *words]
+
+    def __enter__(self):
+        self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE, text=True)
+        end = time.monotonic() + SECONDS
+        while not os.path.exists(self.place):
+            if self.process.poll() is not None:
+                said = self.process.stderr.read()
+                if NO_KVM.search(said) or "and not in QEMU" in said or "QEMU" in said:
+                    raise Skipped(said.strip())
+                raise Failed(f"the guest does not start: {said}")
+            check(time.monotonic() < end, "nothing to connect to")
+            time.sleep(0.01)
+        return self
+
+    def __exit__(self, *error):
+        self.process.kill()
+        self.process.communicate()
+        self.directory.cleanup()
+
+    def end(self):
+        """Its output, its messages and its exit status."""
+        output, messages = self.process.communicate(timeout=SECONDS)
+        return output, messages, self.process.returncode
+
+    def connect(self):
+        connection = socket.socket(socket.AF_UNIX)
+        connection.settimeout(SECONDS)
+        connection.connect(self.place)
+        return connection
+
+
+def debugger(name):
+    path = shutil.which(name)
+    if not path:
+        raise Skipped(f"there is no {name}")
+    return path
+
+
+def gdb_words(guest, commands, program="gdb"):
+    words = [debugger(program), "-batch", "-nx"]
+    for command in ("set confirm off", "set pagination off", "set width 0", "set debuginfod enabled off",
+                    f"target remote {guest.place}", *commands):
+        words += ["-ex", command]
+    return words
+
+
+def gdb(guest, *commands, program="gdb"):
+    """What gdb prints for these commands."""
+    ran = subprocess.run(gdb_words(guest, commands, program), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                         stderr=subprocess.STDOUT, text=True, timeout=SECONDS)
+    return ran.stdout
+
+
+def case_gdb_breaks_and_steps():
+    with Guest("hello") as guest:
+        said = gdb(guest, "info symbol $pc", "break guest_main", "continue", "backtrace", "stepi", "info symbol $pc",
+                   "info breakpoints", "finish", "continue")
+        contains(said, "_start in section .text", "Breakpoint 1, ", "guest_main", "#0 ", "guest_main", "#1 ",
+                 "guest_start", "guest_main() + 4 in section", "breakpoint already hit 1 time",
+                 "exited normally")
+        output, _, status = guest.end()
+        check(output == "Hello from a Hermit kernel in C++\n" and status == 0, f"{status}, {output}")
+
+
+def case_gdb_watches():
+    """By single steps, which every host has."""
+    with Guest("hello") as guest:
+        said = gdb(guest, "set can-use-hw-watchpoints 0", "watch *(long*)&'guest::(anonymous namespace)::the_boot_info'",
+                   "continue", "delete", "continue")
+        contains(said, "Watchpoint 1", "Watchpoint 1", "Old value = 0", "New value = ", "exited normally")
+
+
+def case_gdb_sees_all_vcpus():
+    with Guest("smp", options=("-c", "4")) as guest:
+        said = gdb(guest, "break guest_main", "continue", "info threads", "thread 4", "print $rip != 0", "delete",
+                   "continue")
+        contains(said, "hit Breakpoint 1", 'Thread 1 "vCPU 0"', 'Thread 2 "vCPU 1"', 'Thread 3 "vCPU 2"',
+                 'Thread 4 "vCPU 3"', "Switching to thread 4", "= 1", "exited normally")
+        output, _, status = guest.end()
+        check(sorted(output.split("\n")) == ["", *(f"CPU {i} of 4" for i in range(4))] and status == 0, output)
+
+
+def case_gdb_steps_one_of_several():
+    with Guest("smp", options=("-c", "4")) as guest:
+        said = gdb(guest, "set scheduler-locking on", "thread 3", "print/x $rip", "stepi", "stepi", "print/x $rip", "thread 2",
+                   "print/x $rip", "info symbol $pc", "set scheduler-locking off", "continue")
+        first, second, other = re.findall(r"\$\d+ = (0x[0-9a-f]+)", said)
+        check(first == other and second != first, f"others have moved, or it has not:\n{said}")
+        contains(said, "exited normally")
+
+
+def case_gdb_interrupts():
+    with Guest("hostile", "loop") as guest:
+        process = subprocess.Popen(gdb_words(guest, ["continue", "info symbol $pc", "kill"]), stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        time.sleep(1)
+        process.send_signal(signal.SIGINT)
+        said, _ = process.communicate(timeout=SECONDS)
+        contains(said, "Program received signal SIGINT", "loop_forever")
+        check(guest.end()[2] == 128 + signal.SIGKILL, "kill does not end it")
+
+
+def case_gdb_changes_the_guest():
+    """An exit code that gdb has put in, in all of its bits."""
+    with Guest("exit_code", "7") as guest:
+        said = gdb(guest, "break guest::exit", "continue", "print $rdi", "set $rdi = 300", "print $rdi", "print $xmm1",
+                   "set $xmm1.v2_int64[1] = 5", "print $xmm1.v2_int64[1]", "delete", "continue")
+        contains(said, "Breakpoint 1", "$1 = 7", "$2 = 300", "= 5", "exited with code 0454")
+        check(guest.end()[2] == 300 % 256, "it is not our exit status")
+    with Guest("hello") as guest:
+        said = gdb(guest, "break guest_main", "continue", "set {int}$pc = 0", "disassemble guest_main,+2",
+                   "print {char}0x123456789", "print *(char*)0", "kill")
+        contains(said, "Breakpoint 1", "add    %al,(%rax)", "Cannot access memory at address 0x123456789")
+
+
+def case_gdb_attaches_again():
+    with Guest("waits", "stay", "spin", options=("--timeout", "40")) as guest:
+        said = gdb(guest, "break guest_main", "continue", "detach")
+        contains(said, "Breakpoint 1", "detached")
+        said = gdb(guest, "info symbol $pc", "stepi", "detach")
+        contains(said, "spin", "detached")
+        said = gdb(guest, "kill")
+        check(guest.end()[2] == 128 + signal.SIGKILL, said)
+
+
+def case_gdb_kills():
+    with Guest("hello") as guest:
+        gdb(guest, "kill")
+        output, _, status = guest.end()
+        check(output == "" and status == 128 + signal.SIGKILL, f"{status}, {output}")
+
+
+def case_gdb_sees_a_death():
+    with Guest("hostile", "invalid-opcode") as guest:
+        said = gdb(guest, "continue", "info registers rip", "continue")
+        contains(said, "Program received signal SIGSEGV", "rip", "Program terminated with signal SIGSEGV")
+        _, messages, status = guest.end()
+        check("the guest died" in messages and status == 126, f"{status}, {messages}")
+
+
+def case_gdb_has_commands_of_ours():
+    with Guest("hello") as guest:
+        said = gdb(guest, "monitor help", "monitor regs", "monitor stats", "monitor pagetable 0x0", "info mem",
+                   "monitor quit")
+        contains(said, "pagetable ADDR", "rip      0x", "cr3      0x")
+        check(guest.end()[2] == 128 + signal.SIGKILL, "monitor quit does not end it")
+
+
+def case_gdb_is_not_waited_for():
+    with Guest("waits", "stay", "spin", options=("--timeout", "40"), waits=False) as guest:
+        time.sleep(0.5)
+        said = gdb(guest, "info symbol $pc", "kill")
+        contains(said, "spin")
+
+
+def case_lldb_breaks_and_steps():
+    with Guest("hello") as guest:
+        kernel = GUESTS / "x86_64/if3/hello"
+        script = Path(guest.directory.name, "commands")
+        script.write_text(f"""process connect --plugin gdb-remote unix-connect://{guest.place}
+breakpoint set -n guest_main
+continue
+thread backtrace
+thread step-inst
+register read rip
+memory read $rip --count 4
+thread list
+process detach
+""")
+        words = [debugger("lldb"), "--no-lldbinit", "-b", "-s", script, kernel]
+        # It wants a standard input that has not ended.
+        process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                   text=True)
+        process.wait(timeout=SECONDS)
+        said = process.stdout.read()
+        contains(said, "stop reason = breakpoint 1.1", "frame #0", "guest_main", "frame #1", "guest_start",
+                 "instruction step", "guest_main() + 4", "detached")
+        output, _, status = guest.end()
+        check(output == "Hello from a Hermit kernel in C++\n" and status == 0, f"{status}, {output}")
+
+
+def case_packed_images_have_their_symbols():
+    kernel = GUESTS / "x86_64/if3/hello"
+    if not kernel.exists():
+        raise Skipped("there is no guest hello")
+    with tempfile.TemporaryDirectory(prefix="hermitage-debugger-") as directory:
+        image = f"{directory}/image.tar.gz"
+        subprocess.run([HERMITAGE, "image", "create", "-o", image, "--kernel", str(kernel)], check=True,
+                       stdout=subprocess.DEVNULL)
+        with Guest(image) as guest:
+            said = gdb(guest, "break guest_main", "continue", "backtrace", "delete", "continue")
+            contains(said, "Breakpoint 1", "guest_main", "guest_start", "exited normally")
+
+
+def case_garbage_is_no_end():
+    garbage = [b"$", b"$g", b"$m0,ffffffffffffffff#fb", b"\x03" * 1000, b"$" + b"a" * 100000, b"-" * 100, b"+" * 1000,
+               b"$Z0,#00$vCont;#00$#00", os.urandom(65536), b"$P" + b"f" * 5000 + b"#00", b"$?#3f$?#3f$?#3f"]
+    with Guest("hello") as guest:
+        for bytes_ in garbage:
+            connection = guest.connect()
+            connection.sendall(bytes_)
+            time.sleep(0.05)
+            connection.close()
+            check(guest.process.poll() is None, f"{bytes_[:20]} ends it")
+        said = gdb(guest, "break guest_main", "continue", "delete", "continue")
+        contains(said, "Breakpoint 1", "exited normally")
+
+
+def case_ends_while_it_stands():
+    with Guest("hello", options=("--timeout", "1")) as guest:
+        connection = guest.connect()
+        begin = time.monotonic()
+        check(guest.end()[2] == 124, "the time limit does not end a guest that stands")
+        check(time.monotonic() - begin < 5, "it takes too long")
+        connection.close()
+    with Guest("waits", "stay", "spin", options=("-c", "4")) as guest:
+        connection = guest.connect()
+        connection.sendall(b"$?#3f")
+        check(connection.recv(1) == b"+", "no answer")
+        guest.process.terminate()
+        check(guest.end()[2] == 128 + signal.SIGTERM, "SIGTERM does not end a guest that stands")
+        connection.close()
+
+
+def case_gdb_in_qemu():
+    with Guest("hello", engine="qemu", options=("--qemu-arg=-accel", "--qemu-arg=tcg")) as guest:
+        said = gdb(guest, "info registers rip", "detach")
+        contains(said, "rip")
+        output, _, status = guest.end()
+        check(output.endswith("Hello from a Hermit kernel in C++\n") and status == 0, f"{status}, {output}")
+
+
+def case_wrong_places_are_said():
+    guest = GUESTS / "x86_64/if3/hello"
+    if not guest.exists() or not os.access("/dev/kvm", os.R_OK | os.W_OK):
+        raise Skipped("there is no guest hello, or no KVM")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        for place, message in (("unix:", "a path of 1 to 107 bytes is expected behind unix:"),
+                               ("host:1", "PORT, ADDRESS:PORT or unix:PATH is expected"),
+                               (f"127.0.0.1:{port}", f"bind of 127.0.0.1:{port} for a debugger: Address already in use"),
+                               ("unix:/nowhere/gdb", "bind of unix:/nowhere/gdb for a debugger: No such file")):
+            ran = subprocess.run([HERMITAGE, "run", "--engine", "kvm", "--gdb", place, str(guest)], capture_output=True,
+                                 text=True, timeout=SECONDS)
+            check(ran.returncode in (2, 125) and message in ran.stderr and ran.stderr.count("\n") == 1, ran.stderr)
+
+
+def outcome_of(name, case):
+    begin = time.monotonic()
+    status = 0
+    try:
+        case()
+        outcome = "ok"
+    except Skipped as skipped:
+        outcome = f"skipped: {skipped}"
+        status = 77
+    except (Failed, OSError, subprocess.SubprocessError) as failed:
+        outcome = f"FAILED: {failed}"
+        status = 1
+    print(f"{name}: {outcome} ({time.monotonic() - begin:.1f} s)", flush=True)
+    return status
+
+
+def main(names):
+    cases = {name.removeprefix("case_"): function for name, function in globals().items() if name.startswith("case_")}
+    status = 0
+    for name in cases if names == ["all"] else names:
+        one = outcome_of(name, cases[name])
+        status = 1 if 1 in (status, one) else status or one
+    return status
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 4:
+        sys.exit(__doc__)
+    HERMITAGE, GUESTS = sys.argv[1], Path(sys.argv[2])
+    sys.exit(main(sys.argv[3:]))
