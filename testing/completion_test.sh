@@ -73,6 +73,8 @@ check() { # COMMAND [SUBCOMMAND]
 }
 
 for command in $commands; do
+  # It has no options of its own, and hermitage(1) describes it.
+  [[ $command == help ]] && continue
   if [[ ! -f $share/man/man1/hermitage-$command.1 ]]; then
     echo "there is no manual page hermitage-$command(1)"
     missing=1

@@ -304,8 +304,13 @@ TEST_F(CliTest, WrongUsageIsOneLine) {
     std::string_view message;
   };
   const Case cases[] = {
-      {{}, "see hermitage --help"},
-      {{"frobnicate"}, "frobnicate"},
+      {{"frobnicate"}, "unknown command 'frobnicate'; see hermitage --help"},
+      {{"isnpect", kernel}, "unknown command 'isnpect' (did you mean inspect?)"},
+      {{"image", "creat"}, "unknown command 'creat' (did you mean create?)"},
+      {{"inspect", "--segment", kernel}, "unknown option '--segment' (did you mean --segments?)"},
+      {{"help", "frobnicate"}, "unknown command 'frobnicate'"},
+      {{"help", "image", "frobnicate"}, "unknown command 'frobnicate'; see hermitage image --help"},
+      {{"help", "--all"}, "unknown option '--all'; see hermitage help --help"},
       {{"--frobnicate"}, "--frobnicate"},
       {{"-x"}, "-x"},
       {{kernel}, "see hermitage --help"},
@@ -357,7 +362,32 @@ TEST_F(CliTest, WrongUsageIsOneLine) {
 TEST_F(CliTest, SaysWhichHelpToSee) {
   EXPECT_TRUE(run({"inspect", "--frobnicate"}).err.ends_with("see hermitage inspect --help\n"));
   EXPECT_TRUE(run({"load"}).err.ends_with("see hermitage load --help\n"));
-  EXPECT_TRUE(run({}).err.ends_with("see hermitage --help\n"));
+  EXPECT_TRUE(run({"--frobnicate"}).err.ends_with("see hermitage --help\n"));
+}
+
+TEST_F(CliTest, ShowsTheFirstStepsWithoutArguments) {
+  const auto outcome = run({});
+  EXPECT_EQ(outcome.status, kUsage);
+  EXPECT_EQ(outcome.out, "");
+  for (const auto* line : {"\n  hermitage doctor\n", "\n  hermitage run ", "\n  hermitage inspect ",
+                           "\n  hermitage image create ", "hermitage --help"}) {
+    EXPECT_TRUE(outcome.err.contains(line)) << line;
+  }
+}
+
+TEST_F(CliTest, HelpsWithACommand) {
+  const Arguments commands[] = {{},          {"doctor"}, {"help"}, {"image"}, {"image", "create"},
+                                {"inspect"}, {"load"},   {"run"}};
+  for (const auto& command : commands) {
+    Arguments help{"help"};
+    help.insert(help.end(), command.begin(), command.end());
+    Arguments option{command};
+    option.emplace_back("--help");
+    const auto outcome = run(help);
+    expect_good(outcome);
+    EXPECT_EQ(outcome.out, run(option).out);
+    EXPECT_TRUE(outcome.out.contains("Usage: hermitage")) << outcome.out;
+  }
 }
 
 // ---- Files that cannot be read, or are no kernels

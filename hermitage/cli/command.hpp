@@ -29,6 +29,7 @@ enum class ExitCode : int {
 using Words = std::vector<std::string>;
 
 [[nodiscard]] auto run_doctor(const Words& words) -> ExitCode;
+[[nodiscard]] auto run_help(const Words& words) -> ExitCode;
 [[nodiscard]] auto run_image(const Words& words) -> ExitCode;
 [[nodiscard]] auto run_inspect(const Words& words) -> ExitCode;
 [[nodiscard]] auto run_load(const Words& words) -> ExitCode;

@@ -46,7 +46,7 @@ class BashCompletionTest : public ::testing::Test {
 
 TEST_F(BashCompletionTest, OffersCommandsAndOptions) {
   EXPECT_EQ(offers("hermitage \"\""),
-            (Offers{"doctor", "image", "inspect", "load", "run", "--version", "--help", "-h"}));
+            (Offers{"doctor", "help", "image", "inspect", "load", "run", "--version", "--help", "-h"}));
   EXPECT_EQ(offers("hermitage i"), (Offers{"image", "inspect"}));
   EXPECT_EQ(offers("hermitage image \"\""), (Offers{"create", "list", "extract", "check", "--help", "-h"}));
   EXPECT_EQ(offers("hermitage image create --k"), (Offers{"--kernel", "--kernel-arg"}));
@@ -90,11 +90,10 @@ TEST(ZshCompletion, DescribesOptions) {
   const auto script = zsh_completion(describe_program());
   for (const auto* const line :
        {"#compdef hermitage\n", "\n_hermitage_image_create() {\n", "    create) _hermitage_image_create && ret=0 ;;\n",
-        "'(-o --output)'{-o,--output=}'[write the image there]:OUT.tar.gz:_files' \\\n",
-        "'*'{-e,--env-vars=}'[an environment variable for the guest, or host for all of this "
-        "program'\\''s]:KEY=VALUE:'",
-        "'--json[print a JSON object]'", "'(- *)'{-h,--help}'[print this]'", "'(- *)--version[",
-        "'*--file-mapping=[show the guest a file or directory of the host'\\''s]:HOST\\:GUEST[\\:ro]:_files'",
+        "'(-o --output)'{-o,--output=}'[write the image to this file]:OUT.tar.gz:_files' \\\n",
+        "'*'{-e,--env-vars=}'[set an environment variable of the guest]:KEY=VALUE:'", "'--json[print a JSON object]'",
+        "'(- *)'{-h,--help}'[print this help]'", "'(- *)--version[",
+        "'*--file-mapping=[map a host file or directory into the guest]:HOST\\:GUEST[\\:ro]:_files'",
         ":NAME:(auto kvm qemu)'", "_arguments -A '-*' ", "'*:DIR:_files -/'", "'1:IMAGE:_files'"}) {
     EXPECT_NE(script.find(line), std::string::npos) << line;
   }

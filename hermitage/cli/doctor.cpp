@@ -104,7 +104,7 @@ using Option = OptionOf<DoctorOptions>;
 constexpr std::array kOptions{Option{0, "json", nullptr, "print a JSON object", set<&DoctorOptions::json>}};
 
 constexpr CommandText kText{.name = "doctor",
-                            .description = "Say what of this host works for running Hermit kernels",
+                            .description = "Check whether this host can run Hermit kernels",
                             .operands = {},
                             .epilogue = "Exit status: 0 Hermit kernels run here; 1 they do not; 2 wrong usage."};
 

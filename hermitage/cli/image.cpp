@@ -42,10 +42,10 @@ using inspect::Json;
 
 template <class Options>
 constexpr OptionOf<Options> kMaxSize{
-    0, "max-size", "SIZE", "refuse an image that unpacks to more than this, such as 4G (powers of 1024); by default 1G",
+    0, "max-size", "SIZE", "refuse an image that unpacks to more than SIZE, such as 4G (powers of 1024; default 1G)",
     set<&Options::max_size>};
 
-constexpr Operand kImage{"IMAGE", "the image; - is standard input"};
+constexpr Operand kImage{"IMAGE", "image to read; - is standard input"};
 
 auto read_limits(const std::string& max_size) -> std::optional<image::Limits> {
   image::Limits limits;
@@ -281,51 +281,36 @@ auto create(const CreateOptions& options) -> ExitCode {
 }
 
 constexpr std::array kCreateOptions{
-    OptionOf<CreateOptions>{'o', "output", "OUT.tar.gz", "write the image there; - is standard output",
+    OptionOf<CreateOptions>{'o', "output", "OUT.tar.gz", "write the image to this file; - is standard output",
                             set<&CreateOptions::output>, kFiles},
-    OptionOf<CreateOptions>{0, "config", "hermit.toml", "the configuration, instead of DIR/hermit.toml",
+    OptionOf<CreateOptions>{0, "config", "hermit.toml", "configuration to use instead of DIR/hermit.toml",
                             set<&CreateOptions::config>, kFiles},
-    OptionOf<CreateOptions>{0, "kernel", "KERNEL", "the kernel, for a configuration made of the options below",
+    OptionOf<CreateOptions>{0, "kernel", "KERNEL", "kernel to pack; the options below then make the configuration",
                             set<&CreateOptions::kernel>, kFiles},
-    OptionOf<CreateOptions>{0,
-                            "kernel-arg",
-                            "ARG",
-                            "an argument of the kernel, when the user gives none",
-                            set<&CreateOptions::kernel_args>,
-                            {},
-                            true},
-    OptionOf<CreateOptions>{0,
-                            "app-arg",
-                            "ARG",
-                            "an argument of the application, when the user gives none",
-                            set<&CreateOptions::app_args>,
-                            {},
-                            true},
-    OptionOf<CreateOptions>{0,
-                            "env",
-                            "KEY=VALUE",
-                            "a variable of the environment, unless the user gives it",
-                            set<&CreateOptions::env_vars>,
-                            {},
-                            true},
-    OptionOf<CreateOptions>{0, "memory", "SIZE", "the least memory, such as 64M (powers of 1024)",
+    OptionOf<CreateOptions>{
+        0, "kernel-arg", "ARG", "default argument for the kernel", set<&CreateOptions::kernel_args>, {}, true},
+    OptionOf<CreateOptions>{
+        0, "app-arg", "ARG", "default argument for the application", set<&CreateOptions::app_args>, {}, true},
+    OptionOf<CreateOptions>{
+        0, "env", "KEY=VALUE", "default value of an environment variable", set<&CreateOptions::env_vars>, {}, true},
+    OptionOf<CreateOptions>{0, "memory", "SIZE", "minimum memory, such as 64M (powers of 1024)",
                             set<&CreateOptions::memory>},
-    OptionOf<CreateOptions>{0, "cpus", "N", "the least number of vCPUs", set_number<&CreateOptions::cpus>},
-    OptionOf<CreateOptions>{0, "force", nullptr, "pack a kernel that cannot be loaded, too",
+    OptionOf<CreateOptions>{0, "cpus", "N", "minimum number of vCPUs", set_number<&CreateOptions::cpus>},
+    OptionOf<CreateOptions>{0, "force", nullptr, "pack the kernel even if it cannot be loaded",
                             set<&CreateOptions::force>},
     kMaxSize<CreateOptions>,
 };
 
 constexpr Operand kCreateOperands[] = {
-    {"DIR", "directories whose contents are the root of the image", Operand::Count::any, kDirectories}};
+    {"DIR", "directories whose contents become the root of the image", Operand::Count::any, kDirectories}};
 constexpr CommandText kCreate{
     .name = "image create",
     .description = "Pack a kernel, its configuration and its files into an image",
     .operands = kCreateOperands,
     .epilogue =
-        "The same files make the same image, byte for byte. --output is needed.\n"
-        "Exit status: 0 packed; 1 what is to be packed makes no right image; 2 wrong usage, or a file that "
-        "cannot be read or written."};
+        "--output is required. Packing the same files gives the same image, byte for byte.\n"
+        "Exit status: 0 packed; 1 the files do not make a valid image; 2 wrong usage, or a file cannot be read or "
+        "written."};
 
 auto run_create(const Words& words) -> ExitCode {
   CreateOptions options;
@@ -397,9 +382,9 @@ constexpr std::array kListOptions{
 
 constexpr CommandText kList{
     .name = "image list",
-    .description = "List what is in an image",
+    .description = "List the files in an image",
     .operands = {&kImage, 1},
-    .epilogue = "Exit status: 0 listed; 1 no right image; 2 wrong usage, or a file that cannot be read."};
+    .epilogue = "Exit status: 0 listed; 1 not a valid image; 2 wrong usage, or a file cannot be read."};
 
 auto run_list(const Words& words) -> ExitCode {
   ImageOptions options;
@@ -416,14 +401,14 @@ auto run_list(const Words& words) -> ExitCode {
 constexpr std::array kLimitOptions{kMaxSize<ImageOptions>};
 
 constexpr Operand kExtractOperands[] = {
-    kImage, {"DIR", "the directory, which is made, or must be empty", Operand::Count::one, kDirectories}};
+    kImage, {"DIR", "target directory, created if missing; it must be empty", Operand::Count::one, kDirectories}};
 constexpr CommandText kExtract{
     .name = "image extract",
     .description = "Unpack an image into a directory",
     .operands = kExtractOperands,
     .epilogue =
-        "Nothing is written unless the whole image is right, and nothing outside of DIR.\n"
-        "Exit status: 0 extracted; 1 no right image; 2 wrong usage, or a file that cannot be read or written."};
+        "Files are written only if the whole image is valid, and only below DIR.\n"
+        "Exit status: 0 extracted; 1 not a valid image; 2 wrong usage, or a file cannot be read or written."};
 
 auto run_extract(const Words& words) -> ExitCode {
   ImageOptions options;
@@ -444,9 +429,9 @@ constexpr CommandText kCheck{.name = "image check",
                              .description = "Check an image, its configuration and its kernel",
                              .operands = {&kImage, 1},
                              .epilogue =
-                                 "Exit status: 0 all is right; 1 the image is not, its kernel cannot be loaded, or no "
-                                 "guest can be run as it asks;\n"
-                                 "2 wrong usage, or a file that cannot be read."};
+                                 "Exit status: 0 valid; 1 the image is invalid, its kernel cannot be loaded, or its "
+                                 "requirements cannot be met;\n"
+                                 "2 wrong usage, or a file cannot be read."};
 
 auto run_check(const Words& words) -> ExitCode {
   ImageOptions options;

@@ -136,7 +136,7 @@ auto write_results(const std::vector<Report>& reports, const InspectOptions& opt
 auto inspect_files(InspectOptions options) -> ExitCode {
   options.files.insert(options.files.begin(), options.kernel_paths.begin(), options.kernel_paths.end());
   if (options.files.empty()) {
-    return complain_of_usage("inspect", "inspect needs a FILE");
+    return complain_of_usage("inspect", "missing operand FILE");
   }
   if (!options.svg.empty() && options.files.size() > 1) {
     complain({}, "--svg draws one file, not several");
@@ -157,23 +157,22 @@ using Option = OptionOf<InspectOptions>;
 constexpr std::array kOptions{
     Option{'i', "kernel-path", "KERNEL", "another way to name a FILE", set<&InspectOptions::kernel_paths>, kFiles,
            true},
-    Option{0, "json", nullptr, "print a JSON object for one FILE, an array for several", set<&InspectOptions::json>},
-    Option{0, "all", nullptr, "show everything, long lists, too", set<&InspectOptions::all>},
-    Option{0, "segments", nullptr, "show only the segments, and what else is asked for",
+    Option{0, "json", nullptr, "print JSON: an object for one FILE, an array for several", set<&InspectOptions::json>},
+    Option{0, "all", nullptr, "print everything, including long lists", set<&InspectOptions::all>},
+    Option{0, "segments", nullptr, "print only the segments, and other parts named by options",
            set<&InspectOptions::segments>},
-    Option{0, "notes", nullptr, "show only the notes, in full", set<&InspectOptions::notes>},
-    Option{0, "relocations", nullptr, "show only the relocations, each", set<&InspectOptions::relocations>},
-    Option{0, "symbols", nullptr, "show only the symbols, each", set<&InspectOptions::symbols>},
+    Option{0, "notes", nullptr, "print only the notes, in full", set<&InspectOptions::notes>},
+    Option{0, "relocations", nullptr, "print only the relocations, one per line", set<&InspectOptions::relocations>},
+    Option{0, "symbols", nullptr, "print only the symbols, one per line", set<&InspectOptions::symbols>},
     Option{0, "svg", "OUT.svg",
-           "draw the memory map of the loaded kernel as a picture, too; - is standard output, and the "
-           "rest goes to standard error",
+           "also write the memory map as a picture; - is standard output, and the report then goes to standard error",
            set<&InspectOptions::svg>, kFiles},
 };
 
-constexpr Operand kOperands[] = {{"FILE", "kernels or images to look at; - is standard input", Operand::Count::any}};
+constexpr Operand kOperands[] = {{"FILE", "kernels or images to report on; - is standard input", Operand::Count::any}};
 constexpr CommandText kText{
     .name = "inspect",
-    .description = "Show what is in a Hermit kernel or image",
+    .description = "Report what is in a Hermit kernel or image",
     .operands = kOperands,
     .epilogue =
         "Exit status: 0 every FILE can be loaded; 1 some cannot; 2 wrong usage, or a file that cannot be read or "

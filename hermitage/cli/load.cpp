@@ -148,21 +148,21 @@ auto load_file(const LoadOptions& options) -> ExitCode {
 using Option = OptionOf<LoadOptions>;
 constexpr std::array kOptions{
     Option{0, "start-addr", "ADDR",
-           "where the guest finds it: 0x…, decimal, or with K, M, G, T (powers of 1024); by default the "
-           "fixed address, or 0x40000",
+           "guest address to load the kernel at: 0x…, decimal, or with K, M, G, T (powers of 1024); default: the "
+           "kernel's fixed address, or 0x40000",
            set<&LoadOptions::start_addr>},
-    Option{'o', "output", "MEMORY.bin", "write the loaded memory there; - is standard output",
+    Option{'o', "output", "MEMORY.bin", "write the loaded memory to this file; - is standard output",
            set<&LoadOptions::output>, kFiles},
     Option{0, "json", nullptr, "print a JSON object", set<&LoadOptions::json>},
 };
 
-constexpr Operand kOperands[] = {{"FILE", "the kernel or image; - is standard input"}};
+constexpr Operand kOperands[] = {{"FILE", "kernel or image; - is standard input"}};
 constexpr CommandText kText{
     .name = "load",
-    .description = "Load the kernel of a file or an image as a loader would, and look at the result",
+    .description = "Load a kernel as a boot loader would, and print where its parts are",
     .operands = kOperands,
     .epilogue =
-        "Exit status: 0 loaded; 1 cannot be loaded; 2 wrong usage, no memory, or a file that cannot be read or "
+        "Exit status: 0 loaded; 1 cannot be loaded; 2 wrong usage, out of memory, or a file cannot be read or "
         "written."};
 
 }  // namespace

@@ -29,7 +29,7 @@ auto fill_in(std::string_view page) -> std::string {
 
 constexpr const char* kSizeItem =
     ".It Fl s , Fl -size Ar SIZE\nHow much: \\(lqall\\(rq, or 0x....\nCan be given several times.\n";
-constexpr const char* kHelpItem = ".It Fl h , Fl -help\nPrint this.\n";
+constexpr const char* kHelpItem = ".It Fl h , Fl -help\nPrint this help.\n";
 
 TEST(Manual, HasTheOptionsOfACommand) {
   EXPECT_EQ(fill_in("a\n.\\\" @options first\n.\\\" @end\nb\n"),

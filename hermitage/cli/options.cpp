@@ -4,6 +4,7 @@
 #include <array>
 
 #include "hermitage/cli/output.hpp"
+#include "hermitage/cli/suggestion.hpp"
 
 namespace hermitage::cli {
 namespace {
@@ -12,6 +13,13 @@ constexpr std::size_t kHelpColumn = 28;
 
 auto line_of_help(std::string_view what, std::string_view help) -> std::string {
   return fmt::format("  {:<{}} {}\n", what, kHelpColumn, help);
+}
+
+// "(did you mean NAME?)", with a space before it; or nothing.
+auto suggestion_for(std::string_view word, std::string_view prefix, std::span<const std::string_view> names)
+    -> std::string {
+  const auto name = nearest(word, names);
+  return name ? fmt::format(" (did you mean {}{}?)", prefix, *name) : std::string{};
 }
 
 auto usage_of(const Operand& operand) -> std::string {
@@ -63,11 +71,13 @@ auto OptionReader::next() -> std::expected<std::optional<Found>, std::string> {
   opterr = 0;
   if (next_ == 0) optind = 0;  // glibc's way to say: from the beginning
   for (;;) {
-    const int found = ::getopt_long(count, arguments_.data(), letters_, names_.data(), nullptr);
+    int long_option = -1;
+    const int found = ::getopt_long(count, arguments_.data(), letters_, names_.data(), &long_option);
     next_ = optind;
     if (found == -1) return std::nullopt;
     if (found == '?' || found == ':') return std::unexpected{complaint(found)};
     const auto index = index_of(found);
+    if (long_option != -1 && is_abbreviated(names_[index].name)) return std::unexpected{unknown_option()};
     if (index < names_.size() - 1) return Found{.index = index, .argument = optarg};
     wants_help_ = true;
   }
@@ -81,15 +91,37 @@ auto OptionReader::index_of(int found) const -> std::size_t {
   return static_cast<std::size_t>(std::ranges::find(names_, found, &option::val) - names_.begin());
 }
 
+auto OptionReader::last_word() const -> std::string_view {
+  const std::string_view last{arguments_[static_cast<std::size_t>(next_ - 1)]};
+  const bool is_argument = optarg != nullptr && optarg == last.data();
+  return is_argument ? arguments_[static_cast<std::size_t>(next_ - 2)] : last;
+}
+
+auto OptionReader::is_abbreviated(const char* name) const -> bool {
+  auto word = last_word();
+  if (!word.starts_with("--")) return false;
+  word.remove_prefix(2);
+  return word.substr(0, word.find('=')) != name;
+}
+
+auto OptionReader::unknown_option() const -> std::string {
+  const auto word = last_word();
+  std::vector<std::string_view> names;
+  for (const auto& name : names_) names.emplace_back(name.name);
+  const auto bare = word.substr(std::min(word.find_first_not_of('-'), word.size()));
+  return fmt::format("unknown option '{}'{}", word, suggestion_for(bare.substr(0, bare.find('=')), "--", names));
+}
+
 auto OptionReader::complaint(int found) const -> std::string {
   const auto index = optopt == 0 ? names_.size() : index_of(optopt);
   if (index < names_.size()) {
     const auto* const name = names_[index].name;
-    return found == ':' ? fmt::format("--{} needs a {}", name, argument_of_(index))
+    if (is_abbreviated(name)) return unknown_option();
+    return found == ':' ? fmt::format("--{} requires a value: --{} {}", name, name, argument_of_(index))
                         : fmt::format("--{} takes no value", name);
   }
-  if (optopt != 0) return fmt::format("there is no option '-{}'", static_cast<char>(optopt));
-  return fmt::format("there is no option '{}'", arguments_[static_cast<std::size_t>(next_ - 1)]);
+  if (optopt != 0) return fmt::format("unknown option '-{}'", static_cast<char>(optopt));
+  return unknown_option();
 }
 
 auto complaint_of(const char* name, const char* argument, std::string_view why) -> std::string {
@@ -129,10 +161,10 @@ auto check_operands(const CommandText& text, const Words& operands) -> Outcome {
   const auto is_one = [](const Operand& operand) { return operand.count == Operand::Count::one; };
   const auto needed = static_cast<std::size_t>(std::ranges::count_if(text.operands, is_one));
   if (operands.size() < needed) {
-    return std::unexpected{fmt::format("{} needs a {}", text.name, text.operands[operands.size()].name)};
+    return std::unexpected{fmt::format("missing operand {}", text.operands[operands.size()].name)};
   }
   if (operands.size() > needed && needed == text.operands.size()) {
-    return std::unexpected{fmt::format("{} takes no '{}' besides", text.name, operands[needed])};
+    return std::unexpected{fmt::format("unexpected operand '{}'", operands[needed])};
   }
   return {};
 }
@@ -156,10 +188,13 @@ auto run_one_of(const CommandGroup& group, Words words) -> ExitCode {
   if (parsed->wants_help) return print_or_complain(help_of(group));
   if (options.wants_version) return print_or_complain(group.version);
   auto& operands = parsed->operands;
-  if (operands.empty()) return complain_of_usage(group.name, "a command is needed");
+  if (operands.empty()) return complain_of_usage(group.name, "missing command");
   const auto command = std::ranges::find(group.commands, operands.front(), &NamedCommand::name);
   if (command == group.commands.end()) {
-    return complain_of_usage(group.name, fmt::format("there is no command '{}'", operands.front()));
+    std::vector<std::string_view> names;
+    for (const auto& named : group.commands) names.emplace_back(named.name);
+    return complain_of_usage(group.name, fmt::format("unknown command '{}'{}", operands.front(),
+                                                     suggestion_for(operands.front(), "", names)));
   }
   operands.erase(operands.begin());
   return command->run(operands);

@@ -109,7 +109,7 @@ struct CommandDescription {
   std::span<const NamedCommand> commands = {};  // one of which is to be given
 };
 
-inline constexpr OptionText kHelp{'h', "help", nullptr, "print this"};
+inline constexpr OptionText kHelp{'h', "help", nullptr, "print this help"};
 
 // Whether options may stand after operands, or the first operand ends them.
 enum class Order : std::uint8_t { any, options_first };
@@ -176,6 +176,11 @@ class OptionReader {
 
  private:
   [[nodiscard]] auto index_of(int found) const -> std::size_t;
+  // The word with the option that was read last.
+  [[nodiscard]] auto last_word() const -> std::string_view;
+  // Whether that word abbreviates the long option `name`, which getopt_long(3) would accept.
+  [[nodiscard]] auto is_abbreviated(const char* name) const -> bool;
+  [[nodiscard]] auto unknown_option() const -> std::string;
   [[nodiscard]] auto complaint(int found) const -> std::string;
 
   std::span<const option> names_;
@@ -264,7 +269,7 @@ auto parse_command(const CommandText& text, Words words, Values& values) -> std:
 
 // ---- What options do
 
-inline constexpr const char* kGivenBefore = "given once before";
+inline constexpr const char* kGivenBefore = "can be given only once";
 
 template <class>
 inline constexpr bool kIsOptional = false;

@@ -62,11 +62,16 @@ TEST(Options, EndAtTheFirstOperandWhereThatIsTheOrder) {
   EXPECT_EQ(parsed->operands, (Words{"one", "-t", "x", "--"}));
 }
 
-TEST(Options, MayBeShortened) {
+TEST(Options, AreNotAbbreviated) {
+  EXPECT_EQ(error_of({"--fl"}), "unknown option '--fl' (did you mean --flag?)");
+  EXPECT_EQ(error_of({"--num", "1"}), "unknown option '--num' (did you mean --number?)");
+  EXPECT_EQ(error_of({"--num=1"}), "unknown option '--num=1' (did you mean --number?)");
+  EXPECT_EQ(error_of({"--num"}), "unknown option '--num' (did you mean --number?)") << "its value is missing, too";
+  EXPECT_EQ(error_of({"--fla=1"}), "unknown option '--fla=1' (did you mean --flag?)");
+  EXPECT_EQ(error_of({"word", "--hel"}), "unknown option '--hel' (did you mean --help?)");
   Values values;
-  ASSERT_TRUE(parse({"--fl", "--num", "1"}, values));
-  EXPECT_TRUE(values.flag);
-  EXPECT_EQ(values.number, 1U);
+  ASSERT_TRUE(parse({"--list", "--num", "-fn", "1", "-f", "--", "--fl"}, values));
+  EXPECT_EQ(values.list.back(), "--num") << "a value";
 }
 
 TEST(Options, AskForHelpAmongOthers) {
@@ -79,15 +84,16 @@ TEST(Options, AskForHelpAmongOthers) {
 }
 
 TEST(Options, SayWhatIsWrong) {
-  EXPECT_EQ(error_of({"word", "--nonsense"}), "there is no option '--nonsense'");
-  EXPECT_EQ(error_of({"--nonsense=1", "word"}), "there is no option '--nonsense=1'");
-  EXPECT_EQ(error_of({"word", "-fz"}), "there is no option '-z'");
-  EXPECT_EQ(error_of({"word", "-t"}), "--text needs a TEXT");
-  EXPECT_EQ(error_of({"--maybe"}), "--maybe needs a TEXT");
+  EXPECT_EQ(error_of({"word", "--nonsense"}), "unknown option '--nonsense'");
+  EXPECT_EQ(error_of({"--nonsense=1", "word"}), "unknown option '--nonsense=1'");
+  EXPECT_EQ(error_of({"word", "--txet", "x"}), "unknown option '--txet' (did you mean --text?)");
+  EXPECT_EQ(error_of({"word", "-fz"}), "unknown option '-z'");
+  EXPECT_EQ(error_of({"word", "-t"}), "--text requires a value: --text TEXT");
+  EXPECT_EQ(error_of({"--maybe"}), "--maybe requires a value: --maybe TEXT");
   EXPECT_EQ(error_of({"--flag=1"}), "--flag takes no value");
   EXPECT_EQ(error_of({"--help=1"}), "--help takes no value");
-  EXPECT_EQ(error_of({"-t", "a", "--text", "b"}), "--text 'b': given once before");
-  EXPECT_EQ(error_of({"-n", "1", "-n", "1"}), "--number '1': given once before");
+  EXPECT_EQ(error_of({"-t", "a", "--text", "b"}), "--text 'b': can be given only once");
+  EXPECT_EQ(error_of({"-n", "1", "-n", "1"}), "--number '1': can be given only once");
   for (const auto* const number : {"", "x", "-1", "1x", " 1", "4294967296"}) {
     EXPECT_EQ(error_of({"-n", number}), "--number '" + std::string{number} + "': not a number, or too large");
   }
@@ -110,7 +116,7 @@ TEST(Options, AreListedInTheHelp) {
             "  -f, --flag                   a flag\n"
             "  -t, --text TEXT              a text\n"
             "      --maybe TEXT             perhaps a text\n"
-            "  -h, --help                   print this\n"
+            "  -h, --help                   print this help\n"
             "\n"
             "The end.\n");
   EXPECT_EQ(options_help(texts_of(std::span<const OptionOf<Values>>{kOptions})).find("old"), std::string::npos);
@@ -120,9 +126,9 @@ TEST(Operands, AreCounted) {
   constexpr Operand operands[] = {{"FILE", ""}, {"DIR", ""}};
   const CommandText text{.name = "do", .description = "", .operands = operands, .epilogue = ""};
   EXPECT_TRUE(check_operands(text, {"a", "b"}));
-  EXPECT_EQ(check_operands(text, {}).error(), "do needs a FILE");
-  EXPECT_EQ(check_operands(text, {"a"}).error(), "do needs a DIR");
-  EXPECT_EQ(check_operands(text, {"a", "b", "c"}).error(), "do takes no 'c' besides");
+  EXPECT_EQ(check_operands(text, {}).error(), "missing operand FILE");
+  EXPECT_EQ(check_operands(text, {"a"}).error(), "missing operand DIR");
+  EXPECT_EQ(check_operands(text, {"a", "b", "c"}).error(), "unexpected operand 'c'");
 }
 
 }  // namespace

@@ -51,47 +51,47 @@ auto set_gdb_port(RunOptions& options, const char* argument) -> Outcome {
 using Option = OptionOf<RunOptions>;
 constexpr std::array kOptions{
     Option{'m', "memory-size", "SIZE",
-           "the guest's memory, a multiple of 2 MiB: 512MiB, 2G; by default what the image asks for, and at least 64M, "
-           "with a network 256M",
+           "size of the guest's memory, a multiple of 2 MiB: 512MiB, 2G (default: what the image asks for, at least "
+           "64M; with a network 256M)",
            set<&RunOptions::memory_size>},
-    Option{'c', "cpu-count", "N",
-           "the guest's vCPUs, each a thread; by default what the image asks for, and at least 1", set_cpu_count},
-    Option{'a', "affinity", "LIST", "the host's CPU for each vCPU: 0-1,3", set<&RunOptions::affinity>},
+    Option{'c', "cpu-count", "N", "number of vCPUs, one thread each (default: what the image asks for, at least 1)",
+           set_cpu_count},
+    Option{'a', "affinity", "LIST", "host CPUs for the vCPUs, in order: 0-1,3", set<&RunOptions::affinity>},
     Option{'e',
            "env-vars",
            "KEY=VALUE",
-           "an environment variable for the guest, or `host` for all of this program's",
+           "set an environment variable of the guest; `host` passes on all variables of this process",
            set<&RunOptions::env_vars>,
            {},
            true},
     Option{0,
            "kernel-arg",
            "ARG",
-           "an argument of the kernel, instead of those that the image has for it",
+           "argument for the kernel; replaces the kernel arguments in the image",
            set<&RunOptions::kernel_args>,
            {},
            true},
-    Option{'o', "output", "FILE", "where the guest's output goes: a file, or `none`", set<&RunOptions::output>, kFiles},
-    Option{0, "timeout", "SECONDS", "stop the guest after this time, counted from the start of the program",
-           set_timeout},
-    Option{0, "engine", "NAME",
-           "what runs the guest: `kvm`, the monitor, `qemu`, or `auto`, the monitor where it can (the default)",
-           set_engine, one_of("auto kvm qemu")},
-    Option{0, "qemu-arg", "ARG", "one more word for QEMU's command line", set<&RunOptions::qemu_args>, {}, true},
-    Option{0, "loader", "FILE", "the boot loader for QEMU", set<&RunOptions::loader>, kFiles},
-    Option{0, "dry-run", nullptr, "print QEMU's command line for a shell, and run nothing", set<&RunOptions::dry_run>},
-    Option{0, "no-aslr", nullptr, "put the guest where it always is, not at a random address",
-           set<&RunOptions::no_aslr>},
+    Option{'o', "output", "FILE", "write the guest's output to FILE; `none` discards it", set<&RunOptions::output>,
+           kFiles},
+    Option{0, "timeout", "SECONDS", "stop the guest after SECONDS, counted from the start of the program", set_timeout},
+    Option{
+        0, "engine", "NAME",
+        "what runs the guest: `kvm` (the built-in monitor), `qemu`, or `auto` (the monitor if it can run the kernel, "
+        "else QEMU; default)",
+        set_engine, one_of("auto kvm qemu")},
+    Option{0, "qemu-arg", "ARG", "append ARG to QEMU's command line", set<&RunOptions::qemu_args>, {}, true},
+    Option{0, "loader", "FILE", "boot loader that QEMU starts", set<&RunOptions::loader>, kFiles},
+    Option{0, "dry-run", nullptr, "print QEMU's command line, quoted for a shell, and exit", set<&RunOptions::dry_run>},
+    Option{0, "no-aslr", nullptr, "load the guest at a fixed address", set<&RunOptions::no_aslr>},
     Option{0, "thp", nullptr, "back the guest's memory with transparent huge pages", set<&RunOptions::huge_pages>},
-    Option{0, "ksm", nullptr, "let the host merge pages that are the same in several guests",
-           set<&RunOptions::merges_pages>},
+    Option{0, "ksm", nullptr, "let the host merge identical pages of several guests", set<&RunOptions::merges_pages>},
     Option{0, "pit", nullptr, "give the guest an i8254 timer", set<&RunOptions::timer>},
-    Option{0, "cpu-pm", nullptr, "let the guest's vCPUs wait without telling the host",
+    Option{0, "cpu-pm", nullptr, "let idle vCPUs halt the host CPU without an exit to the host",
            set<&RunOptions::manages_power>},
     Option{'p',
            "publish",
            "[ADDR:]HOST:GUEST",
-           "forward a port of the host to the guest, or a range: 8080:80, 127.0.0.1:53:53/udp, 8000-8010:8000-8010",
+           "forward a host port or a range of ports to the guest: 8080:80, 127.0.0.1:53:53/udp, 8000-8010:8000-8010",
            set<&RunOptions::publish>,
            {},
            true},
@@ -101,29 +101,29 @@ constexpr std::array kOptions{
     Option{0, "pcap", "FILE", "write what goes over the guest's network, for Wireshark", set<&RunOptions::pcap>,
            kFiles},
     Option{0, "hermit-image-mode", "MODE",
-           "a packed image's files: `external`, by hypercalls (the default), or `internal`, in the guest's memory",
+           "how the guest reads the files of a packed image: `external` (hypercalls; default) or `internal` (from its "
+           "memory)",
            set<&RunOptions::image_mode>, one_of("external internal")},
-    Option{0, "file-mapping", "HOST:GUEST[:ro]",
-           "show the guest a file or directory of the host's; `ro`: it cannot change it", add_file_mapping, kFiles,
-           true},
-    Option{0, "io-mode", "host=FLAGS", "open files for the guest `direct`, past the host's cache, `sync`, or both",
+    Option{0, "file-mapping", "HOST:GUEST[:ro]", "map a host file or directory into the guest; `ro`: read only",
+           add_file_mapping, kFiles, true},
+    Option{0, "io-mode", "host=FLAGS",
+           "open mapped files with `direct` (O_DIRECT, bypass the page cache), `sync` (O_SYNC), or both",
            set<&RunOptions::io_mode>, one_of("host=direct host=sync host=direct,sync")},
-    Option{0, "tempdir", "DIR", "where the files that the guest makes elsewhere are kept meanwhile",
-           set<&RunOptions::tempdir>, kDirectories},
-    Option{0, "temp-limit", "SIZE", "how much these may hold together; 1G by default", set<&RunOptions::temp_limit>},
+    Option{0, "tempdir", "DIR", "directory for the guest's temporary files", set<&RunOptions::tempdir>, kDirectories},
+    Option{0, "temp-limit", "SIZE", "limit on their total size (default 1G)", set<&RunOptions::temp_limit>},
     Option{0, "file-isolation", "MODE",
-           "keep the host's files out of reach: `normal`, as far as the host can (the default), `strict` or `none`",
+           "restrict this process to the mapped files: `normal` (where the host supports Landlock; default), `strict` "
+           "(required) or `none`",
            set<&RunOptions::file_isolation>, one_of("none normal strict")},
     Option{0, "sandbox", "MODE",
-           "give up system calls and privileges: `normal` (the default), or `none`, for debugging",
+           "drop privileges and filter system calls: `normal` (default), or `none`, for debugging",
            set<&RunOptions::sandbox>, one_of("none normal")},
-    Option{0, "config", "FILE", "options from a TOML file, as Uhyve takes them", set<&RunOptions::config>, kFiles},
-    Option{0, "stats", nullptr, "say at the end what the guest did and took, on standard error",
-           set<&RunOptions::stats>},
-    Option{0, "stats-file", "FILE", "write that as JSON", set<&RunOptions::stats_file>, kFiles},
-    Option{0, "trace", nullptr, "show every hypercall on standard error", set<&RunOptions::trace>},
-    Option{0, "verbose", nullptr, "show all registers of a guest that died", set<&RunOptions::verbose>},
-    Option{'s', "gdb-port", "PORT", "let gdb or lldb connect to this port of 127.0.0.1", set_gdb_port},
+    Option{0, "config", "FILE", "read options from a TOML file in Uhyve's format", set<&RunOptions::config>, kFiles},
+    Option{0, "stats", nullptr, "print statistics of the run on standard error at the end", set<&RunOptions::stats>},
+    Option{0, "stats-file", "FILE", "write the statistics as JSON", set<&RunOptions::stats_file>, kFiles},
+    Option{0, "trace", nullptr, "print every hypercall on standard error", set<&RunOptions::trace>},
+    Option{0, "verbose", nullptr, "print all registers when the guest crashes", set<&RunOptions::verbose>},
+    Option{'s', "gdb-port", "PORT", "wait for gdb or lldb on this port of 127.0.0.1", set_gdb_port},
     Option{0, "gdb", "PLACE", "the same at `ADDRESS:PORT` or `unix:PATH`", set<&RunOptions::gdb>},
     Option{0, "gdb-no-wait", nullptr, "start the guest without waiting for a debugger", set<&RunOptions::gdb_no_wait>},
 };
@@ -134,7 +134,7 @@ auto read_words(std::vector<std::string> words, RunOptions& options) -> Outcome 
   options.wants_help = parsed->wants_help;
   if (options.wants_help) return {};
   options.words = std::move(parsed->operands);
-  if (options.words.empty()) return std::unexpected{std::string{"an IMAGE is needed"}};
+  if (options.words.empty()) return std::unexpected{std::string{"missing operand IMAGE"}};
   options.image = options.words.front();
   options.words.erase(options.words.begin());
   return {};
@@ -149,7 +149,7 @@ auto parse_run_options(std::vector<std::string> words) -> std::expected<RunOptio
 }
 
 auto describe_run() -> CommandDescription {
-  static constexpr Operand kOperands[] = {{"IMAGE", "the kernel or image; - is standard input"}};
+  static constexpr Operand kOperands[] = {{"IMAGE", "kernel or image; - is standard input"}};
   auto description = describe<kOptions>(kOperands);
   description.options_first = true;
   return description;
@@ -158,20 +158,21 @@ auto describe_run() -> CommandDescription {
 auto run_help() -> std::string {
   std::string text =
       "Run a Hermit kernel or image in a virtual machine: on Linux KVM (x86_64), or in QEMU (all architectures)\n"
-      "Usage: hermitage run [OPTIONS] IMAGE [WORD...]\n"
-      "       hermitage run [OPTIONS] IMAGE -- KERNEL_WORD... -- [WORD...]\n\nOptions:\n";
+      "Usage: hermitage run [OPTIONS] IMAGE [ARG...]\n"
+      "       hermitage run [OPTIONS] IMAGE -- KERNEL_ARG... -- [ARG...]\n\nOptions:\n";
   text += options_help(texts_of(std::span<const Option>{kOptions}));
   text +=
-      "\nIMAGE, where - is standard input, ends the options. All words behind it are the application's; only behind "
-      "a --\n"
-      "right after IMAGE, those before another -- are the kernel's. Arguments given for the kernel replace those that "
-      "the\n"
-      "image has for it, and arguments given for the application those for the application.\n"
-      "HERMIT_MEMORY_SIZE, HERMIT_CPU_COUNT, HERMIT_CONFIG, HERMITAGE_ENGINE and HERMITAGE_NET stand in for the "
-      "options\nof these names.\n"
-      "Exit status: the guest's (modulo 256); 2 wrong usage; 124 --timeout passed; 125 the machine could not be "
-      "started;\n"
-      "126 the guest died; 128+n ended by signal n; 159 ended by the sandbox.\n";
+      "\nOptions come before IMAGE; - reads it from standard input. Everything after IMAGE is passed to the "
+      "application.\n"
+      "After `IMAGE --`, the arguments before a second -- are passed to the kernel instead. Kernel arguments given "
+      "here "
+      "replace\n"
+      "those in the image, and so do application arguments.\n"
+      "The environment variables HERMIT_MEMORY_SIZE, HERMIT_CPU_COUNT, HERMIT_CONFIG, HERMITAGE_ENGINE and "
+      "HERMITAGE_NET\nset the options of the same names, which override them.\n"
+      "Exit status: the guest's (modulo 256); 2 wrong usage; 124 --timeout expired; 125 the virtual machine could not "
+      "be started;\n"
+      "126 the guest crashed; 128+n stopped by signal n; 159 killed by the seccomp filter.\n";
   return text;
 }
 

@@ -70,14 +70,14 @@ TEST(RunOptions, AreAbsentUnlessGiven) {
 }
 
 TEST(RunOptions, AreRefusedWhenTheyAreWrong) {
-  EXPECT_EQ(error_of({}), "an IMAGE is needed");
-  EXPECT_EQ(error_of({"--stats"}), "an IMAGE is needed");
-  EXPECT_EQ(error_of({"--nonsense", "image"}), "there is no option '--nonsense'");
-  EXPECT_EQ(error_of({"-z", "image"}), "there is no option '-z'");
-  EXPECT_EQ(error_of({"--stats", "--nonsense"}), "there is no option '--nonsense'");
-  EXPECT_EQ(error_of({"--memory-size"}), "--memory-size needs a SIZE");
-  EXPECT_EQ(error_of({"-m"}), "--memory-size needs a SIZE");
-  EXPECT_EQ(error_of({"-m", "64M", "-m", "2G", "image"}), "--memory-size '2G': given once before");
+  EXPECT_EQ(error_of({}), "missing operand IMAGE");
+  EXPECT_EQ(error_of({"--stats"}), "missing operand IMAGE");
+  EXPECT_EQ(error_of({"--nonsense", "image"}), "unknown option '--nonsense'");
+  EXPECT_EQ(error_of({"-z", "image"}), "unknown option '-z'");
+  EXPECT_EQ(error_of({"--stats", "--nonsense"}), "unknown option '--nonsense'");
+  EXPECT_EQ(error_of({"--memory-size"}), "--memory-size requires a value: --memory-size SIZE");
+  EXPECT_EQ(error_of({"-m"}), "--memory-size requires a value: --memory-size SIZE");
+  EXPECT_EQ(error_of({"-m", "64M", "-m", "2G", "image"}), "--memory-size '2G': can be given only once");
   for (const auto* const count : {"0", "-1", "x", "1x", "", " 1", "4294967296", "1.5"}) {
     EXPECT_EQ(error_of({"-c", count, "image"}), "--cpu-count '" + std::string{count} + "': not a number above 0");
   }
@@ -97,7 +97,7 @@ TEST(RunOptions, HaveANetwork) {
   EXPECT_EQ(options->net, "user,mtu=1400");
   EXPECT_EQ(options->pcap, "net.pcap");
   EXPECT_EQ(parse_run_options({"--net=tap:tap0", "image"})->net, "tap:tap0");
-  EXPECT_EQ(error_of({"--net", "tap", "--net", "user", "image"}), "--net 'user': given once before");
+  EXPECT_EQ(error_of({"--net", "tap", "--net", "user", "image"}), "--net 'user': can be given only once");
 }
 
 TEST(RunOptions, LetADebuggerConnect) {
