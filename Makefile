@@ -1,11 +1,11 @@
-# The front door. CMake does the work (see CMakePresets.json); this says in one word what people want of it.
-# As root, or with sudo, packages that are missing are installed on Debian and its like; elsewhere they are named.
+# Shortcuts for common tasks. CMake does the work (see CMakePresets.json).
+# On Debian and its derivatives, as root or with sudo, missing packages are installed; elsewhere they are listed.
 
 JOBS ?= $(shell nproc)
 FUZZ_SECONDS ?= 60
 MUTANTS ?= 60
 PREFIX ?= /usr/local
-# In continuous integration no warning passes.
+# In continuous integration, warnings are errors.
 WERROR := $(if $(CI),ON,OFF)
 
 PROGRAM := build/release/bin/hermitage
@@ -15,16 +15,16 @@ BUILD = cmake --build --preset $(1) -j $(JOBS)
 .NOTPARALLEL:
 .PHONY: help demo build test bench bench-vmm start-order conformance fuzz mutate lint format install clean
 help:
-	@echo 'make demo         install what is missing, build, and show the main job on a kernel built from source'
-	@echo 'make test         install what is missing, build, and pass all tests (optimized, and with sanitizers)'
+	@echo 'make demo         install missing packages, build, and inspect, pack and run a kernel built from source'
+	@echo 'make test         install missing packages, build, and run all tests (optimized, and with sanitizers)'
 	@echo 'make build        build the program: $(PROGRAM)'
-	@echo 'make bench        measure beside hermit-entry, memcpy and tar (needs cargo 1.85)'
-	@echo 'make bench-vmm    measure hermitage run beside Uhyve (where cargo is there) and the bare KVM calls'
+	@echo 'make bench        compare speed with hermit-entry, memcpy and tar (needs cargo 1.85)'
+	@echo 'make bench-vmm    compare hermitage run with Uhyve (needs cargo) and the bare KVM calls'
 	@echo 'make start-order  link the program in the order in which it starts a guest (needs KVM)'
 	@echo 'make conformance  compare with hermit-entry, kernel by kernel and image by image (needs cargo 1.85)'
 	@echo 'make fuzz         run every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS) (needs clang-19)'
-	@echo 'make mutate       change the code in MUTANTS=$(MUTANTS) places, one at a time, and see which no unit test notices'
-	@echo 'make lint         check includes and formatting, and run clang-tidy (needs clang-19)'
+	@echo 'make mutate       change the code in MUTANTS=$(MUTANTS) places, one at a time, and list changes that no unit test detects'
+	@echo 'make lint         check includes, spelling, links, manual pages and formatting, and run clang-tidy'
 	@echo 'make format       format the sources'
 	@echo 'make install      install to PREFIX=$(PREFIX)'
 
@@ -58,14 +58,14 @@ bench:
 	build/bench/bin/entry_bench --benchmark_out=build/bench/entry.json --benchmark_out_format=json
 	build/bench/bin/image_bench
 
-# Of the program that is installed, so of the preset release.
+# Measures the program that is installed, so it uses the preset release.
 bench-vmm:
 	@cmake/packages build lab
 	$(call CONFIGURE,release) -DHERMITAGE_BUILD_TESTS=OFF -DHERMITAGE_BUILD_VMM_BENCHMARK=ON
 	$(call BUILD,release)
 	bench/vmm/vmm_bench --programs build/release/bin --guests build/release/guests/x86_64/if3 --output build/bench/vmm.json
 
-# Traces starts of the program that was just built, on the host's KVM, and links it anew. Takes three minutes.
+# Traces starts of the new program on the host's KVM, and relinks it. Takes three minutes.
 start-order:
 	@cmake/packages build
 	$(call CONFIGURE,release) -DHERMITAGE_BUILD_TESTS=OFF -DHERMITAGE_BUILD_VMM_BENCHMARK=ON
@@ -90,7 +90,7 @@ fuzz:
 	$(call BUILD,fuzz) --target fuzzers
 	testing/fuzz build/fuzz $(FUZZ_SECONDS)
 
-# Takes seconds for each mutant, and more for those in headers.
+# Takes seconds for each mutant, and longer for mutants in headers.
 mutate:
 	@cmake/packages build test
 	testing/mutate --count $(MUTANTS) --jobs $(JOBS)
@@ -98,7 +98,7 @@ mutate:
 lint:
 	@cmake/packages build test fuzz lint
 	$(call CONFIGURE,debug)
-	$(call BUILD,debug) --target generated_sources
+	$(call BUILD,debug) --target generated_sources hermitage_texts
 	testing/lint build/debug
 	$(call CONFIGURE,no-arch)
 	$(call BUILD,no-arch)
