@@ -113,7 +113,7 @@ class Guest:
             if self.process.poll() is not None:
                 break
             time.sleep(0.02)
-        if "no boot loader" in self.text():
+        if re.search(r"boot loader \S+ not found", self.text()):
             raise Skipped("there is no boot loader")
         raise Failed(f"the guest did not print {pattern!r}:\n{self.text()}")
 

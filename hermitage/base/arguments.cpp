@@ -15,7 +15,7 @@ class CommandLine {
  public:
   auto add(std::string_view word) -> Outcome {
     if (!entry::is_utf8(word)) {
-      return std::unexpected{"'" + std::string{word} + "' is not UTF-8, which is all that a kernel takes"};
+      return std::unexpected{"'" + std::string{word} + "' is not UTF-8; a kernel accepts only UTF-8"};
     }
     if (!text_.empty()) text_ += ' ';
     auto quoted = shell_quoted(word);
@@ -56,8 +56,8 @@ auto boot_arguments(const Arguments& arguments) -> std::expected<std::string, st
   // No quotes help: the kernel would take the environment variables, which follow, for the application's words.
   if (std::ranges::find(arguments.kernel, entry::kEndOfKernelWords) != arguments.kernel.end()) {
     return std::unexpected{
-        "the kernel's arguments have a word '--', which ends them; the application's arguments "
-        "(app_args of an image) need none"};
+        "the kernel's arguments contain '--', which would end them; application arguments (app_args of an image) do "
+        "not need it"};
   }
   if (auto added = add_all(arguments.kernel, ""); !added) return std::unexpected{added.error()};
   if (auto added = add_all(arguments.environment, "env="); !added) return std::unexpected{added.error()};

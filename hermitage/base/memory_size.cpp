@@ -7,7 +7,8 @@ auto check_memory_size(std::uint64_t size) -> std::expected<void, std::string> {
     return std::unexpected{"a guest needs at least " + std::to_string(kLeastMemory >> 20) + " MiB of memory"};
   }
   if (size % kMemoryUnit != 0) {
-    return std::unexpected{std::to_string(size) + " bytes of memory are no multiple of 2 MiB; the next one is " +
+    return std::unexpected{std::to_string(size) +
+                           " bytes of memory are not a multiple of 2 MiB; the next multiple is " +
                            std::to_string((size / kMemoryUnit + 1) * (kMemoryUnit >> 20)) + " MiB"};
   }
   return {};

@@ -19,8 +19,9 @@ TEST(MemorySize, IsAMultipleOf2MiBAnd16MiBAtLeast) {
   for (const auto size : {std::uint64_t{0}, kMiB, 14 * kMiB, 16 * kMiB - 1}) {
     EXPECT_EQ(error_of(size), "a guest needs at least 16 MiB of memory") << size;
   }
-  EXPECT_EQ(error_of(64'000'000), "64000000 bytes of memory are no multiple of 2 MiB; the next one is 62 MiB");
-  EXPECT_EQ(error_of(16 * kMiB + 1), "16777217 bytes of memory are no multiple of 2 MiB; the next one is 18 MiB");
+  EXPECT_EQ(error_of(64'000'000), "64000000 bytes of memory are not a multiple of 2 MiB; the next multiple is 62 MiB");
+  EXPECT_EQ(error_of(16 * kMiB + 1),
+            "16777217 bytes of memory are not a multiple of 2 MiB; the next multiple is 18 MiB");
 }
 
 }  // namespace

@@ -51,7 +51,7 @@ auto parse_range(std::string_view text) -> std::expected<PortRange, std::string>
   const auto first = parse_number(text.substr(0, dash), 1, kMaxPort);
   const auto last = dash == std::string_view::npos ? first : parse_number(text.substr(dash + 1), 1, kMaxPort);
   if (!first || !last || *first > *last) {
-    return wrong(quoted(text) + " is neither a port from 1 to 65535, nor a range of them");
+    return wrong(quoted(text) + " is neither a port from 1 to 65535 nor a range of such ports");
   }
   return PortRange{.first = *first, .count = *last - *first + 1};
 }
@@ -71,18 +71,18 @@ auto is_address(int family, const std::string& text) -> bool {
 auto take_address(std::string_view& text) -> std::expected<std::string, std::string> {
   if (text.starts_with('[')) {
     const auto end = text.find("]:");
-    if (end == std::string_view::npos) return wrong("an address in brackets is followed by ]:");
+    if (end == std::string_view::npos) return wrong("an address in brackets must be followed by ]:");
     std::string address{text.substr(1, end - 1)};
-    if (!is_address(AF_INET6, address)) return wrong(quoted(address) + " is no IPv6 address");
+    if (!is_address(AF_INET6, address)) return wrong(quoted(address) + " is not an IPv6 address");
     text.remove_prefix(end + 2);
     return address;
   }
   const auto colons = std::ranges::count(text, ':');
   if (colons < 2) return {};
-  if (colons > 2) return wrong("not [ADDRESS:]HOST:GUEST; an IPv6 address is in brackets");
+  if (colons > 2) return wrong("not [ADDRESS:]HOST:GUEST; an IPv6 address must be in brackets");
   std::string address{text.substr(0, text.find(':'))};
   if (!is_address(AF_INET, address)) {
-    return wrong(quoted(address) + " is no IPv4 address, nor an IPv6 address in brackets");
+    return wrong(quoted(address) + " is neither an IPv4 address nor an IPv6 address in brackets");
   }
   text.remove_prefix(address.size() + 1);
   return address;
@@ -132,11 +132,11 @@ auto parse_mode(std::string_view text, NetworkSpec& spec) -> Outcome {
     spec.mode = NetworkMode::tap;
     spec.interface = text.substr(kTap.size());
     if (is_interface_name(spec.interface)) return {};
-    return wrong(quoted(spec.interface) + " is no name of an interface, which has 1 to 15 characters");
+    return wrong(quoted(spec.interface) + " is not a valid interface name (1 to 15 characters)");
   }
   if (text.starts_with(kDescriptor)) {
     const auto number = parse_number(text.substr(kDescriptor.size()), kFirstDescriptor, INT_MAX);
-    if (!number) return wrong(quoted(text) + " has no number of a descriptor, from 3 on");
+    if (!number) return wrong(quoted(text) + " does not name a descriptor of 3 or above");
     spec.mode = NetworkMode::descriptor;
     spec.descriptor = static_cast<int>(*number);
     return {};
@@ -154,18 +154,18 @@ class Settings {
     const auto key = setting.substr(0, equals);
     const auto* const known = std::ranges::find(kSettings, key, &Setting::key);
     if (known == std::end(kSettings) || (spec_.mode == NetworkMode::user && !known->is_for_user)) {
-      return wrong(quoted(key) + " is no setting here: " + known_here());
+      return wrong(quoted(key) + " is not a setting of this network; " + known_here());
     }
     if (equals == std::string_view::npos) return wrong(quoted(key) + " needs a value: " + std::string{key} + "=…");
     const auto index = static_cast<std::size_t>(known - std::begin(kSettings));
-    if (++times_[index] > known->most) return wrong(std::string{key} + "= is given too often");
+    if (++times_[index] > known->most) return wrong(std::string{key} + "= is given too many times");
     const auto value = setting.substr(equals + 1);
     if ((this->*known->set)(value)) return {};
     return wrong(std::string{setting} + ": not " + known->expected);
   }
 
   auto finish() -> Outcome {
-    if (!has_address_ && (address_.gateway || !address_.dns.empty())) return wrong("gw= and dns= need ip=");
+    if (!has_address_ && (address_.gateway || !address_.dns.empty())) return wrong("gw= and dns= require ip=");
     if (has_address_) spec_.address = std::move(address_);
     return {};
   }
@@ -259,7 +259,7 @@ auto parse_port_forward(std::string_view text) -> std::expected<PortForward, std
   const auto guest = parse_range(text.substr(colon + 1));
   if (!guest) return wrong(guest.error());
   if (host->count != guest->count) {
-    return wrong("a range of " + std::to_string(host->count) + " ports does not fit one of " +
+    return wrong("a range of " + std::to_string(host->count) + " ports cannot be forwarded to a range of " +
                  std::to_string(guest->count));
   }
   return PortForward{.address = std::move(*address),
@@ -277,7 +277,7 @@ auto parse_network(std::string_view text) -> std::expected<NetworkSpec, std::str
   while (end < text.size()) {
     text.remove_prefix(end + 1);
     end = std::min(text.find(','), text.size());
-    if (spec.mode == NetworkMode::none) return wrong("none takes no settings");
+    if (spec.mode == NetworkMode::none) return wrong("the network none takes no settings");
     if (auto taken = settings.take(text.substr(0, end)); !taken) return wrong(taken.error());
   }
   if (auto finished = settings.finish(); !finished) return wrong(finished.error());

@@ -34,19 +34,20 @@ TEST(ParsePortForward, SaysWhatIsWrong) {
   EXPECT_EQ(error_of_forward("[::1]:1:2:3"), form);
   for (const std::string port :
        {"", "0", "65536", "80x", "+80", " 80", "-", "1-", "-1", "2-1", "1-2-3", "99999999999"}) {
-    const auto complaint = "'" + port + "' is neither a port from 1 to 65535, nor a range of them";
+    const auto complaint = "'" + port + "' is neither a port from 1 to 65535 nor a range of such ports";
     EXPECT_EQ(error_of_forward(port + ":1"), complaint);
     EXPECT_EQ(error_of_forward("1:" + port), complaint);
     EXPECT_EQ(error_of_forward("127.0.0.1:" + port + ":1"), complaint);
   }
-  EXPECT_EQ(error_of_forward("8000-8010:80"), "a range of 11 ports does not fit one of 1");
+  EXPECT_EQ(error_of_forward("8000-8010:80"), "a range of 11 ports cannot be forwarded to a range of 1");
   EXPECT_EQ(error_of_forward("80:80/sctp"), "'/sctp' is neither /tcp nor /udp");
   EXPECT_EQ(error_of_forward("80:80/"), "'/' is neither /tcp nor /udp");
-  EXPECT_EQ(error_of_forward("localhost:80:80"), "'localhost' is no IPv4 address, nor an IPv6 address in brackets");
-  EXPECT_EQ(error_of_forward(":80:80"), "'' is no IPv4 address, nor an IPv6 address in brackets");
-  EXPECT_EQ(error_of_forward("::1:80:80"), "not [ADDRESS:]HOST:GUEST; an IPv6 address is in brackets");
-  EXPECT_EQ(error_of_forward("[::1:80:80"), "an address in brackets is followed by ]:");
-  EXPECT_EQ(error_of_forward("[127.0.0.1]:80:80"), "'127.0.0.1' is no IPv6 address");
+  EXPECT_EQ(error_of_forward("localhost:80:80"),
+            "'localhost' is neither an IPv4 address nor an IPv6 address in brackets");
+  EXPECT_EQ(error_of_forward(":80:80"), "'' is neither an IPv4 address nor an IPv6 address in brackets");
+  EXPECT_EQ(error_of_forward("::1:80:80"), "not [ADDRESS:]HOST:GUEST; an IPv6 address must be in brackets");
+  EXPECT_EQ(error_of_forward("[::1:80:80"), "an address in brackets must be followed by ]:");
+  EXPECT_EQ(error_of_forward("[127.0.0.1]:80:80"), "'127.0.0.1' is not an IPv6 address");
 }
 
 TEST(ParseNetwork, TakesEachMode) {
@@ -78,19 +79,19 @@ TEST(ParseNetwork, SaysWhatIsWrong) {
   EXPECT_EQ(error_of_network(""), "'' is not one of none, user, tap, tap:NAME and fd:N");
   EXPECT_EQ(error_of_network("bridge"), "'bridge' is not one of none, user, tap, tap:NAME and fd:N");
   for (const std::string name : {"", "sixteen-bytes-16", "a/b", "a b", "\x7f"}) {
-    EXPECT_EQ(error_of_network("tap:" + name),
-              "'" + name + "' is no name of an interface, which has 1 to 15 characters");
+    EXPECT_EQ(error_of_network("tap:" + name), "'" + name + "' is not a valid interface name (1 to 15 characters)");
   }
-  EXPECT_EQ(error_of_network("fd:x"), "'fd:x' has no number of a descriptor, from 3 on");
-  EXPECT_EQ(error_of_network("fd:2"), "'fd:2' has no number of a descriptor, from 3 on");
-  EXPECT_EQ(error_of_network("fd:2147483648"), "'fd:2147483648' has no number of a descriptor, from 3 on");
-  EXPECT_EQ(error_of_network("fd:2"), "'fd:2' has no number of a descriptor, from 3 on");
-  EXPECT_EQ(error_of_network("none,mtu=1500"), "none takes no settings");
-  EXPECT_EQ(error_of_network("tap,speed=1"), "'speed' is no setting here: there are vhost= mac= mtu= ip= gw= dns=");
-  EXPECT_EQ(error_of_network("tap,"), "'' is no setting here: there are vhost= mac= mtu= ip= gw= dns=");
-  EXPECT_EQ(error_of_network("user,ip=10.0.5.3"), "'ip' is no setting here: there are mac= mtu=");
+  EXPECT_EQ(error_of_network("fd:x"), "'fd:x' does not name a descriptor of 3 or above");
+  EXPECT_EQ(error_of_network("fd:2"), "'fd:2' does not name a descriptor of 3 or above");
+  EXPECT_EQ(error_of_network("fd:2147483648"), "'fd:2147483648' does not name a descriptor of 3 or above");
+  EXPECT_EQ(error_of_network("fd:2"), "'fd:2' does not name a descriptor of 3 or above");
+  EXPECT_EQ(error_of_network("none,mtu=1500"), "the network none takes no settings");
+  EXPECT_EQ(error_of_network("tap,speed=1"),
+            "'speed' is not a setting of this network; there are vhost= mac= mtu= ip= gw= dns=");
+  EXPECT_EQ(error_of_network("tap,"), "'' is not a setting of this network; there are vhost= mac= mtu= ip= gw= dns=");
+  EXPECT_EQ(error_of_network("user,ip=10.0.5.3"), "'ip' is not a setting of this network; there are mac= mtu=");
   EXPECT_EQ(error_of_network("tap,mtu"), "'mtu' needs a value: mtu=…");
-  EXPECT_EQ(error_of_network("tap,mtu=1500,mtu=1500"), "mtu= is given too often");
+  EXPECT_EQ(error_of_network("tap,mtu=1500,mtu=1500"), "mtu= is given too many times");
   EXPECT_EQ(error_of_network("tap,mtu=67"), "mtu=67: not a number from 68 to 65535");
   EXPECT_EQ(error_of_network("tap,vhost=yes"), "vhost=yes: not one of auto, on and off");
   for (const std::string mac :
@@ -100,9 +101,9 @@ TEST(ParseNetwork, SaysWhatIsWrong) {
   for (const std::string ip : {"", "10.0.5", "10.0.5.3/", "10.0.5.3/0", "10.0.5.3/33", "::1", "10.0.5.300"}) {
     EXPECT_EQ(error_of_network("tap,ip=" + ip), "ip=" + ip + ": not an IPv4 address such as 10.0.5.3/24");
   }
-  EXPECT_EQ(error_of_network("tap,gw=10.0.5.1"), "gw= and dns= need ip=");
-  EXPECT_EQ(error_of_network("tap,dns=9.9.9.9"), "gw= and dns= need ip=");
-  EXPECT_EQ(error_of_network("tap,ip=10.0.5.3,dns=1.1.1.1,dns=1.1.1.1,dns=1.1.1.1"), "dns= is given too often");
+  EXPECT_EQ(error_of_network("tap,gw=10.0.5.1"), "gw= and dns= require ip=");
+  EXPECT_EQ(error_of_network("tap,dns=9.9.9.9"), "gw= and dns= require ip=");
+  EXPECT_EQ(error_of_network("tap,ip=10.0.5.3,dns=1.1.1.1,dns=1.1.1.1,dns=1.1.1.1"), "dns= is given too many times");
 }
 
 TEST(Network, WritesAddresses) {

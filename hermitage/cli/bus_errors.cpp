@@ -27,7 +27,7 @@ void put_zeros(int /*signal*/, siginfo_t* info, void* /*context*/) {
   // BUS_ADRERR: a page behind the end of a mapped file. Anything else is a fault of the machine or of this program.
   if (info->si_code != BUS_ADRERR || ::mmap(page, base::kHostPageSize, PROT_READ | PROT_WRITE,
                                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED) {
-    constexpr std::string_view kLine = "hermitage: SIGBUS: the memory of this process cannot be read\n";
+    constexpr std::string_view kLine = "hermitage: SIGBUS: cannot read the memory of this process\n";
     [[maybe_unused]] const auto written = ::write(STDERR_FILENO, kLine.data(), kLine.size());
     ::_exit(kSignalBase + SIGBUS);
   }

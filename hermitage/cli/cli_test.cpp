@@ -406,7 +406,7 @@ TEST_F(CliTest, FilesThatCannotBeReadAreOneLineEach) {
       {missing, missing + ": No such file or directory"},
       {missing + "/below", "No such file or directory"},
       {directory, directory + ": is a directory"},
-      {large, large + ": larger than 1 GiB, the limit"},
+      {large, large + ": larger than the limit of 1 GiB"},
   };
   for (const auto* command : {"inspect", "load"}) {
     for (const auto& [name, message] : cases) {
@@ -1390,9 +1390,10 @@ TEST_F(CliTest, ImagesThatCannotBeRunAreRefused) {
     int exit_code;  // of `run`
   };
   for (const auto& [words, requirements, complaint, exit_code] :
-       {Wrong{"\"a\", \"--\"", "", "the kernel's arguments have a word '--'", kUsage},
-        Wrong{"", "memory = \"1000 TiB\"", "; a guest can have at most 67108864 MiB", kNotStarted},
-        Wrong{"", "cpus = 5000", "asks for 5000 vCPUs; a guest can have at most 4096", kNotStarted}}) {
+       {Wrong{"\"a\", \"--\"", "", "the kernel's arguments contain '--'", kUsage},
+        Wrong{"", "memory = \"1000 TiB\"", "requires 1048576000 MiB of memory, more than the limit of 67108864 MiB",
+              kNotStarted},
+        Wrong{"", "cpus = 5000", "requires 5000 vCPUs, more than the limit of 4096", kNotStarted}}) {
     const auto config = fmt::format(
         "version = \"1\"\nkernel = \"kernel\"\n[input]\nkernel_args = [{}]\napp_args = []\n[requirements]\n{}\n", words,
         requirements);
@@ -1410,9 +1411,9 @@ TEST_F(CliTest, ImagesThatCannotBeRunAreRefused) {
     EXPECT_FALSE(std::filesystem::exists(path("new.tar.gz")));
   }
   expect_complaint(run({"image", "create", "-o", path("new.tar.gz"), "--kernel", kernel_file, "--kernel-arg=--"}),
-                   kUsage, "the kernel's arguments have a word '--'");
+                   kUsage, "the kernel's arguments contain '--'");
   expect_complaint(run({"image", "create", "-o", path("new.tar.gz"), "--kernel", kernel_file, "--cpus=5000"}), kUsage,
-                   "asks for 5000 vCPUs");
+                   "requires 5000 vCPUs");
 }
 
 TEST_F(CliTest, AFailedCreateLeavesWhatWasThere) {

@@ -139,7 +139,7 @@ auto inspect_files(InspectOptions options) -> ExitCode {
     return complain_of_usage("inspect", "missing operand FILE");
   }
   if (!options.svg.empty() && options.files.size() > 1) {
-    complain({}, "--svg draws one file, not several");
+    complain({}, "--svg accepts only one FILE");
     return ExitCode::usage;
   }
   std::vector<Report> reports;

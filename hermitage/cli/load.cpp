@@ -96,7 +96,7 @@ auto show(const LoadOptions& options, const entry::LoadedKernel& loaded) -> Exit
 auto load_and_show(const LoadOptions& options, const entry::KernelObject& kernel, entry::GuestAddress start)
     -> ExitCode {
   if (kernel.mem_size() > kMaxMemorySize) {
-    complain(options.file, fmt::format("takes {} of memory; this command loads at most {}",
+    complain(options.file, fmt::format("takes {} of memory, more than the limit of {}",
                                        inspect::human_size(kernel.mem_size()), inspect::human_size(kMaxMemorySize)));
     return ExitCode::some_not;
   }

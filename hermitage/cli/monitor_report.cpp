@@ -60,7 +60,7 @@ auto general_text(const Registers& registers) -> std::string {
 auto registers_text(const vmm::GuestDeath& death, const launch::KernelPlace& kernel, bool all) -> std::string {
   const auto& registers = death.registers;
   if (registers.rip == kResetRip && (registers.cr0 & vmm::x86_64::kControl0Paging) == 0) {
-    return fmt::format("  vCPU {}: its registers are lost, as this host's CPU resets them\n", death.cpu);
+    return fmt::format("  vCPU {}: registers unknown, because this host's CPU has reset them\n", death.cpu);
   }
   auto text = fmt::format("  vCPU {}: rip {:#x}{}\n", death.cpu, registers.rip, symbol_text(kernel, registers.rip));
   text += fmt::format("  rsp {:#x}  rflags {:#x}  cr0 {:#x}  cr2 {:#x}  cr3 {:#x}  cr4 {:#x}\n", registers.rsp,

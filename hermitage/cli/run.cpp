@@ -68,7 +68,7 @@ auto check_outputs(const launch::LaunchSpec& spec, const std::string& stats_file
   std::erase_if(outputs, [](const auto& output) { return output.second.empty(); });
   for (auto output = outputs.begin(); output != outputs.end(); ++output) {
     const auto& [name, path] = *output;
-    if (same(image, path)) return launch::wrong_usage(fmt::format("{} is the image itself", name));
+    if (same(image, path)) return launch::wrong_usage(fmt::format("{} names the image itself", name));
     const auto other = std::find_if(std::next(output), outputs.end(), [&](const auto& candidate) {
       return candidate.second == path || same(candidate.second, path);
     });
@@ -136,7 +136,7 @@ auto run_machine(RunOptions& options) -> ExitCode {
   if (!sources) return sources.error();
   auto path = options.image;
   if (options.image == "-") {
-    if (options.dry_run) return complain_of_usage("run", "--dry-run needs an IMAGE with a name");
+    if (options.dry_run) return complain_of_usage("run", "--dry-run cannot read IMAGE from standard input");
     auto file = launch::keep_standard_input();
     if (!file) {
       complain(options.image, file.error());

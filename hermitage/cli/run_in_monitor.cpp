@@ -107,7 +107,7 @@ auto run_in_monitor(const RunOptions& options, const launch::RunRequest& request
   if (!stats_file) return std::unexpected{std::move(stats_file.error())};
   auto run = MonitorRun::prepare(request);
   if (BusErrors::take()) {
-    return launch::not_started(options.image, "the file was truncated while it was read (SIGBUS)");
+    return launch::not_started(options.image, "the file was truncated while it was being read (SIGBUS)");
   }
   if (!run) return std::unexpected{std::move(run.error())};
   // What its owner would find in the memory of a monitor that a guest has taken over.

@@ -14,7 +14,7 @@ namespace hermitage::cli {
 namespace {
 
 constexpr std::string_view kNoNetwork =
-    "the guest found no network, and has none here: NETWORK in hermitage-run(1) says how it gets one";
+    "the guest needs a network; give it one with --net or --publish, see NETWORK in hermitage-run(1)";
 
 class Teller {
  public:
@@ -23,16 +23,16 @@ class Teller {
   void operator()(const launch::GuestExited& /*exited*/) const {
     if (report_.lacked_network) complain(spec_.image, kNoNetwork);
     if (report_.lacked_memory) {
-      complain(spec_.image, fmt::format("the guest had too little memory with {} MiB; give it more with --memory-size",
+      complain(spec_.image, fmt::format("{} MiB of memory were not enough for the guest; increase --memory-size",
                                         spec_.memory_size >> 20U));
     }
   }
   void operator()(const launch::GuestDied& died) const {
-    complain(spec_.image, fmt::format("the guest died: {}", died.reason));
+    complain(spec_.image, fmt::format("the guest crashed: {}", died.reason));
   }
   void operator()(const launch::TimedOut& /*timed_out*/) const {
     const std::chrono::duration<double> limit = spec_.timeout.value_or(std::chrono::nanoseconds{});
-    complain(spec_.image, fmt::format("still running after {:g} s; stopped (--timeout)", limit.count()));
+    complain(spec_.image, fmt::format("still running after {:g} s; stopped by --timeout", limit.count()));
   }
   void operator()(const launch::Stopped& /*stopped*/) const {}
   void operator()(const launch::OutputFailed& failed) const {
@@ -40,7 +40,8 @@ class Teller {
     complain(is_file ? spec_.output.path : "standard output", std::strerror(failed.error_number));
   }
   void operator()(const launch::FileTruncated& /*truncated*/) const {
-    complain(spec_.image, "the file was truncated while its guest ran (SIGBUS); the guest was stopped");
+    complain(spec_.image,
+             "the kernel's file was truncated while the guest was running (SIGBUS); the guest was stopped");
   }
   void operator()(const launch::EngineFailed& failed) const {
     if (!failed.reason.empty()) complain(spec_.image, failed.reason);
@@ -59,8 +60,8 @@ void tell_of_ending(const launch::LaunchSpec& spec, const launch::RunReport& rep
 
 void tell_of_undelivered_output(const launch::LaunchSpec& spec, const launch::RunReport& report) {
   if (report.undelivered == 0) return;
-  complain(spec.image, fmt::format("{} bytes of output were not delivered: their reader did not take them in time",
-                                   report.undelivered));
+  complain(spec.image,
+           fmt::format("{} bytes of output were not delivered: the reader was too slow", report.undelivered));
 }
 
 }  // namespace hermitage::cli

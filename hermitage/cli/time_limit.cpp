@@ -51,8 +51,8 @@ TimeLimit::TimeLimit(std::optional<nanoseconds> limit, const std::string& subjec
   timer_.emplace(std::move(*timer));
   if (!limit) return;
   end_at_ = launch::time_after(process_start(), *limit);
-  last_line = fmt::format("hermitage: {}: not started after {:g} s; stopped (--timeout)\n", inspect::printable(subject),
-                          std::chrono::duration<double>{*limit}.count());
+  last_line = fmt::format("hermitage: {}: not started after {:g} s; stopped by --timeout\n",
+                          inspect::printable(subject), std::chrono::duration<double>{*limit}.count());
   last_status = static_cast<int>(ExitCode::timed_out);
   has_line = true;
   timer_->set(*end_at_ - Clock::now());

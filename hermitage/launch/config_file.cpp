@@ -31,7 +31,7 @@ class Section {
     const auto* const node = find(key);
     if (node == nullptr) return {};
     const auto value = node->value_exact<Value>();
-    if (!value) return at(path_, node->source(), fmt::format("'{}' is of the wrong type", key));
+    if (!value) return at(path_, node->source(), fmt::format("'{}' has the wrong type", key));
     if (!option) option = value;
     return {};
   }
@@ -72,7 +72,7 @@ class Section {
     std::string list;
     for (const auto& item : *array) {
       const auto number = item.value_exact<std::int64_t>();
-      if (!number) return at(path_, item.source(), fmt::format("'{}' holds something that is no number", key));
+      if (!number) return at(path_, item.source(), fmt::format("'{}' contains an element that is not a number", key));
       list += fmt::format("{}{}", list.empty() ? "" : ",", *number);
     }
     if (!option) option = list;
@@ -83,10 +83,10 @@ class Section {
     const auto* const node = find(key);
     if (node == nullptr) return {};
     const auto* const array = node->as_array();
-    if (array == nullptr) return at(path_, node->source(), fmt::format("'{}' is no list", key));
+    if (array == nullptr) return at(path_, node->source(), fmt::format("'{}' is not a list", key));
     for (const auto& item : *array) {
       const auto text = item.value_exact<std::string>();
-      if (!text) return at(path_, item.source(), fmt::format("'{}' holds something that is no text", key));
+      if (!text) return at(path_, item.source(), fmt::format("'{}' contains an element that is not a string", key));
       texts.push_back(*text);
     }
     return {};
@@ -172,7 +172,7 @@ auto read_config_file(const std::string& path, std::vector<std::string>& warning
       continue;
     }
     const auto* const table = node.as_table();
-    if (table == nullptr) return at(path, node.source(), fmt::format("'{}' is no section", key.str()));
+    if (table == nullptr) return at(path, node.source(), fmt::format("'{}' is not a section", key.str()));
     Section section{path, *table};  // NOLINT(misc-const-correctness): it learns what is taken from it
     if (auto taken = known->second(section, options); !taken) return std::unexpected{taken.error()};
     section.warn_of_rest(key.str(), warnings);

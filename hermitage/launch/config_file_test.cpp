@@ -83,21 +83,22 @@ TEST_F(ConfigFileTest, SaysWhereItIsWrong) {
     const char* error;
   };
   for (const auto& [content, error] :
-       {Case{"[cpu]\ncpu_count = '4'\n", "uhyve.toml:2:13: 'cpu_count' is of the wrong type"},
+       {Case{"[cpu]\ncpu_count = '4'\n", "uhyve.toml:2:13: 'cpu_count' has the wrong type"},
         Case{"[cpu]\n  cpu_count = -1\n", "uhyve.toml:2:15: 'cpu_count' is out of range"},
         Case{"[cpu]\ncpu_count = 4294967296\n", "uhyve.toml:2:13: 'cpu_count' is out of range"},
-        Case{"[memory]\n\nthp = 1\n", "uhyve.toml:3:7: 'thp' is of the wrong type"},
-        Case{"[uhyve]\noutput = true\n", "uhyve.toml:2:10: 'output' is of the wrong type"},
-        Case{"[cpu]\naffinity = [0, 'x']\n", "uhyve.toml:2:16: 'affinity' holds something that is no number"},
-        Case{"[cpu]\naffinity = 1\n", "uhyve.toml:2:12: 'affinity' is of the wrong type"},
-        Case{"[guest]\nenv_vars = 'A=1'\n", "uhyve.toml:2:12: 'env_vars' is no list"},
-        Case{"[guest]\nenv_vars = ['A=1', 2]\n", "uhyve.toml:2:20: 'env_vars' holds something that is no text"},
-        Case{"[uhyve]\nio_mode = 1\n", "uhyve.toml:2:11: 'io_mode' is of the wrong type"},
-        Case{"[uhyve]\nfile_isolation = true\n", "uhyve.toml:2:18: 'file_isolation' is of the wrong type"},
+        Case{"[memory]\n\nthp = 1\n", "uhyve.toml:3:7: 'thp' has the wrong type"},
+        Case{"[uhyve]\noutput = true\n", "uhyve.toml:2:10: 'output' has the wrong type"},
+        Case{"[cpu]\naffinity = [0, 'x']\n", "uhyve.toml:2:16: 'affinity' contains an element that is not a number"},
+        Case{"[cpu]\naffinity = 1\n", "uhyve.toml:2:12: 'affinity' has the wrong type"},
+        Case{"[guest]\nenv_vars = 'A=1'\n", "uhyve.toml:2:12: 'env_vars' is not a list"},
+        Case{"[guest]\nenv_vars = ['A=1', 2]\n",
+             "uhyve.toml:2:20: 'env_vars' contains an element that is not a string"},
+        Case{"[uhyve]\nio_mode = 1\n", "uhyve.toml:2:11: 'io_mode' has the wrong type"},
+        Case{"[uhyve]\nfile_isolation = true\n", "uhyve.toml:2:18: 'file_isolation' has the wrong type"},
         Case{"[uhyve]\ngdb_port = 65536\n", "uhyve.toml:2:12: 'gdb_port' is out of range"},
-        Case{"[uhyve]\nnet = 1\n", "uhyve.toml:2:7: 'net' is of the wrong type"},
-        Case{"[uhyve]\npublish = '80:80'\n", "uhyve.toml:2:11: 'publish' is no list"},
-        Case{"cpu = 1\n", "uhyve.toml:1:7: 'cpu' is no section"}}) {
+        Case{"[uhyve]\nnet = 1\n", "uhyve.toml:2:7: 'net' has the wrong type"},
+        Case{"[uhyve]\npublish = '80:80'\n", "uhyve.toml:2:11: 'publish' is not a list"},
+        Case{"cpu = 1\n", "uhyve.toml:1:7: 'cpu' is not a section"}}) {
     EXPECT_EQ(read_of(content), error);
   }
   const auto syntax = read_of("[cpu]\ncpu_count = \n");

@@ -9,7 +9,7 @@ namespace hermitage::launch {
 auto choose_engine(Engine wanted, const EngineFacts& facts) -> OrFailure<EngineChoice> {
   if (wanted == Engine::qemu) return EngineChoice{.engine = Engine::qemu};
   if (facts.qemu_option) {
-    auto reason = fmt::format("{} is for QEMU only", *facts.qemu_option);
+    auto reason = fmt::format("{} is an option for QEMU", *facts.qemu_option);
     if (wanted == Engine::kvm) return wrong_usage(std::move(reason));
     return EngineChoice{.engine = Engine::qemu, .reason = std::move(reason)};
   }

@@ -12,7 +12,7 @@ namespace hermitage::launch {
 
 // What the choice depends on besides what the user wants.
 struct EngineFacts {
-  std::optional<std::string> qemu_option;  // an option that is given, and that is for QEMU only
+  std::optional<std::string> qemu_option;  // an option that is given, and that is an option for QEMU
   std::optional<std::string>
       why_no_monitor;  // a sentence, where it is plain to see that the monitor runs no guest here
 };

@@ -11,7 +11,7 @@ namespace {
 
 constexpr auto kOption = "--dry-run";
 constexpr auto kNoMonitor = "there is no KVM";
-constexpr auto kForQemu = "--dry-run is for QEMU only";
+constexpr auto kForQemu = "--dry-run is an option for QEMU";
 
 TEST(ChooseEngine, TakesTheMonitorWhereItCan) {
   const EngineChoice monitor{.engine = Engine::kvm};

@@ -38,15 +38,13 @@ auto GuestWatch::wake(Time now) -> std::optional<Time> {
 
 void GuestWatch::tell_of_silence() const {
   tell_(
-      fmt::format("has printed nothing for {} s; a kernel that only knows a monitor never does in QEMU, "
-                  "and needs a host with KVM (hermitage doctor)",
+      fmt::format("no output for {} s; a kernel that supports only a monitor prints nothing in QEMU, and needs a host "
+                  "with KVM (see hermitage doctor)",
                   kSilence.count()));
 }
 
 void GuestWatch::tell_of_end() const {
-  tell_(
-      "the input has ended, which no guest sees in QEMU: one that waits for more waits until it is "
-      "stopped (Ctrl-C, --timeout)");
+  tell_("standard input has ended, but a guest in QEMU cannot detect that; stop it with Ctrl-C or --timeout");
 }
 
 }  // namespace hermitage::launch

@@ -44,7 +44,7 @@ TEST_F(GuestWatchTest, TellsOfSilenceOnce) {
   EXPECT_EQ(watch.wake(start + GuestWatch::kSilence), std::nullopt);
   EXPECT_EQ(watch.wake(start + GuestWatch::kSilence + 1s), std::nullopt);
   ASSERT_EQ(told.size(), 1U);
-  EXPECT_TRUE(told.front().starts_with("has printed nothing for 5 s; ")) << told.front();
+  EXPECT_TRUE(told.front().starts_with("no output for 5 s; ")) << told.front();
 }
 
 TEST_F(GuestWatchTest, OutputIsNoSilence) {
@@ -63,7 +63,7 @@ TEST_F(GuestWatchTest, TellsOfTheEndOfInputOnce) {
   EXPECT_EQ(watch.wake(start + GuestWatch::kInputEndDelay), std::nullopt);
   EXPECT_EQ(watch.wake(start + 1h), std::nullopt);
   ASSERT_EQ(told.size(), 1U);
-  EXPECT_TRUE(told.front().starts_with("the input has ended, ")) << told.front();
+  EXPECT_TRUE(told.front().starts_with("standard input has ended, ")) << told.front();
 }
 
 TEST_F(GuestWatchTest, WakesAtTheEarliestTime) {

@@ -139,11 +139,12 @@ auto report_on(const QemuPlan& plan, const qemu::ProcessResult& result, const Ob
   const auto* const ended = std::get_if<qemu::Ended>(&result.ending);
   if (ended == nullptr) return RunReport{.ending = end_of_process(result.ending), .undelivered = result.undelivered};
   if (!observed.has_handed_over() && !observed.loader_failure().empty()) {
-    return not_started(spec.image, fmt::format("the boot loader: {}", observed.loader_failure()));
+    return not_started(spec.image, fmt::format("boot loader: {}", observed.loader_failure()));
   }
   const auto end = qemu::ending_of(plan.target.arch, ended->status, observed.has_failed());
   if (!observed.has_handed_over() && !std::holds_alternative<qemu::QemuFailed>(end)) {
-    return not_started(spec.image, "the machine ended before the boot loader entered the kernel, without a reason");
+    return not_started(spec.image,
+                       "the virtual machine ended before the boot loader entered the kernel, without an error message");
   }
   const auto* const exit = std::get_if<qemu::GuestExit>(&end);
   const auto& hints = observed.hints();
@@ -156,20 +157,20 @@ auto program_of(const std::string& image, qemu::Target target) -> OrFailure<std:
   const auto name = qemu::program_name(target);
   if (auto program = base::find_program(name)) return *program;
   return not_in_qemu(image,
-                     fmt::format("there is no {} to run it; install the package {}", name, qemu::package_name(target)));
+                     fmt::format("{} is not installed; install the package {}", name, qemu::package_name(target)));
 }
 
 // What is plain to see of the image tells more than what the monitor lacks on this host.
 auto sentence_of(std::string reason, entry::Arch arch) -> std::string {
   if (reason.empty() || arch == entry::Arch::x86_64) return reason;
-  return fmt::format("it is a kernel for {}", entry::name(arch));
+  return fmt::format("the kernel is for {}", entry::name(arch));
 }
 
 // Both sentences in one, where it is not the user who wants QEMU.
 auto with_reason(const std::string& image, const Failure& failure, const std::string& reason)
     -> std::unexpected<Failure> {
   if (reason.empty() || !failure.is_the_engines) return std::unexpected{failure};
-  return not_started(image, fmt::format("{}; and not in QEMU: {}", reason, failure.message));
+  return not_started(image, fmt::format("{}; QEMU cannot run it either: {}", reason, failure.message));
 }
 
 }  // namespace

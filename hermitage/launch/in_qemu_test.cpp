@@ -54,7 +54,7 @@ TEST_F(InQemuTest, TellsWhyItIsQemuAndWhatQemuSays) {
   ASSERT_NE(failed, nullptr);
   EXPECT_EQ(failed->reason, "") << "it has said so itself";
   ASSERT_EQ(told.size(), 2U);
-  EXPECT_TRUE(told.front().ends_with("/kernel: runs in QEMU: it is a kernel for aarch64")) << told.front();
+  EXPECT_TRUE(told.front().ends_with("/kernel: runs in QEMU: the kernel is for aarch64")) << told.front();
   EXPECT_EQ(told.back(), ": broken");
 }
 
@@ -92,7 +92,8 @@ TEST_F(InQemuTest, AGuestThatWasNotEnteredHasNotStarted) {
   const FakeQemu qemu{"echo firmware; exit 0"};
   const auto report = run(qemu, {.loader = qemu.telling_loader()});
   ASSERT_FALSE(report);
-  EXPECT_EQ(report.error().message, "the machine ended before the boot loader entered the kernel, without a reason");
+  EXPECT_EQ(report.error().message,
+            "the virtual machine ended before the boot loader entered the kernel, without an error message");
 }
 
 TEST_F(InQemuTest, KeepsTheDeadline) {
@@ -119,7 +120,8 @@ TEST_F(InQemuTest, SaysBothReasonsWhereNeitherEngineCan) {
   const FakeQemu qemu{"exit 0"};
   const auto report = run(qemu, {.tempdir = "/tmp"}, {.reason = "there is no KVM", .monitor_has_tried = true});
   ASSERT_FALSE(report);
-  EXPECT_EQ(report.error().message, "it is a kernel for aarch64; and not in QEMU: --tempdir cannot be had in QEMU");
+  EXPECT_EQ(report.error().message,
+            "the kernel is for aarch64; QEMU cannot run it either: QEMU does not support --tempdir");
 }
 
 TEST_F(InQemuTest, RefusesWhatIsNoKernel) {

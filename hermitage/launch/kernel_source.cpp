@@ -33,7 +33,7 @@ auto read_whole(int descriptor) -> std::expected<std::vector<std::byte>, std::st
   auto bytes = base::read_all(descriptor, kMaxFileSize);
   if (bytes) return *std::move(bytes);
   if (bytes.error() == EFBIG) {
-    return std::unexpected{fmt::format("larger than {} GiB, the limit", kMaxFileSize >> 30)};
+    return std::unexpected{fmt::format("larger than the limit of {} GiB", kMaxFileSize >> 30)};
   }
   return std::unexpected{std::string{std::strerror(bytes.error())}};
 }

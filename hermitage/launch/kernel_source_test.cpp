@@ -142,7 +142,7 @@ TEST_F(KernelSourceTest, SaysWhyThereIsNone) {
   ASSERT_EQ(::truncate(large.c_str(), kMaxFileSize + 1), 0);
   auto source = KernelSource::open(large, Streams::refuse);
   ASSERT_TRUE(source);
-  EXPECT_EQ(std::move(*source).read().error(), "larger than 1 GiB, the limit");
+  EXPECT_EQ(std::move(*source).read().error(), "larger than the limit of 1 GiB");
 }
 
 TEST_F(KernelSourceTest, AnImageIsReadFromTheOpenFile) {

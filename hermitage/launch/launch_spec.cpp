@@ -138,10 +138,11 @@ class OptionParser {
     if (!network) return wrong_usage(fmt::format("--net '{}': {}", *options_.net, network.error()));
     spec.network = *std::move(network);
     if (!spec.forwards.empty() && spec.network.mode != base::NetworkMode::user) {
-      return wrong_usage(fmt::format("--publish needs --net user, not --net {}", *options_.net));
+      return wrong_usage(fmt::format("--publish requires --net user, not --net {}", *options_.net));
     }
     if (!options_.pcap) return {};
-    if (spec.network.mode == base::NetworkMode::none) return wrong_usage("--pcap needs a network: --net, or --publish");
+    if (spec.network.mode == base::NetworkMode::none)
+      return wrong_usage("--pcap requires a network: give --net or --publish");
     spec.pcap = *options_.pcap;
     return {};
   }
@@ -189,7 +190,7 @@ auto memory_of(const std::string& image, const LaunchOptions& options, const ima
     -> OrFailure<std::uint64_t> {
   const auto wanted = round_up(config.memory.value_or(0));
   if (wanted > kMostMemory) {
-    return not_started(image, fmt::format("asks for {} MiB of memory; a guest can have at most {} MiB", wanted >> 20,
+    return not_started(image, fmt::format("requires {} MiB of memory, more than the limit of {} MiB", wanted >> 20,
                                           kMostMemory >> 20));
   }
   const auto given = parse_size("--memory-size", options.memory_size);
@@ -197,20 +198,18 @@ auto memory_of(const std::string& image, const LaunchOptions& options, const ima
   const auto usual = has_network(options) ? base::kDefaultMemoryWithNetwork : base::kDefaultMemory;
   const auto size = given->value_or(std::max(usual, wanted));
   if (size >= wanted) return size;
-  return not_started(image,
-                     fmt::format("asks for {} MiB of memory at least, and gets {} MiB; give it more with --memory-size",
-                                 wanted >> 20, size >> 20));
+  return not_started(image, fmt::format("requires {} MiB of memory, but gets {} MiB; increase --memory-size",
+                                        wanted >> 20, size >> 20));
 }
 
 auto cpu_count_of(const std::string& image, const LaunchOptions& options, const image::Config& config)
     -> OrFailure<std::uint32_t> {
   if (config.cpus > kMostCpus) {
-    return not_started(image, fmt::format("asks for {} vCPUs; a guest can have at most {}", config.cpus, kMostCpus));
+    return not_started(image, fmt::format("requires {} vCPUs, more than the limit of {}", config.cpus, kMostCpus));
   }
   const auto count = options.cpu_count.value_or(std::max(1U, config.cpus));
   if (count >= config.cpus) return count;
-  return not_started(
-      image, fmt::format("asks for {} vCPUs at least, and gets {}; give it more with --cpu-count", config.cpus, count));
+  return not_started(image, fmt::format("requires {} vCPUs, but gets {}; increase --cpu-count", config.cpus, count));
 }
 
 auto key_of(std::string_view variable) -> std::string_view {
@@ -227,13 +226,14 @@ auto variables_of_host() -> Strings {
 // not set.
 auto environment_of(const Strings& given, const Strings& of_image, Strings& warnings) -> OrFailure<Strings> {
   if (std::ranges::find(given, "host") != given.end()) {
-    if (given.size() > 1) warnings.emplace_back("-e host passes the host's variables, and no others");
+    if (given.size() > 1)
+      warnings.emplace_back("-e host passes only the variables of the host; other -e options are ignored");
     return variables_of_host();
   }
   Strings all;
   for (const auto& variable : given) {
     if (variable.find('=') == std::string::npos || variable.starts_with('=')) {
-      return wrong_usage(fmt::format("-e '{}': not KEY=VALUE, and not host", variable));
+      return wrong_usage(fmt::format("-e '{}': neither KEY=VALUE nor host", variable));
     }
     std::erase_if(all, [&](const std::string& earlier) { return key_of(earlier) == key_of(variable); });
     all.push_back(variable);

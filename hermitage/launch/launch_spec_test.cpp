@@ -181,7 +181,7 @@ TEST(Arguments, TheHostsVariablesComeAlone) {
   const auto& variables = spec.arguments.environment;
   EXPECT_NE(std::ranges::find(variables, "HERMITAGE_TEST_VARIABLE=1"), variables.end());
   EXPECT_EQ(std::ranges::find(variables, "B=1"), variables.end());
-  EXPECT_EQ(spec.warnings, Words{"-e host passes the host's variables, and no others"});
+  EXPECT_EQ(spec.warnings, Words{"-e host passes only the variables of the host; other -e options are ignored"});
 }
 
 // ---- Memory and vCPUs
@@ -196,18 +196,18 @@ TEST(GuestSize, IsRoundedUp) {
 
 TEST(GuestSize, IsRefusedWhereTheUserSaysLessThanTheImage) {
   EXPECT_EQ(error_of({.command_line = {.memory_size = "64M"}, .image = wanted(512 * kMiB)}),
-            "asks for 512 MiB of memory at least, and gets 64 MiB; give it more with --memory-size");
+            "requires 512 MiB of memory, but gets 64 MiB; increase --memory-size");
   EXPECT_EQ(error_of({.command_line = {.cpu_count = 2}, .image = wanted(std::nullopt, 3)}),
-            "asks for 3 vCPUs at least, and gets 2; give it more with --cpu-count");
+            "requires 3 vCPUs, but gets 2; increase --cpu-count");
 }
 
 TEST(GuestSize, IsNotMoreThanAnyHostHas) {
   EXPECT_EQ(spec_of({.image = wanted(kMostMemory, kMostCpus)}).memory_size, kMostMemory);
   EXPECT_EQ(error_of({.image = wanted(kMostMemory + 1)}),
-            "asks for 67108866 MiB of memory; a guest can have at most 67108864 MiB");
+            "requires 67108866 MiB of memory, more than the limit of 67108864 MiB");
   EXPECT_NE(error_of({.image = wanted(std::numeric_limits<std::uint64_t>::max())}), "");
   EXPECT_EQ(error_of({.image = wanted(std::nullopt, kMostCpus + 1)}),
-            "asks for 4097 vCPUs; a guest can have at most 4096");
+            "requires 4097 vCPUs, more than the limit of 4096");
 }
 
 // ---- Types
@@ -244,7 +244,7 @@ TEST(Types, AreRefusedWhereTheyAreWrong) {
         Wrong{{.file_isolation = "x"}, "--file-isolation 'x': not one of none, normal and strict"},
         Wrong{{.sandbox = "x"}, "--sandbox 'x': neither none nor normal"},
         Wrong{{.io_mode = "x"}, "--io-mode 'x': not host=direct, host=sync or both"},
-        Wrong{{.env_vars = {"x"}}, "-e 'x': not KEY=VALUE, and not host"}}) {
+        Wrong{{.env_vars = {"x"}}, "-e 'x': neither KEY=VALUE nor host"}}) {
     const auto spec = make_launch_spec("image", {.command_line = options});
     ASSERT_FALSE(spec);
     EXPECT_EQ(spec.error().kind, Failure::Kind::usage);
@@ -313,9 +313,9 @@ TEST(Network, IsRefusedWhenItIsWrong) {
             "--net 'bridge': 'bridge' is not one of none, user, tap, tap:NAME and fd:N");
   for (const std::string net : {"none", "tap:tap0", "fd:3"}) {
     EXPECT_EQ(error_of({.command_line = {.net = net, .publish = {"8080:80"}}}),
-              "--publish needs --net user, not --net " + net);
+              "--publish requires --net user, not --net " + net);
   }
-  EXPECT_EQ(error_of({.command_line = {.pcap = "file"}}), "--pcap needs a network: --net, or --publish");
+  EXPECT_EQ(error_of({.command_line = {.pcap = "file"}}), "--pcap requires a network: give --net or --publish");
   EXPECT_EQ(spec_of({.command_line = {.net = "user", .pcap = "file"}}).pcap, "file");
 }
 

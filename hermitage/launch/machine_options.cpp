@@ -58,7 +58,7 @@ auto isolation_of(const LaunchSpec& spec) -> OrFailure<vmm::IsolationOptions> {
   const auto files = spec.file_isolation.value_or(kCanBeIsolated ? FileIsolation::normal : FileIsolation::none);
   const auto has_sandbox = spec.has_sandbox.value_or(kCanBeIsolated);
   if (!kCanBeIsolated && (files != FileIsolation::none || has_sandbox)) {
-    return not_started({}, "this program was built with sanitizers, which have no place in a sandbox");
+    return not_started({}, "isolation is not available in a build with sanitizers");
   }
   return vmm::IsolationOptions{.file_isolation = files == FileIsolation::none     ? vmm::FileIsolation::none
                                                  : files == FileIsolation::strict ? vmm::FileIsolation::strict

@@ -5,7 +5,7 @@
 namespace hermitage::launch {
 namespace {
 
-constexpr const char* kReason = "the monitor runs on Linux on x86_64 only, and is not in this program";
+constexpr const char* kReason = "this build has no monitor, which needs Linux on x86_64";
 
 }  // namespace
 

@@ -82,7 +82,7 @@ auto debugging_of(const LaunchSpec& spec) -> std::optional<qemu::Debugging> {
 auto check_descriptor(const base::NetworkSpec& network) -> OrFailure<void> {
   if (network.mode != base::NetworkMode::descriptor || ::fcntl(network.descriptor, F_GETFD) >= 0) return {};
   return wrong_usage(
-      fmt::format("--net fd:{}: not open; the process that starts hermitage has to leave it open", network.descriptor));
+      fmt::format("--net fd:{}: not open; the parent process must pass an open descriptor", network.descriptor));
 }
 
 auto names_accelerator(const LaunchSpec& spec) -> bool {
@@ -160,10 +160,8 @@ auto boot_arguments_of(const LaunchSpec& spec, const QemuImage& image, const std
 }
 
 void warn_of_lost_variables(const RunRequest& request, const LaunchSpec& spec) {
-  request.warn(
-      fmt::format("{}: the kernel is older than Hermit 0.10 and gets no environment variables in QEMU; the {} given "
-                  "are lost",
-                  spec.image, spec.arguments.environment.size()));
+  request.warn(fmt::format("{}: kernels before Hermit 0.10 get no environment variables in QEMU; {} are ignored",
+                           spec.image, spec.arguments.environment.size()));
 }
 
 }  // namespace
@@ -183,7 +181,7 @@ auto plan_for_qemu(const RunRequest& request, const QemuImage& image, const Qemu
   if (const auto* const refused = refused_option(spec, options, arch, uses_kvm)) {
     return std::unexpected{Failure{.kind = Failure::Kind::usage,
                                    .subject = {},
-                                   .message = fmt::format("{} cannot be had in QEMU", refused),
+                                   .message = fmt::format("QEMU does not support {}", refused),
                                    .is_the_engines = true}};
   }
   if (auto checked = check_descriptor(spec.network); !checked) return std::unexpected{checked.error()};

@@ -81,12 +81,12 @@ TEST_F(QemuPlanTest, RefusesWhatQemuDoesNotHave) {
   for (const auto& [options, name] : cases) {
     const auto made = plan(options);
     ASSERT_FALSE(made) << name;
-    EXPECT_EQ(made.error().message, std::string{name} + " cannot be had in QEMU");
+    EXPECT_EQ(made.error().message, "QEMU does not support " + std::string{name});
     EXPECT_EQ(made.error().kind, Failure::Kind::usage);
     EXPECT_TRUE(made.error().is_the_engines);
   }
   EXPECT_EQ(error_of({.file_isolation = "none"}), "");
-  EXPECT_EQ(error_of({}, {.refused = "--trace"}), "--trace cannot be had in QEMU");
+  EXPECT_EQ(error_of({}, {.refused = "--trace"}), "QEMU does not support --trace");
 }
 
 TEST_F(QemuPlanTest, TellsALoaderThatKnowsOfTheHandover) {
@@ -135,7 +135,7 @@ TEST_F(QemuPlanTest, WarnsOfVariablesThatAnOldKernelDoesNotTake) {
   image.takes_variables = false;
   ASSERT_TRUE(plan(options));
   ASSERT_EQ(warnings.size(), 1U);
-  EXPECT_TRUE(warnings.front().ends_with("the 2 given are lost")) << warnings.front();
+  EXPECT_TRUE(warnings.front().ends_with("no environment variables in QEMU; 2 are ignored")) << warnings.front();
 }
 
 TEST_F(QemuPlanTest, HasTheNetwork) {
@@ -143,8 +143,7 @@ TEST_F(QemuPlanTest, HasTheNetwork) {
   ASSERT_TRUE(made);
   EXPECT_EQ(value_of(*made, "-netdev"), "user,id=hermitage,hostfwd=tcp::8080-:80");
   EXPECT_EQ(value_of(*made, "-object"), "filter-dump,id=hermitage-pcap,netdev=hermitage,file=net.pcap");
-  EXPECT_EQ(error_of({.net = "fd:999"}),
-            "--net fd:999: not open; the process that starts hermitage has to leave it open");
+  EXPECT_EQ(error_of({.net = "fd:999"}), "--net fd:999: not open; the parent process must pass an open descriptor");
   const base::Descriptor file{::open("/dev/null", O_RDWR | O_CLOEXEC)};
   const auto number = std::to_string(file.get());
   const auto with_socket = plan({.net = "fd:" + number});

@@ -37,7 +37,7 @@ TEST(Run, TakesTheEngineThatCan) {
   ASSERT_TRUE(report) << report.error().message;
   EXPECT_EQ(exit_status(report->ending), 42);
   ASSERT_EQ(given.told.size(), 1U);
-  EXPECT_TRUE(given.told.front().ends_with(": runs in QEMU: it is a kernel for aarch64")) << given.told.front();
+  EXPECT_TRUE(given.told.front().ends_with(": runs in QEMU: the kernel is for aarch64")) << given.told.front();
 }
 
 TEST(Run, DoesNotTakeAnotherEngineThanTheOneThatIsWanted) {
@@ -54,7 +54,7 @@ TEST(Run, RefusesAnOptionForAnotherEngine) {
   const auto report = run(given.request);
   ASSERT_FALSE(report);
   EXPECT_EQ(report.error().kind, Failure::Kind::usage);
-  EXPECT_EQ(report.error().message, "--qemu-arg is for QEMU only");
+  EXPECT_EQ(report.error().message, "--qemu-arg is an option for QEMU");
 }
 
 TEST(Run, CountsTheTimeoutFromItsStart) {

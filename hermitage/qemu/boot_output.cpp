@@ -65,7 +65,7 @@ void BootOutput::warn(std::string_view warning) {
 
 void BootOutput::count_warnings_left_out() {
   if (warnings_ > kMaxWarnings && options_.on_warning) {
-    options_.on_warning(fmt::format("and {} more warnings of the boot loader", warnings_ - kMaxWarnings));
+    options_.on_warning(fmt::format("{} more warnings of the boot loader are not shown", warnings_ - kMaxWarnings));
   }
 }
 

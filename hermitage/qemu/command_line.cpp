@@ -70,9 +70,8 @@ class Builder {
     if (auto added = add_network(); !added) return std::unexpected{std::move(added.error())};
     add_debugging();
     if (machine_.boot_arguments.size() > kMaxBootArguments) {
-      return std::unexpected{
-          fmt::format("arguments and environment take {} bytes, and a kernel gets at most {} in QEMU",
-                      machine_.boot_arguments.size(), kMaxBootArguments)};
+      return std::unexpected{fmt::format("arguments and environment have {} bytes, more than the limit of {} in QEMU",
+                                         machine_.boot_arguments.size(), kMaxBootArguments)};
     }
     if (!machine_.boot_arguments.empty()) add("-append", machine_.boot_arguments);
     line_.words.insert(line_.words.end(), machine_.more.begin(), machine_.more.end());
@@ -153,9 +152,8 @@ class Builder {
     const auto size = (machine_.image_size + kMiB - 1) / kMiB * kMiB;
     if (size > reach || reach - size < kAarch64Room) {
       return std::unexpected{
-          fmt::format("an image of {} MiB does not fit into {} MiB of memory; give it more with "
-                      "--memory-size",
-                      size / kMiB, machine_.memory_size / kMiB)};
+          fmt::format("an image of {} MiB does not fit into {} MiB of memory; increase --memory-size", size / kMiB,
+                      machine_.memory_size / kMiB)};
     }
     add("-kernel", machine_.loader);
     add("-device", fmt::format("guest-loader,addr={:#x},initrd={}", kAarch64Memory + reach - size,
@@ -226,7 +224,7 @@ class Builder {
     for (const auto& forward : machine_.network.forwards) {
       if (forward.address.find(':') != std::string::npos) {
         return std::unexpected{
-            fmt::format("--publish: QEMU forwards ports of IPv4 addresses only, not of {}", forward.address)};
+            fmt::format("--publish: QEMU can only forward ports of IPv4 addresses, not of {}", forward.address)};
       }
       count += forward.count;
       if (count > kMaxForwards) {
@@ -245,11 +243,12 @@ class Builder {
     const auto& network = machine_.network;
     const int number = network.spec.descriptor;
     if (number < kFirstDescriptor + static_cast<int>(line_.descriptors.size())) {
-      return std::unexpected{fmt::format("--net fd:{}: QEMU has another file there; pass a number from 10 up", number)};
+      return std::unexpected{
+          fmt::format("--net fd:{}: QEMU uses this number itself; pass a descriptor of 10 or above", number)};
     }
     if (!network.is_socket) return fmt::format("tap,id={},fd={}{}", kNetwork, number, vhost());
     if (network.spec.vhost == base::Vhost::on) {
-      return std::unexpected{fmt::format("--net fd:{}: vhost=on is for a tap, and this is a socket", number)};
+      return std::unexpected{fmt::format("--net fd:{}: vhost=on requires a tap, but this is a socket", number)};
     }
     return fmt::format("socket,id={},fd={}", kNetwork, number);
   }

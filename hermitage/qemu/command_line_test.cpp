@@ -183,7 +183,7 @@ TEST(CommandLine, HasALimit) {
   machine.boot_arguments.assign(kMaxBootArguments, 'x');
   EXPECT_EQ(value_of(machine, "-append").size(), kMaxBootArguments);
   machine.boot_arguments += 'x';
-  EXPECT_NE(text_of(machine).find("a kernel gets at most 15360"), std::string::npos) << text_of(machine);
+  EXPECT_NE(text_of(machine).find("more than the limit of 15360"), std::string::npos) << text_of(machine);
 }
 
 // ---- A network
@@ -223,7 +223,7 @@ TEST(Network, IsThereOnEveryBoard) {
 
 TEST(Network, ForwardsPorts) {
   EXPECT_EQ(value_of(machine_with("user", {"8080:80", "127.0.0.1:53:5353/udp", "[::]:1:1"}), "-netdev"),
-            "error: --publish: QEMU forwards ports of IPv4 addresses only, not of ::");
+            "error: --publish: QEMU can only forward ports of IPv4 addresses, not of ::");
   EXPECT_EQ(value_of(machine_with("user", {"8080:80", "127.0.0.1:53:5353/udp", "100-102:200-202"}), "-netdev"),
             "user,id=hermitage,hostfwd=tcp::8080-:80,hostfwd=udp:127.0.0.1:53-:5353,hostfwd=tcp::100-:200,"
             "hostfwd=tcp::101-:201,hostfwd=tcp::102-:202");
@@ -251,12 +251,13 @@ TEST(Network, IsADescriptor) {
   machine = machine_with("fd:7,vhost=on");
   EXPECT_EQ(value_of(machine, "-netdev"), "tap,id=hermitage,fd=7,vhost=on");
   machine.network.is_socket = true;
-  EXPECT_EQ(value_of(machine, "-netdev"), "error: --net fd:7: vhost=on is for a tap, and this is a socket");
+  EXPECT_EQ(value_of(machine, "-netdev"), "error: --net fd:7: vhost=on requires a tap, but this is a socket");
   machine = machine_with("fd:4");
   machine.image = "an image";
   EXPECT_EQ(value_of(machine, "-netdev"), "tap,id=hermitage,fd=4");
   machine.loader = "a loader";
-  EXPECT_EQ(value_of(machine, "-netdev"), "error: --net fd:4: QEMU has another file there; pass a number from 10 up");
+  EXPECT_EQ(value_of(machine, "-netdev"),
+            "error: --net fd:4: QEMU uses this number itself; pass a descriptor of 10 or above");
 }
 
 TEST(Debugging, IsQemusOwn) {

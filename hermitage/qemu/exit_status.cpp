@@ -12,9 +12,9 @@ constexpr int kFailure = 1;  // QEMU's own; also what a guest on x86_64 ends wit
 
 auto ending_of_x86_64(int code) -> Ending {
   if (code == 0) {
-    return GuestDied{"it was reset, or switched off, without an exit code: most often a fault that it did not handle"};
+    return GuestDied{"the machine was reset or powered off without an exit code, usually by an unhandled fault"};
   }
-  if ((code & 1) == 0) return QemuFailed{fmt::format("QEMU ended with status {}, which no guest can make it", code)};
+  if ((code & 1) == 0) return QemuFailed{fmt::format("QEMU exited with unexpected status {}", code)};
   const int value = code >> 1;
   if (value < 2) return GuestExit{1 - value};
   return GuestExit{value};
@@ -24,10 +24,11 @@ auto ending_of_x86_64(int code) -> Ending {
 
 auto ending_of(entry::Arch arch, int status, bool has_complained) -> Ending {
   if (WIFSIGNALED(status)) {
-    return QemuFailed{fmt::format("QEMU was ended by signal {} ({})", WTERMSIG(status), ::strsignal(WTERMSIG(status)))};
+    return QemuFailed{
+        fmt::format("QEMU was killed by signal {} ({})", WTERMSIG(status), ::strsignal(WTERMSIG(status)))};
   }
   const int code = WEXITSTATUS(status);
-  if (code == kFailure && has_complained) return QemuFailed{"QEMU cannot run it"};
+  if (code == kFailure && has_complained) return QemuFailed{"QEMU failed to run the guest"};
   return arch == entry::Arch::x86_64 ? ending_of_x86_64(code) : GuestExit{code};
 }
 

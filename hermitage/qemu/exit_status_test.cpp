@@ -51,7 +51,7 @@ TEST(ExitStatus, IsQemusWhereItHasComplained) {
 TEST(ExitStatus, NamesASignal) {
   const auto ending = ending_of(Arch::riscv64, SIGSEGV, false);
   ASSERT_TRUE(std::holds_alternative<QemuFailed>(ending));
-  EXPECT_EQ(std::get<QemuFailed>(ending).reason, "QEMU was ended by signal 11 (Segmentation fault)");
+  EXPECT_EQ(std::get<QemuFailed>(ending).reason, "QEMU was killed by signal 11 (Segmentation fault)");
 }
 
 }  // namespace

@@ -31,7 +31,7 @@ auto version_of(const std::string& program) -> std::expected<std::string, std::s
                                    .timeout = kPatience});
   if (!result) return std::unexpected{result.error()};
   const auto* const ended = std::get_if<Ended>(&result->ending);
-  if (ended == nullptr || ended->status != 0) return std::unexpected{fmt::format("{} cannot be started", program)};
+  if (ended == nullptr || ended->status != 0) return std::unexpected{fmt::format("cannot start {}", program)};
   constexpr std::string_view kBefore = "QEMU emulator version ";
   const auto line = std::string_view{text}.substr(0, text.find('\n'));
   return std::string{line.starts_with(kBefore) ? line.substr(kBefore.size()) : line};
@@ -64,7 +64,7 @@ auto finding(Target target) -> std::expected<Finding, std::string> {
   const auto program = base::find_program(program_name(target));
   if (!program) {
     return std::unexpected{
-        fmt::format("there is no {}; install the package {}", program_name(target), package_name(target))};
+        fmt::format("{} is not installed; install the package {}", program_name(target), package_name(target))};
   }
   const auto version = version_of(*program);
   if (!version) return std::unexpected{version.error()};

@@ -37,9 +37,8 @@ auto find_loader(Target target) -> std::expected<std::string, std::string> {
   }
   auto path = fmt::format("{}/{}", directory, loader_name(target));
   if (is_regular_file(path)) return path;
-  return std::unexpected{fmt::format(
-      "there is no boot loader {}; build or install it, or say where it is with --loader or HERMITAGE_LOADER_DIR",
-      path)};
+  return std::unexpected{
+      fmt::format("boot loader {} not found; build or install it, or set --loader or HERMITAGE_LOADER_DIR", path)};
 }
 
 auto tells_of_handover(const std::string& loader) -> bool {

@@ -21,8 +21,8 @@ TEST(Places, ALoaderIsWhereTheEnvironmentSays) {
   const Target target{entry::Arch::aarch64, entry::Endian::big};
   const auto missing = find_loader(target);
   ASSERT_FALSE(missing);
-  EXPECT_EQ(missing.error(), "there is no boot loader " + directory.file("hermitage-loader-aarch64_be") +
-                                 "; build or install it, or say where it is with --loader or HERMITAGE_LOADER_DIR");
+  EXPECT_EQ(missing.error(), "boot loader " + directory.file("hermitage-loader-aarch64_be") +
+                                 " not found; build or install it, or set --loader or HERMITAGE_LOADER_DIR");
   directory.write("hermitage-loader-aarch64_be", "");
   EXPECT_EQ(find_loader(target), directory.file("hermitage-loader-aarch64_be"));
 }

@@ -58,9 +58,9 @@ struct Pipe {
 
   [[nodiscard]] static auto make() -> std::expected<Pipe, std::string> {
     std::array<int, 2> ends{};
-    if (::pipe2(ends.data(), O_CLOEXEC) != 0) return failure("no pipe");
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0) return failure("pipe2");
     Pipe pipe{out_of_the_way(Descriptor{ends[0]}), out_of_the_way(Descriptor{ends[1]})};
-    if (!pipe.reading.is_open() || !pipe.writing.is_open()) return failure("no pipe");
+    if (!pipe.reading.is_open() || !pipe.writing.is_open()) return failure("fcntl(F_DUPFD_CLOEXEC)");
     return pipe;
   }
 };
@@ -464,13 +464,11 @@ void confine(const Child& child) {
 auto sentence_of(const Child& child, const ChildFailure& failure) -> std::string {
   const auto* const reason = std::strerror(failure.error_number);
   if (failure.call != nullptr) {
-    return fmt::format("the host refuses QEMU's sandbox ({}): {}; --sandbox none does without", failure.call, reason);
+    return fmt::format("cannot isolate QEMU: {}: {}; --sandbox none disables isolation", failure.call, reason);
   }
   if (failure.file < 0) return fmt::format("{}: {}", child.program, reason);
-  return fmt::format(
-      "{}: {} for QEMU, which runs without capabilities; let this user open it, or give QEMU "
-      "capabilities with --sandbox none",
-      child.files[static_cast<std::size_t>(failure.file)].path, reason);
+  return fmt::format("{}: {}; QEMU runs without capabilities, so let this user open the file, or use --sandbox none",
+                     child.files[static_cast<std::size_t>(failure.file)].path, reason);
 }
 
 auto pointers_to(std::vector<std::string>& words) -> std::vector<char*> {
@@ -497,7 +495,7 @@ auto run_process(const std::string& program, const CommandLine& line, const Proc
   auto words = line.words;
   const auto arguments = pointers_to(words);
   const WatchedSignals signals;
-  if (!signals.descriptor().is_open()) return failure("no signal descriptor");
+  if (!signals.descriptor().is_open()) return failure("signalfd");
 
   const Child child{.program = program.c_str(),
                     .words = arguments.data(),
@@ -511,7 +509,7 @@ auto run_process(const std::string& program, const CommandLine& line, const Proc
                     .is_confined = options.is_confined};
   const auto parent = ::getpid();
   const auto id = ::fork();
-  if (id < 0) return failure("no process");
+  if (id < 0) return failure("fork");
   if (id == 0) become(child, parent, signals);
   for (auto* const pipe : {&output, &errors, &failure_pipe}) (*pipe)->writing = Descriptor{};
   input->reading = Descriptor{};

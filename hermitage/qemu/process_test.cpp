@@ -287,8 +287,8 @@ TEST(Process, IsNotStartedWhereItCouldNotOpenItsFiles) {
   const auto confined = finish(line, {.is_confined = true});
   ASSERT_FALSE(confined.ending);
   EXPECT_EQ(confined.ending.error(), path +
-                                         ": Permission denied for QEMU, which runs without capabilities; let this user "
-                                         "open it, or give QEMU capabilities with --sandbox none");
+                                         ": Permission denied; QEMU runs without capabilities, so let this user open "
+                                         "the file, or use --sandbox none");
 }
 
 // Something else as standard input, while it is there.

@@ -25,7 +25,7 @@ auto check_affinity(std::span<const unsigned> affinity) -> Result<void> {
   if (affinity.empty() || ::sched_getaffinity(0, sizeof available, &available) != 0) return {};
   for (const auto cpu : affinity) {
     if (cpu >= CPU_SETSIZE || !CPU_ISSET(cpu, &available)) {
-      return fail(ErrorCode::configuration, fmt::format("the host has no CPU {} that this process may use", cpu));
+      return fail(ErrorCode::configuration, fmt::format("this process cannot use CPU {} of the host", cpu));
     }
   }
   return {};
@@ -51,7 +51,7 @@ auto place_image(const BootRequest& request) -> Result<std::optional<GuestRange>
   const auto target = request.memory.span(start, image.size());
   if (!target) {
     return fail(ErrorCode::configuration,
-                fmt::format("kernel and image do not fit into {} MiB of memory; give it more with --memory-size",
+                fmt::format("kernel and image do not fit into {} MiB of memory; increase --memory-size",
                             request.options.memory_size >> 20));
   }
   request.memory.populate({start, start + target->size()});
@@ -89,7 +89,7 @@ auto create_vm(const BootRequest& request, GuestAddress entry_point) -> Result<B
   const auto kvm = kvm::Kvm::open();
   if (!kvm) return std::unexpected{kvm.error()};
   if (options.cpu_count > 1 && options.cpu_count > kvm->max_vcpus()) {
-    return fail(ErrorCode::configuration, fmt::format("KVM offers at most {} vCPUs here", kvm->max_vcpus()));
+    return fail(ErrorCode::configuration, fmt::format("KVM supports at most {} vCPUs on this host", kvm->max_vcpus()));
   }
   auto vm = kvm->create_vm();
   if (!vm) return std::unexpected{vm.error()};
@@ -134,7 +134,7 @@ auto write_device_tree(const BootRequest& request, std::optional<GuestRange> ima
                             arch::kDeviceTreeSize);
   if (!tree) return std::unexpected{tree.error()};
   const auto target = request.memory.span(request.layout.device_tree, tree->size());
-  if (!target) return fail(ErrorCode::configuration, "the device tree lies outside of the memory");
+  if (!target) return fail(ErrorCode::configuration, "the device tree is outside of the guest memory");
   std::memcpy(target->data(), tree->data(), tree->size());
   return {};
 }
@@ -155,7 +155,7 @@ auto write_boot_info(const BootRequest& request, const entry::LoadedKernel& load
   const auto raw = info.encode(arch::kArch, entry::Endian::little);
   if (!raw) return fail(ErrorCode::image, std::string{raw.error().message().view()});
   if (!request.memory.write(request.layout.boot_info, *raw)) {
-    return fail(ErrorCode::configuration, "the boot info lies outside of the memory");
+    return fail(ErrorCode::configuration, "the boot info is outside of the guest memory");
   }
   return {};
 }
@@ -166,10 +166,10 @@ auto check_options(const MachineOptions& options) -> Result<void> {
   if (auto checked = base::check_memory_size(options.memory_size); !checked) {
     return fail(ErrorCode::configuration, std::move(checked.error()));
   }
-  if (options.cpu_count == 0) return fail(ErrorCode::configuration, "a guest needs a vCPU");
+  if (options.cpu_count == 0) return fail(ErrorCode::configuration, "a guest needs at least one vCPU");
   if (!options.affinity.empty() && options.affinity.size() != options.cpu_count) {
-    return fail(ErrorCode::configuration, fmt::format("{} vCPUs cannot be bound to a list of {} CPUs",
-                                                      options.cpu_count, options.affinity.size()));
+    return fail(ErrorCode::configuration,
+                fmt::format("cannot bind {} vCPUs to a list of {} CPUs", options.cpu_count, options.affinity.size()));
   }
   return check_affinity(options.affinity);
 }

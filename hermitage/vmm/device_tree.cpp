@@ -142,9 +142,10 @@ auto flatten(const DeviceTree& tree, std::size_t size_limit) -> Result<std::vect
 
   const auto size = writer.finish();
   if (!size) {
-    return fail(ErrorCode::configuration, fmt::format("too many vCPUs, or too long arguments, variables or "
-                                                      "mounts: the guest has {} bytes to be told of them",
-                                                      size_limit));
+    return fail(
+        ErrorCode::configuration,
+        fmt::format("vCPUs, arguments, variables and mounts need a device tree of more than {} bytes, the limit",
+                    size_limit));
   }
   buffer.resize(*size);
   return buffer;

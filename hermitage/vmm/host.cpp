@@ -43,18 +43,19 @@ auto check_system() -> HostCheck {
   return {.subject = "system",
           .outcome = fits ? Outcome::good : Outcome::missing,
           .finding = fmt::format("{} {} on {}{}", system.sysname, system.release, system.machine,
-                                 fits ? "" : fmt::format("; guests run on Linux on {}", entry::name(arch::kArch)))};
+                                 fits ? "" : fmt::format("; the monitor needs Linux on {}", entry::name(arch::kArch)))};
 }
 
 auto check_capabilities(const kvm::Kvm& kvm) -> HostCheck {
   for (const auto& [capability, name] : kvm::Kvm::needed_capabilities()) {
     if (kvm.extension(capability) == 0) {
-      return {.subject = "KVM features", .outcome = Outcome::missing, .finding = fmt::format("{}: not there", name)};
+      return {
+          .subject = "KVM features", .outcome = Outcome::missing, .finding = fmt::format("{}: not supported", name)};
     }
   }
   for (const auto& [capability, name] : kvm::Kvm::useful_capabilities()) {
     if (kvm.extension(capability) == 0) {
-      return {.subject = "KVM features", .outcome = Outcome::weak, .finding = fmt::format("{}: not there", name)};
+      return {.subject = "KVM features", .outcome = Outcome::weak, .finding = fmt::format("{}: not supported", name)};
     }
   }
   return {.subject = "KVM features", .finding = fmt::format("all; up to {} vCPUs for a guest", kvm.max_vcpus())};
@@ -65,14 +66,14 @@ auto try_execution(const kvm::Kvm& kvm) -> Result<void> {
   if (!execution) return std::unexpected{execution.error()};
   if (*execution == kvm::Execution::native) return {};
   return fail(ErrorCode::kvm_failed,
-              "KVM interprets guests' kernels here, and knows no SSE instructions, which every Hermit kernel uses; "
-              "switch on nested virtualization, or use another machine");
+              "KVM on this host interprets kernel code without SSE instructions, which Hermit kernels need; enable "
+              "nested virtualization, or use another host");
 }
 
 auto check_execution(const kvm::Kvm& kvm) -> HostCheck {
   const auto tried = try_execution(kvm);
   if (!tried) return {.subject = "execution", .outcome = Outcome::missing, .finding = tried.error().message};
-  return {.subject = "execution", .finding = "the CPU runs guests' kernels itself"};
+  return {.subject = "execution", .finding = "the CPU executes kernel code directly"};
 }
 
 void check_kvm(std::vector<HostCheck>& checks) {
@@ -81,7 +82,7 @@ void check_kvm(std::vector<HostCheck>& checks) {
     checks.push_back({.subject = "KVM", .outcome = Outcome::missing, .finding = kvm.error().message});
     return;
   }
-  checks.push_back({.subject = "KVM", .finding = "/dev/kvm can be used"});
+  checks.push_back({.subject = "KVM", .finding = "/dev/kvm is usable"});
   checks.push_back(check_capabilities(*kvm));
   checks.push_back(check_execution(*kvm));
 }
@@ -100,18 +101,19 @@ auto available_memory() -> std::optional<std::uint64_t> {
 
 auto check_memory() -> HostCheck {
   const auto available = available_memory();
-  if (!available) return {.subject = "memory", .outcome = Outcome::weak, .finding = "how much is left is not known"};
+  if (!available) return {.subject = "memory", .outcome = Outcome::weak, .finding = "the available memory is unknown"};
   return {.subject = "memory",
           .outcome = *available < base::kDefaultMemory ? Outcome::weak : Outcome::good,
-          .finding = fmt::format("{} MiB are left", *available >> 20)};
+          .finding = fmt::format("{} MiB available", *available >> 20)};
 }
 
 auto check_huge_pages() -> HostCheck {
   const auto mode = read_start("/sys/kernel/mm/transparent_hugepage/enabled", 64);
   const bool can = mode.find("[always]") != std::string::npos || mode.find("[madvise]") != std::string::npos;
-  return {.subject = "huge pages",
-          .outcome = can ? Outcome::good : Outcome::weak,
-          .finding = can ? "transparent ones can be had (--thp)" : "no transparent ones; --thp has no effect"};
+  return {
+      .subject = "huge pages",
+      .outcome = can ? Outcome::good : Outcome::weak,
+      .finding = can ? "transparent huge pages available (--thp)" : "no transparent huge pages; --thp has no effect"};
 }
 
 auto check_landlock() -> HostCheck {
@@ -122,24 +124,23 @@ auto check_landlock() -> HostCheck {
                                                                      {6, "signals and abstract sockets"}}};
   const int version = isolation::landlock_version();
   if (version == 0) {
-    return {
-        .subject = "Landlock",
-        .outcome = Outcome::weak,
-        .finding = "not in this kernel, or not switched on (lsm=landlock,…): files are isolated by the monitor alone"};
+    return {.subject = "Landlock",
+            .outcome = Outcome::weak,
+            .finding = "not supported, or not enabled (lsm=landlock,…); only the monitor itself isolates files"};
   }
   for (const auto& [first, what] : kBeyond) {
     if (version >= first) continue;
-    return {.subject = "Landlock", .finding = fmt::format("version {}, which knows nothing of {} yet", version, what)};
+    return {.subject = "Landlock", .finding = fmt::format("version {}, which does not restrict {}", version, what)};
   }
   return {.subject = "Landlock", .finding = fmt::format("version {}", version)};
 }
 
 auto check_system_call_filters() -> HostCheck {
   const auto missing = isolation::missing_filters();
-  if (missing.empty()) return {.subject = "seccomp", .finding = "system calls can be filtered"};
+  if (missing.empty()) return {.subject = "seccomp", .finding = "supported"};
   return {.subject = "seccomp",
           .outcome = Outcome::weak,
-          .finding = fmt::format("system calls cannot be filtered ({}); guests run with --sandbox none only", missing)};
+          .finding = fmt::format("cannot filter system calls ({}); guests run only with --sandbox none", missing)};
 }
 
 auto check_temporary_directory() -> HostCheck {
@@ -148,8 +149,7 @@ auto check_temporary_directory() -> HostCheck {
   const bool can = !error && ::access(path.c_str(), W_OK | X_OK) == 0;
   return {.subject = "temporary files",
           .outcome = can ? Outcome::good : Outcome::weak,
-          .finding = can ? fmt::format("go to {}", path)
-                         : fmt::format("cannot be made in {}; name another place with --tempdir", path)};
+          .finding = can ? fmt::format("in {}", path) : fmt::format("cannot create files in {}; set --tempdir", path)};
 }
 
 auto check_passt() -> HostCheck {

@@ -30,7 +30,7 @@ TEST(CheckHost, SaysHowMuchMemoryIsLeft) {
   const auto checks = check_host();
   const auto memory = std::ranges::find(checks, "memory", &HostCheck::subject);
   ASSERT_NE(memory, checks.end());
-  EXPECT_TRUE(memory->finding.ends_with(" MiB are left")) << memory->finding;
+  EXPECT_TRUE(memory->finding.ends_with(" MiB available")) << memory->finding;
   struct sysinfo system{};
   ASSERT_EQ(::sysinfo(&system), 0);
   std::uint64_t mebibytes = 0;

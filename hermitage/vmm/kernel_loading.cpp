@@ -72,7 +72,7 @@ class Placement {
   [[nodiscard]] auto copy(GuestAddress address, entry::FileOffset file_offset, std::uint64_t size) const
       -> Result<void> {
     auto target = memory_.span(address, size);
-    if (!target) return fail(ErrorCode::image, "it does not fit into the memory");
+    if (!target) return fail(ErrorCode::image, "the kernel does not fit into the guest memory");
     if (descriptor_ < 0) {
       std::memcpy(target->data(), kernel_.file().bytes().bytes().data() + file_offset.value, size);
       return {};
@@ -80,7 +80,7 @@ class Placement {
     for (auto offset = static_cast<off_t>(file_offset.value); !target->empty();) {
       const auto got = ::pread(descriptor_, target->data(), target->size(), offset);
       if (got < 0 && errno == EINTR) continue;
-      if (got <= 0) return fail(ErrorCode::image, "it cannot be read to its end");
+      if (got <= 0) return fail(ErrorCode::image, "the kernel's file cannot be read to its end");
       target = target->subspan(static_cast<std::size_t>(got));
       offset += got;
     }
@@ -99,22 +99,21 @@ auto parse_kernel(std::span<const std::byte> elf) -> Result<entry::KernelObject>
   const auto kernel = entry::KernelObject::parse(elf);
   if (!kernel) return unloadable(kernel.error());
   if (kernel->arch() != arch::kArch) {
-    return fail(ErrorCode::image, fmt::format("it is a kernel for {}, and this monitor runs kernels for {}",
+    return fail(ErrorCode::image, fmt::format("the kernel is for {}, but this monitor runs kernels for {}",
                                               entry::name(kernel->arch()), entry::name(arch::kArch)));
   }
   if (kernel->uhyve_interface_version() > entry::kNewestUhyveInterface ||
       kernel->uhyve_interface_version().value == 0) {
-    return fail(ErrorCode::image,
-                fmt::format("it speaks Uhyve interface {}, of which this monitor knows 1 to {}; a newer one may run it",
-                            kernel->uhyve_interface_version().value, entry::kNewestUhyveInterface.value));
+    return fail(
+        ErrorCode::image,
+        fmt::format("the kernel uses Uhyve interface {}, but this monitor supports 1 to {}; use a newer hermitage",
+                    kernel->uhyve_interface_version().value, entry::kNewestUhyveInterface.value));
   }
   if (!kernel->has_uhyve_interface_note() &&
       kernel->hermit_version().value_or(entry::HermitVersion{}) >= kFirstWithInterfaceNote) {
-    return fail(
-        ErrorCode::image,
-        fmt::format("it is a Hermit {} that was built without the kernel's feature `uhyve`, and cannot talk to a "
-                    "monitor; build it with that feature, or boot it with the Hermit loader",
-                    kernel->hermit_version()->text().view()));
+    return fail(ErrorCode::image, fmt::format("Hermit {} was built without the kernel feature `uhyve`, so it cannot "
+                                              "run under a monitor; build it with that feature, or use --engine qemu",
+                                              kernel->hermit_version()->text().view()));
   }
   return *kernel;
 }
@@ -122,7 +121,7 @@ auto parse_kernel(std::span<const std::byte> elf) -> Result<entry::KernelObject>
 auto load_kernel(const entry::KernelObject& kernel, const GuestMemory& memory, GuestAddress start, int descriptor)
     -> Result<entry::LoadedKernel> {
   const auto image = memory.span(start, kernel.mem_size());
-  if (!image) return fail(ErrorCode::configuration, "the kernel does not fit into the memory");
+  if (!image) return fail(ErrorCode::configuration, "the kernel does not fit into the guest memory");
   const Placement placement{kernel, memory, start, descriptor};
   const bool is_large = kernel.mem_size() >= kLeastMappedSize;
   const auto placed = descriptor >= 0 && is_large ? placement.map_and_copy() : placement.copy_all();

@@ -220,7 +220,7 @@ TEST(LoadKernel, SaysThatTheFileCannotBeRead) {
     const auto loaded = load_kernel(kernel, memory, {kBase + 0x40000}, descriptor);
     ASSERT_FALSE(loaded);
     EXPECT_EQ(loaded.error().code, ErrorCode::image);
-    EXPECT_EQ(loaded.error().message, "it cannot be read to its end");
+    EXPECT_EQ(loaded.error().message, "the kernel's file cannot be read to its end");
   }
 }
 

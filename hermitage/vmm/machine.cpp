@@ -30,7 +30,8 @@ auto make_isolation(const IsolationOptions& options, GuestFiles& files, Warnings
   const bool isolates = options.file_isolation != FileIsolation::none || options.sandbox;
   auto made = Isolation::make(options, isolates ? files.open_paths() : std::vector<isolation::OpenPath>{});
   if (made && made->lacks_landlock()) {
-    warnings.add("this kernel has no Landlock to isolate files with; --file-isolation none says that this will do");
+    warnings.add(
+        "the host's kernel has no Landlock, so files are not isolated; --file-isolation none disables this warning");
   }
   return made;
 }
@@ -183,7 +184,8 @@ auto Machine::State::add_network_card(std::unique_ptr<NetworkCard> card) -> Resu
   if (!card) return {};
   network_card_ = std::move(card);
   if (platform_.add_function(network_card_->function(), arch::pci_window(memory_.range()).range)) return {};
-  return fail(ErrorCode::configuration, "the network card's registers have no place beside the guest's memory");
+  return fail(ErrorCode::configuration,
+              "there are no free addresses for the registers of the network card; reduce --memory-size");
 }
 
 auto Machine::State::run() -> Result<RunResult> {
@@ -217,7 +219,7 @@ auto Machine::create(const KernelSource& source, MachineOptions options, GuestFi
   if (!kernel) return std::unexpected{kernel.error()};
   const auto interface = kernel->uhyve_interface_version();
   if (interface.value == 1 && !options.arguments.kernel.empty() && options.warn) {
-    options.warn("speaks Uhyve interface 1, which has no arguments for the kernel; they are dropped");
+    options.warn("kernels with Uhyve interface 1 take no kernel arguments; they are ignored");
   }
   auto vectors = interface.value == 1 ? argument_vectors(options.arguments) : Result<ArgumentVectors>{};
   if (!vectors) return std::unexpected{vectors.error()};

@@ -53,8 +53,8 @@ TEST(Machine, ChecksItsMemory) {
   };
   for (const auto& [size, words] :
        {Case{0, "at least 16 MiB"}, Case{14 * kMiB, "at least 16 MiB"}, Case{16 * kMiB - 1, "at least 16 MiB"},
-        Case{17 * kMiB, "the next one is 18 MiB"}, Case{64'000'000, "the next one is 62 MiB"},
-        Case{62 * 1024 * kMiB, "at most 60 GiB"}, Case{UINT64_MAX, "no multiple of 2 MiB"},
+        Case{17 * kMiB, "the next multiple is 18 MiB"}, Case{64'000'000, "the next multiple is 62 MiB"},
+        Case{62 * 1024 * kMiB, "at most 60 GiB"}, Case{UINT64_MAX, "not a multiple of 2 MiB"},
         Case{UINT64_MAX - 2 * kMiB + 1, "at most 60 GiB"}}) {
     const auto error = error_with({.memory_size = size});
     EXPECT_EQ(error.code, ErrorCode::configuration) << size;
@@ -66,11 +66,11 @@ TEST(Machine, ChecksItsProcessors) {
   EXPECT_EQ(error_with({.cpu_count = 0}).code, ErrorCode::configuration);
   const auto too_few = error_with({.cpu_count = 2, .affinity = {0}});
   EXPECT_EQ(too_few.code, ErrorCode::configuration);
-  EXPECT_NE(too_few.message.find("2 vCPUs cannot be bound to a list of 1"), std::string::npos) << too_few.message;
+  EXPECT_NE(too_few.message.find("cannot bind 2 vCPUs to a list of 1"), std::string::npos) << too_few.message;
   for (const unsigned none : {100'000U, 1023U, UINT32_MAX}) {
     const auto missing = error_with({.affinity = {none}});
     EXPECT_EQ(missing.code, ErrorCode::configuration);
-    EXPECT_NE(missing.message.find("the host has no CPU " + std::to_string(none)), std::string::npos);
+    EXPECT_NE(missing.message.find("this process cannot use CPU " + std::to_string(none)), std::string::npos);
   }
 }
 
@@ -323,7 +323,7 @@ TEST_P(HostileTest, Dies) {
     const auto* const death = std::get_if<GuestDeath>(&result.ending);
     ASSERT_NE(death, nullptr) << thing << "\n" << result.output;
     EXPECT_NE(death->reason.find("a hypercall "), std::string::npos) << death->reason;
-    EXPECT_NE(death->reason.find("where it has no memory"), std::string::npos) << death->reason;
+    EXPECT_NE(death->reason.find("outside of its memory"), std::string::npos) << death->reason;
     EXPECT_EQ(death->cpu, 0U);
     EXPECT_NE(death->registers.rip, 0U);
   }

@@ -47,7 +47,8 @@ auto Serial::open(const OutputTarget& target) -> Result<Serial> {
 
   constexpr mode_t kMode = 0666;
   Descriptor opened{::open(file->path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, kMode)};
-  if (!opened.is_open()) return system_failure(fmt::format("the output file {} cannot be made", file->path), errno);
+  if (!opened.is_open())
+    return system_failure(fmt::format("cannot create the output file {}: open", file->path), errno);
   const int number = opened.get();
   return Serial{Kind::descriptor, std::move(*events), std::move(opened), number};
 }

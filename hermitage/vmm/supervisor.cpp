@@ -205,7 +205,8 @@ auto Supervisor::start_threads(StartingLine& starting_line, std::latch& has_own_
     if (guest_->debugger != nullptr) threads_.emplace_back([&, this] { run_debugger(starting_line); });
     for (const auto& vcpu : guest_->vcpus) threads_.emplace_back([&, this] { run_vcpu(*vcpu, starting_line); });
   } catch (const std::system_error& error) {
-    return starting_line.arrive(fail(ErrorCode::host_failed, fmt::format("no thread for the guest: {}", error.what())));
+    return starting_line.arrive(
+        fail(ErrorCode::host_failed, fmt::format("cannot start a thread for a vCPU: {}", error.what())));
   }
   guest_->while_starting();
   if (guest_->network_card != nullptr && guest_->isolation.separates_network()) {
@@ -221,7 +222,7 @@ void Supervisor::run_vcpu(Vcpu& vcpu, StartingLine& starting_line) {
   if (!guest_->affinity.empty()) {
     const auto cpu = guest_->affinity[vcpu.number()];
     if (!bind_to_cpu(cpu)) {
-      guest_->warnings.add(fmt::format("vCPU {} cannot be bound to the host's CPU {}", vcpu.number(), cpu));
+      guest_->warnings.add(fmt::format("cannot bind vCPU {} to CPU {}: pthread_setaffinity_np", vcpu.number(), cpu));
     }
   }
   if (starting_line.arrive(guest_->isolation.enclose(isolation::Role::vcpu))) vcpu.run();

@@ -21,14 +21,14 @@ struct Overloaded : Functions... {
 };
 
 auto run_failure(int error_number) -> std::string {
-  constexpr const char* kTruncated = "; a part of its memory is gone: the kernel's file may have been truncated";
+  constexpr const char* kTruncated =
+      "; a part of the guest memory is missing, perhaps because the kernel's file was truncated";
   return fmt::format("KVM_RUN: {}{}", std::strerror(error_number), error_number == EFAULT ? kTruncated : "");
 }
 
 auto internal_error(kvm::InternalError error) -> std::string {
-  if (error.suberror == KVM_INTERNAL_ERROR_EMULATION)
-    return "an instruction that KVM would have to emulate, and cannot";
-  return fmt::format("KVM gives up on it (internal error {})", error.suberror);
+  if (error.suberror == KVM_INTERNAL_ERROR_EMULATION) return "KVM cannot emulate an instruction";
+  return fmt::format("KVM_RUN: internal error {}", error.suberror);
 }
 
 }  // namespace
@@ -92,34 +92,33 @@ void Vcpu::handle(const kvm::Exit& exit) {
     exit_counts_.add("failure");
     die(std::move(reason));
   };
-  std::visit(Overloaded{
-                 [this](const kvm::IoAccess& access) { handle_access(access); },
-                 [this](kvm::Halt) { exit_counts_.add("halt"); },
-                 [this](kvm::Interrupted) {
-                   exit_counts_.add("interruption");
-                   stand_while_paused();
-                 },
-                 [this](kvm::Shutdown) {
-                   exit_counts_.add("shutdown");
-                   die_of_fault("a triple fault: an exception that it has no handler for");
-                 },
-                 [this](kvm::DebugEvent event) {
-                   exit_counts_.add("debug");
-                   if (environment_.stops != nullptr) environment_.stops->report({.vcpu = number_, .event = event});
-                 },
-                 [&](kvm::EntryFailure failure) {
-                   fail(fmt::format("KVM_RUN: the host's CPU cannot enter the guest (reason {:#x})", failure.reason));
-                 },
-                 [this](kvm::InternalError error) {
-                   exit_counts_.add("failure");
-                   die_of_fault(internal_error(error));
-                 },
-                 [&](kvm::UnknownExit unknown) {
-                   fail(fmt::format("KVM came back for a reason that is not known here ({})", unknown.reason));
-                 },
-                 [&](kvm::RunFailure failure) { fail(run_failure(failure.error_number)); },
-             },
-             exit);
+  std::visit(
+      Overloaded{
+          [this](const kvm::IoAccess& access) { handle_access(access); },
+          [this](kvm::Halt) { exit_counts_.add("halt"); },
+          [this](kvm::Interrupted) {
+            exit_counts_.add("interruption");
+            stand_while_paused();
+          },
+          [this](kvm::Shutdown) {
+            exit_counts_.add("shutdown");
+            die_of_fault("a triple fault, caused by an exception without a handler");
+          },
+          [this](kvm::DebugEvent event) {
+            exit_counts_.add("debug");
+            if (environment_.stops != nullptr) environment_.stops->report({.vcpu = number_, .event = event});
+          },
+          [&](kvm::EntryFailure failure) {
+            fail(fmt::format("KVM_RUN: the CPU failed to enter the guest (reason {:#x})", failure.reason));
+          },
+          [this](kvm::InternalError error) {
+            exit_counts_.add("failure");
+            die_of_fault(internal_error(error));
+          },
+          [&](kvm::UnknownExit unknown) { fail(fmt::format("KVM_RUN: unknown exit reason {}", unknown.reason)); },
+          [&](kvm::RunFailure failure) { fail(run_failure(failure.error_number)); },
+      },
+      exit);
 }
 
 void Vcpu::handle_access(const kvm::IoAccess& access) {
@@ -148,10 +147,8 @@ auto Vcpu::pass_on(const kvm::IoAccess& access) -> AccessOutcome {
 // A kernel's fault, as KVM reports it.
 void Vcpu::die_of_fault(std::string reason) {
   if (number_ > 0 && !has_asked_) {
-    reason += fmt::format(
-        " (vCPU {} had made no hypercall yet: a kernel that was built without SMP dies so; give the guest one vCPU, -c "
-        "1)",
-        number_);
+    reason +=
+        fmt::format(" (vCPU {} had not made a hypercall; if the kernel was built without SMP, use -c 1)", number_);
   }
   die(std::move(reason));
 }

@@ -17,7 +17,7 @@ struct GuestExit {
   std::int32_t code = 0;
 };
 struct GuestFault {
-  std::string reason;  // what the guest did, as a predicate without a full stop: "reads 4 bytes at …"
+  std::string reason;  // what the guest did, a sentence without a full stop: "it reads 4 bytes at …"
 };
 using AccessOutcome = std::variant<Resume, GuestExit, GuestFault>;
 

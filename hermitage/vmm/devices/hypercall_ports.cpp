@@ -39,8 +39,8 @@ auto HypercallPorts::write(const Access& access, std::span<const std::byte> data
   const auto paging = [&] { return access.vcpu == nullptr ? std::nullopt : std::optional{access.vcpu->paging()}; };
   auto outcome = hypercalls_.call(port, argument, paging);
   if (auto* const fault = std::get_if<GuestFault>(&outcome)) {
-    return GuestFault{fmt::format("a hypercall {} that makes no sense: {}",
-                                  Hypercalls::name(hypercalls_.interface(), port), fault->reason)};
+    return GuestFault{
+        fmt::format("invalid hypercall {}: {}", Hypercalls::name(hypercalls_.interface(), port), fault->reason)};
   }
   return outcome;
 }

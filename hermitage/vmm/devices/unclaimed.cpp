@@ -8,12 +8,12 @@ namespace hermitage::vmm {
 
 auto UnclaimedPorts::read(const Access& access, std::span<std::byte> data) -> AccessOutcome {
   std::ranges::fill(data, std::byte{0xff});
-  warnings_.add(fmt::format("reads from I/O port {:#x}, where nothing is", access.address));
+  warnings_.add(fmt::format("reads from I/O port {:#x}, which has no device", access.address));
   return Resume{};
 }
 
 auto UnclaimedPorts::write(const Access& access, std::span<const std::byte> /*data*/) -> AccessOutcome {
-  warnings_.add(fmt::format("writes to I/O port {:#x}, where nothing is", access.address));
+  warnings_.add(fmt::format("writes to I/O port {:#x}, which has no device", access.address));
   return Resume{};
 }
 
@@ -22,11 +22,11 @@ auto UnclaimedPorts::name_of(std::uint64_t /*address*/, bool is_write) const noe
 }
 
 auto UnclaimedMemory::read(const Access& access, std::span<std::byte> data) -> AccessOutcome {
-  return GuestFault{fmt::format("reads {} bytes at {:#x}, where it has no memory", data.size(), access.address)};
+  return GuestFault{fmt::format("it reads {} bytes at {:#x}, outside of its memory", data.size(), access.address)};
 }
 
 auto UnclaimedMemory::write(const Access& access, std::span<const std::byte> data) -> AccessOutcome {
-  return GuestFault{fmt::format("writes {} bytes at {:#x}, where it has no memory", data.size(), access.address)};
+  return GuestFault{fmt::format("it writes {} bytes at {:#x}, outside of its memory", data.size(), access.address)};
 }
 
 auto UnclaimedMemory::name_of(std::uint64_t /*address*/, bool is_write) const noexcept -> const char* {

@@ -234,17 +234,16 @@ auto GuestFiles::add_mappings(std::vector<FileMapping> mappings) -> Result<void>
   for (const auto& [host, guest, is_read_only] : mappings) {
     const auto components = components_of(guest);
     if (components.empty() || std::ranges::find(components, "..") != components.end()) {
-      return fail(ErrorCode::configuration, fmt::format("'{}' is no place to map something at: it has to be below /, "
-                                                        "without '..'",
-                                                        guest));
+      return fail(ErrorCode::configuration,
+                  fmt::format("'{}' cannot be the path of a mapping: it must be below /, without '..'", guest));
     }
     if (!taken.insert(components).second) {
-      return fail(ErrorCode::configuration, fmt::format("two mappings are at '{}'", guest));
+      return fail(ErrorCode::configuration, fmt::format("two mappings have the path '{}'", guest));
     }
     for (const auto& file : files) {
       if (std::ranges::equal(file, components | std::views::take(file.size()))) {
         return fail(ErrorCode::configuration,
-                    fmt::format("'{}' lies below '/{}', which is mapped as a file", guest, fmt::join(file, "/")));
+                    fmt::format("'{}' is below '/{}', which is mapped as a file", guest, fmt::join(file, "/")));
       }
     }
     const auto mapping = open_mapping(host, is_read_only);

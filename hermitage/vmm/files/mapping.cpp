@@ -43,7 +43,7 @@ auto is_private(std::string_view path) -> bool {
 }
 
 auto private_path() -> std::unexpected<Error> {
-  return fail(ErrorCode::host_failed, "is in the private directory of a monitor; map something else");
+  return fail(ErrorCode::host_failed, "is in the private directory of a monitor, which cannot be mapped");
 }
 
 // Into a directory and a name in it.
@@ -70,7 +70,7 @@ auto open_file_to_be(const std::string& host_path, bool is_read_only) -> Result<
   if (!directory) return std::unexpected{directory.error()};
   struct stat status{};
   if (::fstatat(directory->get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(status.st_mode)) {
-    return fail(ErrorCode::host_failed, "is a symbolic link that leads to nothing");
+    return fail(ErrorCode::host_failed, "is a dangling symbolic link");
   }
   return std::make_shared<HostFile>(std::move(*directory), name, Descriptor{}, is_read_only);
 }

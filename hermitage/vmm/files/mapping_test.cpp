@@ -403,7 +403,7 @@ TEST_F(MappingTest, LiesBelowNoFile) {
                                          {.host = file, .guest = "/x", .is_read_only = true}});
   ASSERT_FALSE(added);
   EXPECT_EQ(added.error().code, ErrorCode::configuration);
-  EXPECT_NE(added.error().message.find("'/x/y' lies below '/x'"), std::string::npos) << added.error().message;
+  EXPECT_NE(added.error().message.find("'/x/y' is below '/x'"), std::string::npos) << added.error().message;
 }
 
 TEST_F(MappingTest, WaitsForNoPipe) {
@@ -480,7 +480,7 @@ TEST_F(MappingTest, RefusesPrivateDirectories) {
   for (const auto& path :
        {"dir/" + other.name(), "dir/" + other.name() + "/1", std::string{"dir/link"}, std::string{"dir/link/1"}}) {
     EXPECT_EQ(complaint({{host(path), "/data"}}),
-              "'" + host(path) + "': is in the private directory of a monitor; map something else");
+              "'" + host(path) + "': is in the private directory of a monitor, which cannot be mapped");
   }
 }
 
@@ -627,15 +627,13 @@ TEST_F(MappingTest, SaysWhatCannotBeMapped) {
   EXPECT_EQ(complaint({{"", "/data"}}), "'': No such file or directory");
   EXPECT_EQ(complaint({{host("outside/none"), "/data"}}), "'" + host("outside/none") + "': Not a directory");
   fs::create_symlink("none", host("dangling"));
-  EXPECT_EQ(complaint({{host("dangling"), "/data"}}),
-            "'" + host("dangling") + "': is a symbolic link that leads to nothing");
+  EXPECT_EQ(complaint({{host("dangling"), "/data"}}), "'" + host("dangling") + "': is a dangling symbolic link");
   EXPECT_EQ(complaint({{"/dev/null", "/data"}}), "'/dev/null': is neither a file nor a directory");
   for (const auto* const guest : {"", "/", "/./", "/a/../b", ".."}) {
-    EXPECT_EQ(complaint({{host("dir"), guest}}), "'" + std::string{guest} +
-                                                     "' is no place to map something at: it has to be below /, "
-                                                     "without '..'");
+    EXPECT_EQ(complaint({{host("dir"), guest}}),
+              "'" + std::string{guest} + "' cannot be the path of a mapping: it must be below /, without '..'");
   }
-  EXPECT_EQ(complaint({{host("dir"), "/data"}, {host("sub"), "data/."}}), "two mappings are at 'data/.'");
+  EXPECT_EQ(complaint({{host("dir"), "/data"}, {host("sub"), "data/."}}), "two mappings have the path 'data/.'");
 }
 
 TEST_F(MappingTest, NamesWhatStaysInReach) {

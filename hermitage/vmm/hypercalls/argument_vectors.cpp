@@ -15,8 +15,8 @@ namespace {
 constexpr std::size_t kLeastVariables = 8;
 
 auto too_many(std::string_view what) -> std::unexpected<Error> {
-  return fail(ErrorCode::configuration,
-              fmt::format("a guest of Uhyve interface 1 takes at most {} {}", entry::uhyve::v1::kMaxArguments, what));
+  return fail(ErrorCode::configuration, fmt::format("a guest with Uhyve interface 1 accepts at most {} {}",
+                                                    entry::uhyve::v1::kMaxArguments, what));
 }
 
 }  // namespace
@@ -26,7 +26,8 @@ auto argument_vectors(const base::Arguments& arguments) -> Result<ArgumentVector
   vectors.arguments.push_back(arguments.program);
   vectors.arguments.insert(vectors.arguments.end(), arguments.application.begin(), arguments.application.end());
   vectors.environment = arguments.environment;
-  if (vectors.arguments.size() > entry::uhyve::v1::kMaxArguments) return too_many("words, the image's path included");
+  if (vectors.arguments.size() > entry::uhyve::v1::kMaxArguments)
+    return too_many("arguments, including the path of the image");
   if (vectors.environment.size() > entry::uhyve::v1::kMaxArguments) return too_many("environment variables");
   vectors.environment.resize(std::max(vectors.environment.size(), kLeastVariables));
   return vectors;

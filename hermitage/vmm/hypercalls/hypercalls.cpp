@@ -170,7 +170,7 @@ auto Hypercalls::write_serial(GuestAddress address, std::uint64_t size) -> Acces
   if (size == 0) return Resume{};  // an empty buffer may be anywhere
   const auto bytes = environment_.memory.span(address, size);
   if (!bytes) {
-    return GuestFault{fmt::format("it prints {} bytes at {:#x}, where it has no memory", size, address.value)};
+    return GuestFault{fmt::format("it prints {} bytes at {:#x}, outside of its memory", size, address.value)};
   }
   if (environment_.trace) {
     const std::string text{reinterpret_cast<const char*>(bytes->data()), std::min<std::size_t>(size, kTracedBytes + 1)};

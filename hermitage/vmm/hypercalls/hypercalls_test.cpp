@@ -262,7 +262,7 @@ TEST(Hypercalls, PrintNothingOutsideOfTheMemory) {
         ASSERT_TRUE(monitor.memory().write({monitor.at(kParams)}, params));
         outcome = monitor.raw(v2::Hypercall::serial_write_buffer, monitor.at(kParams));
       }
-      EXPECT_NE(badness(outcome).find("where it has no memory"), std::string::npos)
+      EXPECT_NE(badness(outcome).find("outside of its memory"), std::string::npos)
           << std::hex << address << " " << size;
       EXPECT_EQ(monitor.output(), "");
     }
@@ -939,7 +939,7 @@ TEST(HypercallsV1, GiveNoArgumentsOutsideOfTheMemory) {
   // The second text of two: half of it, behind the end, and where adding wraps.
   for (const auto place : {kSize - 4, kSize, kMax, kMax - 2}) {
     ASSERT_TRUE(monitor.memory().write({good + 8}, place));
-    EXPECT_NE(cmdval(good, good).find("no memory"), std::string::npos) << std::hex << place;
+    EXPECT_NE(cmdval(good, good).find("outside of its memory"), std::string::npos) << std::hex << place;
   }
   ASSERT_TRUE(monitor.memory().write({good + 8}, kSize - 5));
   EXPECT_EQ(cmdval(good, good), "");

@@ -116,7 +116,7 @@ auto Hypercalls::cmdval(const v1::CmdvalParams& params) const -> AccessOutcome {
       const auto target =
           address ? environment_.memory.span({*address}, texts[i].size() + 1) : std::unexpected{address.error()};
       if (!target) {
-        return GuestFault{fmt::format("its room for {} is at {:#x}, where it has no memory",
+        return GuestFault{fmt::format("its buffer for {} is at {:#x}, outside of its memory",
                                       quoted(std::string_view{texts[i]}), target.error().address.value)};
       }
       std::memcpy(target->data(), texts[i].c_str(), target->size());

@@ -49,7 +49,7 @@ template <class Params, class Answer>
 auto Hypercalls::with_params(std::uint64_t address, Answer&& answer) -> AccessOutcome {
   auto params = environment_.memory.read<std::remove_const_t<Params>>({address});
   if (!params) {
-    return GuestFault{fmt::format("its parameters are at {:#x}, where it has no memory", address)};
+    return GuestFault{fmt::format("its parameters are at {:#x}, outside of its memory", address)};
   }
   if constexpr (std::is_void_v<std::invoke_result_t<Answer, Params&>>) {
     std::forward<Answer>(answer)(static_cast<Params&>(*params));

@@ -17,7 +17,7 @@ auto keep_only(std::span<const int> descriptors) -> Result<void> {
   std::vector<unsigned> kept{STDERR_FILENO};
   for (const int descriptor : descriptors) kept.push_back(static_cast<unsigned>(descriptor));
   std::ranges::sort(kept);
-  if (::unshare(CLONE_FILES) != 0) return system_failure("unshare (descriptors of a thread)", errno);
+  if (::unshare(CLONE_FILES) != 0) return system_failure("unshare(CLONE_FILES)", errno);
   unsigned first = 0;
   for (const auto descriptor : kept) {
     if (descriptor > first && ::close_range(first, descriptor - 1, 0) != 0) return system_failure("close_range", errno);

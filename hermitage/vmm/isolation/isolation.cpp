@@ -16,7 +16,7 @@ auto Isolation::make(IsolationOptions options, std::span<const isolation::OpenPa
     if (options.file_isolation == FileIsolation::normal) return result;
     return fail(
         ErrorCode::host_failed,
-        "strict file isolation needs Landlock, which this kernel does not have or was told to leave out (lsm=)");
+        "--file-isolation strict needs Landlock, which the host's kernel does not support or has not enabled (lsm=)");
   }
   auto landlock = Landlock::make(paths, options.around_caller);
   if (!landlock) return std::unexpected{landlock.error()};

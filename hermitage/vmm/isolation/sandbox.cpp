@@ -52,39 +52,42 @@ class Line {
 void report_violation(int /*signal*/, siginfo_t* info, void* /*context*/) {
   const auto name = name_of(info->si_syscall);
   Line line;
-  line << "hermitage: the sandbox ends this monitor: its " << name_of(role_of_thread) << " made the system call "
-       << info->si_syscall;
-  if (!name.empty()) line << " (" << name << ")";
-  line << ", which it must not\n";
+  line << "hermitage: seccomp: " << name_of(role_of_thread) << " thread called ";
+  if (name.empty()) {
+    line << "system call " << info->si_syscall;
+  } else {
+    line << name << " (" << info->si_syscall << ")";
+  }
+  line << ", which its filter does not allow; the monitor ends\n";
   line.write_to(STDERR_FILENO);
   ::_exit(kViolationStatus);
 }
 
 auto refused(std::string_view what) -> std::unexpected<Error> {
-  return system_failure("the host refuses the sandbox " + std::string{what}, errno);
+  return system_failure("cannot isolate this process: " + std::string{what}, errno);
 }
 
 }  // namespace
 
 auto guard_process() -> Result<void> {
   constexpr rlimit kNone{.rlim_cur = 0, .rlim_max = 0};
-  if (::setrlimit(RLIMIT_CORE, &kNone) != 0) return refused("(RLIMIT_CORE)");
-  if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return refused("(PR_SET_DUMPABLE)");
+  if (::setrlimit(RLIMIT_CORE, &kNone) != 0) return refused("setrlimit(RLIMIT_CORE)");
+  if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return refused("prctl(PR_SET_DUMPABLE)");
   struct sigaction action{};
   action.sa_sigaction = report_violation;
   action.sa_flags = SA_SIGINFO;
   ::sigfillset(&action.sa_mask);
-  if (::sigaction(SIGSYS, &action, nullptr) != 0) return refused("(SIGSYS)");
+  if (::sigaction(SIGSYS, &action, nullptr) != 0) return refused("sigaction(SIGSYS)");
   return {};
 }
 
 auto forbid_new_privileges() -> Result<void> {
-  if (const auto* const call = base::forbid_new_privileges()) return refused(std::string{"("} + call + ")");
+  if (const auto* const call = base::forbid_new_privileges()) return refused(call);
   return {};
 }
 
 auto drop_capabilities() -> Result<void> {
-  if (const auto* const call = base::drop_capabilities()) return refused(std::string{"("} + call + ")");
+  if (const auto* const call = base::drop_capabilities()) return refused(call);
   return {};
 }
 
@@ -98,7 +101,7 @@ auto filter_system_calls(Role role) -> Result<void> {
   });
   const sock_fprog program{.len = static_cast<unsigned short>(compiled.size()), .filter = steps.data()};
   role_of_thread = role;
-  if (::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) != 0) return refused("(seccomp)");
+  if (::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) != 0) return refused("seccomp");
   return {};
 }
 

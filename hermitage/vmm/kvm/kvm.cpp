@@ -18,18 +18,17 @@ auto Kvm::open() -> Result<Kvm> {
   if (!descriptor.is_open() && (errno == EACCES || errno == EPERM)) {
     return fail(
         ErrorCode::kvm_permission,
-        "no permission for /dev/kvm; join the group that owns it (sudo usermod -aG kvm $USER) and log in again");
+        "no permission to open /dev/kvm; join the group that owns it (sudo usermod -aG kvm $USER) and log in again");
   }
   if (!descriptor.is_open()) {
     return fail(ErrorCode::kvm_missing,
-                fmt::format("no KVM here (/dev/kvm: {}); load the module kvm_intel or kvm_amd, and switch on "
-                            "virtualization in the firmware, or nested virtualization in the hypervisor",
+                fmt::format("cannot open /dev/kvm: {}; load the module kvm_intel or kvm_amd, and enable virtualization "
+                            "in the firmware, or nested virtualization in the hypervisor",
                             std::strerror(errno)));
   }
   const int version = ::ioctl(descriptor.get(), KVM_GET_API_VERSION, 0UL);
   if (version != KVM_API_VERSION) {
-    return fail(ErrorCode::kvm_missing,
-                fmt::format("/dev/kvm speaks version {} of KVM, not {}", version, KVM_API_VERSION));
+    return fail(ErrorCode::kvm_missing, fmt::format("/dev/kvm has API version {}, not {}", version, KVM_API_VERSION));
   }
   return Kvm{std::move(descriptor)};
 }

@@ -37,7 +37,7 @@ auto Vm::set_zeros(std::span<const GuestRange> ranges) -> Result<void> {
   std::size_t size = arch::kPageSize;
   for (const auto& range : ranges) size = std::max(size, range.end.value - range.start.value);
   auto* const zeros = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (zeros == MAP_FAILED) return system_failure("no memory for zeros: mmap", errno);
+  if (zeros == MAP_FAILED) return system_failure("cannot map zero pages: mmap", errno);
   zeros_ = SharedPages{static_cast<std::byte*>(zeros), size};
   std::uint32_t slot = kMemorySlot;
   for (const auto& range : ranges) {
@@ -46,8 +46,7 @@ auto Vm::set_zeros(std::span<const GuestRange> ranges) -> Result<void> {
                                        .guest_phys_addr = range.start.value,
                                        .memory_size = range.end.value - range.start.value,
                                        .userspace_addr = reinterpret_cast<std::uint64_t>(zeros)};
-    if (auto set = call(descriptor_, KVM_SET_USER_MEMORY_REGION, &region,
-                        "KVM_SET_USER_MEMORY_REGION (memory that is only read)");
+    if (auto set = call(descriptor_, KVM_SET_USER_MEMORY_REGION, &region, "KVM_SET_USER_MEMORY_REGION (read-only)");
         !set) {
       return set;
     }
@@ -77,7 +76,7 @@ auto Vm::create_vcpu(std::uint32_t number) -> Result<Vcpu> {
   if (!created) return std::unexpected{created.error()};
   Descriptor descriptor{*created};
   auto* const pages = ::mmap(nullptr, vcpu_pages_size_, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor.get(), 0);
-  if (pages == MAP_FAILED) return call_failed("mmap of a vCPU's state");
+  if (pages == MAP_FAILED) return call_failed("mmap of the vCPU state");
   return Vcpu{std::move(descriptor), SharedPages{static_cast<std::byte*>(pages), vcpu_pages_size_}, syncs_registers_};
 }
 

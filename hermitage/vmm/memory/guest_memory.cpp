@@ -39,11 +39,12 @@ auto GuestMemory::allocate(GuestAddress base, std::uint64_t size, Options option
   const auto alignment = options.huge_pages ? kHugePageSize : base::kHostPageSize;
   std::size_t mapping_size = 0;
   if (__builtin_add_overflow(size, alignment - base::kHostPageSize, &mapping_size)) {
-    return fail(ErrorCode::configuration, fmt::format("no machine has {} bytes of memory", size));
+    return fail(ErrorCode::configuration, fmt::format("a guest cannot have {} bytes of memory", size));
   }
   auto* const start =
       ::mmap(nullptr, mapping_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (start == MAP_FAILED) return system_failure(fmt::format("the host has no {} bytes of memory", size), errno);
+  if (start == MAP_FAILED)
+    return system_failure(fmt::format("cannot allocate {} bytes of guest memory: mmap", size), errno);
 
   void* aligned = start;
   std::size_t space = mapping_size;
@@ -54,10 +55,10 @@ auto GuestMemory::allocate(GuestAddress base, std::uint64_t size, Options option
   // do) would give it three times what it uses.
   const int advice = options.huge_pages ? MADV_HUGEPAGE : MADV_NOHUGEPAGE;
   if (::madvise(aligned, size, advice) != 0 && options.huge_pages) {
-    return system_failure("the host offers no transparent huge pages", errno);
+    return system_failure("cannot use transparent huge pages: madvise(MADV_HUGEPAGE)", errno);
   }
   if (options.mergeable && ::madvise(aligned, size, MADV_MERGEABLE) != 0) {
-    return system_failure("the host offers no samepage merging", errno);
+    return system_failure("cannot merge pages: madvise(MADV_MERGEABLE)", errno);
   }
   // A core dump of the monitor need not hold the guest.
   ::madvise(aligned, size, MADV_DONTDUMP);

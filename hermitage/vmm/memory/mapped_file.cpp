@@ -26,7 +26,7 @@ auto read_all(int descriptor, std::size_t size) -> Result<std::vector<std::byte>
   std::vector<std::byte> bytes(size);
   const auto count = base::read_full(descriptor, bytes);
   if (!count) return system_failure("read", count.error());
-  if (*count < size) return fail(ErrorCode::host_failed, "is being written to");
+  if (*count < size) return fail(ErrorCode::host_failed, "was truncated while it was being read");
   return bytes;
 }
 

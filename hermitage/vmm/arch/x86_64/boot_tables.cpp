@@ -24,7 +24,7 @@ auto write_boot_tables(const GuestMemory& memory, const MemoryLayout& layout, Gu
     return written;
   }
   if (!memory.write(layout.descriptor_table, kDescriptorTable)) {
-    return fail(ErrorCode::configuration, "the descriptor table lies outside of the memory");
+    return fail(ErrorCode::configuration, "the descriptor table is outside of the guest memory");
   }
   return {};
 }

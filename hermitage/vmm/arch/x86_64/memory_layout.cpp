@@ -25,14 +25,15 @@ auto check_fixed_start(GuestAddress start, GuestAddress base, entry::UhyveInterf
   if (start.value >= base.value + kKernelOffset) return {};
   if (interface.value == 1) {
     return fail(ErrorCode::image,
-                fmt::format("it is linked at {:#x}, where the monitor puts tables; link it at {:#x} or "
+                fmt::format("the kernel is linked at {:#x}, where the monitor places its tables; link it at {:#x} or "
                             "above",
                             start.value, base.value + kKernelOffset));
   }
-  return fail(ErrorCode::image,
-              fmt::format("it is linked at {:#x}, but the memory of a guest of Uhyve interface {} begins at {:#x} "
-                          "(4 GiB); link it at {:#x} or above, or relocatable",
-                          start.value, interface.value, base.value, base.value + kKernelOffset));
+  return fail(
+      ErrorCode::image,
+      fmt::format("the kernel is linked at {:#x}, but the memory of a guest with Uhyve interface {} begins at {:#x} "
+                  "(4 GiB); link it at {:#x} or above, or relocatable",
+                  start.value, interface.value, base.value, base.value + kKernelOffset));
 }
 
 }  // namespace
@@ -46,8 +47,9 @@ auto plan_memory(const Placement& placement, std::optional<std::uint64_t> random
   const auto bounds = memory_bounds(placement.interface);
   const auto room = bounds.end.value - bounds.start.value;
   if (placement.memory_size > room) {
-    return fail(ErrorCode::configuration, fmt::format("a guest of Uhyve interface {} can have at most {} GiB of memory",
-                                                      placement.interface.value, room / kGiB));
+    return fail(ErrorCode::configuration,
+                fmt::format("a guest with Uhyve interface {} can have at most {} GiB of memory",
+                            placement.interface.value, room / kGiB));
   }
 
   const bool is_fixed = placement.kernel_start.has_value();
@@ -61,11 +63,11 @@ auto plan_memory(const Placement& placement, std::optional<std::uint64_t> random
     std::uint64_t needed = 0;
     if (__builtin_add_overflow(offset, placement.kernel_size, &needed) || needed > room) {
       return fail(ErrorCode::image,
-                  fmt::format("it takes memory up to {} bytes above {:#x}, more than a guest can have",
+                  fmt::format("the kernel needs {} bytes of memory from {:#x}, more than a guest can have",
                               placement.kernel_size, kernel_start.value));
     }
     return fail(ErrorCode::configuration,
-                fmt::format("it takes {} MiB of memory at least; give it more with --memory-size",
+                fmt::format("the kernel needs at least {} MiB of memory; increase --memory-size",
                             (needed + kLargePageSize - 1) / kLargePageSize * 2));
   }
 

@@ -78,12 +78,12 @@ auto write_identity_map(const GuestMemory& memory, GuestAddress page_map, GuestR
     const auto next = mapper.map_some(page, mapped.end.value);
     if (!next) {
       return fail(ErrorCode::configuration,
-                  "the kernel and what is passed with it take more memory than can be mapped");
+                  "the kernel and its image need more memory than the boot page tables can map");
     }
     page = *next;
   }
   if (!memory.write(page_map + kRecursiveEntry * sizeof(std::uint64_t), page_map.value | kPresent | kWritable)) {
-    return fail(ErrorCode::configuration, "the page tables lie outside of the memory");
+    return fail(ErrorCode::configuration, "the page tables are outside of the guest memory");
   }
   return {};
 }

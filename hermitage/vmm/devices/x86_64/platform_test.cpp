@@ -84,7 +84,7 @@ TEST_P(PlatformTest, TakesHypercalls) {
   EXPECT_EQ(serial.take_buffer(), "x");
   vcpu.argument = 1;
   write<std::uint32_t>(platform.ports(), is_first ? 0x400 : 0x1100, is_first ? UINT32_MAX : 0);
-  EXPECT_NE(fault().find("a hypercall write that makes no sense"), std::string::npos) << fault();
+  EXPECT_NE(fault().find("invalid hypercall write: "), std::string::npos) << fault();
 }
 
 // By interface 1, what KVM has collected is whole; by the others, the register that counts is gone.
@@ -120,8 +120,8 @@ TEST_P(PlatformTest, WarnsOfOtherPortsOnce) {
     EXPECT_EQ(read<std::uint16_t>(platform.ports(), 0x60), UINT16_MAX);
     write<std::uint8_t>(platform.ports(), 0x70, 1);
   }
-  EXPECT_EQ(lines, (std::vector<std::string>{"reads from I/O port 0x60, where nothing is",
-                                             "writes to I/O port 0x70, where nothing is"}));
+  EXPECT_EQ(lines, (std::vector<std::string>{"reads from I/O port 0x60, which has no device",
+                                             "writes to I/O port 0x70, which has no device"}));
   for (std::uint64_t port = 0x100; port < 0x200; ++port) write<std::uint8_t>(platform.ports(), port, 1);
   EXPECT_EQ(lines.size(), Warnings::kMax);
 }
@@ -131,7 +131,7 @@ TEST_P(PlatformTest, HasBiosAreasThatAreEmpty) {
     EXPECT_EQ(read<std::uint64_t>(platform.memory(), address), 0U);
     EXPECT_TRUE(std::holds_alternative<Resume>(outcome));
     write<std::uint64_t>(platform.memory(), address, 1);
-    EXPECT_NE(fault().find("writes 8 bytes at"), std::string::npos);
+    EXPECT_NE(fault().find("it writes 8 bytes at"), std::string::npos);
   }
   // KVM splits an access at a page's end.
   using Three = std::array<std::uint8_t, 3>;
@@ -142,7 +142,7 @@ TEST_P(PlatformTest, HasBiosAreasThatAreEmpty) {
 TEST_P(PlatformTest, EndsAGuestThatLeavesItsMemory) {
   for (const std::uint64_t address : {0x9'effcU, 0xa'0000U, 0xe'fffcU, 0x10'0000U}) {
     read<std::uint32_t>(platform.memory(), address);
-    EXPECT_EQ(fault().find("reads 4 bytes at 0x"), 0U) << fault();
+    EXPECT_EQ(fault().find("it reads 4 bytes at 0x"), 0U) << fault();
     EXPECT_EQ(name(platform.memory(), address, false), "memory read");
   }
 }
@@ -196,7 +196,7 @@ TEST_P(PlatformTest, LeadsToAFunctionByItsBar) {
   EXPECT_EQ(function.written, (std::pair<std::size_t, std::size_t>{8, 8}));
   EXPECT_EQ(name(platform.memory(), 0xfe00'0000, true), "device write");
   read<std::uint32_t>(platform.memory(), 0xfe00'0100);
-  EXPECT_EQ(fault().find("reads 4 bytes at 0xfe000100"), 0U) << fault();
+  EXPECT_EQ(fault().find("it reads 4 bytes at 0xfe000100"), 0U) << fault();
 }
 
 TEST(PciWindow, KeepsOutOfTheGuestsMemory) {

@@ -11,13 +11,13 @@ namespace {
 constexpr unsigned long kGetSupportedCpuid = _IOWR(KVMIO, 0x05, ListHeader);
 
 constexpr std::array<Capability, 5> kNeeded{{{KVM_CAP_IRQCHIP, "interrupt controllers"},
-                                             {KVM_CAP_USER_MEMORY, "memory of the monitor's"},
-                                             {KVM_CAP_READONLY_MEM, "memory that is only read"},
+                                             {KVM_CAP_USER_MEMORY, "user memory"},
+                                             {KVM_CAP_READONLY_MEM, "read-only memory"},
                                              {KVM_CAP_X2APIC_API, "x2APIC"},
                                              {KVM_CAP_IMMEDIATE_EXIT, "immediate exit"}}};
 constexpr std::array<Capability, 3> kUseful{{{KVM_CAP_COALESCED_PIO, "coalesced port writes"},
                                              {KVM_CAP_SYNC_REGS, "registers in shared memory"},
-                                             {KVM_CAP_GET_TSC_KHZ, "the time stamp counter's frequency"}}};
+                                             {KVM_CAP_GET_TSC_KHZ, "frequency of the time stamp counter"}}};
 
 }  // namespace
 

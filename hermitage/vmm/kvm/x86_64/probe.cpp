@@ -53,7 +53,7 @@ auto make_guest(const Kvm& kvm, std::span<const std::uint8_t> program) -> Result
   }
   const auto code = memory->span(kCode, program.size());
   if (!code || !memory->write(kDescriptors, x86_64::kDescriptorTable)) {
-    return fail(ErrorCode::kvm_failed, "the probe does not fit into its memory");
+    return fail(ErrorCode::kvm_failed, "the probe kernel does not fit into its memory");
   }
   std::ranges::copy(std::as_bytes(program), code->begin());
   auto vm = kvm.create_vm();
@@ -93,7 +93,7 @@ auto probe_execution(const Kvm& kvm) -> Result<Execution> {
   const auto exit = next_exit(guest->vcpu);
   if (is_done(exit)) return Execution::native;
   if (std::holds_alternative<InternalError>(exit)) return Execution::interpreted;
-  return fail(ErrorCode::kvm_failed, "KVM does not run a guest of a few instructions");
+  return fail(ErrorCode::kvm_failed, "KVM does not run a probe kernel of six instructions");
 }
 
 auto probe_breakpoints(const Kvm& kvm) -> Result<BreakpointSupport> {
