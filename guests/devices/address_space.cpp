@@ -75,7 +75,7 @@ void flush_tables() {
 #endif
 
 auto new_table() -> Table* {
-  if (used_tables == spare_tables.size()) fail("net: there is no room for page tables");
+  if (used_tables == spare_tables.size()) fail("net: out of memory for page tables");
   return &spare_tables[used_tables++];
 }
 

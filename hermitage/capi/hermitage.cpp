@@ -353,7 +353,7 @@ hermitage_code hermitage_kernel_plan(const hermitage_kernel* kernel, uint64_t st
               .expected = *step_count,
               .found = capacity,
               .message = {}};
-    set_message(*error, "there is not enough room for the steps of the plan");
+    set_message(*error, "the buffer is too small for the steps of the plan");
   }
   return HERMITAGE_STEPS_CAPACITY;
 }

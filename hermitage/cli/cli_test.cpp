@@ -1266,10 +1266,10 @@ TEST_F(CliTest, GzipDataThatAreNoImageAreOneLine) {
   };
   const Case cases[] = {
       {file("damaged", "\x1f\x8b\x08\xff packed"), "has damaged gzip data"},
-      {file("cut", std::span{whole}.first(whole.size() - 1)), "ends in the middle of its gzip data"},
-      {file("other", testing::packed(std::vector<TarEntry>{{.name = "a"}})), "has no file hermit.toml at its root"},
+      {file("cut", std::span{whole}.first(whole.size() - 1)), "is truncated within its gzip data"},
+      {file("other", testing::packed(std::vector<TarEntry>{{.name = "a"}})), "has no hermit.toml at its root"},
       {file("config", testing::packed(std::vector<TarEntry>{{.name = "hermit.toml", .contents = "version = 2\n"}})),
-       "hermit.toml:1:11: version is not a text in quotation marks"},
+       "hermit.toml:1:11: version is not a string"},
       {file("link", sample_image({{.name = "link", .type = '2', .target = "/etc/passwd"}})),
        "link: is a symbolic link to '/etc/passwd'"},
   };
@@ -1373,7 +1373,7 @@ TEST_F(CliTest, CreatesFromAConfiguration) {
   expect_good(run({"image", "check", path("a.tar.gz")}));
   const auto wrong = file("wrong.toml", "version = \"1\"\nkernel = 7\n");
   expect_complaint(run({"image", "create", "-o", path("b.tar.gz"), "--config", wrong, path("tree")}), kSomeNot,
-                   wrong + ":2:10: kernel is not a text in quotation marks");
+                   wrong + ":2:10: kernel is not a string");
   expect_complaint(run({"image", "create", "-o", path("b.tar.gz"), "--config", path("missing"), path("tree")}), kUsage,
                    path("missing") + ": No such file or directory");
   EXPECT_FALSE(std::filesystem::exists(path("b.tar.gz")));
@@ -1420,7 +1420,7 @@ TEST_F(CliTest, AFailedCreateLeavesWhatWasThere) {
   const auto kernel = file("kernel", x86_64_kernel());
   const auto image = file("image.tar.gz", "what was there");
   expect_complaint(run({"image", "create", "-o", image, "--kernel", kernel, "--max-size", "1K"}), kSomeNot,
-                   "past the limit of 1024 bytes");
+                   "exceeds the total file size limit of 1024 bytes");
   EXPECT_EQ(read_text(image), "what was there");
   expect_complaint(run({"image", "create", "-o", path("no/image"), "--kernel", kernel}), kUsage,
                    path("no/image") + ": No such file or directory");
@@ -1449,15 +1449,16 @@ TEST_F(CliTest, AKernelThatCannotBeLoadedIsPackedByForceOnly) {
 TEST_F(CliTest, WarningsOfAnImageAreOnStandardError) {
   const auto image = file("image.tar.gz", sample_image({{.name = "a"}, {.name = "a"}}));
   const auto listed = run({"image", "list", image});
-  expect_complaint(listed, kGood, image + ": warning: a: is there more than once: the last counts");
+  expect_complaint(listed, kGood, image + ": warning: a: occurs more than once; the last entry is used");
   EXPECT_EQ(Json::parse(run({"image", "list", "--json", image}).out)["warnings"][0]["code"], "duplicate_entry");
-  EXPECT_TRUE(run({"inspect", image}).out.contains("  warning  duplicate_entry: a: is there more than once"));
+  EXPECT_TRUE(run({"inspect", image}).out.contains("  warning  duplicate_entry: a: occurs more than once"));
 }
 
 TEST_F(CliTest, ImagesHaveALimit) {
   const auto image = file("image.tar.gz", sample_image({{.name = "a", .contents = std::string(2 << 20, 'a')}}));
   expect_good(run({"image", "check", image}));
-  expect_complaint(run({"image", "check", "--max-size", "1M", image}), kSomeNot, "a: takes the files past the limit");
+  expect_complaint(run({"image", "check", "--max-size", "1M", image}), kSomeNot,
+                   "a: exceeds the total file size limit");
   expect_good(run({"image", "check", "--max-size", "4 MiB", image}));
 }
 

@@ -351,7 +351,7 @@ auto BootInfoError::message() const noexcept -> Message {
   switch (code) {
     case platform_not_on_arch:
       return message.append("Multiboot is a platform of x86_64 only, and LinuxBoot of aarch64 and riscv64 only");
-    case unknown_platform: return message.append("there is no platform with tag ").append_decimal(value);
+    case unknown_platform: return message.append("unknown platform tag ").append_decimal(value);
     case serial_port_range:
       return message.append("serial port base ")
           .append_hex(value)
@@ -360,10 +360,10 @@ auto BootInfoError::message() const noexcept -> Message {
     case command_line_zero: return message.append("a command line cannot be at address 0");
     case platform_address_zero: return message.append("the platform's boot information cannot be at address 0");
     case no_cpu: return message.append("the number of CPUs is 0");
-    case cpu_freq_zero: return message.append("a CPU frequency that is known cannot be 0 kHz");
+    case cpu_freq_zero: return message.append("a CPU frequency cannot be 0 kHz");
     case boot_time_range: return message.append("the boot time is out of range");
     case has_pci_value: return message.append("has_pci is ").append_decimal(value).append(" instead of 0 or 1");
-    case tls_zero: return message.append("a TLS whose fields are all 0 cannot be told from none");
+    case tls_zero: return message.append("a TLS template cannot have only fields of 0");
   }
   return message;
 }

@@ -620,7 +620,7 @@ TEST(BootInfoError, HasANameAndAMessageForEveryCode) {
 
 TEST(BootInfoError, MessagesTellTheValue) {
   EXPECT_EQ((BootInfoError{.code = BootInfoErrorCode::unknown_platform, .value = 17}.message().view()),
-            "there is no platform with tag 17");
+            "unknown platform tag 17");
   EXPECT_EQ((BootInfoError{.code = BootInfoErrorCode::serial_port_range, .value = 0x10000}.message().view()),
             "serial port base 0x10000 is out of range: not 0, and on x86_64 at most 0xffff");
   EXPECT_EQ((BootInfoError{.code = BootInfoErrorCode::has_pci_value, .value = 2}.message().view()),

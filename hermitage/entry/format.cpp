@@ -205,19 +205,19 @@ auto description(Format format) noexcept -> std::string_view {
 auto advice(Format format) noexcept -> std::string_view {
   switch (format) {
     case Format::gzip_elf: return "unpack it with gunzip";
-    case Format::tar: return "a Hermit image is compressed: run gzip";
+    case Format::tar: return "a Hermit image must be compressed with gzip";
     case Format::xz: return "unpack it with unxz; a Hermit image is compressed with gzip";
     case Format::zstd: return "unpack it with unzstd; a Hermit image is compressed with gzip";
     case Format::bzip2: return "unpack it with bunzip2; a Hermit image is compressed with gzip";
     case Format::lz4: return "unpack it with unlz4; a Hermit image is compressed with gzip";
     case Format::zip: return "unpack it with unzip";
-    case Format::ar: return "link it with an application, and name that";
+    case Format::ar: return "name the application that it is linked into";
     case Format::git_lfs_pointer: return "run git lfs pull";
     case Format::elf32:
     case Format::pe:
     case Format::mach_o: return "build it for a Hermit target, such as x86_64-unknown-hermit";
     case Format::uefi_application: return "UEFI firmware boots it";
-    case Format::html: return "perhaps a download that failed";
+    case Format::html: return "perhaps a failed download";
     default: return {};
   }
 }

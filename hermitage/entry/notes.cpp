@@ -8,7 +8,7 @@ namespace {
 constexpr std::uint64_t kHeaderSize = 12;
 constexpr std::uint64_t kDefaultAlignment = 4;
 
-// Reads the note at `offset` and moves `offset` behind it; nothing when it is not whole.
+// Reads the note at `offset` and moves `offset` behind it; nothing when it is truncated or malformed.
 auto take_note(ByteView bytes, std::uint64_t alignment, std::uint64_t& offset) noexcept -> std::optional<Note> {
   const auto header = bytes.slice(offset, kHeaderSize);
   if (!header) return std::nullopt;

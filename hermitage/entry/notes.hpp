@@ -77,7 +77,7 @@ class Notes {
   [[nodiscard]] auto begin() const noexcept -> Iterator { return {bytes_, alignment_}; }
   [[nodiscard]] static auto end() noexcept -> std::default_sentinel_t { return {}; }
 
-  // The offset of the first note whose name or descriptor is not whole, if there is one. Missing padding
+  // The offset of the first note whose name or descriptor is truncated or malformed, if there is one. Missing padding
   // after the last note and fewer bytes than a note's header at the end are no fault.
   [[nodiscard]] auto malformed_at() const noexcept -> std::optional<std::uint64_t>;
 

@@ -27,7 +27,7 @@ constexpr auto describe(ProblemCode code) noexcept -> Description {
     case not_elf: return {error, "not_elf", "not an ELF file"};
     case packed_image:
       return {error, "packed_image",
-              "gzip data, as a packed Hermit image is: open it as an image, and load the kernel in it"};
+              "gzip data, possibly a packed Hermit image: open it as an image, and load its kernel"};
     case truncated_header:
       return {error, "truncated_header", "the file ends after {found} bytes, within the ELF header of {expected}"};
     case not_64_bit: return {error, "not_64_bit", "not a 64-bit ELF file (EI_CLASS is {found}, not {expected})"};
@@ -45,7 +45,7 @@ constexpr auto describe(ProblemCode code) noexcept -> Description {
       return {error, "segment_entry_size", "program headers are {found} bytes each instead of {expected}"};
     case segment_table_outside_file:
       return {error, "segment_table_outside_file",
-              "the program headers end at {x:expected}, behind the end of the file at {x:found}"};
+              "the program headers end at {x:expected}, after the end of the file at {x:found}"};
     case no_load_segment: return {error, "no_load_segment", "no PT_LOAD segment: there is nothing to load"};
     case segment_outside_file:
       return {error, "segment_outside_file",
@@ -54,10 +54,10 @@ constexpr auto describe(ProblemCode code) noexcept -> Description {
       return {error, "segment_size",
               "segment {index} has more bytes in the file ({x:found}) than in memory ({x:expected})"};
     case segment_address_overflow:
-      return {error, "segment_address_overflow", "the end of segment {index} at {x:found} does not fit in 64 bits"};
+      return {error, "segment_address_overflow", "the end of segment {index} at {x:found} exceeds 64 bits"};
     case segment_order:
       return {error, "segment_order",
-              "segment {index} begins at {x:found}, before the end of the one before it at {x:expected}"};
+              "segment {index} begins at {x:found}, before the end of the previous segment at {x:expected}"};
     case first_segment_not_at_zero:
       return {error, "first_segment_not_at_zero",
               "the first PT_LOAD segment of a relocatable kernel begins at {x:found} instead of 0"};
@@ -65,14 +65,13 @@ constexpr auto describe(ProblemCode code) noexcept -> Description {
     case tls_size:
       return {error, "tls_size", "PT_TLS has more bytes in the file ({x:found}) than in memory ({x:expected})"};
     case tls_outside_image:
-      return {error, "tls_outside_image", "the TLS image at {x:found} is outside of the loaded image"};
+      return {error, "tls_outside_image", "the TLS template at {x:found} is outside of the loaded image"};
 
     case empty_application:
       return {error, "empty_application",
-              "an empty program: build the application with the hermit crate's feature `loader` or `uhyve`, or "
-              "nothing of it is linked"};
+              "an empty program: build the application with the feature `loader` or `uhyve` of the crate hermit"};
     case no_note_segment:
-      return {error, "no_note_segment", "no PT_NOTE segment: a Hermit kernel states its entry version there"};
+      return {error, "no_note_segment", "no PT_NOTE segment, which declares the entry version of a Hermit kernel"};
     case note_segment_outside_file:
       return {error, "note_segment_outside_file",
               "the file ends at {x:found}, before PT_NOTE segment {index}, which has {x:expected} bytes from "
@@ -80,13 +79,13 @@ constexpr auto describe(ProblemCode code) noexcept -> Description {
     case note_segments_overlap:
       return {error, "note_segments_overlap", "the PT_NOTE segments together have more bytes than the file"};
     case malformed_note:
-      return {error, "malformed_note", "PT_NOTE segment {index} has a note that is not whole, or is badly aligned"};
+      return {error, "malformed_note", "PT_NOTE segment {index} has a truncated note, or an invalid alignment"};
     case no_hermit_note:
-      return {error, "no_hermit_note", "no HERMIT note: not a Hermit kernel, or one that does not boot by a loader"};
+      return {error, "no_hermit_note", "no HERMIT note: not a Hermit kernel, or a kernel that boots without a loader"};
     case entry_version:
       return {error, "entry_version",
-              "made for Hermit entry version {found}, but loaders of today speak version {expected}; rebuild it with "
-              "a current Hermit kernel"};
+              "made for Hermit entry version {found}, but loaders support version {expected}; rebuild it with a "
+              "current Hermit kernel"};
     case malformed_uhyve_note:
       return {error, "malformed_uhyve_note", "the UHYVEIF note has {found} bytes instead of {expected}"};
 
@@ -94,7 +93,7 @@ constexpr auto describe(ProblemCode code) noexcept -> Description {
       return {error, "dynamic_segment_outside_file",
               "the file ends at {x:found}, before PT_DYNAMIC, which has {x:expected} bytes from {x:offset}"};
     case linked_dynamically:
-      return {error, "linked_dynamically", "linked against dynamic libraries (DT_NEEDED); a kernel must be static"};
+      return {error, "linked_dynamically", "linked against shared libraries (DT_NEEDED); link it statically"};
     case implicit_addends:
       return {error, "implicit_addends", "has relocations without addends (DT_REL), which Hermit does not use"};
     case relocation_entry_size:
@@ -102,12 +101,13 @@ constexpr auto describe(ProblemCode code) noexcept -> Description {
               "entries of a relocation or symbol table have {found} bytes, not {expected}"};
     case relocation_table_size:
       return {error, "relocation_table_size",
-              "a relocation table of {found} bytes does not consist of whole entries of {expected}"};
+              "a relocation table of {found} bytes is not a multiple of the entry size of {expected}"};
     case relocations_outside_file:
       return {error, "relocations_outside_file",
-              "a relocation table at {x:found} with {x:expected} bytes is not in the file's part of one segment"};
+              "a relocation table at {x:found} with {x:expected} bytes is not in the file part of one segment"};
     case symbols_outside_file:
-      return {error, "symbols_outside_file", "the dynamic symbols at {x:found} are in no segment's part of the file"};
+      return {error, "symbols_outside_file",
+              "the dynamic symbols at {x:found} are not in the file part of any segment"};
 
     case unsupported_relocation:
       return {error, "unsupported_relocation", "relocation {index} is of type {found}, which Hermit does not use"};
@@ -116,7 +116,7 @@ constexpr auto describe(ProblemCode code) noexcept -> Description {
               "relocation {index} writes at {x:found}, outside of the image of {x:expected} bytes"};
     case relocation_symbol:
       return {error, "relocation_symbol",
-              "relocation {index} needs symbol {found}, but there are {expected} dynamic symbols"};
+              "relocation {index} refers to symbol {found}, but there are {expected} dynamic symbols"};
     case relocation_addend:
       return {error, "relocation_addend", "relocation {index} is a GLOB_DAT with addend {x:found}, which must be 0"};
     case malformed_relr:
@@ -126,65 +126,60 @@ constexpr auto describe(ProblemCode code) noexcept -> Description {
 
     case memory_size: return {error, "memory_size", "the kernel takes exactly {expected} bytes of memory, not {found}"};
     case start_address:
-      return {error, "start_address",
-              "a fixed kernel, linked to run at {x:expected}: it cannot be loaded at {x:found}"};
+      return {error, "start_address", "a fixed kernel, linked at {x:expected}, cannot be loaded at {x:found}"};
     case address_overflow:
-      return {error, "address_overflow", "loaded at {x:found}, the end of the image would not fit in 64 bits"};
+      return {error, "address_overflow", "loaded at {x:found}, the end of the image would exceed 64 bits"};
     case page_size: return {error, "page_size", "a page size of {found} bytes is not a power of two of at least 8"};
     case page_flags_size:
-      return {error, "page_flags_size", "{expected} pages need as many flags, and there is room for {found}"};
+      return {error, "page_flags_size", "{expected} pages need {expected} flags, but there are {found}"};
 
-    case boots_by_pvh:
-      return odd(info, "boots_by_pvh",
-                 "has a Xen PVH note: it can be booted by that protocol, without a Hermit loader");
+    case boots_by_pvh: return odd(info, "boots_by_pvh", "has a Xen PVH note: PVH can boot it without a Hermit loader");
     case os_abi:
       return odd(warning, "os_abi", "the operating system ABI is {found} instead of {expected} (standalone)");
     case elf_version: return odd(warning, "elf_version", "the ELF version is {found} instead of {expected}");
-    case no_abi_tag:
-      return odd(info, "no_abi_tag", "states no Hermit version (no ABI tag), as kernels before 0.10 do not");
+    case no_abi_tag: return odd(info, "no_abi_tag", "no Hermit version (no ABI tag), as in kernels before 0.10");
     case malformed_abi_tag:
       return odd(warning, "malformed_abi_tag",
                  "the GNU ABI tag has {found} bytes instead of {expected} and is ignored");
     case unknown_uhyve_interface:
       return odd(warning, "unknown_uhyve_interface",
-                 "wants Uhyve interface {found}; the newest known one is {expected}");
+                 "needs Uhyve interface {found}; the newest known one is {expected}");
     case no_uhyve_interface:
-      return odd(
-          warning, "no_uhyve_interface",
-          "built without the Hermit kernel's feature `uhyve` (no UHYVEIF note in version 0.12 or later): boot it "
-          "by a loader");
+      return odd(warning, "no_uhyve_interface",
+                 "built without the Hermit kernel's feature `uhyve` (no UHYVEIF note in version 0.12 or later): boot "
+                 "it with a boot loader");
     case fixed_below_4_gib:
       return odd(warning, "fixed_below_4_gib",
-                 "linked to run at {x:found}: Uhyve interface {expected} places guests at 4 GiB and above");
+                 "linked at {x:found}, but Uhyve interface {expected} places guests at 4 GiB and above");
     case note_in_later_segment:
-      return odd(
-          warning, "note_in_later_segment",
-          "the HERMIT note is in PT_NOTE segment {index}, not in the first, the only one that hermit-entry reads");
+      return odd(warning, "note_in_later_segment",
+                 "the HERMIT note is in PT_NOTE segment {index}; hermit-entry reads only the first");
     case entry_outside_code:
-      return odd(warning, "entry_outside_code", "the entry point {x:found} is in no executable segment");
+      return odd(warning, "entry_outside_code", "the entry point {x:found} is not in an executable segment");
     case writable_code: return odd(warning, "writable_code", "segment {index} is both writable and executable");
     case executable_stack: return odd(warning, "executable_stack", "asks for an executable stack (PT_GNU_STACK)");
     case segment_alignment:
       return odd(warning, "segment_alignment", "the alignment {x:found} of segment {index} is not a power of two");
     case segment_not_mappable:
       return odd(info, "segment_not_mappable",
-                 "segment {index} does not lie on pages in the file as it does in memory, and must be copied");
+                 "segment {index} is not aligned to pages in the file as in memory, so it must be copied");
     case relr_relocations:
       return odd(info, "relr_relocations",
-                 "has DT_RELR relocations, which hermit-entry up to 0.10 does not apply: it fails there");
+                 "has DT_RELR relocations, which hermit-entry up to 0.10 does not apply, so the kernel fails there");
     case ignored_plt_relocations:
       return odd(warning, "ignored_plt_relocations",
                  "has {found} bytes of PLT relocations (DT_JMPREL), which no Hermit loader applies");
     case undefined_symbol:
       return odd(warning, "undefined_symbol",
-                 "relocation {index} needs symbol {found}, which is not defined: it is taken as the start address");
+                 "relocation {index} refers to the undefined symbol {found}, whose value is taken as 0");
     case section_table_outside_file:
       return odd(warning, "section_table_outside_file",
-                 "the section headers end at {x:expected}, behind the end of the file at {x:found}");
+                 "the section headers end at {x:expected}, after the end of the file at {x:found}");
     case left_out:
-      return odd(info, "left_out", "{found} entries or names are left out: they would take many times the file's size");
+      return odd(info, "left_out",
+                 "{found} entries or names are omitted, because they would take many times the file's size");
   }
-  return {error, "unknown", "an unknown problem"};
+  return {error, "unknown", "unknown problem"};
 }
 
 // Appends the number that a placeholder (without its braces) stands for.

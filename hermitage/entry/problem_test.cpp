@@ -179,17 +179,17 @@ TEST(Problem, MessagesSayNumbersAsTheirReadersDo) {
       {{.code = ProblemCode::truncated_header, .expected = 64, .found = 12},
        "the file ends after 12 bytes, within the ELF header of 64"},
       {{.code = ProblemCode::segment_order, .index = 3, .expected = 0x2000, .found = 0x1fff},
-       "segment 3 begins at 0x1fff, before the end of the one before it at 0x2000"},
+       "segment 3 begins at 0x1fff, before the end of the previous segment at 0x2000"},
       {{.code = ProblemCode::segment_outside_file, .offset = 0x1000, .index = 2, .expected = 0x400, .found = 0x13ff},
        "the file ends at 0x13ff, before segment 2, which has 0x400 bytes from 0x1000"},
       {{.code = ProblemCode::memory_size, .expected = 22528, .found = 4096},
        "the kernel takes exactly 22528 bytes of memory, not 4096"},
       {{.code = ProblemCode::start_address, .expected = 0x100800000, .found = 0x40000},
-       "a fixed kernel, linked to run at 0x100800000: it cannot be loaded at 0x40000"},
+       "a fixed kernel, linked at 0x100800000, cannot be loaded at 0x40000"},
       {{.code = ProblemCode::unsupported_relocation, .index = 0, .found = 7},
        "relocation 0 is of type 7, which Hermit does not use"},
       {{.code = ProblemCode::entry_version, .expected = 4, .found = 3},
-       "made for Hermit entry version 3, but loaders of today speak version 4; rebuild it with a current Hermit "
+       "made for Hermit entry version 3, but loaders support version 4; rebuild it with a current Hermit "
        "kernel"},
   };
   for (const auto& [problem, message] : cases) EXPECT_EQ(problem.message().view(), message);

@@ -129,7 +129,7 @@ auto ArchiveReader::next_block() -> std::expected<bool, Problem> {
   la_int64_t offset = 0;
   const int result = ::archive_read_data_block(state.archive, &data, &size, &offset);
   if (result == ARCHIVE_EOF) return false;
-  if (result != ARCHIVE_OK && result != ARCHIVE_WARN) return state.problem("is not whole");
+  if (result != ARCHIVE_OK && result != ARCHIVE_WARN) return state.problem("is truncated or malformed");
   state.block = {static_cast<const std::byte*>(data), size};
   state.block_offset = static_cast<std::uint64_t>(offset);
   return true;
@@ -150,7 +150,7 @@ auto ArchiveReader::read_blocks(Use use) -> std::expected<void, Problem> {
     const auto block = std::exchange(state.block, {});
     const auto offset = state.block_offset;
     if (offset < filled || offset > state.size || block.size() > state.size - offset) {
-      return state.problem("has more bytes than it should");
+      return state.problem("has more data than its header declares");
     }
     use(offset, block);
     filled = offset + block.size();
@@ -187,7 +187,7 @@ auto ArchiveReader::next() -> std::expected<std::optional<Entry>, Problem> {
   found.mode = ::archive_entry_perm(entry) & (S_IRWXU | S_IRWXG | S_IRWXO);
   if (found.kind == EntryKind::regular) {
     const auto size = ::archive_entry_size(entry);
-    if (size < 0) return state.problem("has a size below zero");
+    if (size < 0) return state.problem("has a negative size");
     found.size = static_cast<std::uint64_t>(size);
     state.size = found.size;
     state.has_bytes_left = true;
@@ -230,7 +230,7 @@ auto ArchiveReader::read_to_end() -> std::expected<void, Problem> {
   for (;;) {
     if (!is_zero(rest)) {
       return std::unexpected{
-          Problem{.code = ProblemCode::trailing_data, .file = {}, .text = "has something else behind its tar archive"}};
+          Problem{.code = ProblemCode::trailing_data, .file = {}, .text = "has data after its tar archive"}};
     }
     auto piece = state.gunzip.next();
     if (!piece) return std::unexpected{std::move(piece.error())};

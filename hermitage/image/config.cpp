@@ -102,7 +102,9 @@ class Reader {
     ConfigSource source;
     if (const auto* kernel = required(root, "kernel", "")) {
       source.config.kernel = text(*kernel, "kernel");
-      if (source.config.kernel.empty()) fail(ProblemCode::config_value, place_of(*kernel), "kernel names no file");
+      if (source.config.kernel.empty())
+        fail(ProblemCode::config_value, place_of(*kernel),
+             "kernel is empty: it must be the path of a file in the image");
       source.kernel_line = place_of(*kernel).line;
       source.kernel_column = place_of(*kernel).column;
     }
@@ -119,7 +121,7 @@ class Reader {
     if (version == nullptr) return;
     const auto value = text(*version, "version");
     if (value != "1") {
-      fail(ProblemCode::config_value, place_of(*version), "version '" + value + "' is not known, only \"1\" is");
+      fail(ProblemCode::config_value, place_of(*version), "version '" + value + "' is not supported; only \"1\" is");
     }
   }
 
@@ -171,7 +173,7 @@ class Reader {
   auto required(const toml::table& table, std::string_view key, std::string_view prefix) -> const toml::node* {
     const auto* node = table.get(key);
     if (node == nullptr) {
-      fail(ProblemCode::config_key, place_of(table), "there is no " + std::string{prefix} + std::string{key});
+      fail(ProblemCode::config_key, place_of(table), "missing key " + std::string{prefix} + std::string{key});
     }
     return node;
   }
@@ -185,11 +187,11 @@ class Reader {
   auto text(const toml::node& node, const std::string& key) -> std::string {
     const auto* value = node.as_string();
     if (value == nullptr) {
-      fail(ProblemCode::config_value, place_of(node), key + " is not a text in quotation marks");
+      fail(ProblemCode::config_value, place_of(node), key + " is not a string");
       return {};
     }
     if (value->get().contains('\0')) {
-      fail(ProblemCode::config_value, place_of(node), key + " has a NUL, which no kernel can be given");
+      fail(ProblemCode::config_value, place_of(node), key + " contains a NUL");
     }
     return value->get();
   }
@@ -198,12 +200,12 @@ class Reader {
     std::vector<std::string> values;
     const auto* array = node.as_array();
     if (array == nullptr) {
-      fail(ProblemCode::config_value, place_of(node), key + " is not an array of texts");
+      fail(ProblemCode::config_value, place_of(node), key + " is not an array of strings");
       return values;
     }
     if (array->size() > entry::kMaxConfigElements) {
       fail(ProblemCode::config_value, place_of(node),
-           key + " has more than " + std::to_string(entry::kMaxConfigElements) + " elements, the limit");
+           key + " has more than " + std::to_string(entry::kMaxConfigElements) + " elements (the limit)");
       return values;
     }
     for (const auto& element : *array) values.push_back(text(element, "an element of " + key));
@@ -285,14 +287,14 @@ auto size_text(std::uint64_t size) -> std::string {
 auto config_too_large(std::string_view file) -> Problem {
   return {.code = ProblemCode::config_size,
           .file = std::string{file},
-          .text = "is larger than " + size_text(kMaxConfigSize) + ", which no configuration needs"};
+          .text = "is larger than the limit of " + size_text(kMaxConfigSize) + ""};
 }
 
 auto read_config_source(std::string_view toml, std::vector<Problem>& warnings, std::string_view file)
     -> std::expected<ConfigSource, Problem> {
   if (toml.size() > kMaxConfigSize) return std::unexpected{config_too_large(file)};
   if (const auto place = DottedKeys{toml}.find_too_long()) {
-    return std::unexpected{syntax_problem(file, *place, "a key of too many parts")};
+    return std::unexpected{syntax_problem(file, *place, "a key with too many parts")};
   }
   const auto parsed = toml::parse(toml);
   if (!parsed) {

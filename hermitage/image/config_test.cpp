@@ -84,30 +84,29 @@ TEST(ParseConfig, EveryErrorSaysWhere) {
     std::string_view text;
   };
   const Case cases[] = {
-      {"", ProblemCode::config_key, 1, 1, "there is no version"},
+      {"", ProblemCode::config_key, 1, 1, "missing key version"},
       {"version = \"1\"\n[input]\nkernel_args = []\napp_args = []\n", ProblemCode::config_key, 1, 1,
-       "there is no kernel"},
-      {"version = \"1\"\nkernel = \"k\"\n", ProblemCode::config_key, 1, 1, "there is no input"},
+       "missing key kernel"},
+      {"version = \"1\"\nkernel = \"k\"\n", ProblemCode::config_key, 1, 1, "missing key input"},
       {"version = \"1\"\nkernel = \"k\"\n\n[input]\napp_args = []\n", ProblemCode::config_key, 4, 1,
-       "there is no input.kernel_args"},
+       "missing key input.kernel_args"},
       {"version = \"1\"\nkernel = \"k\"\n\n[input]\nkernel_args = []\n", ProblemCode::config_key, 4, 1,
-       "there is no input.app_args"},
-      {"version = 1\n", ProblemCode::config_value, 1, 11, "version is not a text in quotation marks"},
-      {"version = \"2\"\n", ProblemCode::config_value, 1, 11, "version '2' is not known, only \"1\" is"},
-      {"version = \"1\"\nkernel = []\n", ProblemCode::config_value, 2, 10, "kernel is not a text in quotation marks"},
-      {"version = \"1\"\nkernel = \"\"\n", ProblemCode::config_value, 2, 10, "kernel names no file"},
+       "missing key input.app_args"},
+      {"version = 1\n", ProblemCode::config_value, 1, 11, "version is not a string"},
+      {"version = \"2\"\n", ProblemCode::config_value, 1, 11, "version '2' is not supported; only \"1\" is"},
+      {"version = \"1\"\nkernel = []\n", ProblemCode::config_value, 2, 10, "kernel is not a string"},
+      {"version = \"1\"\nkernel = \"\"\n", ProblemCode::config_value, 2, 10,
+       "kernel is empty: it must be the path of a file in the image"},
       {"version = \"1\"\nkernel = \"k\"\ninput = 1\n", ProblemCode::config_value, 3, 9, "input is not a table"},
       {"version = \"1\"\nkernel = \"k\"\n[input]\nkernel_args = \"a\"\napp_args = []\n", ProblemCode::config_value, 4,
-       15, "input.kernel_args is not an array of texts"},
+       15, "input.kernel_args is not an array of strings"},
       {"version = \"1\"\nkernel = \"k\"\n[input]\nkernel_args = [\n \"a\",\n  7]\napp_args = []\n",
-       ProblemCode::config_value, 6, 3, "an element of input.kernel_args is not a text in quotation marks"},
-      {with("env_vars = [1]\n"), ProblemCode::config_value, 6, 13,
-       "an element of input.env_vars is not a text in quotation marks"},
+       ProblemCode::config_value, 6, 3, "an element of input.kernel_args is not a string"},
+      {with("env_vars = [1]\n"), ProblemCode::config_value, 6, 13, "an element of input.env_vars is not a string"},
       {with("env_vars = [\"A=\\u0000\"]\n"), ProblemCode::config_value, 6, 13,
-       "an element of input.env_vars has a NUL, which no kernel can be given"},
+       "an element of input.env_vars contains a NUL"},
       {with("[[requirements]]\n"), ProblemCode::config_value, 6, 1, "requirements is not a table"},
-      {with("[requirements]\nmemory = 64\n"), ProblemCode::config_value, 7, 10,
-       "requirements.memory is not a text in quotation marks"},
+      {with("[requirements]\nmemory = 64\n"), ProblemCode::config_value, 7, 10, "requirements.memory is not a string"},
       {with("[requirements]\nmemory = \"much\"\n"), ProblemCode::config_value, 7, 10,
        "requirements.memory 'much' is not a size such as \"64 MiB\""},
       {with("[requirements]\ncpus = \"2\"\n"), ProblemCode::config_value, 7, 8,
@@ -162,8 +161,8 @@ TEST(ParseConfig, FaultsOfSyntaxSayWhere) {
 
 TEST(ParseConfig, AKeyOfTooManyPartsSaysWhere) {
   const std::string key = "a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a";
-  EXPECT_EQ(parse(key).config.error().message(), "hermit.toml:1:32: a key of too many parts");
-  EXPECT_EQ(parse("# \u00fc\n'\u00fc'." + key).config.error().message(), "hermit.toml:2:34: a key of too many parts");
+  EXPECT_EQ(parse(key).config.error().message(), "hermit.toml:1:32: a key with too many parts");
+  EXPECT_EQ(parse("# \u00fc\n'\u00fc'." + key).config.error().message(), "hermit.toml:2:34: a key with too many parts");
 }
 
 TEST(ParseConfig, UnknownKeysAreWarnings) {
@@ -203,7 +202,7 @@ TEST(ParseConfig, AMillionOddThingsAreAFewWarnings) {
 
 TEST(ParseConfig, ProblemsNameTheFileThatIsGiven) {
   std::vector<Problem> warnings;
-  EXPECT_EQ(parse_config("", warnings, "other.toml").error().message(), "other.toml:1:1: there is no version");
+  EXPECT_EQ(parse_config("", warnings, "other.toml").error().message(), "other.toml:1:1: missing key version");
 }
 
 TEST(ParseConfig, RefusesALargeFile) {
@@ -211,7 +210,7 @@ TEST(ParseConfig, RefusesALargeFile) {
   const auto toml = with("#" + std::string(kMaxConfigSize, 'x'));
   const auto [config, warnings] = parse(toml);
   ASSERT_FALSE(config);
-  EXPECT_EQ(config.error().message(), "hermit.toml: is larger than 256 KiB, which no configuration needs");
+  EXPECT_EQ(config.error().message(), "hermit.toml: is larger than the limit of 256 KiB");
 }
 
 TEST(ParseConfig, DeepNestsDoNotReachTheStacksEnd) {
@@ -268,7 +267,7 @@ TEST(ParseConfig, LimitsTheElementsOfAnArray) {
   EXPECT_TRUE(parse_config(hermitage::testing::config_of_variables(entry::kMaxConfigElements), warnings));
   const auto config = parse_config(hermitage::testing::config_of_variables(entry::kMaxConfigElements + 1), warnings);
   ASSERT_FALSE(config);
-  EXPECT_EQ(config.error().message(), "hermit.toml:6:12: input.env_vars has more than 4096 elements, the limit");
+  EXPECT_EQ(config.error().message(), "hermit.toml:6:12: input.env_vars has more than 4096 elements (the limit)");
 }
 
 TEST(ToToml, IsReadAsTheSame) {

@@ -35,8 +35,7 @@ auto not_tar(std::span<const std::byte> beginning, std::string why) -> Problem {
     return {.code = ProblemCode::damaged_archive, .text = std::move(why)};
   }
   return {.code = ProblemCode::damaged_archive,
-          .text = std::string{"is gzip data with something else than a tar archive in it: "}.append(
-              entry::description(format))};
+          .text = std::string{"is gzip data, but does not contain a tar archive: "}.append(entry::description(format))};
 }
 
 }  // namespace hermitage::image

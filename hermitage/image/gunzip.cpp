@@ -60,7 +60,7 @@ auto Gunzip::check_between_members() -> std::expected<void, Problem> {
   state_->is_behind_members = true;
   for (; stream.avail_in != 0 && *stream.next_in == 0; ++stream.next_in) --stream.avail_in;
   if (stream.avail_in == 0) return {};
-  return fail(ProblemCode::trailing_data, "has something else behind its gzip data");
+  return fail(ProblemCode::trailing_data, "has data after its gzip data");
 }
 
 // How many bytes of output there are; fewer than the whole buffer only at the end.
@@ -74,7 +74,7 @@ auto Gunzip::fill() -> std::expected<std::size_t, Problem> {
     if (!*has_input) {
       if (!state_->is_within_member && !state_->is_first_member) break;
       if (!state_->is_within_member) return fail(ProblemCode::not_gzip, "is empty");
-      return fail(ProblemCode::truncated_gzip, "ends in the middle of its gzip data");
+      return fail(ProblemCode::truncated_gzip, "is truncated within its gzip data");
     }
     if (!state_->is_within_member) {
       if (auto checked = check_between_members(); !checked) return std::unexpected{std::move(checked.error())};

@@ -51,7 +51,7 @@ class Opener {
     if (node == nullptr || node->file.kind != FileKind::regular) {
       return std::unexpected{Problem{.code = ProblemCode::no_config,
                                      .file = {},
-                                     .text = "has no file hermit.toml at its root: it is no Hermit image"}};
+                                     .text = "has no hermit.toml at its root, so it is not a Hermit image"}};
     }
     if (node->file.size > kMaxConfigSize) return std::unexpected{config_too_large(kConfigPath)};
     if (auto fetched = fetch(*node); !fetched) return std::unexpected{std::move(fetched.error())};
@@ -125,7 +125,7 @@ class Opener {
                                           ((*entry)->kind != EntryKind::regular || (*entry)->size != node.file.size));
       if (is_changed) {
         return std::unexpected{
-            Problem{.code = ProblemCode::unreadable, .file = {}, .text = "has changed while it was read"}};
+            Problem{.code = ProblemCode::unreadable, .file = {}, .text = "changed while it was being read"}};
       }
       if (number == node.entry) return read_contents(reader, node.file);
     }

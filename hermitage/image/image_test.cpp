@@ -211,7 +211,7 @@ TEST(Image, TheLastOfOneNameCountsWithAWarning) {
   EXPECT_EQ(text_of(image->find("link")->bytes()), "first") << "as tar unpacks it";
   EXPECT_EQ(image->find("d")->mode, 0711U);
   EXPECT_EQ(warnings_of(*image),
-            std::vector<std::string>{"duplicate_entry: ./a: is there more than once: the last counts"});
+            std::vector<std::string>{"duplicate_entry: ./a: occurs more than once; the last entry is used"});
 }
 
 TEST(Image, AMillionWarningsAreAFew) {
@@ -323,7 +323,7 @@ TEST(Image, SparseFilesAreFilledWithZeros) {
   expected.replace(kHole, 4, "data");
   EXPECT_EQ(text_of(image->kernel()), expected);
   EXPECT_EQ(failure(gzip(archive), {.unpacked_size = kHole}),
-            "too_large: k: takes the files past the limit of 1048576 bytes");
+            "too_large: k: exceeds the total file size limit of 1048576 bytes");
 }
 
 // ---- What is no image
@@ -340,19 +340,19 @@ TEST(Image, WhatIsNoGzippedTarIsRefused) {
   EXPECT_TRUE(failure(bytes("\x1f\x8b\x08\xff garbage")).starts_with("damaged_gzip: has damaged gzip data"));
   EXPECT_EQ(failure(gzip(bytes("some \x01"))), "damaged_archive: is not a tar archive: Unrecognized archive format");
   EXPECT_EQ(failure(gzip(bytes("some text"))),
-            "damaged_archive: is gzip data with something else than a tar archive in it: text");
-  EXPECT_EQ(failure(gzip({})), "damaged_archive: is gzip data with something else than a tar archive in it: empty");
+            "damaged_archive: is gzip data, but does not contain a tar archive: text");
+  EXPECT_EQ(failure(gzip({})), "damaged_archive: is gzip data, but does not contain a tar archive: empty");
   EXPECT_EQ(failure(gzip(bytes("\x7f"
                                "ELF\x02"))),
             "packed_kernel: is an ELF file in gzip data, not a Hermit image; unpack it with gunzip");
-  EXPECT_EQ(failure(packed(Entries{})), "no_config: has no file hermit.toml at its root: it is no Hermit image");
+  EXPECT_EQ(failure(packed(Entries{})), "no_config: has no hermit.toml at its root, so it is not a Hermit image");
 }
 
 TEST(Image, CutAnywhereItIsRefused) {
   const auto whole = image_with(Entries{{.name = "a", .contents = std::string(5000, 'a')}});
   for (std::size_t size = 1; size < whole.size(); ++size) {
     const auto why = failure({whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size)});
-    EXPECT_EQ(why, "truncated_gzip: ends in the middle of its gzip data") << size;
+    EXPECT_EQ(why, "truncated_gzip: is truncated within its gzip data") << size;
   }
 }
 
@@ -379,21 +379,21 @@ TEST(Image, ChangedBytesAreNoticed) {
 TEST(Image, SomethingBehindItIsRefused) {
   auto bytes = image_with({});
   bytes.push_back(std::byte{'x'});
-  EXPECT_EQ(failure(bytes), "trailing_data: has something else behind its gzip data");
+  EXPECT_EQ(failure(bytes), "trailing_data: has data after its gzip data");
   bytes.back() = std::byte{};
   EXPECT_EQ(failure(bytes), "opens") << "as padded files end";
   bytes.resize(bytes.size() + 200'000);
   EXPECT_EQ(failure(bytes), "opens");
   bytes.push_back(std::byte{'x'});
-  EXPECT_EQ(failure(bytes), "trailing_data: has something else behind its gzip data");
+  EXPECT_EQ(failure(bytes), "trailing_data: has data after its gzip data");
   bytes.back() = std::byte{0x1f};
-  EXPECT_EQ(failure(bytes), "trailing_data: has something else behind its gzip data");
+  EXPECT_EQ(failure(bytes), "trailing_data: has data after its gzip data");
 
   for (const std::size_t distance : {std::size_t{0}, std::size_t{511}, std::size_t{512}, std::size_t{600'000}}) {
     auto archive = testing::tar(Entries{config_of("k"), {.name = "k"}});
     archive.resize(archive.size() + distance + 1);
     archive.back() = std::byte{1};
-    EXPECT_EQ(failure(gzip(archive)), "trailing_data: has something else behind its tar archive") << distance;
+    EXPECT_EQ(failure(gzip(archive)), "trailing_data: has data after its tar archive") << distance;
   }
 }
 
@@ -403,14 +403,15 @@ TEST(Image, MoreThanTheLimitIsRefused) {
   EXPECT_EQ(failure(bytes, {.unpacked_size = size}), "opens");
   EXPECT_EQ(failure(bytes, {.unpacked_size = size - 1}),
             "too_large: unpacks to more than the limit of " + std::to_string(size - 1) + " bytes");
-  EXPECT_EQ(failure(bytes, {.unpacked_size = 500'000}), "too_large: a: takes the files past the limit of 500000 bytes");
+  EXPECT_EQ(failure(bytes, {.unpacked_size = 500'000}),
+            "too_large: a: exceeds the total file size limit of 500000 bytes");
   EXPECT_EQ(failure(bytes, {.unpacked_size = 0}), "too_large: unpacks to more than the limit of 0 bytes");
 }
 
 TEST(Image, AConfigurationMayBeAsLargeAsItsLimit) {
   EXPECT_EQ(failure_with({config_of_size(kMaxConfigSize)}), "opens");
   EXPECT_EQ(failure_with({config_of_size(kMaxConfigSize + 1)}),
-            "config_size: hermit.toml: is larger than 256 KiB, which no configuration needs");
+            "config_size: hermit.toml: is larger than the limit of 256 KiB");
 }
 
 TEST(Image, ABombIsRefusedWithoutUnpackingIt) {
@@ -420,26 +421,25 @@ TEST(Image, ABombIsRefusedWithoutUnpackingIt) {
   for (int i = 0; i < 64; ++i) zeros.insert(zeros.end(), piece.begin(), piece.end());
   EXPECT_EQ(failure(zeros, {.unpacked_size = 20 << 20}), "too_large: unpacks to more than the limit of 20971520 bytes");
   EXPECT_EQ(failure_with({{.name = "a", .size = std::uint64_t{1} << 32}}),
-            "too_large: a: takes the files past the limit of 1073741824 bytes");
+            "too_large: a: exceeds the total file size limit of 1073741824 bytes");
 }
 
 TEST(Image, TooManyEntriesAreRefused) {
   const Entries entries(10, TarEntry{.name = "a"});
   const auto bytes = image_with(entries);
   EXPECT_EQ(failure(bytes, {.entries = 12}), "opens");
-  EXPECT_EQ(failure(bytes, {.entries = 11}), "too_many_entries: a: is one entry more than the limit of 11");
+  EXPECT_EQ(failure(bytes, {.entries = 11}), "too_many_entries: a: exceeds the limit for entries of 11");
   std::string deep = "d";
   for (int i = 0; i < 40; ++i) deep += "/d";
   const auto nested = image_with(Entries{{.name = deep}});
   EXPECT_EQ(failure(nested, {.entries = 43}), "opens");
   EXPECT_EQ(failure(nested, {.entries = 42}),
-            "too_many_entries: " + deep + ": makes more directories than the limit of 42 entries");
+            "too_many_entries: " + deep + ": exceeds the limit for entries, including implied directories, of 42");
 }
 
 TEST(Image, NamesThatLeadOutAreRefused) {
   for (const std::string name : {"..", "../a", "a/../b", "/..", "./../a", "a/.."}) {
-    EXPECT_EQ(failure_with({{.name = name, .contents = "x"}}),
-              "entry_outside: " + name + ": has '..' in its name, which may lead out of the image");
+    EXPECT_EQ(failure_with({{.name = name, .contents = "x"}}), "entry_outside: " + name + ": has '..' in its name");
   }
   EXPECT_EQ(failure_with({{.name = "/etc/passwd"}}), "opens") << "the root is that of the image";
 }
@@ -451,11 +451,11 @@ TEST(Image, NamesThatAreNoneAreRefused) {
     return Entries{{.name = "././@LongLink", .contents = name, .type = 'L'}, {.name = "x"}};
   };
   EXPECT_EQ(failure_with(long_name(std::string(255, 'x'))), "opens");
-  EXPECT_TRUE(failure_with(long_name(std::string(256, 'x'))).ends_with(": has too long a name"));
+  EXPECT_TRUE(failure_with(long_name(std::string(256, 'x'))).ends_with(": has a name that is too long"));
   std::string path;
   while (path.size() < 4096) path += std::string(31, 'x') + "/";
   EXPECT_EQ(failure_with(long_name(path)), "opens");
-  EXPECT_TRUE(failure_with(long_name(path + "xx")).ends_with(": has too long a name"));
+  EXPECT_TRUE(failure_with(long_name(path + "xx")).ends_with(": has a name that is too long"));
 }
 
 TEST(Image, LinksThatLeadOutAreRefused) {
@@ -468,20 +468,20 @@ TEST(Image, LinksThatLeadOutAreRefused) {
   EXPECT_EQ(failure_with({deep, {.name = "e/link", .type = '1', .target = "d/link"}}), "opens");
   EXPECT_TRUE(failure_with({deep, {.name = "link", .type = '1', .target = "d/link"}})
                   .starts_with("link_outside: link: is a symbolic link to '../x'"));
-  EXPECT_EQ(failure_with({{.name = "link", .type = '2'}}), "link_target: link: is a symbolic link to nothing");
+  EXPECT_EQ(failure_with({{.name = "link", .type = '2'}}), "link_target: link: is a symbolic link without a target");
   EXPECT_EQ(failure_with({{.name = "link", .type = '1', .target = "../kernel"}}),
             "link_outside: link: is a hard link to '../kernel', which may be outside of the image");
   EXPECT_EQ(failure_with({{.name = "link", .type = '1', .target = "later"}, {.name = "later"}}),
-            "link_target: link: is a hard link to 'later', and there is no such file before it");
+            "link_target: link: is a hard link to 'later', which does not precede it");
   EXPECT_EQ(failure_with({{.name = "d", .type = '5'}, {.name = "link", .type = '1', .target = "d"}}),
-            "link_target: link: is a hard link to 'd', and there is no such file before it");
+            "link_target: link: is a hard link to 'd', which does not precede it");
 }
 
 TEST(Image, NothingIsWrittenThroughALink) {
   EXPECT_EQ(failure_with({{.name = "d", .type = '2', .target = "e"}, {.name = "d/file"}}),
-            "entry_conflict: d/file: is in 'd', which is no directory");
+            "entry_conflict: d/file: is in 'd', which is not a directory");
   EXPECT_EQ(failure_with({{.name = "f"}, {.name = "f/file"}}),
-            "entry_conflict: f/file: is in 'f', which is no directory");
+            "entry_conflict: f/file: is in 'f', which is not a directory");
   EXPECT_EQ(failure_with({{.name = "d/file"}, {.name = "d", .type = '2', .target = "e"}}),
             "entry_conflict: d: is both a directory and something else");
   EXPECT_EQ(failure_with({{.name = "f"}, {.name = "f", .type = '5'}}),
@@ -490,22 +490,24 @@ TEST(Image, NothingIsWrittenThroughALink) {
 
 TEST(Image, DevicesAndFifosAreRefused) {
   EXPECT_EQ(failure_with({{.name = "dev/null", .type = '3'}}),
-            "entry_kind: dev/null: is a device, which an image cannot hold");
-  EXPECT_EQ(failure_with({{.name = "sda", .type = '4'}}), "entry_kind: sda: is a device, which an image cannot hold");
-  EXPECT_EQ(failure_with({{.name = "pipe", .type = '6'}}), "entry_kind: pipe: is a FIFO, which an image cannot hold");
+            "entry_kind: dev/null: is a device, which an image cannot contain");
+  EXPECT_EQ(failure_with({{.name = "sda", .type = '4'}}),
+            "entry_kind: sda: is a device, which an image cannot contain");
+  EXPECT_EQ(failure_with({{.name = "pipe", .type = '6'}}),
+            "entry_kind: pipe: is a FIFO, which an image cannot contain");
 }
 
 TEST(Image, WithoutAConfigurationItIsNone) {
   const TarEntry kernel{.name = "kernel"};
-  constexpr std::string_view kNone = "no_config: has no file hermit.toml at its root: it is no Hermit image";
+  constexpr std::string_view kNone = "no_config: has no hermit.toml at its root, so it is not a Hermit image";
   EXPECT_EQ(failure(packed(Entries{kernel})), kNone);
   EXPECT_EQ(failure(packed(Entries{kernel, {.name = "etc/hermit.toml"}})), kNone);
   EXPECT_EQ(failure(packed(Entries{kernel, {.name = "hermit.toml", .type = '5'}})), kNone);
   EXPECT_EQ(failure(packed(Entries{kernel, {.name = "hermit.toml", .type = '2', .target = "nothing"}})), kNone);
   EXPECT_EQ(failure(packed(Entries{kernel, {.name = "hermit.toml", .contents = std::string((256 << 10) + 1, '#')}})),
-            "config_size: hermit.toml: is larger than 256 KiB, which no configuration needs");
+            "config_size: hermit.toml: is larger than the limit of 256 KiB");
   EXPECT_EQ(failure(packed(Entries{kernel, {.name = "hermit.toml", .contents = "version = 1\n"}})),
-            "config_value: hermit.toml:1:11: version is not a text in quotation marks");
+            "config_value: hermit.toml:1:11: version is not a string");
 }
 
 TEST(Image, WithoutAKernelItIsNone) {

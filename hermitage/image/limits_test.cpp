@@ -95,7 +95,7 @@ TEST(ImageLimits, DeeperFilesCostNoMoreThanTheirNames) {
 TEST(ImageLimits, PathsAreOfALimitedDepth) {
   EXPECT_EQ(failure_of(testing::deep_files(1, entry::kMaxDepth - 1)), "opens");
   EXPECT_EQ(failure_of(testing::deep_files(1, entry::kMaxDepth)),
-            "entry_name: lies deeper than 256 directories, the limit");
+            "entry_name: is nested deeper than 256 directories, the limit");
 }
 
 TEST(ImageLimits, AllPathsTogetherAreOfALimitedLength) {
@@ -105,7 +105,7 @@ TEST(ImageLimits, AllPathsTogetherAreOfALimitedLength) {
   EXPECT_TRUE(Image::open(image, {.limits = {.path_size = size}}));
   const auto opened = Image::open(image, {.limits = {.path_size = size - 1}});
   ASSERT_FALSE(opened);
-  EXPECT_EQ(opened.error().text, "takes the paths and link targets past the limit of 12026 bytes");
+  EXPECT_EQ(opened.error().text, "exceeds the limit for paths and link targets of 12026 bytes");
   const auto parents = Image::open(image, {.limits = {.path_size = 1000}});
   ASSERT_FALSE(parents);
   EXPECT_EQ(parents.error().code, ProblemCode::too_large);
@@ -116,10 +116,10 @@ TEST(ImageLimits, HardLinksDoNotMultiplyALongTarget) {
   const std::string target(4096, 't');
   testing::append_entry(entries, {.name = "link", .type = '2', .target = target});
   for (int i = 0; i < 10'000; ++i) entries.push_back({.name = std::to_string(i), .type = '1', .target = "link"});
-  EXPECT_EQ(failure_of(entries), "too_large: takes the paths and link targets past the limit of 33554432 bytes");
+  EXPECT_EQ(failure_of(entries), "too_large: exceeds the limit for paths and link targets of 33554432 bytes");
   entries.clear();
   testing::append_entry(entries, {.name = "link", .type = '2', .target = target + "t"});
-  EXPECT_EQ(failure_of(entries), "link_target: is a symbolic link with too long a target");
+  EXPECT_EQ(failure_of(entries), "link_target: is a symbolic link whose target is too long");
 }
 
 TEST(ImageLimits, ChainsOfHardLinksCostAsMuchAsTheyAreLong) {

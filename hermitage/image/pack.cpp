@@ -111,8 +111,9 @@ class Packer {
     }
     const auto* node = tree_.resolve(kConfigPath);
     if (node == nullptr || node->file.kind != FileKind::regular) {
-      return std::unexpected{Problem{.code = ProblemCode::no_config,
-                                     .text = "there is no configuration: no hermit.toml at the root of a directory"}};
+      return std::unexpected{
+          Problem{.code = ProblemCode::no_config,
+                  .text = "no configuration: give --kernel or --config, or add hermit.toml to a DIR"}};
     }
     const auto& file = files_.at(node->file.path);
     if (node->file.size > kMaxConfigSize) return std::unexpected{config_too_large(file.string())};
@@ -181,7 +182,7 @@ class Packer {
       const auto piece = (*source)->next();
       if (!piece) return cannot_pack(file, piece.error().text);
       if (piece->size() > left || (piece->empty() && left != 0)) {
-        return cannot_pack(file, "has changed while it was read");
+        return cannot_pack(file, "changed while it was being read");
       }
       if (piece->empty()) break;
       if (!writer.write(*piece)) return go_on(false);

@@ -323,7 +323,7 @@ TEST_F(PackTest, LaterDirectoriesCount) {
   });
   ASSERT_TRUE(packed) << packed.error().message();
   ASSERT_EQ(packed->warnings.size(), 1U);
-  EXPECT_EQ(packed->warnings[0].message(), "kernel: is there more than once: the last counts");
+  EXPECT_EQ(packed->warnings[0].message(), "kernel: occurs more than once; the last entry is used");
   EXPECT_EQ(packed->kernel, path("two/kernel"));
   const auto image = Image::open(bytes);
   ASSERT_TRUE(image);
@@ -334,17 +334,16 @@ TEST_F(PackTest, LaterDirectoriesCount) {
 TEST_F(PackTest, WhatMakesNoImageIsRefused) {
   file("tree/kernel", "k");
   const PackRequest request{.directories = {path("tree")}};
-  EXPECT_EQ(failure(request), "no_config: there is no configuration: no hermit.toml at the root of a directory");
+  EXPECT_EQ(failure(request), "no_config: no configuration: give --kernel or --config, or add hermit.toml to a DIR");
   file("tree/hermit.toml", "version = 1\n");
-  EXPECT_EQ(failure(request),
-            "config_value: " + path("tree/hermit.toml").string() + ":1:11: version is not a text in quotation marks");
+  EXPECT_EQ(failure(request), "config_value: " + path("tree/hermit.toml").string() + ":1:11: version is not a string");
   file("tree/hermit.toml", kMinimalConfig);
   EXPECT_EQ(failure(request), "packs");
   fs::create_symlink("/etc/passwd", path("tree/link"));
   EXPECT_TRUE(failure(request).starts_with("link_outside: link: is a symbolic link to '/etc/passwd'"));
   fs::remove(path("tree/link"));
   ASSERT_EQ(::mkfifo(path("tree/pipe").c_str(), 0600), 0);
-  EXPECT_EQ(failure(request), "entry_kind: pipe: is a FIFO, which an image cannot hold");
+  EXPECT_EQ(failure(request), "entry_kind: pipe: is a FIFO, which an image cannot contain");
   fs::remove(path("tree/pipe"));
   fs::remove(path("tree/kernel"));
   EXPECT_EQ(failure(request), "no_kernel: hermit.toml:2:10: the kernel '/kernel' is not in the image");
@@ -357,21 +356,21 @@ TEST_F(PackTest, WhatMakesNoImageIsRefused) {
             "cannot_pack: " + path("missing").string() + ": No such file or directory");
   EXPECT_EQ(failure({.config = std::string{kMinimalConfig}, .kernel = path("tree")}),
             "cannot_pack: " + path("tree").string() + ": is not a regular file");
-  EXPECT_EQ(failure({.config = ""}), "config_key: hermit.toml:1:1: there is no version");
+  EXPECT_EQ(failure({.config = ""}), "config_key: hermit.toml:1:1: missing key version");
 }
 
 TEST_F(PackTest, WhatCouldNotBeOpenedAgainIsRefused) {
   file("tree/hermit.toml", kMinimalConfig);
   file("tree/kernel", std::string(10'000, 'k'));
   EXPECT_EQ(failure({.directories = {path("tree")}, .limits = {.unpacked_size = 5000}}),
-            "too_large: kernel: takes the files past the limit of 5000 bytes");
+            "too_large: kernel: exceeds the total file size limit of 5000 bytes");
   EXPECT_EQ(failure({.directories = {path("tree")}, .limits = {.unpacked_size = 11'000}}),
             "too_large: unpacks to more than the limit of 11000 bytes");
   file("tree/more", std::string(10'000, 'm'));
   EXPECT_EQ(failure({.directories = {path("tree")}, .limits = {.unpacked_size = 15'000}}),
-            "too_large: more: takes the files past the limit of 15000 bytes");
+            "too_large: more: exceeds the total file size limit of 15000 bytes");
   EXPECT_EQ(failure({.directories = {path("tree")}, .limits = {.entries = 1}}),
-            "too_many_entries: kernel: is one entry more than the limit of 1");
+            "too_many_entries: kernel: exceeds the limit for entries of 1");
 }
 
 TEST_F(PackTest, EndsWhenTheSinkDoes) {

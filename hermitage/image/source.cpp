@@ -73,7 +73,7 @@ auto FileSource::next() -> std::expected<std::span<const std::byte>, Problem> {
 
 auto FileSource::rewind() -> std::expected<void, Problem> {
   if (::lseek(descriptor_, 0, SEEK_SET) != 0) {
-    return unreadable(path_, "must be read twice, and is not a file that can be");
+    return unreadable(path_, "must be read twice, but is not seekable; store it in a file first");
   }
   done_ = 0;
   return {};

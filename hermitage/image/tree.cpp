@@ -25,8 +25,7 @@ auto stays_inside(std::string_view path, std::string_view target) -> bool {
 auto leads_out(const Entry& entry, std::string_view target) -> std::unexpected<Problem> {
   return fail(ProblemCode::link_outside, entry,
               "is a symbolic link to '" + std::string{target} +
-                  "', which may be outside of the image: its target must be relative, and go up only at its "
-                  "beginning");
+                  "', which may lead out of the image; a target must be relative, with '..' only at its beginning");
 }
 
 }  // namespace
@@ -47,11 +46,11 @@ auto Tree::resolve(std::string_view path) -> Node* {
 auto Tree::count(const Entry& entry) -> std::expected<void, Problem> {
   if (++entries_ + parents_ > limits_.entries) {
     return fail(ProblemCode::too_many_entries, entry,
-                "is one entry more than the limit of " + std::to_string(limits_.entries));
+                "exceeds the limit for entries of " + std::to_string(limits_.entries));
   }
   if (entry.size > limits_.unpacked_size - size_) {
     return fail(ProblemCode::too_large, entry,
-                "takes the files past the limit of " + std::to_string(limits_.unpacked_size) + " bytes");
+                "exceeds the total file size limit of " + std::to_string(limits_.unpacked_size) + " bytes");
   }
   size_ += entry.size;
   return {};
@@ -60,7 +59,7 @@ auto Tree::count(const Entry& entry) -> std::expected<void, Problem> {
 auto Tree::count_path(std::size_t size, const Entry& entry) -> std::expected<void, Problem> {
   if (size > limits_.path_size - path_size_) {
     return fail(ProblemCode::too_large, entry,
-                "takes the paths and link targets past the limit of " + std::to_string(limits_.path_size) + " bytes");
+                "exceeds the limit for paths and link targets of " + std::to_string(limits_.path_size) + " bytes");
   }
   path_size_ += size;
   return {};
@@ -73,13 +72,14 @@ auto Tree::make_parents(const std::string& path, const Entry& entry) -> std::exp
     const auto* node = find(present);
     if (node == nullptr) continue;
     if (node->file.kind == FileKind::directory) break;
-    return fail(ProblemCode::entry_conflict, entry, "is in '" + std::string{present} + "', which is no directory");
+    return fail(ProblemCode::entry_conflict, entry, "is in '" + std::string{present} + "', which is not a directory");
   }
   const auto first = present.empty() ? 0 : present.size() + 1;
   for (auto slash = path.find('/', first); slash != std::string::npos; slash = path.find('/', slash + 1)) {
     if (entries_ + ++parents_ > limits_.entries) {
-      return fail(ProblemCode::too_many_entries, entry,
-                  "makes more directories than the limit of " + std::to_string(limits_.entries) + " entries");
+      return fail(
+          ProblemCode::too_many_entries, entry,
+          "exceeds the limit for entries, including implied directories, of " + std::to_string(limits_.entries) + "");
     }
     if (auto counted = count_path(slash, entry); !counted) return counted;
     constexpr std::uint32_t kMode = 0755;
@@ -98,9 +98,10 @@ auto Tree::make_node(const std::string& path, const Entry& entry) -> std::expect
       return node;
     case EntryKind::directory: node.file.kind = FileKind::directory; return node;
     case EntryKind::symbolic_link:
-      if (entry.link_target.empty()) return fail(ProblemCode::link_target, entry, "is a symbolic link to nothing");
+      if (entry.link_target.empty())
+        return fail(ProblemCode::link_target, entry, "is a symbolic link without a target");
       if (entry.link_target.size() > entry::kMaxPath) {
-        return fail(ProblemCode::link_target, entry, "is a symbolic link with too long a target");
+        return fail(ProblemCode::link_target, entry, "is a symbolic link whose target is too long");
       }
       if (!stays_inside(path, entry.link_target)) return leads_out(entry, entry.link_target);
       node.file.kind = FileKind::symbolic_link;
@@ -115,7 +116,7 @@ auto Tree::make_node(const std::string& path, const Entry& entry) -> std::expect
       const auto* linked = find(*target);
       if (linked == nullptr || linked->file.kind == FileKind::directory) {
         return fail(ProblemCode::link_target, entry,
-                    "is a hard link to '" + entry.link_target + "', and there is no such file before it");
+                    "is a hard link to '" + entry.link_target + "', which does not precede it");
       }
       // A link stays what it is, but its target is now looked for from another directory.
       if (!stays_inside(path, linked->file.link_target)) return leads_out(entry, linked->file.link_target);
@@ -123,8 +124,8 @@ auto Tree::make_node(const std::string& path, const Entry& entry) -> std::expect
       node.file.path = path;
       return node;
     }
-    case EntryKind::fifo: return fail(ProblemCode::entry_kind, entry, "is a FIFO, which an image cannot hold");
-    case EntryKind::device: return fail(ProblemCode::entry_kind, entry, "is a device, which an image cannot hold");
+    case EntryKind::fifo: return fail(ProblemCode::entry_kind, entry, "is a FIFO, which an image cannot contain");
+    case EntryKind::device: return fail(ProblemCode::entry_kind, entry, "is a device, which an image cannot contain");
     case EntryKind::other: break;
   }
   return fail(ProblemCode::entry_kind, entry, "is neither a file, nor a directory, nor a link");
@@ -133,12 +134,12 @@ auto Tree::make_node(const std::string& path, const Entry& entry) -> std::expect
 auto Tree::add(const Entry& entry, std::vector<Problem>& warnings) -> std::expected<Node*, Problem> {
   if (auto counted = count(entry); !counted) return std::unexpected{std::move(counted.error())};
   const auto path = normalize_path(entry.name);
-  if (!path) return fail(ProblemCode::entry_outside, entry, "has '..' in its name, which may lead out of the image");
+  if (!path) return fail(ProblemCode::entry_outside, entry, "has '..' in its name");
   const auto shape = entry::shape_of(*path);
-  if (shape.is_too_long) return fail(ProblemCode::entry_name, entry, "has too long a name");
+  if (shape.is_too_long) return fail(ProblemCode::entry_name, entry, "has a name that is too long");
   if (shape.is_too_deep()) {
     return fail(ProblemCode::entry_name, entry,
-                "lies deeper than " + std::to_string(entry::kMaxDepth) + " directories, the limit");
+                "is nested deeper than " + std::to_string(entry::kMaxDepth) + " directories, the limit");
   }
   if (path->empty()) {
     if (entry.kind == EntryKind::directory) return nullptr;
@@ -158,8 +159,9 @@ auto Tree::add(const Entry& entry, std::vector<Problem>& warnings) -> std::expec
     return fail(ProblemCode::entry_conflict, entry, "is both a directory and something else");
   }
   if (!was_directory && warnings.size() < kMaxWarnings) {
-    warnings.push_back(
-        {.code = ProblemCode::duplicate_entry, .file = entry.name, .text = "is there more than once: the last counts"});
+    warnings.push_back({.code = ProblemCode::duplicate_entry,
+                        .file = entry.name,
+                        .text = "occurs more than once; the last entry is used"});
   }
   *existing = *std::move(made);
   return existing;

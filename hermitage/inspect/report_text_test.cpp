@@ -144,8 +144,7 @@ TEST(ReportText, SummaryTellsWhatIsMissing) {
   EXPECT_EQ(line_with(text, "Uhyve interface"), "Uhyve interface 1 (has no note)");
   EXPECT_EQ(line_with(text, "Entry point"), "Entry point 0x2000");
   EXPECT_EQ(line_with(text, "TLS"), "TLS none");
-  EXPECT_EQ(line_with(text, "info"),
-            "info no_abi_tag: states no Hermit version (no ABI tag), as kernels before 0.10 do not");
+  EXPECT_EQ(line_with(text, "info"), "info no_abi_tag: no Hermit version (no ABI tag), as in kernels before 0.10");
 
   kernel.notes.clear();
   text = collected(print_summary, report_of(kernel), Colour::off, Extent::brief);
@@ -154,7 +153,7 @@ TEST(ReportText, SummaryTellsWhatIsMissing) {
   EXPECT_EQ(line_with(text, "Boot protocols"), "Boot protocols none");
   EXPECT_EQ(line_with(text, "Loadable"), "Loadable: no");
   EXPECT_EQ(line_with(text, "no_note_segment"),
-            "error no_note_segment: no PT_NOTE segment: a Hermit kernel states its entry version there");
+            "error no_note_segment: no PT_NOTE segment, which declares the entry version of a Hermit kernel");
   EXPECT_TRUE(text.contains("\nNotes\n  none\n")) << text;
 }
 
@@ -169,11 +168,11 @@ TEST(ReportText, OfManyEqualProblemsTheFirstAreShown) {
   const auto shown = brief.substr(brief.find("Loadable: no\n"));
   EXPECT_EQ(shown,
             "Loadable: no\n"
-            "  error    segment_order: segment 0 begins at 0x1, before the end of the one before it at 0x2\n"
-            "  error    segment_order: segment 1 begins at 0x1, before the end of the one before it at 0x2\n"
-            "  error    segment_order: segment 2 begins at 0x1, before the end of the one before it at 0x2\n"
+            "  error    segment_order: segment 0 begins at 0x1, before the end of the previous segment at 0x2\n"
+            "  error    segment_order: segment 1 begins at 0x1, before the end of the previous segment at 0x2\n"
+            "  error    segment_order: segment 2 begins at 0x1, before the end of the previous segment at 0x2\n"
             "           … and 37 more like this: see --all\n"
-            "  error    no_note_segment: no PT_NOTE segment: a Hermit kernel states its entry version there\n"
+            "  error    no_note_segment: no PT_NOTE segment, which declares the entry version of a Hermit kernel\n"
             "  warning  writable_code: segment 0 is both writable and executable\n"
             "  warning  writable_code: segment 1 is both writable and executable\n"
             "  warning  writable_code: segment 2 is both writable and executable\n"
@@ -199,7 +198,7 @@ TEST(ReportText, SummaryOfWhatIsNoElfFileIsShort) {
       "Version: none\nMemory Size: unknown\nStart Address: unknown\n\n"
       "Format             gzip\n\n"
       "Loadable: no\n"
-      "  error    truncated_gzip: ends in the middle of its gzip data\n");
+      "  error    truncated_gzip: is truncated within its gzip data\n");
 }
 
 TEST(ReportText, SummaryOfAnImageShowsItsConfiguration) {

@@ -103,7 +103,7 @@ struct LaunchSources {
 //  (HERMIT_IP, HERMIT_MASK, HERMIT_GATEWAY, HERMIT_DNS1, HERMIT_DNS2, HERMIT_MTU), where the options set none of that
 //  name.
 // `image` is the name that it was given. Fails with usage where an option's value is wrong or no kernel takes the
-// arguments (see base::boot_arguments), and with not_started where the image asks for more than it gets, or than
+// arguments (see base::boot_arguments), and with not_started where the image requires more than it gets, or than
 // kMostMemory and kMostCpus. The host's variables are read where "-e host" asks for them.
 [[nodiscard]] auto make_launch_spec(const std::string& image, const LaunchSources& sources) -> OrFailure<LaunchSpec>;
 

@@ -154,7 +154,7 @@ auto boot_arguments_of(const LaunchSpec& spec, const QemuImage& image, const std
   if (!loader_words.empty()) {
     arguments->insert(0, fmt::format("{}{}", fmt::join(loader_words, " "), arguments->empty() ? "" : " "));
   }
-  // All that the image asks for is there already, and what it asks for in vain must not be added by the loader.
+  // All that the image requires is there already, and what it asks for in vain must not be added by the loader.
   if (image.is_packed && spec.arguments.application.empty()) *arguments += " --";
   return *std::move(arguments);
 }

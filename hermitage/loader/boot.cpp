@@ -17,7 +17,7 @@ constinit std::string_view handover_word;
 auto allocate_or_fail(Arena& arena, std::size_t size, std::size_t alignment, std::string_view what) noexcept
     -> std::span<std::byte> {
   const auto room = arena.allocate(size, alignment);
-  if (room.empty()) fail(entry::Message{}.append("there is no room for ").append(what));
+  if (room.empty()) fail(entry::Message{}.append("out of memory for ").append(what));
   return room;
 }
 
@@ -57,11 +57,11 @@ void log_handover(const Handover& handover) noexcept {
 }
 
 void reserve_or_fail(MemoryMap& memory_map, GuestRange range) noexcept {
-  if (!memory_map.reserve(range)) fail("the memory map has too many parts");
+  if (!memory_map.reserve(range)) fail("the memory map has too many ranges");
 }
 
 void check_image_or_fail(const Handover& handover) noexcept {
-  if (!handover.image) fail("there is no image: pass it as the initial ramdisk (QEMU: -initrd IMAGE)");
+  if (!handover.image) fail("no image: pass it as the initial ramdisk (QEMU: -initrd IMAGE)");
 }
 
 auto load_or_fail(const PhysicalMemory& memory, Handover& handover, std::string_view user_line,

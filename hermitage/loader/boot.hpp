@@ -32,7 +32,7 @@ auto value_or_fail(Result<T> result) noexcept -> T {
 // "there is no room for WHAT", when there is none.
 template <class T>
 auto room_or_fail(std::optional<T> room, std::string_view what) noexcept -> T {
-  if (!room) fail(entry::Message{}.append("there is no room for ").append(what));
+  if (!room) fail(entry::Message{}.append("out of memory for ").append(what));
   return *room;
 }
 

@@ -61,11 +61,11 @@ void log_kernel(const KernelObject& kernel) noexcept {
 
 auto no_place(std::string_view what, std::uint64_t size) noexcept -> std::unexpected<Failure> {
   return failure(entry::Message{}
-                     .append("there is no free memory for ")
+                     .append("out of memory for ")
                      .append(what)
                      .append(" of ")
                      .append_decimal(size)
-                     .append(" bytes; give the machine more"));
+                     .append(" bytes; give the machine more memory"));
 }
 
 // Where a fixed kernel says that it must be.
@@ -76,9 +76,9 @@ auto fixed_place(const KernelObject& kernel, const MemoryMap& memory_map, const 
     return failure(entry::Message{}
                        .append("the kernel can only be loaded at ")
                        .append_hex(kernel.start_addr()->value)
-                       .append(", where there are no ")
+                       .append(", but there are no ")
                        .append_decimal(kernel.mem_size())
-                       .append(" bytes of free memory; build it relocatable, or give the machine more"));
+                       .append(" free bytes there; build it relocatable, or give the machine more memory"));
   }
   return *place;
 }
@@ -88,7 +88,7 @@ auto fixed_place(const KernelObject& kernel, const MemoryMap& memory_map, const 
 auto load_kernel(const PhysicalMemory& memory, MemoryMap& memory_map, GuestRange image,
                  const PlacementRules& rules) noexcept -> Result<LoadedImage> {
   const auto bytes = memory.bytes(image);
-  if (!bytes) return failure("the image lies where there is no memory");
+  if (!bytes) return failure("the image is outside of the memory");
   auto kernel = parse(*bytes);
   if (!kernel) return std::unexpected{kernel.error()};
   log_kernel(*kernel);
@@ -96,7 +96,7 @@ auto load_kernel(const PhysicalMemory& memory, MemoryMap& memory_map, GuestRange
   std::optional<GuestRange> place;
   if (kernel->is_relocatable()) {
     // For a relocatable kernel the image is an obstacle as any other.
-    if (!memory_map.reserve(image)) return failure("the memory map has too many parts");
+    if (!memory_map.reserve(image)) return failure("the memory map has too many ranges");
     place = memory_map.find(kernel->mem_size(), rules.alignment, rules.bounds);
     if (!place) return no_place("a kernel", kernel->mem_size());
   } else {
@@ -104,14 +104,14 @@ auto load_kernel(const PhysicalMemory& memory, MemoryMap& memory_map, GuestRange
     if (!fixed) return std::unexpected{fixed.error()};
     place = *fixed;
   }
-  if (!memory_map.reserve(*place)) return failure("the memory map has too many parts");
+  if (!memory_map.reserve(*place)) return failure("the memory map has too many ranges");
   if (rules.claim != nullptr && !rules.claim(*place)) return no_place("a kernel", kernel->mem_size());
 
   if (overlaps(*place, image)) {
     const auto refuge = memory_map.find(size_of(image), kPageSize, rules.bounds);
     if (!refuge) return no_place("a copy of the image", size_of(image));
     const auto copy = memory.bytes(*refuge);
-    if (!copy) return failure("the memory map tells of memory that is not there");
+    if (!copy) return failure("the memory map contains memory that does not exist");
     LogLine{LogLevel::debug}.text("Image moved to ").range(*refuge);
     std::memmove(copy->data(), bytes->data(), copy->size());
     kernel = parse(*copy);
@@ -119,7 +119,7 @@ auto load_kernel(const PhysicalMemory& memory, MemoryMap& memory_map, GuestRange
   }
 
   const auto target = memory.bytes(*place);
-  if (!target) return failure("the memory map tells of memory that is not there");
+  if (!target) return failure("the memory map contains memory that does not exist");
   const auto loaded = kernel->load(*target, place->start);
   if (!loaded) return failure(loaded.error().message());
   LogLine{LogLevel::info}.text("Kernel loaded at ").range(loaded->image);

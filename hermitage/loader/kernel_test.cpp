@@ -103,7 +103,7 @@ TEST(LoadKernel, RefusesWhatHasNoRoom) {
   ASSERT_TRUE(machine.map.reserve({{0x400000}, {kStart + kSize}}));
   const auto image = machine.load();
   ASSERT_FALSE(image);
-  EXPECT_NE(std::string{image.error().view()}.find("no free memory for a kernel"), std::string::npos);
+  EXPECT_NE(std::string{image.error().view()}.find("out of memory for a kernel"), std::string::npos);
 }
 
 TEST(LoadKernel, RefusesWhatSomebodyElseWants) {

@@ -84,7 +84,7 @@ class Search {
       find_entries();
       step = follow();
     }
-    if (links_ > entry::kMaxLinks) return failure("a file of the image lies behind more than 40 links");
+    if (links_ > entry::kMaxLinks) return failure("a file of the image is behind more than 40 links");
     if (step == Step::nothing) return std::nullopt;
     return entry_.contents;
   }

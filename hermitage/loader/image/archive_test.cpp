@@ -59,7 +59,7 @@ TEST(Archive, FollowsLinks) {
        {"boot/kernel", "kernel", "latest/kernel-1", "boot/up", "hard", "harder", "hard-link-to-link/kernel-1"}) {
     EXPECT_EQ(found(entries, path), "k") << path;
   }
-  EXPECT_EQ(found(entries, "loop"), "a file of the image lies behind more than 40 links");
+  EXPECT_EQ(found(entries, "loop"), "a file of the image is behind more than 40 links");
   for (const std::string_view path : {"nowhere", "latest", "kernel/x"}) {
     EXPECT_EQ(found(entries, path), "(none)") << path;
   }
@@ -74,7 +74,7 @@ TEST(Archive, LinksHardToWhatIsBeforeThem) {
 }
 
 TEST(Archive, FollowsSoManyLinks) {
-  constexpr std::string_view kTooMany = "a file of the image lies behind more than 40 links";
+  constexpr std::string_view kTooMany = "a file of the image is behind more than 40 links";
   for (const char type : {'1', '2'}) {
     std::vector<TarEntry> entries{{.name = "0", .contents = "k"}};
     for (std::size_t i = 1; i <= entry::kMaxLinks + 1; ++i) {
@@ -92,7 +92,7 @@ TEST(Archive, FindsTheDeepestFile) {
   EXPECT_EQ(found(entries, path + "/x"), "(none)");
   EXPECT_EQ(found(entries, path + "/x/x"), "(none)");
   EXPECT_EQ(found(hermitage::testing::deep_files(1, entry::kMaxDepth), "x"),
-            "the image has an entry with too long a name, or deeper than 256 directories");
+            "the image has an entry whose name is too long, or nested deeper than 256 directories");
 }
 
 TEST(Archive, PutsTargetsOfLinksInTheirPlaces) {
@@ -139,7 +139,7 @@ TEST(Archive, FollowsALongChainOfLinksNoFurtherThanAShortOne) {
 
 TEST(Archive, ReadsAllOfIt) {
   EXPECT_EQ(found({{.name = "k", .contents = "k"}, {.name = "x", .type = '6'}}, "k"),
-            "the image has an entry that is no file, directory or link");
+            "the image has an entry that is not a file, directory or link");
 }
 
 }  // namespace

@@ -125,7 +125,7 @@ auto add_image_arguments(std::string_view user_line, bool names_loader, const Im
     while (const auto word = words.next()) {
       // No quotes help: the kernel would take the variables, which follow, for the application's words.
       if (*word == entry::kEndOfKernelWords)
-        return failure("the image's kernel_args have a word '--', which ends them");
+        return failure("the image's kernel_args contain '--', which would end them");
       writer.put_word("", *word);
     }
   }
@@ -147,7 +147,7 @@ auto add_image_arguments(std::string_view user_line, bool names_loader, const Im
     for (; word; word = words.next()) writer.put_word("", *word);
   }
   if (writer.is_full()) {
-    return failure("the command line is too long with the arguments and variables of the image");
+    return failure("the command line, with the arguments and variables of the image, is too long");
   }
   return writer.text().size();
 }

@@ -52,7 +52,7 @@ TEST(ImageArguments, NeedRoom) {
   const auto whole = line("own", "", "'A=b'", "");
   EXPECT_EQ(line("own", "", "'A=b'", "", false, whole.size()), whole);
   EXPECT_EQ(line("own", "", "'A=b'", "", false, whole.size() - 1),
-            "the command line is too long with the arguments and variables of the image");
+            "the command line, with the arguments and variables of the image, is too long");
 }
 
 TEST(ImageArguments, HaveNoWordsOfTheLoaders) {
@@ -61,7 +61,7 @@ TEST(ImageArguments, HaveNoWordsOfTheLoaders) {
 }
 
 TEST(ImageArguments, HaveNoEndOfTheKernelsWords) {
-  EXPECT_EQ(line("", "'k', '--', 'x'", "'A=b'", ""), "the image's kernel_args have a word '--', which ends them");
+  EXPECT_EQ(line("", "'k', '--', 'x'", "'A=b'", ""), "the image's kernel_args contain '--', which would end them");
   EXPECT_EQ(line("own", "'k', '--', 'x'", "'A=b'", ""), "own env=A=b");
 }
 

@@ -42,13 +42,13 @@ auto unpack(const PhysicalMemory& memory, MemoryMap& memory_map, GuestRange file
     const auto place = find_place(memory_map, size, file, rules.bounds);
     if (!place || (rules.claim != nullptr && !rules.claim(*place))) {
       return failure(entry::Message{}
-                         .append("there is no free memory for an image of ")
+                         .append("out of memory for an image of ")
                          .append_decimal(size)
-                         .append(" bytes, unpacked; give the machine more, or see that the image is whole"));
+                         .append(" unpacked bytes; give the machine more memory, or check that the image is complete"));
     }
-    if (!memory_map.reserve(*place)) return failure("the memory map has too many parts");
+    if (!memory_map.reserve(*place)) return failure("the memory map has too many ranges");
     const auto room = memory.bytes(*place);
-    if (!room) return failure("the memory map tells of memory that is not there");
+    if (!room) return failure("the memory map contains memory that does not exist");
     const auto unpacked = gunzip(bytes, *room);
     if (!unpacked) return std::unexpected{unpacked.error()};
     if (*unpacked) return GuestRange{place->start, place->start + **unpacked};
@@ -76,26 +76,26 @@ auto check_memory(const ImageConfig& config, const MemoryMap& memory_map) noexce
   const auto size = machine_memory(memory_map);
   if (!config.memory || *config.memory <= size) return {};
   return failure(entry::Message{}
-                     .append("the image asks for ")
+                     .append("the image requires ")
                      .append_decimal(*config.memory >> 20)
-                     .append(" MiB of memory at least, and the machine has ")
+                     .append(" MiB of memory, but the machine has ")
                      .append_decimal(size >> 20)
-                     .append(" MiB; give it more"));
+                     .append(" MiB; give it more memory"));
 }
 
 auto read_config(const Archive& archive) noexcept -> Result<ImageConfig> {
   const auto file = archive.find(entry::kConfigPath);
   if (!file) return std::unexpected{file.error()};
-  if (!*file) return failure("the image has no file hermit.toml at its root: it is no Hermit image");
+  if (!*file) return failure("the image has no hermit.toml at its root, so it is not a Hermit image");
   auto config = read_image_config(entry::text_of(**file));
-  if (config && config->unknown_key) LogLine{LogLevel::warn}.text("hermit.toml has keys that are not known");
+  if (config && config->unknown_key) LogLine{LogLevel::warn}.text("hermit.toml has unknown keys");
   return config;
 }
 
 auto find_kernel(const Archive& archive, const ImageConfig& config, Arena& arena) noexcept
     -> Result<std::span<const std::byte>> {
   const auto room = allocate_text(arena, config.kernel.size());
-  if (room.empty()) return failure("there is no room for the kernel's path");
+  if (room.empty()) return failure("out of memory for the kernel's path");
   std::size_t size = 0;
   TomlBytes bytes{config.kernel};
   while (const auto byte = bytes.next()) room[size++] = *byte;
@@ -103,7 +103,7 @@ auto find_kernel(const Archive& archive, const ImageConfig& config, Arena& arena
   const auto kernel = archive.find(path);
   if (!kernel) return std::unexpected{kernel.error()};
   if (*kernel) return **kernel;
-  return failure(entry::Message{}.append("the image has no file ").append(path).append(", its kernel"));
+  return failure(entry::Message{}.append("the image does not contain its kernel ").append(path).append(""));
 }
 
 }  // namespace
@@ -111,7 +111,7 @@ auto find_kernel(const Archive& archive, const ImageConfig& config, Arena& arena
 auto open_image(const PhysicalMemory& memory, MemoryMap& memory_map, GuestRange file, std::string_view user_line,
                 bool names_loader, const PlacementRules& rules, Arena& arena) noexcept -> Result<BootImage> {
   const auto bytes = memory.bytes(file);
-  if (!bytes) return failure("the image lies where there is no memory");
+  if (!bytes) return failure("the image is outside of the memory");
   if (entry::detect_format(*bytes) != entry::Format::gzip) {
     return BootImage{.kernel = file, .archive = {}, .command_line = user_line};
   }
@@ -129,7 +129,7 @@ auto open_image(const PhysicalMemory& memory, MemoryMap& memory_map, GuestRange 
   if (!kernel) return std::unexpected{kernel.error()};
 
   const auto room = allocate_text(arena, kLongestCommandLine + 1);
-  if (room.empty()) return failure("there is no room for the command line");
+  if (room.empty()) return failure("out of memory for the command line");
   const auto size = add_image_arguments(user_line, names_loader, *config, room.first(kLongestCommandLine));
   if (!size) return std::unexpected{size.error()};
   room[*size] = '\0';

@@ -105,26 +105,26 @@ TEST(OpenImage, SaysWhatIsWrong) {
   auto truncated = packed();
   truncated.resize(truncated.size() - 9);
   std::fill(truncated.end() - 4, truncated.end(), std::byte{});
-  EXPECT_EQ(why(truncated), "the image ends in the middle of its gzip data");
-  EXPECT_EQ(why(archives::gzip(Bytes(100))), "the image's tar archive ends in the middle of an entry");
+  EXPECT_EQ(why(truncated), "the image is truncated within its gzip data");
+  EXPECT_EQ(why(archives::gzip(Bytes(100))), "the image's tar archive is truncated within an entry");
   EXPECT_EQ(why(archives::packed(std::vector<TarEntry>{{.name = "kernel"}})),
-            "the image has no file hermit.toml at its root: it is no Hermit image");
+            "the image has no hermit.toml at its root, so it is not a Hermit image");
   EXPECT_EQ(why(packed("[requirements]\ncpus = 'many'\n")),
             "hermit.toml:7: requirements.cpus is not a whole number from 0 to 4294967295");
   EXPECT_EQ(why(packed("[requirements]\nmemory = '17M'\n")), "nothing");
   EXPECT_EQ(why(packed("[requirements]\nmemory = '33M'\n")),
-            "the image asks for 33 MiB of memory at least, and the machine has 32 MiB; give it more");
+            "the image requires 33 MiB of memory, but the machine has 32 MiB; give it more memory");
   const std::vector<TarEntry> no_kernel{{.name = "hermit.toml", .contents = std::string{archives::kMinimalConfig}}};
-  EXPECT_EQ(why(archives::packed(no_kernel)), "the image has no file /kernel, its kernel");
+  EXPECT_EQ(why(archives::packed(no_kernel)), "the image does not contain its kernel /kernel");
   EXPECT_EQ(why(packed("env_vars = ['A=" + std::string(20'000, 'a') + "']\n")),
-            "the command line is too long with the arguments and variables of the image");
+            "the command line, with the arguments and variables of the image, is too long");
 }
 
 TEST(OpenImage, SaysWhenThereIsNoRoom) {
   auto file = packed();
   file.back() = std::byte{1};  // a size of more than 16 MiB
   const auto sentence = why(file);
-  EXPECT_TRUE(sentence.starts_with("there is no free memory for an image of ")) << sentence;
+  EXPECT_TRUE(sentence.starts_with("out of memory for an image of ")) << sentence;
 
   Machine machine{packed()};
   machine.file = {{kStart + kSize - 1}, {kStart + kSize + 1}};
@@ -140,7 +140,7 @@ TEST(OpenImage, WarnsOfKeysThatItDoesNotKnow) {
   (void)testing::take_console();
   Machine machine{packed("more = 1\n")};
   ASSERT_TRUE(machine.open());
-  EXPECT_TRUE(testing::take_console().contains("[WARN] hermit.toml has keys that are not known\n"));
+  EXPECT_TRUE(testing::take_console().contains("[WARN] hermit.toml has unknown keys\n"));
 }
 
 }  // namespace

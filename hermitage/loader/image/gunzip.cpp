@@ -11,7 +11,7 @@ namespace {
 
 using Bytes = std::span<const std::byte>;
 
-constexpr const char* kTruncated = "the image ends in the middle of its gzip data";
+constexpr const char* kTruncated = "the image is truncated within its gzip data";
 
 class Crc32 {
  public:
@@ -69,7 +69,7 @@ auto header_size(Bytes bytes, const Crc32& crc) noexcept -> Result<std::size_t> 
   if ((flags & Flag::header_crc) != 0) {
     if (bytes.size() - size < 2) return failure(kTruncated);
     if (number_at(bytes, size, 2) != (crc.of(bytes.first(size)) & 0xffff)) {
-      return failure("the image has a damaged gzip header: wrong check sum");
+      return failure("the image has a damaged gzip header: wrong checksum");
     }
     size += 2;
   }
@@ -94,7 +94,7 @@ auto read_member(Bytes bytes, std::span<std::byte> output, const Crc32& crc) noe
   const auto trailer = bytes.subspan(member->read);
   if (trailer.size() < kTrailerSize) return failure(kTruncated);
   if (number_at(trailer, 0, 4) != crc.of(output.first(member->written))) {
-    return failure("the image has damaged gzip data: wrong check sum");
+    return failure("the image has damaged gzip data: wrong checksum");
   }
   if (number_at(trailer, 4, 4) != static_cast<std::uint32_t>(member->written)) {
     return failure("the image has damaged gzip data: wrong size");
@@ -118,7 +118,7 @@ auto gunzip(std::span<const std::byte> file, std::span<std::byte> output) noexce
   const Crc32 crc;
   std::size_t written = 0;
   while (!entry::is_zero(file)) {
-    if (file[0] != kFirstMagicByte) return failure("the image has something else behind its gzip data");
+    if (file[0] != kFirstMagicByte) return failure("the image has data after its gzip data");
     const auto member = read_member(file, output.subspan(written), crc);
     if (!member) return std::unexpected{member.error()};
     if (!*member) return std::nullopt;

@@ -61,7 +61,7 @@ TEST(LoaderGunzip, PassesOverTheFieldsOfTheHeader) {
   EXPECT_EQ(unpacked(with_header(4, "\3\0abc"sv)), kText);
   EXPECT_EQ(unpacked(with_header(8 + 16, "name\0comment\0"sv)), kText);
   EXPECT_EQ(unpacked(with_header(4 + 8 + 16, "\0\0\0\0"sv)), kText);
-  EXPECT_EQ(unpacked(with_header(2, "xx"sv)), "the image has a damaged gzip header: wrong check sum");
+  EXPECT_EQ(unpacked(with_header(2, "xx"sv)), "the image has a damaged gzip header: wrong checksum");
   EXPECT_EQ(unpacked(with_header(0x20, ""sv)), "the image has a gzip header with unknown flags");
 }
 
@@ -75,7 +75,7 @@ TEST(LoaderGunzip, SaysWhatIsWrong) {
   EXPECT_EQ(unpacked(bytes), "the image has a damaged gzip header");
   bytes = good;
   bytes[bytes.size() - 8] ^= std::byte{1};
-  EXPECT_EQ(unpacked(bytes), "the image has damaged gzip data: wrong check sum");
+  EXPECT_EQ(unpacked(bytes), "the image has damaged gzip data: wrong checksum");
   bytes = good;
   bytes[bytes.size() - 4] ^= std::byte{1};
   EXPECT_EQ(unpacked(bytes), "the image has damaged gzip data: wrong size");
@@ -84,7 +84,7 @@ TEST(LoaderGunzip, SaysWhatIsWrong) {
   EXPECT_EQ(unpacked(bytes), "the image has damaged gzip data");
   bytes = good;
   bytes.push_back(std::byte{1});
-  EXPECT_EQ(unpacked(bytes), "the image has something else behind its gzip data");
+  EXPECT_EQ(unpacked(bytes), "the image has data after its gzip data");
 }
 
 TEST(LoaderGunzip, SaysWhatHasNoRoom) {
@@ -100,7 +100,7 @@ TEST(LoaderGunzip, WantsAllOfTheFile) {
   for (const auto& good : {packed_text(), with_header(4 + 8 + 16, "\3\0abcname\0comment\0"sv)}) {
     for (std::size_t size = 1; size < good.size(); ++size) {
       EXPECT_EQ(unpacked({good.begin(), good.begin() + static_cast<std::ptrdiff_t>(size)}),
-                "the image ends in the middle of its gzip data");
+                "the image is truncated within its gzip data");
     }
   }
 }

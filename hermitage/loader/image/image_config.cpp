@@ -49,16 +49,16 @@ class ConfigReader {
       if (!taken) return taken;
     }
     if ((seen_ & kVersion) == 0) return failure("there is no version");
-    if ((seen_ & kKernel) == 0) return failure("there is no kernel");
-    if ((seen_ & kInput) == 0) return failure("there is no [input]");
-    if ((seen_ & kKernelArgs) == 0) return failure("there is no input.kernel_args");
-    if ((seen_ & kAppArgs) == 0) return failure("there is no input.app_args");
+    if ((seen_ & kKernel) == 0) return failure("missing key kernel");
+    if ((seen_ & kInput) == 0) return failure("missing table [input]");
+    if ((seen_ & kKernelArgs) == 0) return failure("missing key input.kernel_args");
+    if ((seen_ & kAppArgs) == 0) return failure("missing key input.app_args");
     return {};
   }
 
   [[nodiscard]] auto take_table(const TomlText& name) noexcept -> Result<void> {
     unknown_count_ = root_count_;
-    if (name == "version" || name == "kernel") return failure("version and kernel are texts, and no tables");
+    if (name == "version" || name == "kernel") return failure("version and kernel are strings, not tables");
     if (name == "input") {
       table_ = Table::input;
       return see(kInput);
@@ -77,7 +77,7 @@ class ConfigReader {
         if (key == "version") return take_version(value);
         if (key == "kernel") return take_kernel(value);
         if (key == "input" || key == "requirements") {
-          return failure("this loader reads input and requirements only as tables of their own, as in [input]");
+          return failure("this loader supports input and requirements only as tables, as in [input]");
         }
         break;
       case Table::input:
@@ -95,20 +95,20 @@ class ConfigReader {
   }
 
   [[nodiscard]] auto take_version(const TomlValue& value) noexcept -> Result<void> {
-    if (value.kind != Kind::text || value.text != "1") return failure("only version = \"1\" is known");
+    if (value.kind != Kind::text || value.text != "1") return failure("only version = \"1\" is supported");
     return see(kVersion);
   }
 
   [[nodiscard]] auto take_kernel(const TomlValue& value) noexcept -> Result<void> {
-    if (value.kind != Kind::text || value.text == "") return failure("kernel is not the path of a file");
+    if (value.kind != Kind::text || value.text == "") return failure("kernel is not a path");
     config_.kernel = value.text;
     return see(kKernel);
   }
 
   [[nodiscard]] auto take_texts(const TomlValue& value, TomlTexts& texts, Seen bit) noexcept -> Result<void> {
-    if (value.kind != Kind::array || !value.has_only_texts) return failure("the value is not an array of texts");
+    if (value.kind != Kind::array || !value.has_only_texts) return failure("the value is not an array of strings");
     if (value.element_count > entry::kMaxConfigElements)
-      return failure("an array of more than 4096 elements, the limit");
+      return failure("an array has more than 4096 elements (the limit)");
     texts = TomlTexts{value.elements};
     return see(bit);
   }
@@ -165,7 +165,7 @@ class ConfigReader {
 }  // namespace
 
 auto read_image_config(std::string_view toml) noexcept -> Result<ImageConfig> {
-  if (toml.size() > entry::kMaxConfigSize) return failure("hermit.toml is larger than any configuration needs to be");
+  if (toml.size() > entry::kMaxConfigSize) return failure("hermit.toml is larger than the limit of 256 KiB");
   return ConfigReader{toml}.read();
 }
 

@@ -15,9 +15,9 @@ using Bytes = std::span<const std::byte>;
 
 constexpr std::size_t kBlock = 512;
 
-constexpr const char* kTruncated = "the image's tar archive ends in the middle of an entry";
+constexpr const char* kTruncated = "the image's tar archive is truncated within an entry";
 constexpr const char* kDamaged = "the image's tar archive is damaged";
-constexpr const char* kSparse = "the image has a sparse file, which this loader does not read";
+constexpr const char* kSparse = "the image has a sparse file, which this loader does not support";
 
 // A field of a header.
 struct Field {
@@ -131,7 +131,7 @@ auto has_nul(std::string_view text) noexcept -> bool {
 auto make_entry(Bytes header, Bytes contents, const Announced& announced, TarEntry& made) noexcept -> Result<void> {
   const char type = static_cast<char>(header[kType]);
   const auto kind = kind_of(type);
-  if (!kind) return failure(type == 'S' ? kSparse : "the image has an entry that is no file, directory or link");
+  if (!kind) return failure(type == 'S' ? kSparse : "the image has an entry that is not a file, directory or link");
   const auto name = announced.path.value_or(until_nul(field_of(header, kName)));
   // GNU's older format has other things there, and another magic.
   const bool has_prefix = !announced.path && field_of(header, kMagic) == std::string_view{"ustar\0", 6};
@@ -141,15 +141,15 @@ auto make_entry(Bytes header, Bytes contents, const Announced& announced, TarEnt
   const auto shape = entry::shape_of(name);
   const auto prefix_shape = entry::shape_of(prefix);
   if (shape.goes_up || prefix_shape.goes_up) {
-    return failure("the image has an entry with '..' in its name, which may lead out of the image");
+    return failure("the image has an entry with '..' in its name");
   }
   if (shape.is_too_long || shape.names + prefix_shape.names > entry::kMaxDepth) {
-    return failure("the image has an entry with too long a name, or deeper than 256 directories");
+    return failure("the image has an entry whose name is too long, or nested deeper than 256 directories");
   }
   made = {.kind = *kind, .path = PathNames{name, prefix}, .target = target, .contents = contents};
   if (made.kind == TarKind::regular && name.ends_with('/')) made.kind = TarKind::directory;
   if (made.kind != TarKind::regular && !contents.empty()) {
-    return failure("the image has a directory or link with contents, which this loader does not read");
+    return failure("the image has a directory or link with contents, which this loader does not support");
   }
   return {};
 }
@@ -176,7 +176,7 @@ auto TarReader::next() noexcept -> Result<bool> {
     const auto header = rest.first(kBlock);
     if (is_zero(header)) {
       if (is_announced) return failure(kTruncated);
-      if (!is_zero(rest)) return failure("the image has something else behind its tar archive");
+      if (!is_zero(rest)) return failure("the image has data after its tar archive");
       position_ = archive_.size();
       return false;
     }

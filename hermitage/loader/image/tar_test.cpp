@@ -109,9 +109,9 @@ TEST(TarReader, TakesTheSizeThatPaxSays) {
 }
 
 TEST(TarReader, SaysWhatIsWrong) {
-  constexpr std::string_view kTruncated = "the image's tar archive ends in the middle of an entry";
+  constexpr std::string_view kTruncated = "the image's tar archive is truncated within an entry";
   constexpr std::string_view kDamaged = "the image's tar archive is damaged";
-  constexpr std::string_view kSparse = "the image has a sparse file, which this loader does not read";
+  constexpr std::string_view kSparse = "the image has a sparse file, which this loader does not support";
   const auto good = archive({{.name = "file", .contents = "contents"}});
   for (std::size_t size = 1; size < 1024; ++size) {
     EXPECT_EQ(listed({good.begin(), good.begin() + static_cast<std::ptrdiff_t>(size)}), kTruncated) << size;
@@ -121,18 +121,17 @@ TEST(TarReader, SaysWhatIsWrong) {
   EXPECT_EQ(listed(bytes), kDamaged);
   bytes = good;
   bytes.back() = std::byte{1};
-  EXPECT_EQ(listed(bytes), "f file=contents\nthe image has something else behind its tar archive");
+  EXPECT_EQ(listed(bytes), "f file=contents\nthe image has data after its tar archive");
 
-  EXPECT_EQ(listed(archive({{.name = "a/../b"}})),
-            "the image has an entry with '..' in its name, which may lead out of the image");
+  EXPECT_EQ(listed(archive({{.name = "a/../b"}})), "the image has an entry with '..' in its name");
   EXPECT_EQ(listed(archive({pax("path", std::string{"a\0b", 3}), {.name = "x"}})),
             "the image has an entry with a NUL in its name");
   for (const char type : {'3', '4', '6', 'D', 'V'}) {
     EXPECT_EQ(listed(archive({{.name = "x", .type = type}})),
-              "the image has an entry that is no file, directory or link");
+              "the image has an entry that is not a file, directory or link");
   }
   EXPECT_EQ(listed(archive({{.name = "x", .contents = "y", .type = '5'}})),
-            "the image has a directory or link with contents, which this loader does not read");
+            "the image has a directory or link with contents, which this loader does not support");
   EXPECT_EQ(listed(archive({{.name = "x", .type = 'S'}})), kSparse);
   EXPECT_EQ(listed(archive({pax("GNU.sparse.major", "1"), {.name = "x"}})), kSparse);
   EXPECT_EQ(listed(archive({{.name = "x", .size = 1 << 20}})), kTruncated);

@@ -137,7 +137,7 @@ auto TomlReader::next() noexcept -> Result<bool> {
   skip_spaces();
   if (const auto skipped = skip_comment(); !skipped) return std::unexpected{skipped.error()};
   if (!rest_.empty() && !rest_.starts_with('\n') && !rest_.starts_with("\r\n")) {
-    return failure("something else where the line should end");
+    return failure("unexpected characters at the end of the line");
   }
   return true;
 }
@@ -177,10 +177,10 @@ auto TomlReader::read_item() noexcept -> Result<void> {
   if (const auto read = read_key(); !read) return read;
   skip_spaces();
   if (item_.is_table) {
-    if (!take(']')) return failure("this loader reads only tables of one name, as in [input]");
+    if (!take(']')) return failure("this loader supports only tables with simple names, as in [input]");
     return {};
   }
-  if (rest_.starts_with('.')) return failure("this loader reads only keys of one name");
+  if (rest_.starts_with('.')) return failure("this loader supports only keys with simple names");
   if (!take('=')) return failure("a key without a value");
   skip_spaces();
   item_.value = {};
@@ -202,15 +202,15 @@ auto TomlReader::read_text(TomlText& text) noexcept -> Result<void> {
   const auto whole = rest_;
   rest_.remove_prefix(1);
   if (rest_.size() >= 2 && rest_[0] == quote && rest_[1] == quote) {
-    return failure("this loader reads no texts of several lines");
+    return failure("this loader does not support multi-line strings");
   }
   while (!rest_.starts_with(quote)) {
     if (rest_.empty() || is_control(rest_.front()))
-      return failure("a text with a control character, or without an end");
+      return failure("a string with a control character, or without an end");
     if (!has_escapes || rest_.front() != '\\') {
       rest_.remove_prefix(1);
     } else if (take_escape(rest_) == 0) {
-      return failure("a backslash that stands for no character");
+      return failure("an invalid escape sequence");
     }
   }
   text = TomlText{whole.substr(1, whole.size() - rest_.size() - 1), has_escapes};
@@ -235,7 +235,7 @@ auto TomlReader::read_scalar(TomlValue& value) noexcept -> Result<void> {
     value.number = value.number * 10 + static_cast<std::uint64_t>(character - '0');
   }
   if (is_number) return {};
-  return failure("this loader reads only texts, decimal whole numbers, true and false, and arrays of them");
+  return failure("this loader supports only strings, decimal integers, booleans, and arrays of them");
 }
 
 auto TomlReader::read_array(TomlValue& value) noexcept -> Result<void> {
@@ -251,7 +251,7 @@ auto TomlReader::read_array(TomlValue& value) noexcept -> Result<void> {
     value.has_only_texts = value.has_only_texts && element.kind == TomlValue::Kind::text;
     if (const auto skipped = skip_lines(); !skipped) return skipped;
     if (!take(',') && !rest_.starts_with(']'))
-      return failure("an array without a comma between two elements, or an end");
+      return failure("an array without a comma between elements, or without an end");
   }
 }
 

@@ -28,7 +28,7 @@ auto make_kernel_tables(const LoadedImage& image, std::span<const ProtectedRange
     is_mapped &= tables.map(range, access.write ? access : kReadExecute);
   }
   is_mapped &= tables.map_page(kConsoleOfKernels, console.value | kConsolePage);
-  if (!is_mapped) fail("there is no room for page tables");
+  if (!is_mapped) fail("out of memory for page tables");
   root.back() = address_of(&root).value | kRecursive;
   return &root;
 }

@@ -52,13 +52,13 @@ void loader_main(std::uint64_t given_device_tree) {
   PageTables tables{kPagesOfAarch64, PageTables::Largest::k1Gib, page_map, arena};
   const auto memory = PhysicalMemory::identity_mapped(kMappableEnd);
   const GuestAddress at = given_device_tree != 0 ? GuestAddress{given_device_tree} : kUsualDeviceTree;
-  if (!tables.map(gib_of(at), kAll)) fail("the device tree lies beyond what the loader maps");
+  if (!tables.map(gib_of(at), kAll)) fail("the device tree is outside of the memory that the loader maps");
   const auto tree = tree_or_fail(memory, at);
   const auto console = find_device(tree.tree, "arm,pl011").value_or(kUsualConsole);
   if (gib_of(console).start.value == 0) aarch64::set_console(console);
   value_or_fail(read_device_tree(tree.tree, handover));
   for (const auto range : handover.memory.ram()) {
-    if (!tables.map(range, kAll)) fail("there is no room for page tables");
+    if (!tables.map(range, kAll)) fail("out of memory for page tables");
   }
 
   const GuestRange loader{address_of(loader_start), address_of(loader_end)};

@@ -41,7 +41,7 @@ auto take_pages(GuestRange place) noexcept -> bool {
 // As low as there is memory: kernels take all memory from their own end on, and the arena comes before them.
 auto arena_range_or_fail() -> GuestRange {
   const auto place = handover.memory.find(kArenaSize, 2 * kMib, {{0}, kMappedEnd});
-  if (!place || !take_pages(*place)) fail("there is no free memory for the loader's tables");
+  if (!place || !take_pages(*place)) fail("out of memory for the loader's tables");
   reserve_or_fail(handover.memory, *place);
   return *place;
 }
@@ -56,12 +56,12 @@ auto ram_of_kernel(GuestRange kernel) -> GuestRange {
 
 void add_pages_of(GuestRange range) {
   const auto end = (range.end.value + 4095) & ~std::uint64_t{4095};
-  if (!handover.memory.add_ram({range.start, {end}})) fail("the memory map has too many parts");
+  if (!handover.memory.add_ram({range.start, {end}})) fail("the memory map has too many ranges");
 }
 
 auto tree_of_firmware_or_fail(const PhysicalMemory& memory) -> FlattenedTree {
   const auto at = uefi::find_table(*firmware, uefi::kDeviceTreeTable);
-  if (!at) fail("the firmware has no device tree, which kernels need (QEMU: -machine virt,acpi=off)");
+  if (!at) fail("the firmware provides no device tree, which kernels need (QEMU: -machine virt,acpi=off)");
   return tree_or_fail(memory, *at);
 }
 
@@ -84,7 +84,7 @@ void efi_main(uefi::Handle handle, uefi::SystemTable* system) {
   log_handover(handover);
   const auto tree = tree_of_firmware_or_fail(memory);
   if (!handover.image) {
-    fail("there is no image: put it on the EFI system partition, as \\EFI\\hermit\\hermit-app");
+    fail("no image: put it on the EFI system partition, as \\EFI\\hermit\\hermit-app");
   }
 
   const PlacementRules rules{
@@ -92,7 +92,7 @@ void efi_main(uefi::Handle handle, uefi::SystemTable* system) {
   const auto [opened, image] = load_or_fail(memory, handover, user_line, rules, arena);
   aarch64::synchronize_caches(image.kernel.image);
   const auto console = find_device(tree.tree, "arm,pl011");
-  if (!console) fail("the device tree has no console that kernels know");
+  if (!console) fail("the device tree has no console that kernels support");
   const ProtectedRange others[] = {{arena_range, kReadWrite}, {loader, kReadExecute}};
   const auto* const page_map = aarch64::make_kernel_tables(image, others, *console, arena);
   const auto stack = allocate_or_fail(arena, kBootStackSize, 4096, "the stack");

@@ -46,9 +46,8 @@ namespace riscv64 {
 auto set_up_machine() noexcept -> std::string_view {
   has_debug_console = has_extension(kDebugConsole);
   if (has_debug_console) return {};
-  return "the firmware has no debug console (SBI 2.0), without which Hermit prints nothing from 0.8 on; use OpenSBI "
-         "1.3 "
-         "or later (QEMU: -bios FILE)";
+  return "the firmware has no debug console (SBI 2.0), so Hermit 0.8 and later print nothing; use OpenSBI 1.3 or later "
+         "(QEMU: -bios FILE)";
 }
 
 void set_test_device(GuestAddress address) noexcept {

@@ -108,7 +108,7 @@ void map_as_of_old(PageTables& tables, const LoadedImage& image, GuestAddress en
   const auto kernel_end = hermitage::entry::checked_align_up(image.kernel.image.end.value, kPage);
   if (!kernel_end || !tables.map({kernel_start, {*kernel_end}}, kAll) || !tables.unmap(kFirstMib) ||
       !tables.unmap({{*kernel_end}, end})) {
-    fail("there is no room for page tables");
+    fail("out of memory for page tables");
   }
   page_map.back() = address_of(&page_map).value | kPagesOfX86_64.table;
 }
@@ -123,7 +123,7 @@ void protect(PageTables& tables, const LoadedImage& image) {
   for (const auto& [range, access] : protection.ranges()) {
     is_mapped &= tables.map(range, access.write ? access : kReadExecute);
   }
-  if (!is_mapped) fail("there is no room for page tables");
+  if (!is_mapped) fail("out of memory for page tables");
 }
 
 }  // namespace
@@ -131,7 +131,7 @@ void protect(PageTables& tables, const LoadedImage& image) {
 void loader_main(std::uint32_t protocol_number, std::uint64_t info, std::uint32_t magic) {
   x86_64::set_up_machine();
   if (protocol_number == PROTOCOL_MULTIBOOT && magic != kMultibootMagic) {
-    fail("the loader was started by an unknown protocol");
+    fail("unknown boot protocol");
   }
   const auto& protocol = kProtocols[protocol_number];
   value_or_fail(protocol.read(PhysicalMemory::identity_mapped(kMappedAtStart), {info}, handover));
@@ -152,7 +152,7 @@ void loader_main(std::uint32_t protocol_number, std::uint64_t info, std::uint32_
   if (kMappableEnd < end) end = kMappableEnd;
   const auto largest = has_pages_of_1_gib() ? PageTables::Largest::k1Gib : PageTables::Largest::k2Mib;
   PageTables tables{kPagesOfX86_64, largest, page_map, arena};
-  if (!tables.map({kMappedAtStart, end}, kReadWrite)) fail("there is no room for page tables");
+  if (!tables.map({kMappedAtStart, end}, kReadWrite)) fail("out of memory for page tables");
 
   const auto memory = PhysicalMemory::identity_mapped(end);
   const PlacementRules rules{.bounds = {loader.end, end}, .alignment = 2 * kMib};

@@ -50,14 +50,15 @@ void efi_main(uefi::Handle handle, uefi::SystemTable* system) {
   value_or_fail(uefi::read_memory_map(*system, handover.memory));
   log_handover(handover);
   if (!handover.image) {
-    fail("there is no image: put it on the EFI system partition, as \\EFI\\hermit\\hermit-app");
+    fail("no image: put it on the EFI system partition, as \\EFI\\hermit\\hermit-app");
   }
 
   const auto memory = PhysicalMemory::identity_mapped(kMappedEnd);
   const PlacementRules rules{
       .bounds = {{2 * kMib}, handover.memory.ram_end()}, .alignment = 2 * kMib, .claim = take_pages};
   const auto [opened, image] = load_or_fail(memory, handover, user_line, rules, arena);
-  if (!image.object.hermit_version()) fail("kernels before 0.10 know nothing of UEFI; start this one by another way");
+  if (!image.object.hermit_version())
+    fail("kernels before 0.10 do not support UEFI; boot this one with Multiboot or PVH");
 
   auto rsdp = uefi::find_table(*system, uefi::kAcpi2Table);
   if (!rsdp) rsdp = uefi::find_table(*system, uefi::kAcpi1Table);

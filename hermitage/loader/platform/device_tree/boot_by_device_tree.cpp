@@ -28,7 +28,7 @@ auto tree_or_fail(const PhysicalMemory& memory, GuestAddress address) noexcept -
   const auto size = header ? DeviceTree::total_size(*header).value_or(0) : 0;
   const auto bytes = memory.bytes(address.value, size);
   const auto tree = bytes ? DeviceTree::parse(*bytes) : std::nullopt;
-  if (!tree) fail(entry::Message{}.append("there is no device tree at ").append_hex(address.value));
+  if (!tree) fail(entry::Message{}.append("no device tree at ").append_hex(address.value));
   return {*tree, {address, address + size}};
 }
 

@@ -106,13 +106,13 @@ auto read_device_tree(const DeviceTree& tree, Handover& handover) noexcept -> Re
     }
     return true;
   });
-  if (!is_noted) return failure("the device tree describes memory in too many parts, or beyond all addresses");
+  if (!is_noted) return failure("the device tree has too many memory ranges, or invalid ones");
   if (handover.memory.ram().empty()) return failure("the device tree describes no memory");
 
   if (chosen.module) {
     handover.image = chosen.module;
   } else if (chosen.initrd_start && chosen.initrd_end) {
-    if (*chosen.initrd_end < *chosen.initrd_start) return failure("the initrd ends before it begins");
+    if (*chosen.initrd_end < *chosen.initrd_start) return failure("the initrd ends before its start");
     handover.image = GuestRange{{*chosen.initrd_start}, {*chosen.initrd_end}};
   }
   return {};

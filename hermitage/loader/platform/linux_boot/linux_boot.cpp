@@ -40,7 +40,7 @@ auto joined(ByteView bytes, std::size_t low, std::size_t high) noexcept -> std::
 auto read_linux_boot(const PhysicalMemory& memory, GuestAddress boot_params, Handover& handover) noexcept
     -> Result<void> {
   const auto params = memory.view(boot_params.value, kBootParamsSize);
-  if (!params) return failure("the Linux boot parameters lie where there is no memory");
+  if (!params) return failure("the Linux boot parameters are outside of the memory");
   if (params->get<std::uint16_t>(kBootFlag) != kBootFlagValue || params->get<std::uint32_t>(kHeader) != kHeaderValue) {
     return failure("the Linux boot parameters have wrong magic numbers");
   }
@@ -52,13 +52,13 @@ auto read_linux_boot(const PhysicalMemory& memory, GuestAddress boot_params, Han
     const auto at = kMap + i * kMapEntrySize;
     const auto range = range_of(params->get<std::uint64_t>(at), params->get<std::uint64_t>(at + 8));
     if (range && params->get<std::uint32_t>(at + 16) == kRam && !handover.memory.add_ram(*range)) {
-      return failure("the memory map of the Linux boot parameters has too many parts");
+      return failure("the memory map of the Linux boot parameters has too many ranges");
     }
   }
 
   if (const auto address = joined(*params, kCommandLine, kHighCommandLine); address != 0) {
     const auto line = memory.text(address, kLongestCommandLine + 1);
-    if (!line) return failure("the command line is too long, or lies where there is no memory");
+    if (!line) return failure("the command line is too long, or outside of the memory");
     handover.command_line = *line;
     is_reserved &= handover.memory.reserve({{address}, {address + line->size() + 1}});
   }
@@ -66,11 +66,11 @@ auto read_linux_boot(const PhysicalMemory& memory, GuestAddress boot_params, Han
   const auto ramdisk_size = joined(*params, kRamdiskSize, kHighRamdiskSize);
   if (const auto address = joined(*params, kRamdiskAddress, kHighRamdiskAddress); address != 0 && ramdisk_size != 0) {
     const auto image = range_of(address, ramdisk_size);
-    if (!image) return failure("the ramdisk ends behind all memory");
+    if (!image) return failure("the ramdisk ends after the last address");
     handover.image = *image;
   }
   if (const auto rsdp = params->get<std::uint64_t>(kRsdp); rsdp != 0) handover.rsdp = GuestAddress{rsdp};
-  if (!is_reserved) return failure("the Linux boot parameters are in too many parts");
+  if (!is_reserved) return failure("the Linux boot parameters have too many ranges");
   return {};
 }
 

@@ -62,20 +62,20 @@ auto names_qemu(const PhysicalMemory& memory, ByteView info) noexcept -> bool {
 auto read_multiboot(const PhysicalMemory& memory, GuestAddress info_address, Handover& handover) noexcept
     -> Result<void> {
   const auto info = memory.view(info_address.value, kInfoSize);
-  if (!info) return failure("the Multiboot information lies where there is no memory");
+  if (!info) return failure("the Multiboot information is outside of the memory");
   bool is_reserved = reserve(handover.memory, info_address.value, kInfoSize);
   const auto flags = info->get<std::uint32_t>(kFlags);
 
   if ((flags & kHasMap) == 0) return failure("the Multiboot information has no memory map");
   const auto map = memory.view(info->get<std::uint32_t>(kMap), info->get<std::uint32_t>(kMapSize));
-  if (!map) return failure("the memory map of Multiboot lies where there is no memory");
-  if (!read_map(*map, handover.memory)) return failure("the memory map of Multiboot has too many parts");
+  if (!map) return failure("the memory map of Multiboot is outside of the memory");
+  if (!read_map(*map, handover.memory)) return failure("the memory map of Multiboot has too many ranges");
   is_reserved &= reserve(handover.memory, info->get<std::uint32_t>(kMap), map->size());
 
   if ((flags & kHasCommandLine) != 0) {
     const auto address = info->get<std::uint32_t>(kCommandLine);
     const auto line = memory.text(address, kLongestCommandLine + 1);
-    if (!line) return failure("the command line is too long, or lies where there is no memory");
+    if (!line) return failure("the command line is too long, or outside of the memory");
     handover.command_line = *line;
     handover.names_loader = names_qemu(memory, *info);
     is_reserved &= reserve(handover.memory, address, line->size() + 1);
@@ -83,12 +83,12 @@ auto read_multiboot(const PhysicalMemory& memory, GuestAddress info_address, Han
 
   if ((flags & kHasModules) != 0 && info->get<std::uint32_t>(kModuleCount) > 0) {
     const auto module = memory.view(info->get<std::uint32_t>(kModules), kModuleSize);
-    if (!module) return failure("the list of Multiboot's modules lies where there is no memory");
+    if (!module) return failure("the list of Multiboot modules is outside of the memory");
     const GuestRange image{{module->get<std::uint32_t>(0)}, {module->get<std::uint32_t>(4)}};
-    if (image.end < image.start) return failure("the first module of Multiboot ends before it begins");
+    if (image.end < image.start) return failure("the first module of Multiboot ends before its start");
     handover.image = image;
   }
-  if (!is_reserved) return failure("the Multiboot information is in too many parts");
+  if (!is_reserved) return failure("the Multiboot information has too many ranges");
   return {};
 }
 

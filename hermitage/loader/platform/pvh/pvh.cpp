@@ -34,41 +34,41 @@ auto reserve(MemoryMap& memory_map, std::uint64_t address, std::uint64_t size) n
 
 auto read_pvh(const PhysicalMemory& memory, GuestAddress info_address, Handover& handover) noexcept -> Result<void> {
   const auto info = memory.view(info_address.value, kInfoSize);
-  if (!info) return failure("the PVH start information lies where there is no memory");
+  if (!info) return failure("the PVH start information is outside of the memory");
   if (info->get<std::uint32_t>(kMagicAt) != kMagic)
     return failure("the PVH start information has a wrong magic number");
   if (info->get<std::uint32_t>(kVersion) == 0) {
-    return failure("the PVH start information is of version 0, which has no memory map");
+    return failure("the PVH start information has version 0, which has no memory map");
   }
   bool is_reserved = reserve(handover.memory, info_address.value, kInfoSize);
 
   const std::uint64_t map_size = std::uint64_t{info->get<std::uint32_t>(kMapEntries)} * kMapEntrySize;
   const auto map = memory.view(info->get<std::uint64_t>(kMap), map_size);
-  if (!map) return failure("the memory map of PVH lies where there is no memory");
+  if (!map) return failure("the memory map of PVH is outside of the memory");
   for (std::size_t at = 0; at < map->size(); at += kMapEntrySize) {
     const auto range = range_of(map->get<std::uint64_t>(at), map->get<std::uint64_t>(at + 8));
     if (range && map->get<std::uint32_t>(at + 16) == kRam && !handover.memory.add_ram(*range)) {
-      return failure("the memory map of PVH has too many parts");
+      return failure("the memory map of PVH has too many ranges");
     }
   }
   is_reserved &= reserve(handover.memory, info->get<std::uint64_t>(kMap), map_size);
 
   if (const auto address = info->get<std::uint64_t>(kCommandLine); address != 0) {
     const auto line = memory.text(address, kLongestCommandLine + 1);
-    if (!line) return failure("the command line is too long, or lies where there is no memory");
+    if (!line) return failure("the command line is too long, or outside of the memory");
     handover.command_line = *line;
     is_reserved &= reserve(handover.memory, address, line->size() + 1);
   }
 
   if (info->get<std::uint32_t>(kModuleCount) > 0) {
     const auto module = memory.view(info->get<std::uint64_t>(kModules), kModuleSize);
-    if (!module) return failure("the list of PVH's modules lies where there is no memory");
+    if (!module) return failure("the list of PVH modules is outside of the memory");
     const auto image = range_of(module->get<std::uint64_t>(0), module->get<std::uint64_t>(8));
-    if (!image) return failure("the first module of PVH ends behind all memory");
+    if (!image) return failure("the first module of PVH ends after the last address");
     handover.image = *image;
   }
   if (const auto rsdp = info->get<std::uint64_t>(kRsdp); rsdp != 0) handover.rsdp = GuestAddress{rsdp};
-  if (!is_reserved) return failure("the PVH start information is in too many parts");
+  if (!is_reserved) return failure("the PVH start information has too many ranges");
   return {};
 }
 

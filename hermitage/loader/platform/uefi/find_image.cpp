@@ -61,7 +61,7 @@ auto begin_or_fail(SystemTable& system, Handle handle) noexcept -> const LoadedI
   system.boot_services->set_watchdog_timer(0, 0, 0, nullptr);
   void* interface = nullptr;
   if (system.boot_services->handle_protocol(handle, &kLoadedImageProtocol, &interface) != kSuccess) {
-    fail("the firmware does not tell where the loader was started from");
+    fail("the firmware does not provide the device that the loader was started from");
   }
   return *static_cast<const LoadedImage*>(interface);
 }

@@ -59,7 +59,7 @@ auto read_file(SystemTable& system, const LoadedImage& loaded, const char16_t* p
   auto* const file_system = static_cast<FileSystem*>(interface);
   File* root = nullptr;
   if (file_system->open_volume(file_system, &root) != kSuccess) {
-    return failure("the file system that the loader was started from cannot be read");
+    return failure("cannot read the file system that the loader was started from");
   }
   File* file = nullptr;
   if (root->open(root, &file, path, kReadMode, 0) != kSuccess) {
@@ -70,16 +70,16 @@ auto read_file(SystemTable& system, const LoadedImage& loaded, const char16_t* p
   alignas(8) std::array<std::byte, 1024> information;
   std::uint64_t information_size = information.size();
   if (file->get_info(file, &kFileInfo, &information_size, information.data()) != kSuccess) {
-    return failure("a file's size cannot be found out");
+    return failure("cannot read the size of a file");
   }
   const auto size = reinterpret_cast<const FileInfo*>(information.data())->file_size;
   const auto place = allocate(system, size);
-  if (!place) return failure("there is no free memory for a file");
+  if (!place) return failure("out of memory for a file");
   std::uint64_t done = 0;
   while (done < size) {
     std::uint64_t piece = size - done;
     if (file->read(file, &piece, reinterpret_cast<std::byte*>(place->start.value) + done) != kSuccess || piece == 0) {
-      return failure("a file cannot be read");
+      return failure("cannot read a file");
     }
     done += piece;
   }
@@ -95,7 +95,7 @@ auto read_memory_map(SystemTable& system, MemoryMap& memory_map) noexcept -> Res
   std::uint32_t version = 0;
   if (system.boot_services->get_memory_map(&size, map_buffer.data(), &key, &descriptor_size, &version) != kSuccess ||
       descriptor_size < sizeof(MemoryDescriptor)) {
-    return failure("the firmware's memory map cannot be read");
+    return failure("GetMemoryMap failed");
   }
   for (std::uint64_t at = 0; entry::range_fits(at, sizeof(MemoryDescriptor), size); at += descriptor_size) {
     const auto* const found = reinterpret_cast<const MemoryDescriptor*>(map_buffer.data() + at);
@@ -118,7 +118,7 @@ auto exit_boot_services(SystemTable& system, Handle image, MemoryMap& memory_map
       return {};
     }
   }
-  return failure("the firmware does not let go of the machine");
+  return failure("ExitBootServices failed");
 }
 
 }  // namespace uefi
