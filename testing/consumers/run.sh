@@ -93,7 +93,7 @@ expect_launch "launch by pkg-config" "$work/launch-pc"
 g++ -std=c++23 "$here/run/main.cpp" "${flags[@]}" -o "$work/run-pc"
 expect_run "run by pkg-config" "$work/run-pc"
 
-# The kernel in guests/README.md, as it stands there, against the installed headers.
+# The kernel in guests/README.md, unchanged, with the installed headers.
 if [[ $(uname -m) == x86_64 ]]; then
   sed -n '/^```cpp/,/^```$/p' "$here/../../guests/README.md" | sed '/^```/d' >"$work/hello.cpp"
   g++ -std=c++23 -O2 -ffreestanding -fno-exceptions -fno-rtti -fno-stack-protector -fcf-protection=none \
@@ -102,6 +102,12 @@ if [[ $(uname -m) == x86_64 ]]; then
   "$work/prefix/bin/hermitage" inspect "$work/hello" >"$work/report"
   grep -qx 'Loadable: yes' "$work/report" || { echo "kernel: not loadable" >&2; exit 1; }
   echo "kernel: ok"
+fi
+# The example in docs/monitor.md.
+if [[ -f $work/prefix/include/hermitage/vmm/machine.hpp ]]; then
+  sed -n '/^```cpp/,/^```$/p' "$here/../../docs/monitor.md" | sed '/^```/d' >"$work/embed.cpp"
+  g++ -std=c++23 -Wall -Wextra -Werror -fsyntax-only -I "$work/prefix/include" "$work/embed.cpp"
+  echo "docs/monitor.md: ok"
 fi
 [[ -s $work/prefix/include/hermitage/kernel/notes.ld ]] || { echo "no notes.ld" >&2; exit 1; }
 
