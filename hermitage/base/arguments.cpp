@@ -53,7 +53,8 @@ auto boot_arguments(const Arguments& arguments) -> std::expected<std::string, st
     }
     return {};
   };
-  // No quotes help: the kernel would take the environment variables, which follow, for the application's words.
+  // Quoting does not help: the kernel would interpret the environment variables, which follow, as application
+  // arguments.
   if (std::ranges::find(arguments.kernel, entry::kEndOfKernelWords) != arguments.kernel.end()) {
     return std::unexpected{
         "the kernel's arguments contain '--', which would end them; application arguments (app_args of an image) do "

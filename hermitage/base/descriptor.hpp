@@ -10,7 +10,7 @@ namespace hermitage::base {
 class Descriptor {
  public:
   Descriptor() noexcept = default;
-  // Takes what open(2) and its like return; a negative number is no descriptor.
+  // Takes the result of open(2) or a similar call; a negative number is not a descriptor.
   explicit Descriptor(int number) noexcept : number_{number} {}
   Descriptor(Descriptor&& other) noexcept : number_{std::exchange(other.number_, -1)} {}
   auto operator=(Descriptor&& other) noexcept -> Descriptor& {

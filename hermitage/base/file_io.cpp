@@ -32,7 +32,7 @@ auto read_full(int descriptor, std::span<std::byte> buffer) noexcept -> std::exp
 auto read_all(int descriptor, std::size_t most) -> std::expected<std::vector<std::byte>, int> {
   struct stat status{};
   if (::fstat(descriptor, &status) != 0) return std::unexpected{errno};
-  // A pipe has no size to go by, and a file's may change: what counts is where reading ends.
+  // A pipe has no size, and the size of a file may change, so read until the end.
   constexpr std::size_t kFirstGuess = 65536;
   const auto size = S_ISREG(status.st_mode) ? static_cast<std::size_t>(status.st_size) : kFirstGuess;
   if (S_ISREG(status.st_mode) && size > most) return std::unexpected{EFBIG};

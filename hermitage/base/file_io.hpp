@@ -1,4 +1,4 @@
-// Reading and writing a descriptor whole, in as many system calls as that takes.
+// Reads and writes all of a file or buffer, with as many system calls as necessary.
 #pragma once
 
 #include <cstddef>
@@ -8,15 +8,15 @@
 
 namespace hermitage::base {
 
-// Writes all of the bytes. Continues after a signal. The error is errno's.
+// Writes all of the bytes. Continues after a signal. The error is an error number.
 [[nodiscard]] auto write_all(int descriptor, std::span<const std::byte> bytes) noexcept -> std::expected<void, int>;
 
-// Reads until the buffer is full, or up to the end. Continues after a signal. Returns how many bytes it read; the error
-// is errno's.
+// Reads until the buffer is full, or the end is reached. Continues after a signal. Returns the number of bytes; the
+// error is an error number.
 [[nodiscard]] auto read_full(int descriptor, std::span<std::byte> buffer) noexcept -> std::expected<std::size_t, int>;
 
-// Reads from where the descriptor stands up to the end: of a file, a pipe or a device. The error is errno's, or EFBIG
-// when there are more bytes than `most`; of a regular file, that is known before anything is read.
+// Reads a file, a pipe or a device from its current offset to its end. The error is an error number; EFBIG if there are
+// more than `most` bytes, which is checked before reading a regular file.
 [[nodiscard]] auto read_all(int descriptor, std::size_t most) -> std::expected<std::vector<std::byte>, int>;
 
 }  // namespace hermitage::base

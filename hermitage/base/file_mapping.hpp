@@ -1,4 +1,4 @@
-// A file or directory of the host's that a guest is to see, as a user asks for it.
+// A file or directory of the host that a user maps into a guest.
 #pragma once
 
 #include <string>
@@ -6,8 +6,8 @@
 namespace hermitage::base {
 
 struct FileMapping {
-  std::string host;   // a path there
-  std::string guest;  // below /, without ".."
+  std::string host;   // path on the host
+  std::string guest;  // path in the guest, below /, without ".."
   bool is_read_only = false;
 
   friend auto operator==(const FileMapping&, const FileMapping&) -> bool = default;

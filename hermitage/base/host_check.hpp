@@ -1,4 +1,4 @@
-// What a host offers for running guests, one thing at a time.
+// One requirement of running guests, and whether the host meets it.
 #pragma once
 
 #include <cstdint>
@@ -9,13 +9,13 @@ namespace hermitage::base {
 struct HostCheck {
   enum class Outcome : std::uint8_t {
     good,
-    weak,     // guests run, but not as well as they could
-    missing,  // guests do not run by this
+    weak,     // guests run, but more slowly or less isolated than possible
+    missing,  // guests do not run with this engine
   };
 
   std::string subject;  // "KVM", "memory" …
   Outcome outcome = Outcome::good;
-  std::string finding;  // a sentence without a full stop: what there is, or what to do
+  std::string finding;  // a sentence without a full stop: what was found, or what to do
 };
 
 }  // namespace hermitage::base

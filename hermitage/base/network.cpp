@@ -67,7 +67,7 @@ auto is_address(int family, const std::string& text) -> bool {
   return ::inet_pton(family, text.c_str(), &address) == 1;
 }
 
-// Takes an address and the colon behind it from `text`, if there is one.
+// Removes an address and the colon after it from `text`, if there is one.
 auto take_address(std::string_view& text) -> std::expected<std::string, std::string> {
   if (text.starts_with('[')) {
     const auto end = text.find("]:");
@@ -105,7 +105,7 @@ auto parse_mac(std::string_view text) -> std::optional<MacAddress> {
     if (error != std::errc{} || rest != start + 2) return std::nullopt;
     if (i > 0 && text[i * 3 - 1] != ':') return std::nullopt;
   }
-  // The lowest bit of the first byte: a group, which nobody is.
+  // The lowest bit of the first byte marks a group address, which is not valid for a card.
   if ((address[0] & 1U) != 0 || address == MacAddress{}) return std::nullopt;
   return address;
 }
@@ -118,7 +118,7 @@ auto is_interface_name(std::string_view name) -> bool {
 auto parse_mode(std::string_view text, NetworkSpec& spec) -> Outcome {
   constexpr std::string_view kTap = "tap:";
   constexpr std::string_view kDescriptor = "fd:";
-  constexpr int kFirstDescriptor = 3;  // behind the standard streams
+  constexpr int kFirstDescriptor = 3;  // after the standard streams
   if (text == "none") return {};
   if (text == "user") {
     spec.mode = NetworkMode::user;
@@ -144,7 +144,7 @@ auto parse_mode(std::string_view text, NetworkSpec& spec) -> Outcome {
   return wrong(quoted(text) + " is not one of none, user, tap, tap:NAME and fd:N");
 }
 
-// Takes the settings behind the mode.
+// Parses the settings after the mode.
 class Settings {
  public:
   explicit Settings(NetworkSpec& spec) : spec_{spec} {}
@@ -176,7 +176,7 @@ class Settings {
     bool (Settings::*set)(std::string_view value);
     const char* expected;
     bool is_for_user;
-    std::size_t most;  // times
+    std::size_t most;  // number of times that it may be given
   };
 
   [[nodiscard]] auto known_here() const -> std::string {
@@ -298,7 +298,7 @@ auto to_string(const Ipv4Address& address) -> std::string {
 auto random_mac() -> std::expected<MacAddress, int> {
   MacAddress mac{};
   if (::getrandom(mac.data(), mac.size(), 0) != static_cast<ssize_t>(mac.size())) return std::unexpected{errno};
-  mac[0] = 0x02;  // locally administered, of one station
+  mac[0] = 0x02;  // locally administered, unicast
   return mac;
 }
 

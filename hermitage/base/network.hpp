@@ -1,4 +1,4 @@
-// What a guest's network is made of: ports that the host forwards, and what is behind the guest's card.
+// A guest's network: the ports that the host forwards, and the backend of the guest's network card.
 #pragma once
 
 #include <array>
@@ -13,7 +13,7 @@ namespace hermitage::base {
 
 enum class Transport : std::uint8_t { tcp, udp };
 
-// Ports of the host that lead to ports of the guest, one to one.
+// A range of host ports that is forwarded to a range of guest ports of the same size.
 struct PortForward {
   std::string address;  // of the host: IPv4, or IPv6 without brackets. Empty: all addresses of the host
   std::uint16_t host_port = 0;
@@ -24,11 +24,11 @@ struct PortForward {
   friend auto operator==(const PortForward&, const PortForward&) -> bool = default;
 };
 
-// In network byte order, as it is written.
+// In network byte order.
 using Ipv4Address = std::array<std::uint8_t, 4>;
 using MacAddress = std::array<std::uint8_t, 6>;
 
-// What the guest is told of its address, where it does not ask by DHCP.
+// The static configuration of a guest that does not use DHCP.
 struct StaticAddress {
   Ipv4Address address{};
   std::uint8_t prefix_length = 0;  // 1 to 32
@@ -41,7 +41,7 @@ struct StaticAddress {
 enum class NetworkMode : std::uint8_t {
   none,
   user,        // a process without privileges makes connections for the guest
-  tap,         // an interface of the host's
+  tap,         // an interface of the host
   descriptor,  // an open tap or socket, which this process has inherited
 };
 
@@ -49,7 +49,7 @@ enum class Vhost : std::uint8_t { automatic, on, off };
 
 struct NetworkSpec {
   NetworkMode mode = NetworkMode::none;
-  std::string interface;  // of tap. Empty: one is made
+  std::string interface;  // of tap. Empty: create one
   int descriptor = -1;    // of descriptor
   Vhost vhost = Vhost::automatic;
   std::optional<MacAddress> mac;
@@ -63,19 +63,19 @@ struct NetworkSpec {
 // IPv6 address is in brackets. The error is a sentence about what is wrong.
 [[nodiscard]] auto parse_port_forward(std::string_view text) -> std::expected<PortForward, std::string>;
 
-// none, user, tap, tap:NAME or fd:N, and settings behind it, each after a comma: vhost=auto|on|off, mac=, mtu=,
-// ip=ADDRESS[/LENGTH], gw=ADDRESS and dns=ADDRESS, this one up to twice. A LENGTH that is not there is 24. user takes
-// mac and mtu only, none takes nothing. The error is a sentence about what is wrong.
+// none, user, tap, tap:NAME or fd:N, followed by settings, each after a comma: vhost=auto|on|off, mac=, mtu=,
+// ip=ADDRESS[/LENGTH], gw=ADDRESS and dns=ADDRESS, at most twice. LENGTH defaults to 24. user accepts only mac and mtu,
+// none accepts no settings. The error is a sentence.
 [[nodiscard]] auto parse_network(std::string_view text) -> std::expected<NetworkSpec, std::string>;
 
-// Whether an open descriptor is one of /dev/net/tun, with an interface.
+// Whether a descriptor is an open /dev/net/tun that is attached to an interface.
 [[nodiscard]] auto is_tap(int descriptor) noexcept -> bool;
 
 // 10.0.5.3
 [[nodiscard]] auto to_string(const Ipv4Address& address) -> std::string;
 // 02:00:00:00:00:01
 [[nodiscard]] auto to_string(const MacAddress& address) -> std::string;
-// Of one station, and given by nobody. Fails with the error number of getrandom(2).
+// A random unicast address, locally administered. Fails with the error number of getrandom(2).
 [[nodiscard]] auto random_mac() -> std::expected<MacAddress, int>;
 // 24 as 255.255.255.0.
 [[nodiscard]] auto netmask(std::uint8_t prefix_length) -> Ipv4Address;

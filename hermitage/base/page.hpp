@@ -5,7 +5,7 @@
 
 namespace hermitage::base {
 
-// The least that mmap(2) maps, in bytes. A host with larger pages runs no monitor.
+// The page size of the host in bytes. The monitor does not support hosts with larger pages.
 inline constexpr std::size_t kHostPageSize = 4096;
 
 }  // namespace hermitage::base

@@ -1,14 +1,14 @@
-// Privileges that a thread, or a program before it becomes another, gives up for good. Nothing here needs memory, or
-// anything else that a child of fork(2) must not touch.
+// Drops privileges of a thread, or of a process before an execve, permanently. These functions are async-signal-safe,
+// so a child of fork(2) may call them.
 #pragma once
 
 namespace hermitage::base {
 
-// Of what is executed from now on, nothing has more privileges. The name of the call that failed, with errno; null:
-// none.
+// An execve no longer grants privileges. Returns null, or the name of the call that failed, with its errno.
 [[nodiscard]] auto forbid_new_privileges() noexcept -> const char*;
 
-// Gives up all capabilities, and closes the ways to them. The name of the call that failed, with errno; null: none.
+// Drops all capabilities, and disables the ways to regain them. Returns null, or the name of the call that failed, with
+// its errno.
 [[nodiscard]] auto drop_capabilities() noexcept -> const char*;
 
 }  // namespace hermitage::base

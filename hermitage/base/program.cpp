@@ -21,7 +21,7 @@ auto find_program(std::string_view name) -> std::optional<std::string> {
     const auto directory = rest.substr(0, rest.find(':'));
     rest.remove_prefix(directory.size());
     if (!rest.empty()) rest.remove_prefix(1);
-    // One without a name is the working directory, which nobody means.
+    // POSIX: an empty name is the working directory. It is skipped, because it is rarely intended.
     if (directory.empty()) continue;
     auto candidate = std::string{directory}.append("/").append(name);
     if (is_executable(candidate)) return candidate;

@@ -24,7 +24,7 @@ auto ReaderLimit::wait(int descriptor, int wakeup) const noexcept -> bool {
     std::array<pollfd, 2> ready{pollfd{.fd = descriptor, .events = POLLOUT, .revents = 0},
                                 pollfd{.fd = is_limited ? -1 : wakeup, .events = POLLIN, .revents = 0}};
     const int count = ::poll(ready.data(), ready.size(), timeout);
-    if (count < 0 && errno != EINTR) return true;  // the write that follows fails, too, and says why
+    if (count < 0 && errno != EINTR) return true;  // the following write fails as well, and reports the reason
     if (count > 0 && ready[0].revents != 0) return true;
     if (is_limited && left <= 0) return false;
   }

@@ -1,4 +1,4 @@
-// How long a writer waits for a slow reader.
+// The limit on waiting for a slow reader of output.
 #pragma once
 
 #include <atomic>
@@ -6,23 +6,24 @@
 
 namespace hermitage::base {
 
-// For ever, until a limit is set. Every function may be called from any thread, and set() from a signal handler.
+// There is no limit until set(). Any thread may call any function, and a signal handler may call set().
 class ReaderLimit {
  public:
-  // From now on, waiting ends after this time. The first call counts.
+  // From now on, all waiting ends after this time in total. Only the first call has an effect.
   void set(std::chrono::milliseconds grace) noexcept;
 
-  // Waits until the descriptor, a pipe for example, takes output. False once the limit is over. A thread that waits
-  // while the limit is set notices when a signal interrupts it, or when `wakeup`, another descriptor, becomes readable.
+  // Waits until the descriptor, such as a pipe, accepts output. Returns false after the limit. A thread that already
+  // waits when the limit is set notices it when a signal interrupts it, or when the descriptor `wakeup` becomes
+  // readable.
   [[nodiscard]] auto wait(int descriptor, int wakeup = -1) const noexcept -> bool;
 
  private:
   using Clock = std::chrono::steady_clock;
 
-  std::atomic<Clock::duration> end_ = Clock::duration::max();  // since the clock's epoch; max: there is no limit
+  std::atomic<Clock::duration> end_ = Clock::duration::max();  // since the clock's epoch; max: no limit
 };
 
-// A pipe that poll(2) calls writable takes this many bytes without waiting: PIPE_BUF.
+// A pipe that poll(2) reports as writable accepts this many bytes without blocking: PIPE_BUF.
 inline constexpr unsigned kWriteSize = 4096;
 
 }  // namespace hermitage::base

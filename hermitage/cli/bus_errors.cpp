@@ -14,7 +14,7 @@
 namespace hermitage::cli {
 namespace {
 
-constexpr int kSignalBase = 128;  // of the exit status, as shells have it
+constexpr int kSignalBase = 128;  // added to a signal number in an exit status, as in shells
 
 std::atomic<bool> has_happened = false;
 std::atomic<void (*)()> on_bus_error = nullptr;
@@ -24,7 +24,7 @@ void put_zeros(int /*signal*/, siginfo_t* info, void* /*context*/) {
   const auto address = reinterpret_cast<std::uintptr_t>(info->si_addr) & ~(base::kHostPageSize - 1);
   // NOLINTNEXTLINE(performance-no-int-to-ptr): the beginning of the page, for mmap
   auto* const page = reinterpret_cast<void*>(address);
-  // BUS_ADRERR: a page behind the end of a mapped file. Anything else is a fault of the machine or of this program.
+  // BUS_ADRERR: a page after the end of a mapped file. Other codes are errors of the machine or of this program.
   if (info->si_code != BUS_ADRERR || ::mmap(page, base::kHostPageSize, PROT_READ | PROT_WRITE,
                                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED) {
     constexpr std::string_view kLine = "hermitage: SIGBUS: cannot read the memory of this process\n";

@@ -1,13 +1,12 @@
-// What happens when a file that this process has mapped gets shorter: SIGBUS.
+// Handles SIGBUS, which is raised when a mapped file is truncated.
 #pragma once
 
 #include <atomic>
 
 namespace hermitage::cli {
 
-// From the first one on, an access to a page that the file no longer has finds zeros; and while one is there,
-// `on_error` is called in the signal handler. Otherwise the process would end, and leave its temporary files behind.
-// There can be one at a time.
+// While an object of this class exists, the signal handler calls `on_error`, and maps zeros in place of the missing
+// page. Without it, the process would be killed and leave its temporary files. At most one object can exist.
 class BusErrors {
  public:
   explicit BusErrors(void (*on_error)());
@@ -15,7 +14,7 @@ class BusErrors {
   auto operator=(const BusErrors&) -> BusErrors& = delete;
   ~BusErrors();
 
-  // Whether there was one since the last call.
+  // Whether SIGBUS was raised since the last call.
   [[nodiscard]] static auto take() noexcept -> bool;
 };
 

@@ -8,13 +8,13 @@
 
 namespace hermitage::cli {
 
-// The exit status of every subcommand that looks at files.
+// The exit status of all commands.
 enum class ExitCode : int {
   good = 0,
-  some_not = 1,  // a file is not what it should be; each is named on standard error
-  usage = 2,     // wrong usage, or a file that cannot be read or written
+  some_not = 1,  // a file is invalid; each is named on standard error
+  usage = 2,     // wrong usage, or a file cannot be read or written
 
-  // Of `run` alone, which otherwise ends as its guest does, or with 128 and the signal that ended it.
+  // Of `run` only, whose status is otherwise the guest's exit code, or 128 plus the signal that stopped it.
   timed_out = launch::kTimedOutStatus,
   not_started = launch::kNotStartedStatus,
   guest_died = launch::kGuestDiedStatus,
@@ -25,7 +25,7 @@ enum class ExitCode : int {
   return a < b ? b : a;
 }
 
-// One command, with the words after its name.
+// One command, called with the arguments after its name.
 using Words = std::vector<std::string>;
 
 [[nodiscard]] auto run_doctor(const Words& words) -> ExitCode;

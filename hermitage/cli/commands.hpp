@@ -21,7 +21,7 @@ inline constexpr NamedCommand kCommands[] = {
     {"load", "Load a kernel as a boot loader would, and print where its parts are", run_load, describe_load},
     {"run", "Run a Hermit kernel or image in a virtual machine", run_guest, describe_run}};
 
-// What the program itself takes, and its commands.
+// Options and commands of the program.
 [[nodiscard]] inline auto describe_program() -> CommandDescription {
   return describe(CommandGroup{.name = "", .description = "", .commands = kCommands, .epilogue = "", .version = ""});
 }

@@ -60,7 +60,7 @@ auto words_of(const CommandDescription& command) -> std::string {
   return fmt::format("{}", fmt::join(words, " "));
 }
 
-// What is offered behind an option.
+// The completion of an option's value.
 auto bash_value(const OptionText& option) -> std::string {
   switch (option.completion.kind) {
     case Completion::Kind::nothing: return "_hermitage_without_files && return";
@@ -101,7 +101,7 @@ void add_bash_cases(std::string& script, const std::string& name, const CommandD
   }
 }
 
-// The commands that have commands, as a pattern.
+// The commands with subcommands, as a pattern.
 auto groups_of(const CommandDescription& program) -> std::string {
   std::vector<std::string_view> groups;
   for (const auto& command : program.commands) {
@@ -112,7 +112,7 @@ auto groups_of(const CommandDescription& program) -> std::string {
 
 // ---- zsh
 
-// In brackets and quotes; up to a semicolon: it is one line of a menu.
+// In brackets and quotes. Only the part up to a semicolon, since it is one line of a menu.
 auto zsh_explanation(std::string_view help) -> std::string {
   std::string text;
   for (const char c : help.substr(0, help.find(';'))) {
@@ -123,7 +123,7 @@ auto zsh_explanation(std::string_view help) -> std::string {
   return text;
 }
 
-// Behind a colon.
+// Escaped for the part after a colon.
 auto zsh_message(std::string_view name) -> std::string {
   std::string text;
   for (const char c : name) {

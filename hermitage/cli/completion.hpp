@@ -1,4 +1,4 @@
-// The completions of the program for shells, made of what its commands take.
+// Generates shell completions from the tables of options.
 #pragma once
 
 #include <string>
@@ -7,7 +7,7 @@
 
 namespace hermitage::cli {
 
-// A script for bash, which completes by the function _hermitage.
+// A script for bash, which defines the completion function _hermitage.
 [[nodiscard]] auto bash_completion(const CommandDescription& program) -> std::string;
 
 // The function _hermitage for zsh, by _arguments.

@@ -1,4 +1,4 @@
-// hermitage doctor: what works on this host.
+// hermitage doctor: checks whether this host can run guests.
 #include <algorithm>
 #include <string>
 #include <string_view>
@@ -34,9 +34,9 @@ auto is_there(const HostCheck& check) -> bool {
   return check.outcome != HostCheck::Outcome::missing;
 }
 
-// What runs guests, and for which architectures.
+// An engine, its checks, and the architectures that it can run.
 struct EngineReport {
-  std::string_view name;  // as `run --engine` takes it
+  std::string_view name;  // as in `run --engine`
   std::vector<std::string_view> architectures;
   std::vector<HostCheck> checks;
 };

@@ -1,4 +1,4 @@
-// How `hermitage run` runs a guest in an engine: what becomes of signals and of the time limit, and what is printed.
+// Runs a guest of `hermitage run` with an engine: handles signals and the time limit, and prints messages.
 #pragma once
 
 #include <string>
@@ -11,13 +11,13 @@
 
 namespace hermitage::cli {
 
-// Why QEMU is taken, for a line on standard error; empty where the user wants it.
+// Why QEMU is used, for a line on standard error; empty if the user selected it.
 struct QemuReason {
   std::string sentence = {};
-  bool monitor_has_tried = false;  // and has warned of what is odd about the image
+  bool monitor_has_tried = false;  // and has printed the warnings about the image
 };
 
-// Both run the guest to its end, say on standard error what there is to say about that, and return the exit status.
+// Both run the guest to its end, report the end on standard error, and return the exit status.
 [[nodiscard]] auto run_in_monitor(const RunOptions& options, const launch::RunRequest& request, TimeLimit& limit)
     -> launch::OrFailure<ExitCode>;
 [[nodiscard]] auto run_in_qemu(const RunOptions& options, launch::RunRequest& request, TimeLimit& limit,

@@ -1,4 +1,4 @@
-// Writes, as the program is built, what is made of its commands and their options.
+// Generates completions and manual pages from the tables of options, at build time.
 // usage: hermitage_generate bash|zsh OUT, hermitage_generate manual TEMPLATE OUT
 #include <expected>
 #include <span>

@@ -38,7 +38,7 @@ using image::FileKind;
 using image::Image;
 using inspect::Json;
 
-// ---- What the commands share
+// ---- Shared by the commands
 
 template <class Options>
 constexpr OptionOf<Options> kMaxSize{
@@ -80,7 +80,7 @@ struct ImageOptions {
   bool json = false;  // of list
 };
 
-// Opens the image with a progress bar, says what is odd about it, and goes on with it.
+// Opens the image with a progress bar, prints its warnings, and calls a function with it.
 auto with_image(const ImageOptions& options, image::Contents contents, const std::function<ExitCode(const Image&)>& use)
     -> ExitCode {
   const auto limits = read_limits(options.max_size);
@@ -109,13 +109,13 @@ struct CreateOptions {
   std::string max_size;
   bool force = false;
 
-  // Whether there is something that belongs into a configuration of our making.
+  // Whether any option describes a part of a generated configuration.
   [[nodiscard]] auto has_parts() const -> bool {
     return !kernel_args.empty() || !app_args.empty() || !env_vars.empty() || !memory.empty() || cpus;
   }
 };
 
-// The image while it is written: a file of another name, which takes its place when it is whole.
+// The image while it is written: a temporary file that is renamed to the output once it is complete.
 class Output {
  public:
   explicit Output(std::string path) : path_{std::move(path)} {}
@@ -141,7 +141,7 @@ class Output {
     return true;
   }
 
-  // Why something did not work.
+  // The last error.
   [[nodiscard]] auto error() const -> const std::string& { return error_; }
 
  private:
@@ -150,7 +150,7 @@ class Output {
       stream_ = stdout;
       return true;
     }
-    // A rename would replace a device or a pipe, and a link instead of what it leads to.
+    // A rename would replace a device or a pipe, and a link instead of its target.
     std::error_code error;
     const auto status = std::filesystem::symlink_status(path_, error);
     if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) {
@@ -244,7 +244,7 @@ auto unloadable(const std::filesystem::path& kernel, std::string_view why) -> st
                                         .text = fmt::format("cannot be loaded: {}", why)}};
 }
 
-// What `image check` would refuse.
+// The reason for which `image check` would refuse it.
 auto check_kernel(const std::filesystem::path& kernel) -> std::expected<void, image::Problem> {
   const auto bytes = launch::read_file(kernel.string());
   if (!bytes) return unloadable(kernel, bytes.error());
@@ -332,7 +332,7 @@ auto kind_name(FileKind kind) -> std::string_view {
   return "file";
 }
 
-// As ls -l has it: "-rwxr-xr-x".
+// In the format of ls -l: "-rwxr-xr-x".
 auto mode_text(const File& file) -> std::string {
   std::string text(1, file.kind == FileKind::directory ? 'd' : file.kind == FileKind::symbolic_link ? 'l' : '-');
   constexpr std::string_view kLetters = "rwxrwxrwx";

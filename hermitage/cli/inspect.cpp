@@ -1,4 +1,4 @@
-// hermitage inspect: show what is in an image.
+// hermitage inspect: reports what is in a kernel or an image.
 #include <array>
 #include <expected>
 #include <string>
@@ -66,7 +66,7 @@ void print_reports(const std::vector<Report>& reports, const InspectOptions& opt
   for (const auto& report : reports) {
     if (has_names)
       sink(fmt::format("{}{}:\n", &report == &reports.front() ? "" : "\n", inspect::printable(report.file)));
-    // The heading of a part has a newline before it, which the first one needs not.
+    // Remove the newline before the heading of the first part.
     bool is_first = options.wants_parts_only();
     print_report(report, options, [&](std::string_view piece) {
       if (std::exchange(is_first, false) && piece.starts_with('\n')) piece.remove_prefix(1);
@@ -102,7 +102,7 @@ void print_results(const std::vector<Report>& reports, const InspectOptions& opt
   sink("\n");
 }
 
-// Calls write(sink), where the sink puts each piece out by put(piece), up to the first that fails.
+// Calls write(sink). The sink calls put(piece) for each piece, until one fails.
 template <class Write, class Put>
 auto write_pieces(Write write, Put put) -> std::expected<void, std::string> {
   std::expected<void, std::string> result;

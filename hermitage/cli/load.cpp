@@ -1,4 +1,4 @@
-// hermitage load: load a kernel and look at the result.
+// hermitage load: loads a kernel as a boot loader would.
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -22,7 +22,7 @@
 namespace hermitage::cli {
 namespace {
 
-// A kernel may ask for any size; nobody means more than this.
+// A file can declare any memory size; no real kernel needs more than this.
 constexpr std::uint64_t kMaxMemorySize = std::uint64_t{4} << 30;
 
 struct LoadOptions {
@@ -32,7 +32,7 @@ struct LoadOptions {
   bool json = false;
 };
 
-// Fresh memory, all zeros, which costs only what is touched.
+// Zeroed memory. The host allocates only touched pages.
 class Memory {
  public:
   explicit Memory(std::uint64_t size)
@@ -79,7 +79,7 @@ auto to_text(const entry::LoadedKernel& loaded) -> std::string {
   return text;
 }
 
-// The loaded memory may go to standard output; what is said of it then goes to standard error.
+// If the loaded memory goes to standard output, the addresses go to standard error.
 auto show(const LoadOptions& options, const entry::LoadedKernel& loaded) -> ExitCode {
   const auto text = options.json ? to_json(options.file, loaded) : to_text(loaded);
   if (options.output == "-") {

@@ -16,7 +16,7 @@ constexpr std::string_view kOptions = ".\\\" @options";
 constexpr std::string_view kOption = ".\\\" @option ";
 constexpr std::string_view kEnd = ".\\\" @end";
 
-// An option, and what the page has to say of it.
+// An option, and the additional text of the page.
 struct Entry {
   OptionText option;
   std::string details = {};
@@ -34,7 +34,7 @@ auto find_command(CommandDescription command, std::string_view name) -> std::opt
   return command;
 }
 
-// Those of several commands, each name once.
+// The options of several commands, each name once.
 auto entries_of(std::string_view names, const CommandDescription& program)
     -> std::expected<std::vector<Entry>, std::string> {
   std::vector<Entry> entries;
@@ -55,7 +55,7 @@ auto entries_of(std::string_view names, const CommandDescription& program)
   return entries;
 }
 
-// The help is a sentence without its beginning and its end; quotes are backticks there.
+// Converts a help text to a sentence: capital letter, full stop, and quotes in place of backticks.
 auto sentence_of(std::string_view help) -> std::string {
   constexpr std::string_view kEllipsis = "…";
   std::string text;
@@ -150,7 +150,7 @@ class Page {
 
   std::string_view rest_;
   const CommandDescription& program_;
-  int number_ = 0;  // of the last line that was taken
+  int number_ = 0;  // number of the last line that was read
 };
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Manual pages (mdoc), whose lists of options are made of what the program's commands take.
+// Manual pages (mdoc) with lists of options that are generated from the tables of options.
 #pragma once
 
 #include <expected>
@@ -9,16 +9,16 @@
 
 namespace hermitage::cli {
 
-// Fills a page's template in. In it,
+// Inserts the lists of options into a template. In a template,
 //
 //   .\" @options COMMAND, COMMAND …
 //   .\" @option NAME
-//   More to say of that option, in mdoc.
+//   Additional text about this option, in mdoc.
 //   .\" @end
 //
-// becomes a list of the options of these commands ("run", "image create"; "" is the program), each once: what the help
-// says of it, and what is said there. The error names the line, and what is wrong: a command or an option that there is
-// not, an option twice, or no end.
+// becomes a list of the options of these commands ("run", "image create"; "" is the program), each once, with its help
+// text and the additional text. The error names the line and the reason: an unknown command or option, a repeated
+// option, or a missing end.
 [[nodiscard]] auto fill_in_manual(std::string_view page, const CommandDescription& program)
     -> std::expected<std::string, std::string>;
 

@@ -17,14 +17,14 @@ namespace {
 
 using vmm::arch::Registers;
 
-// What a vCPU has after a reset. One of an AMD CPU that shut down is reset before the monitor can look at it.
+// The registers after a reset. An AMD CPU resets a vCPU that shut down before the monitor can read its registers.
 constexpr std::uint64_t kResetRip = 0xfff0;
 
 auto milliseconds_of(std::chrono::nanoseconds time) -> double {
   return std::chrono::duration<double, std::milli>{time}.count();
 }
 
-// The function around an address of the loaded kernel, as in "main+0x12".
+// The function at an address of the loaded kernel, such as "main+0x12".
 auto symbol_at(const entry::KernelObject& kernel, std::uint64_t address, std::uint64_t start)
     -> std::optional<std::string> {
   const auto linked = kernel.is_relocatable() ? address - start : address;

@@ -1,4 +1,4 @@
-// What the monitor has to say about a guest that has run.
+// Reports about a guest that has run in the monitor.
 #pragma once
 
 #include <string>
@@ -9,8 +9,8 @@
 
 namespace hermitage::cli {
 
-// The vCPU's registers as lines, and the name of the function that it was in, if the kernel's symbols have one.
-// Not `all`: those that tell most.
+// The registers of the vCPU as lines, with the name of the current function, if the kernel has symbols.
+// Without `all`, only the most useful registers.
 [[nodiscard]] auto registers_text(const vmm::GuestDeath& death, const launch::KernelPlace& kernel, bool all)
     -> std::string;
 

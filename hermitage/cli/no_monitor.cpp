@@ -1,4 +1,4 @@
-// hermitage run by the monitor, where it is not built in.
+// Replaces run_in_monitor.cpp in a build without the monitor.
 #include "hermitage/cli/engines.hpp"
 #include "hermitage/launch/monitor.hpp"
 

@@ -69,7 +69,7 @@ OptionReader::OptionReader(std::span<const option> names, const char* letters,
 auto OptionReader::next() -> std::expected<std::optional<Found>, std::string> {
   const int count = static_cast<int>(arguments_.size()) - 1;
   opterr = 0;
-  if (next_ == 0) optind = 0;  // glibc's way to say: from the beginning
+  if (next_ == 0) optind = 0;  // makes glibc start from the beginning
   for (;;) {
     int long_option = -1;
     const int found = ::getopt_long(count, arguments_.data(), letters_, names_.data(), &long_option);

@@ -1,5 +1,5 @@
-// The command line: what a command takes is told once, for getopt_long(3), for --help, for complaints, and for the
-// manual pages and the completions, which are made of it as the program is built.
+// The command line. The options of a command are defined in one table. getopt_long(3), --help and error messages use it
+// at run time; manual pages and completions are generated from it at build time.
 #pragma once
 
 #include <array>
@@ -23,10 +23,10 @@
 
 namespace hermitage::cli {
 
-// Nothing, or what is wrong.
+// Success, or an error message.
 using Outcome = std::expected<void, std::string>;
 
-// What a shell offers as the value of an option or as an operand.
+// The completions that a shell offers for the value of an option, or for an operand.
 struct Completion {
   enum class Kind : std::uint8_t { nothing, files, directories, words };
 
@@ -46,8 +46,8 @@ template <class Values>
 struct OptionOf {
   char letter;  // 0: none
   const char* name;
-  const char* argument;  // what it takes, for people; null: nothing
-  const char* help;      // null: not in the help, and takes a value or none
+  const char* argument;  // name of its value; null: it takes none
+  const char* help;      // null: hidden, and the value is optional
 
   // The error says what is wrong with the argument.
   Outcome (*set)(Values& values, const char* argument);
@@ -65,9 +65,9 @@ struct Operand {
   Completion completion = kFiles;
 };
 
-// What of a command is not its options.
+// The description of a command, without its options.
 struct CommandText {
-  const char* name;  // after the program's: "image create"
+  const char* name;  // after the name of the program: "image create"
   const char* description;
   std::span<const Operand> operands;
   const char* epilogue;  // at the end of its help
@@ -82,16 +82,16 @@ struct NamedCommand {
   CommandDescription (*describe)();
 };
 
-// Commands of which one is to be given by its name.
+// A group of commands, one of which is selected by its name.
 struct CommandGroup {
-  const char* name;  // "image"; "" for those of the program itself
+  const char* name;  // "image"; "" for the commands of the program
   const char* description;
   std::span<const NamedCommand> commands;
   const char* epilogue;
   const char* version = nullptr;  // what --version prints; null: there is no such option
 };
 
-// What there is to say of an option.
+// The description of an option.
 struct OptionText {
   char letter = 0;
   const char* name = nullptr;
@@ -101,28 +101,28 @@ struct OptionText {
   bool repeats = false;
 };
 
-// What there is to say of a command, or of the program.
+// The options, operands and subcommands of a command or of the program.
 struct CommandDescription {
   std::vector<OptionText> options;  // in the order of the help, `kHelp` last
   std::span<const Operand> operands = {};
   bool options_first = false;                   // the first operand ends the options
-  std::span<const NamedCommand> commands = {};  // one of which is to be given
+  std::span<const NamedCommand> commands = {};  // one of which must be given
 };
 
 inline constexpr OptionText kHelp{'h', "help", nullptr, "print this help"};
 
-// Whether options may stand after operands, or the first operand ends them.
+// Whether options may follow operands, or the first operand ends them.
 enum class Order : std::uint8_t { any, options_first };
 
-// What getopt_long(3) is to know of options, `kHelp` behind them.
+// The options in the format of getopt_long(3), followed by `kHelp`.
 template <std::size_t count>
 struct GetoptTable {
-  // What it gives for an option that has no letter: its index, above all letters.
+  // The result for an option without a letter: its index, plus a number above all letters.
   static constexpr int kFirstOption = 256;
 
   std::array<option, count + 2> names{};  // and zeros at the end
-  // The first orders options before operands, the second leaves complaints to us; up to three for an option, and a
-  // zero.
+  // '+' makes getopt stop at the first operand, ':' disables its own error messages. At most three characters for each
+  // option, and a NUL.
   std::array<char, 2 + 3 * (count + 1) + 1> letters{'+', ':'};
 
   template <class Values>
@@ -149,11 +149,11 @@ struct GetoptTable {
   }
 };
 
-// Of options that stand in a constant, made as the program is compiled.
+// The table for options in a constant, made at compile time.
 template <const auto& options>
 inline constexpr GetoptTable<std::tuple_size_v<std::remove_cvref_t<decltype(options)>>> kGetoptTable{options};
 
-// Reads the options among words, one after the other.
+// Reads the options in a list of arguments, one at a time.
 class OptionReader {
  public:
   struct Found {
@@ -161,8 +161,8 @@ class OptionReader {
     const char* argument;  // null where it has none
   };
 
-  // `names` and `letters` are those of a GetoptTable, `argument_of` tells what an option takes, for people. The words
-  // must stay where they are, and are put in another order with Order::any.
+  // `names` and `letters` are those of a GetoptTable, `argument_of` returns the name of an option's value. `words` must
+  // outlive the reader; Order::any reorders it.
   OptionReader(std::span<const option> names, const char* letters, const char* (*argument_of)(std::size_t index),
                Words& words, Order order);
 
@@ -171,14 +171,14 @@ class OptionReader {
 
   [[nodiscard]] auto wants_help() const -> bool { return wants_help_; }
 
-  // Once there is no option any more: the words that are none.
+  // After the last option: the arguments that are not options.
   [[nodiscard]] auto operands() const -> Words;
 
  private:
   [[nodiscard]] auto index_of(int found) const -> std::size_t;
-  // The word with the option that was read last.
+  // The argument that contains the option that was read last.
   [[nodiscard]] auto last_word() const -> std::string_view;
-  // Whether that word abbreviates the long option `name`, which getopt_long(3) would accept.
+  // Whether that argument is an abbreviation of the long option `name`, which getopt_long(3) accepts.
   [[nodiscard]] auto is_abbreviated(const char* name) const -> bool;
   [[nodiscard]] auto unknown_option() const -> std::string;
   [[nodiscard]] auto complaint(int found) const -> std::string;
@@ -193,7 +193,7 @@ class OptionReader {
 
 struct Parsed {
   Words operands;
-  bool wants_help = false;  // then nothing else counts
+  bool wants_help = false;  // all else is then ignored
 };
 
 template <class Values>
@@ -206,7 +206,7 @@ auto texts_of(std::span<const OptionOf<Values>> options) -> std::vector<OptionTe
   return texts;
 }
 
-// The options that the help lists, with `kHelp` behind them.
+// The options that the help lists, followed by `kHelp`.
 [[nodiscard]] auto listed(std::vector<OptionText> options) -> std::vector<OptionText>;
 
 template <const auto& options>
@@ -242,17 +242,17 @@ auto parse_options(Words& words, Order order, Values& values) -> std::expected<P
 // The whole help of a command.
 [[nodiscard]] auto help_of(const CommandText& text, std::vector<OptionText> options) -> std::string;
 
-// The operands, when their number is right; else a sentence about wrong usage.
+// Checks the number of operands. The error is a sentence about wrong usage.
 [[nodiscard]] auto check_operands(const CommandText& text, const Words& operands) -> Outcome;
 
-// Prints, and complains when that fails.
+// Prints to standard output, and reports a failure.
 [[nodiscard]] auto print_or_complain(std::string_view text) -> ExitCode;
 
-// One line of complaint, and where to look.
+// Prints an error message that refers to the help of a command.
 [[nodiscard]] auto complain_of_usage(const char* command, std::string_view message) -> ExitCode;
 
-// Reads a whole command line: its options into `values`, and gives its operands. When there is nothing left to do but
-// to end, because of --help or wrong usage, it has said what there is to say, and gives how.
+// Parses a command line: stores options in `values`, and returns the operands. For --help and wrong usage, it prints
+// the help or an error message, and returns the exit code as the error.
 template <const auto& options, class Values>
 auto parse_command(const CommandText& text, Words words, Values& values) -> std::expected<Words, ExitCode> {
   auto parsed = parse_options<options>(words, Order::any, values);
@@ -264,10 +264,10 @@ auto parse_command(const CommandText& text, Words words, Values& values) -> std:
   return std::move(parsed->operands);
 }
 
-// Does what the words say: runs the command that the first of them names, with the rest; or prints help.
+// Runs the command that the first argument names, with the other arguments; or prints help.
 [[nodiscard]] auto run_one_of(const CommandGroup& group, Words words) -> ExitCode;
 
-// ---- What options do
+// ---- Actions of options
 
 inline constexpr const char* kGivenBefore = "can be given only once";
 
@@ -276,7 +276,7 @@ inline constexpr bool kIsOptional = false;
 template <class Value>
 inline constexpr bool kIsOptional<std::optional<Value>> = true;
 
-// Sets a member: a flag, or a text, which can be given once, or a list, which grows.
+// Sets a member: a flag, a string that can be given only once, or a list to which a string is appended.
 template <auto member, class Values>
 auto set(Values& values, const char* argument) -> Outcome {
   auto& value = values.*member;

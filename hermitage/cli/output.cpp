@@ -50,7 +50,7 @@ auto write_file(const std::string& path, std::span<const std::byte> bytes) -> Re
   const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, kMode);
   if (descriptor < 0) return system_error();
   auto result = write_all(descriptor, bytes);
-  // Some file systems say only here that there was no room.
+  // Some file systems report a full disk only here.
   if (::close(descriptor) != 0 && result) result = system_error();
   return result;
 }
@@ -72,11 +72,11 @@ LateFile::~LateFile() {
 }
 
 auto LateFile::write(std::string_view text) -> Result {
-  // A pipe or a device has nothing to be cut off.
+  // Pipes and devices cannot be truncated.
   const bool is_file = descriptor_ > STDERR_FILENO;
   if (is_file && ::ftruncate(descriptor_, 0) != 0 && errno != EINVAL) return system_error();
   auto result = write_all(descriptor_, std::as_bytes(std::span{text}));
-  // Some file systems say only here that there was no room.
+  // Some file systems report a full disk only here.
   if (is_file && ::close(std::exchange(descriptor_, -1)) != 0 && result) result = system_error();
   return result;
 }
@@ -84,7 +84,7 @@ auto LateFile::write(std::string_view text) -> Result {
 void print_error(std::string_view text) {
   while (!text.empty() && reader_of_errors.wait(STDERR_FILENO)) {
     const auto written = ::write(STDERR_FILENO, text.data(), std::min<std::size_t>(text.size(), base::kWriteSize));
-    if (written < 0 && errno != EINTR && errno != EAGAIN) return;  // there is no other place to say so
+    if (written < 0 && errno != EINTR && errno != EAGAIN) return;  // the error cannot be reported anywhere
     if (written > 0) text.remove_prefix(static_cast<std::size_t>(written));
   }
 }

@@ -1,4 +1,4 @@
-// Writing results and errors.
+// Writes results and errors.
 #pragma once
 
 #include <cstddef>
@@ -12,16 +12,16 @@
 
 namespace hermitage::cli {
 
-// Writes a text to standard output, whole. The error says why not.
+// Writes a string to standard output. The error is the reason of a failure.
 [[nodiscard]] auto print(std::string_view text) -> std::expected<void, std::string>;
 
-// Writes a file anew, or standard output for "-". The error says why not.
+// Replaces a file, or writes to standard output for "-". The error is the reason of a failure.
 [[nodiscard]] auto write_file(const std::string& path, std::span<const std::byte> bytes)
     -> std::expected<void, std::string>;
 [[nodiscard]] auto write_file(const std::string& path, std::string_view text) -> std::expected<void, std::string>;
 
-// A file that is opened when files can be, and written when there is something to write; anew, or standard output for
-// "-". The errors say why not.
+// A file that is opened before isolation, and written later. Replaces a file, or writes to standard output for "-". The
+// errors are reasons of failures.
 class LateFile {
  public:
   [[nodiscard]] static auto open(const std::string& path) -> std::expected<LateFile, std::string>;
@@ -41,22 +41,21 @@ class LateFile {
   int descriptor_;
 };
 
-// Writes a string to standard error, as far as that is possible. Waits for a slow reader, but not once hurry_errors()
-// was called.
+// Writes a string to standard error, and ignores failures. Waits for a slow reader until hurry_errors() was called.
 void print_error(std::string_view text);
 
-// From now on, standard error waits for its reader for a tenth of a second in all, and then drops what it does not
-// take. The first call counts. Any thread and any signal handler may call it. A thread that waits at this moment
-// notices when a signal interrupts it.
+// From now on, writes to standard error wait for at most 0.1 seconds in total, and then drop their output. Only the
+// first call has an effect. Any thread and any signal handler may call it. A thread that already waits notices it when
+// a signal interrupts it.
 void hurry_errors() noexcept;
 
-// One line on standard error: "hermitage: SUBJECT: MESSAGE". The subject, a file most often, may be empty.
+// Prints "hermitage: SUBJECT: MESSAGE" on standard error. The subject, usually a file, may be empty.
 void complain(std::string_view subject, std::string_view message);
 
 // "hermitage: warning: LINE"
 void warn(std::string_view line);
 
-// The line for a file that cannot be loaded, and why.
+// Prints that a file cannot be loaded, and why.
 void complain_of(std::string_view file, std::string_view problem);
 
 // Colour on a terminal, unless the user does not want it (NO_COLOR, TERM=dumb).

@@ -21,7 +21,7 @@ std::vector<int> closed_streams;
 void occupy_closed_streams() {
   for (const int number : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     if (::fcntl(number, F_GETFD) >= 0 || errno != EBADF) continue;
-    // The lowest free number is this one, since those below are open.
+    // This is the lowest free number, since the lower ones are open.
     if (::open("/dev/null", number == STDIN_FILENO ? O_WRONLY : O_RDONLY) != number) return;
     closed_streams.push_back(number);
   }

@@ -27,7 +27,7 @@ auto standard_error() -> ProgressBar::Output {
 
 auto bar(std::uint64_t done, std::uint64_t total) -> std::string {
   constexpr std::uint64_t kColumns = 30;
-  // Of what is larger than the whole, as a file that grows, no more is drawn.
+  // Limit the bar to 100 % for a file that grows.
   const auto part = std::min(done, total);
   const auto filled = static_cast<std::size_t>(static_cast<double>(part) / static_cast<double>(total) * kColumns);
   std::string text;

@@ -1,4 +1,4 @@
-// A bar on standard error for what takes a while.
+// A progress bar on standard error.
 #pragma once
 
 #include <chrono>
@@ -9,14 +9,14 @@
 
 namespace hermitage::cli {
 
-// Draws nothing within the first second, then ten times a second, and wipes the bar away at the end. For
-// image::Progress, by std::ref.
+// Draws nothing in the first second, then ten times a second, and erases the bar at the end. Pass it as image::Progress
+// with std::ref.
 class ProgressBar {
  public:
   using Clock = std::function<std::chrono::steady_clock::time_point()>;
   using Output = std::function<void(std::string_view)>;
 
-  // On standard error if it is a terminal that can move its cursor; nowhere otherwise.
+  // Draws on standard error if that is a terminal that can move its cursor, otherwise nothing.
   explicit ProgressBar(std::string_view what);
   // For tests. Without an output it draws nothing.
   ProgressBar(std::string_view what, Clock clock, Output output);
@@ -24,7 +24,7 @@ class ProgressBar {
   auto operator=(const ProgressBar&) -> ProgressBar& = delete;
   ~ProgressBar();
 
-  // `total` may be 0: not known.
+  // `total` is 0 if unknown.
   void operator()(std::uint64_t done, std::uint64_t total);
 
  private:

@@ -1,4 +1,4 @@
-// hermitage run: a Hermit kernel or image in a virtual machine, by the engine that can.
+// hermitage run: runs a kernel or an image in a virtual machine, with a suitable engine.
 #include <algorithm>
 #include <csignal>
 #include <expected>
@@ -36,7 +36,7 @@ namespace {
 
 using launch::OrFailure;
 
-// The image is opened once, for whichever engine runs it.
+// The image is opened once, for any engine.
 auto open_source(const std::string& name, const std::string& path) -> OrFailure<launch::KernelSource> {
   auto source = launch::KernelSource::open(path, launch::KernelSource::Streams::refuse);
   if (!source) return launch::not_started(name, source.error().message());
@@ -55,8 +55,7 @@ auto run_by_engine(const RunOptions& options, launch::RunRequest& request, launc
   return run_in_qemu(options, request, limit, {std::move(next->reason), true});
 }
 
-// Fails with wrong usage where what is written would replace the image, which is at this path, or something else that
-// is written.
+// Fails with wrong usage if an output file is the image at this path, or another output file.
 auto check_outputs(const launch::LaunchSpec& spec, const std::string& stats_file, const std::string& image)
     -> OrFailure<void> {
   const auto same = [](const std::string& a, const std::string& b) {
@@ -78,7 +77,7 @@ auto check_outputs(const launch::LaunchSpec& spec, const std::string& stats_file
   return {};
 }
 
-// What the engines say goes to standard error.
+// Messages of the engines go to standard error.
 auto callbacks_of(const RunOptions& options) -> launch::RunCallbacks {
   launch::RunCallbacks callbacks{.warn = warn, .tell = complain, .on_stop = hurry_errors};
   if (options.trace) {
@@ -87,7 +86,7 @@ auto callbacks_of(const RunOptions& options) -> launch::RunCallbacks {
   return callbacks;
 }
 
-// `path` is where the image is.
+// `path` is that of the image.
 auto run_image_at(const std::string& path, const RunOptions& options, launch::LaunchSources sources, TimeLimit& limit)
     -> OrFailure<ExitCode> {
   const auto spec = launch::make_launch_spec(options.image, sources);
@@ -108,7 +107,7 @@ auto run_image_at(const std::string& path, const RunOptions& options, launch::La
   return run_by_engine(options, request, *choice, limit);
 }
 
-// What the environment and a configuration file say, beside the command line.
+// Options from the environment and from a configuration file.
 auto read_sources(const RunOptions& options) -> std::expected<launch::LaunchSources, ExitCode> {
   const launch::LaunchOptions& command_line = options;
   launch::LaunchSources sources{.command_line = command_line};
@@ -129,7 +128,7 @@ auto read_sources(const RunOptions& options) -> std::expected<launch::LaunchSour
 }
 
 auto run_machine(RunOptions& options) -> ExitCode {
-  // A reader that goes away is an error of a write, and told as such.
+  // With SIGPIPE ignored, a write to a closed pipe fails with EPIPE, which is reported.
   ::signal(SIGPIPE, SIG_IGN);
   TimeLimit limit{launch::timeout_of(options), options.image};
   auto sources = read_sources(options);
@@ -153,7 +152,7 @@ auto run_machine(RunOptions& options) -> ExitCode {
   return exit_code_of(outcome.error());
 }
 
-// The network's descriptor is in one option, or one variable.
+// An option or a variable can name the descriptor of the network.
 void keep_network_descriptor(RunOptions& options) {
   const auto environment = launch::options_of_environment(options);
   const auto name = options.net ? options.net : environment ? environment->net : std::nullopt;
@@ -172,7 +171,7 @@ auto run_guest(const Words& words) -> ExitCode {
   if (!options) return complain_of_usage("run", options.error());
   options->kept_descriptors = named_descriptors(words);
   keep_network_descriptor(*options);
-  // An option for QEMU may name one in its own way.
+  // --qemu-arg can name a descriptor in other ways.
   if (options->sandbox != "none") close_inherited_descriptors(options->kept_descriptors);
   return options->wants_help ? print_or_complain(run_help()) : run_machine(*options);
 }

@@ -1,4 +1,4 @@
-// hermitage run by the monitor, on KVM.
+// hermitage run in the monitor, on KVM.
 #include <atomic>
 #include <csignal>
 #include <optional>
@@ -24,7 +24,7 @@ using launch::Failure;
 using launch::MonitorRun;
 using launch::OrFailure;
 
-// The run that a signal ends, and what sees to it that it ends soon.
+// The run that a signal ends, and the timers that bound its end.
 std::atomic<MonitorRun*> running = nullptr;
 std::atomic<TimeLimit*> running_limit = nullptr;
 
@@ -38,8 +38,8 @@ void end_run_after_bus_error() {
   if (auto* const run = running.load()) run->stop(SIGBUS);
 }
 
-// While it is there, the signals by which people end programs end the guest, and the rest is cleaned up. Nothing else
-// that happens to output or files ends the program behind its back.
+// While an object of this class exists, SIGHUP, SIGINT and SIGTERM end the guest, and the program cleans up. Signals
+// about output and files do not kill the program.
 class SignalsEndRun {
  public:
   SignalsEndRun(MonitorRun& run, TimeLimit& limit) {
@@ -49,7 +49,7 @@ class SignalsEndRun {
     action.sa_handler = end_run;
     action.sa_flags = SA_RESTART;
     for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
-      // Who starts the program with a signal ignored, as nohup does, means it.
+      // A signal that was ignored at the start, as by nohup, stays ignored.
       struct sigaction before{};
       if (::sigaction(signal, nullptr, &before) == 0 && before.sa_handler != SIG_IGN) {
         ::sigaction(signal, &action, nullptr);
@@ -63,7 +63,7 @@ class SignalsEndRun {
     running_limit = nullptr;
   }
 
-  // The guest has ended: a signal still limits what is left to do.
+  // The guest has ended; a signal now limits the time to clean up.
   static void forget_run() { running = nullptr; }
 };
 
@@ -86,12 +86,12 @@ auto tell_statistics(const RunOptions& options, const MonitorRun& run, std::opti
   return ExitCode::good;
 }
 
-// The run is over: says all that there is to say about it.
+// Reports the end of the run.
 auto tell(const RunOptions& options, const launch::RunReport& report, MonitorRun& run,
           std::optional<LateFile>& stats_file) -> ExitCode {
   tell_of_ending(run.spec(), report);
   if (std::holds_alternative<launch::GuestDied>(report.ending)) {
-    // With the symbols of its kernel, if the image has not changed meanwhile.
+    // With the symbols of the kernel, if the image has not changed since.
     print_error(registers_text(*run.death(), run.read_kernel(), options.verbose));
   }
   tell_of_undelivered_output(run.spec(), report);
@@ -110,7 +110,7 @@ auto run_in_monitor(const RunOptions& options, const launch::RunRequest& request
     return launch::not_started(options.image, "the file was truncated while it was being read (SIGBUS)");
   }
   if (!run) return std::unexpected{std::move(run.error())};
-  // What its owner would find in the memory of a monitor that a guest has taken over.
+  // A guest that has taken over the monitor must not find the environment in its memory.
   close_descriptors(options.kept_descriptors);
   erase_environment();
   limit.begin_run();
@@ -118,7 +118,7 @@ auto run_in_monitor(const RunOptions& options, const launch::RunRequest& request
   auto report = run->run();
   if (!report) return std::unexpected{std::move(report.error())};
   SignalsEndRun::forget_run();
-  // The private directory goes with it, before anybody has to read what there is to say.
+  // Removes the private directory before messages are printed, since their reader may be slow.
   run->free_machine();
   if (BusErrors::take()) report->ending = launch::FileTruncated{};
   const auto exit_code = exit_code_of(*report);

@@ -1,4 +1,4 @@
-// hermitage run by QEMU.
+// hermitage run in QEMU.
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -14,14 +14,14 @@
 namespace hermitage::cli {
 namespace {
 
-// An option that only the monitor has a use for, of those that are this program's own; null: none.
+// The name of a given option of this program that only the monitor supports; null: none.
 auto option_for_monitor(const RunOptions& options) -> const char* {
   if (!options.stats_file.empty()) return "--stats-file";
   if (options.trace) return "--trace";
   return options.verbose ? "--verbose" : nullptr;
 }
 
-// Lets a bar be drawn while a packed image is read. A warning wipes it away.
+// Draws a progress bar while a packed image is read. A warning erases it.
 void show_progress(launch::RunRequest& request, std::optional<ProgressBar>& bar) {
   if (request.source.kind() != launch::KernelSource::Kind::image) return;
   bar.emplace(request.source.path());
@@ -49,8 +49,8 @@ auto run_in_qemu(const RunOptions& options, launch::RunRequest& request, TimeLim
   if (!run) return std::unexpected{std::move(run.error())};
   if (options.dry_run) return print_or_complain(run->shell_text() + "\n");
   if (auto opened = run->open(); !opened) return std::unexpected{std::move(opened.error())};
-  // The supervisor keeps the limit from here on. It handles signals between two messages, and must not wait for their
-  // reader.
+  // From here on, the supervisor enforces the limit. It handles signals between two messages, so it must not wait for
+  // the reader of messages.
   limit.leave();
   hurry_errors();
   const auto report = run->run();

@@ -1,4 +1,4 @@
-// Says on standard error how a run ended, where its exit status does not, and what that is.
+// Reports the end of a run on standard error, if the exit status alone does not explain it.
 #pragma once
 
 #include "hermitage/cli/command.hpp"

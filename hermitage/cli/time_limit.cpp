@@ -20,13 +20,13 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::nanoseconds;
 
-// For the signal handler. The line is set before the timer is.
+// For the signal handler. The line is written before the timer is set.
 std::string last_line;
 std::atomic<bool> has_line = false;
 std::atomic<int> last_status = 0;
 
 void end_process(int signal, siginfo_t* info, void* /*context*/) {
-  // By alarm(2) of the program that started this one, or by kill(1).
+  // Sent by an alarm(2) of the parent program, or by kill(1).
   if (info->si_code != SI_TIMER) ::_exit(launch::status_after_signal(signal));
   pollfd reader{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
   if (has_line && ::poll(&reader, 1, 0) > 0) {

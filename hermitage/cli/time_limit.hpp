@@ -1,4 +1,4 @@
-// --timeout, from the start of the program on, and the last resort that keeps it.
+// --timeout, counted from the start of the program, and a last resort that enforces it.
 #pragma once
 
 #include <atomic>
@@ -11,17 +11,17 @@
 
 namespace hermitage::cli {
 
-// Ends the process at its limit, whatever it does: while it still prepares the guest, at the limit; once the guest
-// runs, and the machine ends itself, kLastResort after it. Then nothing is cleaned up, as after SIGKILL: a thread is
-// stuck in the kernel, the host is too busy, or the reader of an error message does not read.
+// Ends the process at its limit unconditionally. While the guest is being prepared, this happens at the limit. While
+// the guest runs, the machine enforces the limit itself, and this happens kLastResort later, without cleanup, as with
+// SIGKILL: a thread is stuck in the kernel, the host is too busy, or the reader of an error message does not read.
 //
-// There can be one at a time. SIGALRM is its signal.
+// At most one object can exist. It uses SIGALRM.
 class TimeLimit {
  public:
   static constexpr std::chrono::milliseconds kLastResort{280};
 
-  // `limit` is counted from process_start(); none: only end_soon() sets one. `subject` is for the message. Without a
-  // timer there is no last resort.
+  // `limit` counts from process_start(); without one, only end_soon() sets a limit. `subject` is for the message. If no
+  // timer can be created, there is no last resort.
   TimeLimit(std::optional<std::chrono::nanoseconds> limit, const std::string& subject);
   TimeLimit(const TimeLimit&) = delete;
   auto operator=(const TimeLimit&) -> TimeLimit& = delete;
@@ -29,17 +29,17 @@ class TimeLimit {
 
   [[nodiscard]] auto end() const -> std::optional<std::chrono::steady_clock::time_point> { return end_at_; }
 
-  // The guest is about to run, in a machine that keeps the limit; this is the last resort from now on.
+  // The guest is about to run in a machine that enforces the limit; from now on, this is only the last resort.
   void begin_run() noexcept;
 
-  // The guest has ended so, and what is left to do must not change that.
+  // The guest has ended with this status, which the remaining work must not change.
   static void end_with(ExitCode status) noexcept;
 
-  // Another process is to run the guest, and its supervisor keeps the limit: no last resort.
+  // Another process runs the guest, and its supervisor enforces the limit: no last resort.
   void leave() noexcept;
 
-  // The guest is being ended from outside, and the process ends with this status kLastResort from now if it does not by
-  // itself. A signal handler may call it. The first call counts.
+  // The guest is being stopped. The process ends with this status after kLastResort, unless it ends earlier. A signal
+  // handler may call it. Only the first call has an effect.
   void end_soon(ExitCode status) noexcept;
 
  private:
