@@ -3,11 +3,9 @@
 //
 // usage: vmm_measure ROUNDS LIMIT_SECONDS <SUBJECTS
 //
-// SUBJECTS has a line for each program: a name, and the words of the command, with a tab before each. Those whose names
-// are the same up to a colon are compared: they run in turn, in another order each round, before the next ones do; so
-// that nobody comes always after the same other one, whose traces in caches and memory it finds. Each time a program is
-// run once as it is, and once more while the kernel is traced, where it can be (as root, with the events of KVM). For
-// each there is a line of JSON:
+// SUBJECTS has a line for each program: a name, and the words of the command, with a tab before each. They run in turn
+// (measuring::for_each_in_turn). Each time a program is run once as it is, and once more while the kernel is traced,
+// where it can be (as root, with the events of KVM). For each there is a line of JSON:
 //   subject         its name
 //   status          the exit status, or 128 and the signal
 //   wall_us         from before the fork to the end
@@ -27,33 +25,26 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <x86intrin.h>
-
-#include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <cmath>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <optional>
-#include <random>
-#include <span>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <vector>
+
+#include "bench/measuring.hpp"
 
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-struct Subject {
-  std::string name;
-  std::vector<std::string> command;
-};
+using measuring::die;
+using measuring::read_all;
+using measuring::Subject;
 
 struct Run {
   int status = 0;
@@ -68,24 +59,12 @@ struct FirstEvents {
   std::optional<std::int64_t> entry_us;
 };
 
-[[noreturn]] void die(const std::string& what) {
-  std::fprintf(stderr, "vmm_measure: %s: %s\n", what.c_str(), std::strerror(errno));
-  std::exit(1);
-}
-
 auto write_to(const std::string& file, std::string_view text, int flags = 0) -> bool {
   const auto fd = open(file.c_str(), O_WRONLY | O_CLOEXEC | flags);
   if (fd < 0) return false;
   const auto written = write(fd, text.data(), text.size());
   close(fd);
   return written == static_cast<ssize_t>(text.size());
-}
-
-auto read_all(int fd) -> std::string {
-  std::string text;
-  char part[65536];
-  for (ssize_t size = 0; (size = read(fd, part, sizeof part)) > 0;) text.append(part, static_cast<std::size_t>(size));
-  return text;
 }
 
 // A trace of our own (tracefs, instances/) of what our children do; nobody else's is touched.
@@ -157,26 +136,6 @@ class Trace {
   }
 };
 
-// How many time stamps the processor counts in a microsecond.
-auto ticks_per_us() -> double {
-  static const auto rate = [] {
-    const auto begin = Clock::now();
-    const auto first = __rdtsc();
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
-    const auto ticks = __rdtsc() - first;
-    return static_cast<double>(ticks) / std::chrono::duration<double, std::micro>(Clock::now() - begin).count();
-  }();
-  return rate;
-}
-
-auto each_ns_in(const std::string& output) -> std::optional<std::int64_t> {
-  const auto end = output.rfind(" ticks each");
-  if (end == std::string::npos || end == 0) return std::nullopt;
-  const auto begin = output.find_last_not_of("0123456789", end - 1) + 1;
-  if (begin == end) return std::nullopt;
-  return std::llround(std::stod(output.substr(begin, end - begin)) * 1000 / ticks_per_us());
-}
-
 [[noreturn]] void execute(const std::vector<std::string>& command, int output) {
   sigset_t none;
   sigemptyset(&none);
@@ -187,11 +146,7 @@ auto each_ns_in(const std::string& output) -> std::optional<std::int64_t> {
   dup2(output, 1);
   dup2(null, 2);
   close(null);
-  std::vector<char*> arguments;
-  for (const auto& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
-  arguments.push_back(nullptr);
-  execv(arguments[0], arguments.data());
-  _exit(127);
+  measuring::become(command);
 }
 
 auto microseconds(const timeval& time) -> std::int64_t {
@@ -209,7 +164,7 @@ auto run(const Subject& subject, int limit_seconds) -> Run {
   const auto begin = Clock::now();
   const auto child = fork();
   if (child < 0) die("fork");
-  if (child == 0) execute(subject.command, output);
+  if (child == 0) execute(subject.words, output);
   const timespec limit{.tv_sec = limit_seconds, .tv_nsec = 0};
   if (sigtimedwait(&child_ended, nullptr, &limit) < 0) kill(child, SIGKILL);
   int status = 0;
@@ -219,7 +174,7 @@ auto run(const Subject& subject, int limit_seconds) -> Run {
   const timespec now{};
   sigtimedwait(&child_ended, nullptr, &now);  // of a child that was killed
   lseek(output, 0, SEEK_SET);
-  const auto each_ns = each_ns_in(read_all(output));
+  const auto each_ns = measuring::each_ns_in(read_all(output));
   close(output);
   return {.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
           .wall_us = std::chrono::duration_cast<std::chrono::microseconds>(end - begin).count(),
@@ -241,49 +196,6 @@ void print(const Subject& subject, const Run& run, const FirstEvents& first) {
   std::fflush(stdout);
 }
 
-auto words(std::string_view line) -> std::vector<std::string> {
-  std::vector<std::string> result;
-  while (true) {
-    const auto end = line.find('\t');
-    result.emplace_back(line.substr(0, end));
-    if (end == std::string_view::npos) return result;
-    line.remove_prefix(end + 1);
-  }
-}
-
-auto read_subjects() -> std::vector<Subject> {
-  std::vector<Subject> subjects;
-  const auto text = read_all(STDIN_FILENO);
-  for (std::size_t begin = 0; begin < text.size();) {
-    const auto end = std::min(text.find('\n', begin), text.size());
-    auto command = words(std::string_view(text).substr(begin, end - begin));
-    begin = end + 1;
-    if (command.size() < 2) {
-      std::fputs("vmm_measure: a subject has no command\n", stderr);
-      std::exit(2);
-    }
-    auto name = std::move(command.front());
-    command.erase(command.begin());
-    subjects.push_back({.name = std::move(name), .command = std::move(command)});
-  }
-  return subjects;
-}
-
-// Those that stand side by side and have the same name up to a colon.
-auto groups_of(std::vector<Subject>& subjects) -> std::vector<std::span<Subject>> {
-  const auto title = [](const Subject& subject) {
-    return std::string_view{subject.name}.substr(0, subject.name.find(':'));
-  };
-  std::vector<std::span<Subject>> groups;
-  for (auto begin = subjects.begin(); begin != subjects.end();) {
-    const auto other = [&](const Subject& subject) { return title(subject) != title(*begin); };
-    const auto end = std::find_if(begin, subjects.end(), other);
-    groups.emplace_back(begin, end);
-    begin = end;
-  }
-  return groups;
-}
-
 }  // namespace
 
 auto main(int argc, char** argv) -> int {
@@ -298,22 +210,16 @@ auto main(int argc, char** argv) -> int {
   sigaddset(&child_ended, SIGCHLD);
   sigprocmask(SIG_BLOCK, &child_ended, nullptr);
 
-  auto subjects = read_subjects();
+  auto subjects = measuring::read_subjects(1);
   const auto trace = Trace::open_if_possible();
-  std::minstd_rand numbers;  // the same ones each time
-  for (const auto group : groups_of(subjects)) {
-    for (int round = 0; round < rounds; ++round) {
-      std::ranges::shuffle(group, numbers);
-      for (const auto& subject : group) {
-        FirstEvents first;
-        if (trace) {
-          trace->clear();
-          run(subject, limit_seconds);
-          first = trace->first_events();
-        }
-        print(subject, run(subject, limit_seconds), first);
-      }
+  measuring::for_each_in_turn(subjects, rounds, [&](const Subject& subject) {
+    FirstEvents first;
+    if (trace) {
+      trace->clear();
+      run(subject, limit_seconds);
+      first = trace->first_events();
     }
-  }
+    print(subject, run(subject, limit_seconds), first);
+  });
   if (trace) Trace::remove();
 }
