@@ -312,11 +312,13 @@ void print_address(const network::Interface& interface) {
   guest::print_line(line);
 }
 
-void print_end(const VirtioNet& device, network::Stack& stack, const network::HttpServer& http) {
+void print_end(const VirtioNet& device, network::Stack& stack, const network::HttpServer& http, std::uint64_t awake) {
+  const auto frames = device.received() == 0 ? 1 : device.received();
   Line line;
   line.append("net: ").append_decimal(http.requests()).append(" requests, ").append_decimal(device.received());
   line.append(" frames in, ").append_decimal(device.sent()).append(" out, ").append_decimal(interrupt_count());
-  line.append(" interrupts, ").append_decimal(stack.tcp().retransmissions()).append(" losses, features ");
+  line.append(" interrupts, ").append_decimal(stack.tcp().retransmissions()).append(" losses, awake for ");
+  line.append_decimal(awake / frames).append(" ticks each frame, features ");
   guest::print_line(line.append_hex(device.features()));
 }
 
@@ -335,6 +337,11 @@ class Run {
       reset_if_due();
       if (!was_busy) rest();
     }
+  }
+
+  // How long it was awake since its first wait, up to now.
+  [[nodiscard]] auto awake_ticks() const -> std::uint64_t {
+    return woken_at_ == 0 ? 0 : awake_ + guest::ticks() - woken_at_;
   }
 
  private:
@@ -374,7 +381,9 @@ class Run {
     const auto now = guest::now_microseconds();
     if (deadline && *deadline <= now) return;
     if (!device_->prepare_to_wait()) return;
+    awake_ = awake_ticks();
     wait(deadline ? std::optional{*deadline - now} : std::nullopt);
+    woken_at_ = guest::ticks();
     device_->end_wait();
   }
 
@@ -385,6 +394,8 @@ class Run {
   const network::HttpServer* http_;
   network::Ipv4Address announced_;
   std::uint64_t reset_at_ = 0;
+  std::uint64_t woken_at_ = 0;
+  std::uint64_t awake_ = 0;
 };
 
 void listen(network::Stack& stack, network::HttpServer& http) {
@@ -425,8 +436,9 @@ auto guest_main() -> int {
     address.mtu = device.mtu();
     stack.interface().configure(address);
   }
-  Run{arguments, interrupts != Interrupts::none, device, stack, http}.until_the_end();
+  Run run{arguments, interrupts != Interrupts::none, device, stack, http};
+  run.until_the_end();
   transport.reset();
-  print_end(device, stack, http);
+  print_end(device, stack, http, run.awake_ticks());
   return 0;
 }
