@@ -102,6 +102,8 @@ auto Tcp::allocate(Endpoint remote, std::uint16_t local_port, TcpService& servic
   connection.received_ = connection.window_end_ = {};
   connection.segment_size_ = kDefaultSegmentSize;
   connection.peer_window_ = 0;
+  connection.peer_scale_ = 0;
+  connection.has_scale_ = false;
   connection.slow_start_end_ = SendBuffer::kCapacity;
   connection.duplicates_ = connection.retries_ = 0;
   connection.smoothed_ = connection.variation_ = 0;
@@ -189,8 +191,17 @@ void Tcp::accept(const TcpSegment& segment, Endpoint remote, TcpService& service
   if (connection == nullptr) return;  // the peer will try again
   connection->state_ = State::syn_received;
   connection->received_ = connection->window_end_ = segment.sequence + 1;
-  if (segment.segment_size != 0) connection->segment_size_ = segment.segment_size;
+  take_options(*connection, segment);
   send_synchronization(*connection);
+}
+
+// Of a segment that begins a connection.
+void Tcp::take_options(Connection& connection, const TcpSegment& segment) {
+  constexpr std::uint8_t kMostScale = 14;  // RFC 7323, 2.3
+  if (segment.segment_size != 0) connection.segment_size_ = segment.segment_size;
+  if (!segment.window_scale) return;
+  connection.has_scale_ = true;
+  connection.peer_scale_ = *segment.window_scale < kMostScale ? *segment.window_scale : kMostScale;
 }
 
 // To what `connect` has sent.
@@ -206,7 +217,7 @@ void Tcp::receive_answer(Connection& connection, const TcpSegment& segment) {
   }
   if (!segment.flags.syn || !is_answer) return;
   connection.received_ = connection.window_end_ = segment.sequence + 1;
-  if (segment.segment_size != 0) connection.segment_size_ = segment.segment_size;
+  take_options(connection, segment);
   connection.must_acknowledge_ = true;
   become_established(connection, segment);
 }
@@ -260,7 +271,7 @@ void Tcp::become_established(Connection& connection, const TcpSegment& segment) 
   connection.unacknowledged_ = connection.next_;
   connection.segment_size_ = most(kLeastSegmentSize, least(connection.segment_size_, own_segment_size()));
   connection.congestion_window_ = kInitialSegments * connection.segment_size_;
-  connection.peer_window_ = segment.window;
+  connection.peer_window_ = connection.window_of(segment);
   connection.window_sequence_ = segment.sequence;
   connection.window_acknowledged_ = segment.acknowledged;
   start_timer(connection);
@@ -274,7 +285,7 @@ auto Tcp::take_acknowledgement(Connection& connection, const TcpSegment& segment
   }
   const auto news = segment.acknowledged - connection.unacknowledged_;
   if (news < 0) return true;
-  const bool is_same_window = segment.window == connection.peer_window_;
+  const bool is_same_window = connection.window_of(segment) == connection.peer_window_;
   // An answer proves that the peer lives; what is in flight must arrive all the same.
   if (news > 0 || connection.in_flight() == 0 || segment.window == 0) connection.retries_ = 0;
   update_window(connection, segment);
@@ -295,7 +306,7 @@ void Tcp::update_window(Connection& connection, const TcpSegment& segment) {
   if (!is_newer) return;
   // What was sent as a probe the peer has not taken.
   if (connection.peer_window_ == 0 && segment.window != 0) connection.next_ = connection.unacknowledged_;
-  connection.peer_window_ = segment.window;
+  connection.peer_window_ = connection.window_of(segment);
   connection.window_sequence_ = segment.sequence;
   connection.window_acknowledged_ = segment.acknowledged;
 }
@@ -482,11 +493,14 @@ auto Tcp::send_acknowledgement(Connection& connection, Sequence sequence) -> boo
 auto Tcp::send_synchronization(Connection& connection) -> bool {
   connection.next_ = connection.sent_end_ = connection.unacknowledged_ + 1;
   const bool is_answer = connection.state_ == State::syn_received;
+  // Windows of our own need none. Without, the peer may not scale its own, or, as passt does, scales it all the same.
+  const bool offers_scale = !is_answer || connection.has_scale_;
   set_deadline(connection, now_ + (connection.timeout_ << connection.retries_));
   return send(connection,
               {.sequence = connection.unacknowledged_,
                .flags = {.syn = true, .ack = is_answer},
-               .segment_size = own_segment_size()},
+               .segment_size = own_segment_size(),
+               .window_scale = offers_scale ? std::optional<std::uint8_t>{0} : std::nullopt},
               0, 0);
 }
 

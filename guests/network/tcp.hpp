@@ -1,6 +1,7 @@
 // TCP (RFC 9293), as small as a server that others rely on can be: retransmission by time and by duplicate
 // acknowledgements, congestion control as Reno has it, probes of closed windows and of silent peers. Segments that
-// arrive out of order are dropped, so that their sender sends them again. No options but the segment size.
+// arrive out of order are dropped, so that their sender sends them again. No options but the segment size and, for the
+// peer's window, its scale.
 #pragma once
 
 #include <array>
@@ -69,6 +70,10 @@ class Connection {
   // Bytes that are sent and not acknowledged, the FIN included.
   [[nodiscard]] auto in_flight() const -> std::size_t { return static_cast<std::size_t>(next_ - unacknowledged_); }
   [[nodiscard]] auto unsent() const -> std::size_t { return out_.size() > in_flight() ? out_.size() - in_flight() : 0; }
+  // As large as a segment of the peer says.
+  [[nodiscard]] auto window_of(const TcpSegment& segment) const -> std::size_t {
+    return segment.flags.syn ? segment.window : std::size_t{segment.window} << peer_scale_;
+  }
   [[nodiscard]] auto send_window() const -> std::size_t {
     return peer_window_ < congestion_window_ ? peer_window_ : congestion_window_;
   }
@@ -89,6 +94,8 @@ class Connection {
   Sequence sent_end_;  // of all that ever was sent
   std::size_t segment_size_ = 0;
   std::size_t peer_window_ = 0;
+  std::uint8_t peer_scale_ = 0;
+  bool has_scale_ = false;    // that it has told of
   Sequence window_sequence_;  // where the window was told, so that older segments do not change it
   Sequence window_acknowledged_;
   std::size_t congestion_window_ = 0;
@@ -192,6 +199,7 @@ class Tcp {
   void acknowledge(Connection& connection, Sequence acknowledged);
   void count_duplicate(Connection& connection);
   void update_window(Connection& connection, const TcpSegment& segment);
+  static void take_options(Connection& connection, const TcpSegment& segment);
   void measure(Connection& connection, Sequence acknowledged);
   void end_acknowledged(Connection& connection);
   void take_payload(Connection& connection, const TcpSegment& segment);

@@ -14,22 +14,34 @@ constexpr std::uint8_t kAck = 1 << 4;
 constexpr std::uint8_t kEndOfOptions = 0;
 constexpr std::uint8_t kNoOperation = 1;
 constexpr std::uint8_t kSegmentSize = 2;
+constexpr std::uint8_t kWindowScale = 3;
 
-// The option with the largest segment; 0 when there is none.
-auto find_segment_size(ConstBytes options) -> std::uint16_t {
+// What an option of this kind and size says, behind its kind and size; nothing when there is none.
+auto find_option(ConstBytes options, std::uint8_t kind, std::size_t wanted_size) -> std::optional<ConstBytes> {
   std::size_t at = 0;
   while (at < options.size() && get8(options, at) != kEndOfOptions) {
     if (get8(options, at) == kNoOperation) {
       ++at;
       continue;
     }
-    if (options.size() - at < 2) return 0;
+    if (options.size() - at < 2) break;
     const std::size_t size = get8(options, at + 1);
-    if (size < 2 || size > options.size() - at) return 0;
-    if (get8(options, at) == kSegmentSize && size == kTcpSegmentSizeOption) return get16(options, at + 2);
+    if (size < 2 || size > options.size() - at) break;
+    if (get8(options, at) == kind && size == wanted_size) return options.subspan(at + 2, size - 2);
     at += size;
   }
-  return 0;
+  return std::nullopt;
+}
+
+auto find_segment_size(ConstBytes options) -> std::uint16_t {
+  const auto option = find_option(options, kSegmentSize, kTcpSegmentSizeOption);
+  return option ? get16(*option, 0) : std::uint16_t{0};
+}
+
+auto find_window_scale(ConstBytes options) -> std::optional<std::uint8_t> {
+  const auto option = find_option(options, kWindowScale, kTcpWindowScaleOption);
+  if (!option) return std::nullopt;
+  return get8(*option, 0);
 }
 
 auto bits_of(TcpFlags flags) -> std::uint8_t {
@@ -52,6 +64,7 @@ auto TcpSegment::parse(const Ipv4Packet& packet, bool is_checked) -> std::option
     if (checksum.value() != 0) return std::nullopt;
   }
   const auto bits = get8(bytes, 13);
+  const auto options = bytes.subspan(kTcpHeaderSize, header_size - kTcpHeaderSize);
   return TcpSegment{.source_port = get16(bytes, 0),
                     .destination_port = get16(bytes, 2),
                     .sequence = {get32(bytes, 4)},
@@ -62,7 +75,8 @@ auto TcpSegment::parse(const Ipv4Packet& packet, bool is_checked) -> std::option
                               .push = (bits & kPush) != 0,
                               .ack = (bits & kAck) != 0},
                     .window = get16(bytes, 14),
-                    .segment_size = find_segment_size(bytes.subspan(kTcpHeaderSize, header_size - kTcpHeaderSize)),
+                    .segment_size = find_segment_size(options),
+                    .window_scale = find_window_scale(options),
                     .payload = bytes.subspan(header_size)};
 }
 
@@ -76,10 +90,18 @@ void TcpSegment::write_header(Bytes bytes) const {
   put16(bytes, 14, window);
   put16(bytes, kTcpChecksumAt, 0);
   put16(bytes, 18, 0);  // no urgent data
-  if (segment_size == 0) return;
-  put8(bytes, 20, kSegmentSize);
-  put8(bytes, 21, kTcpSegmentSizeOption);
-  put16(bytes, 22, segment_size);
+  std::size_t at = kTcpHeaderSize;
+  if (segment_size != 0) {
+    put8(bytes, at, kSegmentSize);
+    put8(bytes, at + 1, kTcpSegmentSizeOption);
+    put16(bytes, at + 2, segment_size);
+    at += kTcpSegmentSizeOption;
+  }
+  if (!window_scale) return;
+  put8(bytes, at, kNoOperation);  // headers are of whole words
+  put8(bytes, at + 1, kWindowScale);
+  put8(bytes, at + 2, kTcpWindowScaleOption);
+  put8(bytes, at + 3, *window_scale);
 }
 
 }  // namespace guest::network

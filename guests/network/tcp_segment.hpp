@@ -12,6 +12,7 @@ namespace guest::network {
 
 inline constexpr std::size_t kTcpHeaderSize = 20;
 inline constexpr std::size_t kTcpSegmentSizeOption = 4;
+inline constexpr std::size_t kTcpWindowScaleOption = 3;
 inline constexpr std::uint16_t kTcpChecksumAt = 16;
 
 struct TcpFlags {
@@ -29,7 +30,8 @@ struct TcpSegment {
   Sequence acknowledged{};  // with flags.ack
   TcpFlags flags{};
   std::uint16_t window = 0;
-  std::uint16_t segment_size = 0;  // the option; 0: not given
+  std::uint16_t segment_size = 0;                           // the option; 0: not given
+  std::optional<std::uint8_t> window_scale = std::nullopt;  // the option
   ConstBytes payload{};
 
   // Nothing when it is none, or damaged. `is_checked`: the device has looked at the checksum.
@@ -39,7 +41,8 @@ struct TcpSegment {
   [[nodiscard]] auto size() const -> std::size_t { return payload.size() + (flags.syn ? 1 : 0) + (flags.fin ? 1 : 0); }
 
   [[nodiscard]] auto header_size() const -> std::size_t {
-    return kTcpHeaderSize + (segment_size != 0 ? kTcpSegmentSizeOption : 0);
+    return kTcpHeaderSize + (segment_size != 0 ? kTcpSegmentSizeOption : 0) +
+           (window_scale ? 1 + kTcpWindowScaleOption : 0);
   }
   // Writes the header, with a checksum of 0. Precondition: header_size() bytes.
   void write_header(Bytes bytes) const;

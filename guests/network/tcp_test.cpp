@@ -236,6 +236,66 @@ TEST(TcpTest, ServesOthersDuringAFlood) {
   EXPECT_TRUE(network.run(60 * kSecond, [&] { return tcp.open_connections() == 0; }));
 }
 
+TEST(TcpTest, TellsOptionsApart) {
+  for (const auto segment_size : {std::uint16_t{0}, std::uint16_t{1460}}) {
+    for (const auto scale : {std::optional<std::uint8_t>{}, std::optional<std::uint8_t>{7}}) {
+      const TcpSegment segment{.flags = {.syn = true}, .segment_size = segment_size, .window_scale = scale};
+      std::vector<std::byte> bytes(segment.header_size());
+      segment.write_header(bytes);
+      const auto parsed = TcpSegment::parse({{0x0a000001}, {0x0a000002}, Protocol::tcp, bytes}, true);
+      ASSERT_TRUE(parsed);
+      EXPECT_EQ(parsed->segment_size, segment_size);
+      EXPECT_EQ(parsed->window_scale, scale);
+      EXPECT_TRUE(parsed->payload.empty());
+    }
+  }
+}
+
+// A peer's window is scaled if it has told of a scale, and the answer tells of one then.
+TEST(TcpTest, ScalesThePeersWindow) {
+  constexpr std::uint16_t kWindow = 536;  // a segment, as no size is told
+  for (const auto scale :
+       {std::optional<std::uint8_t>{}, std::optional<std::uint8_t>{0}, std::optional<std::uint8_t>{2}}) {
+    Network network{{}};
+    TcpSource source;
+    auto& right = *network.right;
+    ASSERT_TRUE(right.stack.tcp().listen(19, source));
+    const auto receive = [&](const TcpSegment& segment, std::string_view payload) {
+      std::vector<std::byte> bytes(segment.header_size());
+      segment.write_header(bytes);
+      for (const char character : payload) bytes.push_back(static_cast<std::byte>(character));
+      right.stack.tcp().receive({{0x0a000001}, {0x0a000002}, Protocol::tcp, bytes}, true, network.now());
+      right.stack.poll(network.now());
+    };
+    Client client{""};
+    client.closes = false;
+    ASSERT_NE(network.left->stack.tcp().connect(999, {{0x0a000002}, 19}, client, network.now()), nullptr);
+    ASSERT_TRUE(network.run(kSecond, [&] { return client.is_open; }));
+    right.link.sent.clear();
+    TcpSegment segment{.source_port = 1000, .destination_port = 19, .flags = {.syn = true}, .window = kWindow};
+    segment.window_scale = scale;
+    receive(segment, "");
+    ASSERT_EQ(right.link.sent.size(), 1);
+    constexpr std::size_t kTcpAt = 34;
+    const auto frame = right.link.sent.front();
+    const auto answer =
+        TcpSegment::parse({{0x0a000002}, {0x0a000001}, Protocol::tcp, ConstBytes{frame}.subspan(kTcpAt)}, true);
+    ASSERT_TRUE(answer);
+    EXPECT_EQ(answer->window_scale.has_value(), scale.has_value());
+    right.link.sent.clear();
+    receive({.source_port = 1000,
+             .destination_port = 19,
+             .sequence = {1},
+             .acknowledged = answer->sequence + 1,
+             .flags = {.ack = true},
+             .window = kWindow},
+            "10000\n");
+    std::size_t size = 0;
+    for (const auto& each : right.link.sent) size += each.size() - kTcpAt - kTcpHeaderSize;
+    EXPECT_EQ(size, std::size_t{kWindow} << scale.value_or(0));
+  }
+}
+
 TEST(TcpTest, ALinkWithoutRoomLosesNothing) {
   Network network{{}};
   TcpSource source;
