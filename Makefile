@@ -13,13 +13,14 @@ CONFIGURE = cmake --preset $(1) -DHERMITAGE_WARNINGS_AS_ERRORS=$(WERROR) --log-l
 BUILD = cmake --build --preset $(1) -j $(JOBS)
 
 .NOTPARALLEL:
-.PHONY: help demo build test bench bench-vmm start-order conformance fuzz mutate lint format install clean
+.PHONY: help demo build test bench bench-vmm bench-net start-order conformance fuzz mutate lint format install clean
 help:
 	@echo 'make demo         install missing packages, build, and inspect, pack and run a kernel built from source'
 	@echo 'make test         install missing packages, build, and run all tests (optimized, and with sanitizers)'
 	@echo 'make build        build the program: $(PROGRAM)'
 	@echo 'make bench        compare speed with hermit-entry, memcpy and tar (needs cargo 1.85)'
 	@echo 'make bench-vmm    compare hermitage run with Uhyve (needs cargo) and the bare KVM calls'
+	@echo 'make bench-net    compare its network with that of Uhyve and a loop that only copies frames (needs root)'
 	@echo 'make start-order  link the program in the order in which it starts a guest (needs KVM)'
 	@echo 'make conformance  compare with hermit-entry, kernel by kernel and image by image (needs cargo 1.85)'
 	@echo 'make fuzz         run every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS) (needs clang-19)'
@@ -64,6 +65,13 @@ bench-vmm:
 	$(call CONFIGURE,release) -DHERMITAGE_BUILD_TESTS=OFF -DHERMITAGE_BUILD_VMM_BENCHMARK=ON
 	$(call BUILD,release)
 	bench/vmm/vmm_bench --programs build/release/bin --guests build/release/guests/x86_64/if3 --output build/bench/vmm.json
+
+# Natively as root only; always in the lab. Takes ten minutes.
+bench-net:
+	@cmake/packages build lab net
+	$(call CONFIGURE,release) -DHERMITAGE_BUILD_TESTS=OFF -DHERMITAGE_BUILD_VMM_BENCHMARK=ON
+	$(call BUILD,release)
+	bench/net/net_bench --programs build/release/bin --guests build/release/guests/x86_64/if3 --output build/bench/net.json
 
 # Traces starts of the new program on the host's KVM, and relinks it. Takes three minutes.
 start-order:
