@@ -1,9 +1,11 @@
 // Bytes and numbers as GDB's protocol has them: hexadecimal digits.
 #pragma once
 
+#include <algorithm>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <optional>
 #include <span>
 #include <string>
@@ -25,7 +27,7 @@ namespace hermitage::vmm::debug {
   return to_hex(std::as_bytes(std::span{text}));
 }
 
-// A number of 1 to 16 digits and nothing else.
+// A number of 64 bits, and nothing else.
 [[nodiscard]] inline auto parse_hex(std::string_view text) -> std::optional<std::uint64_t> {
   std::uint64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, 16);

@@ -12,6 +12,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -37,8 +38,11 @@ auto bind_and_listen(Descriptor socket, const Address& address, std::string_view
   return socket;
 }
 
+// A socket that nobody has. One of another type asks, which connects to nobody: a debugged guest would stop for it.
 auto is_abandoned(const sockaddr_un& address) -> bool {
-  const auto probe = open_socket(AF_UNIX);
+  struct stat file{};
+  if (::lstat(std::begin(address.sun_path), &file) != 0 || !S_ISSOCK(file.st_mode)) return false;
+  const Descriptor probe{::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
   return ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 &&
          errno == ECONNREFUSED;
 }

@@ -9,7 +9,8 @@
 namespace hermitage::vmm::debug {
 namespace {
 
-constexpr char kInterrupt = '\x03';
+// What a packet, an acknowledgement, a refusal and an interrupt begin with.
+constexpr std::string_view kFirstBytes = "$+-\x03";
 constexpr char kEscape = '}';
 constexpr char kEscapeMask = 0x20;
 
@@ -30,18 +31,14 @@ auto without_escapes(std::string_view data) -> std::string {
 }  // namespace
 
 auto PacketReader::next() -> std::optional<Received> {
-  while (!pending_.empty()) {
-    const char first = pending_.front();
-    if (first == '$') return next_packet();
-    pending_.erase(0, 1);
-    switch (first) {
-      case '+': return Acknowledged{};
-      case '-': return Refused{};
-      case kInterrupt: return Interrupt{};
-      default: break;
-    }
-  }
-  return std::nullopt;
+  pending_.erase(0, pending_.find_first_of(kFirstBytes));
+  if (pending_.empty()) return std::nullopt;
+  const char first = pending_.front();
+  if (first == '$') return next_packet();
+  pending_.erase(0, 1);
+  if (first == '+') return Acknowledged{};
+  if (first == '-') return Refused{};
+  return Interrupt{};
 }
 
 auto PacketReader::next_packet() -> std::optional<Received> {

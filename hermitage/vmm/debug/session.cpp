@@ -80,6 +80,12 @@ auto name_of(BreakpointKind watch) -> const char* {
   }
 }
 
+auto size_of_registers() -> std::size_t {
+  std::size_t size = 0;
+  for (unsigned number = 0; number < arch::register_count(); ++number) size += arch::register_size(number);
+  return size;
+}
+
 auto signal_of(Stop::Kind kind) -> int {
   switch (kind) {
     case Stop::Kind::interrupted: return SIGINT;
@@ -122,9 +128,13 @@ void Session::handle(const Received& received) {
     if (is_running_) target_.interrupt();
     return;
   }
-  if (std::holds_alternative<Refused>(received)) return send_(last_reply_);
+  if (std::holds_alternative<Refused>(received)) {
+    if (acknowledges_) send_(last_reply_);
+    return;
+  }
   if (std::holds_alternative<Acknowledged>(received)) return;
   const auto* const packet = std::get_if<Packet>(&received);
+  if (packet != nullptr) has_had_packet_ = true;
   if (acknowledges_) send_(packet == nullptr ? "-" : "+");
   // While the guest runs, there is nothing to say about it.
   if (packet == nullptr || is_running_) return;
@@ -284,11 +294,10 @@ auto Session::read_registers(unsigned vcpu) const -> std::string {
 // What cannot be written stays as it is: a debugger writes all of them back, when it has changed one.
 auto Session::write_registers(unsigned vcpu, std::string_view digits) -> std::string {
   const auto bytes = parse_hex_bytes(digits);
-  if (!bytes) return kInvalid;
+  if (!bytes || bytes->size() != size_of_registers()) return kInvalid;
   auto left = std::span<const std::byte>{*bytes};
   for (unsigned number = 0; number < arch::register_count(); ++number) {
     const auto size = arch::register_size(number);
-    if (left.size() < size) return kInvalid;
     [[maybe_unused]] const bool written = target_.write_register(vcpu, number, left.first(size));
     left = left.subspan(size);
   }

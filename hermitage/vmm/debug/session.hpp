@@ -32,6 +32,8 @@ class Session {
 
   // The debugger wants to hear nothing more: it has detached, or ended the guest.
   [[nodiscard]] auto is_over() const noexcept -> bool { return is_over_; }
+  // Of the bytes so far, some were a whole packet.
+  [[nodiscard]] auto has_had_packet() const noexcept -> bool { return has_had_packet_; }
   // The guest runs on when the session is over.
   [[nodiscard]] auto is_running() const noexcept -> bool { return is_running_; }
 
@@ -85,6 +87,7 @@ class Session {
   bool wants_reasons_ = false;  // of stops at breakpoints, by name
   bool is_running_ = false;
   bool is_over_ = false;
+  bool has_had_packet_ = false;
 };
 
 }  // namespace hermitage::vmm::debug

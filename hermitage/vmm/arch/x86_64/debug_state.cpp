@@ -41,9 +41,10 @@ constexpr std::uint16_t kFirstStack = 32;
 constexpr std::uint16_t kFirstXmm = 160;
 constexpr std::uint16_t kFirstYmmHigh = 576;
 constexpr std::uint16_t kSlot = 16;
-// XSTATE_BV: which parts are not as after a reset. x87, SSE, AVX.
+// XSTATE_BV: which parts are not as after a reset. A CPU without AVX takes nothing with its bit.
 constexpr std::size_t kXstateHeader = 512;
-constexpr std::uint64_t kXstateParts = 7;
+constexpr std::uint64_t kX87AndSse = 3;
+constexpr std::uint64_t kAvxPart = 4;
 
 constexpr std::size_t kX87Registers = 8;
 
@@ -199,11 +200,11 @@ auto storage(DebugState& state, const RegisterInfo& info) noexcept -> std::span<
   return {};
 }
 
-// From now on, all parts of the area count.
-void mark_extended_used(DebugState& state) noexcept {
+// From now on, the part of the area counts that has the register.
+void mark_extended_used(DebugState& state, const RegisterInfo& info) noexcept {
   std::uint64_t parts = 0;
   std::memcpy(&parts, state.extended.data() + kXstateHeader, sizeof parts);
-  parts |= kXstateParts;
+  parts |= info.offset >= kFirstYmmHigh ? kAvxPart : kX87AndSse;
   std::memcpy(state.extended.data() + kXstateHeader, &parts, sizeof parts);
 }
 
@@ -243,6 +244,7 @@ auto write_register(DebugState& state, unsigned number, std::span<const std::byt
   const auto* const info = info_of(number);
   if (info == nullptr || bytes.size() != info->size || !info->is_writable) return false;
   const auto target = storage(state, *info);
+  if (info->place != Place::tags && std::ranges::equal(bytes.first(target.size()), target)) return true;
   if (info->place == Place::tags) {
     std::uint16_t tags = 0;
     std::memcpy(&tags, bytes.data(), sizeof tags);
@@ -251,7 +253,7 @@ auto write_register(DebugState& state, unsigned number, std::span<const std::byt
     std::ranges::copy(bytes.first(target.size()), target.begin());
   }
   if (info->place != Place::general && info->place != Place::selector && info->place != Place::base) {
-    mark_extended_used(state);
+    mark_extended_used(state, *info);
   }
   return true;
 }
