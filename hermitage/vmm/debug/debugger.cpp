@@ -94,6 +94,8 @@ void Debugger::run(const std::function<bool()>& is_stopping) {
   is_stopping_ = is_stopping;
   while (!is_stopping()) events_.wait(std::nullopt);
   if (session_) session_->on_end(guest_->ended());
+  session_.reset();
+  connection_ = Descriptor{};
   thread_ = 0;
 }
 
@@ -113,12 +115,18 @@ auto Debugger::descriptors() const -> std::vector<int> {
 
 // ---- The connection
 
+void Debugger::await_debugger() {
+  [[maybe_unused]] const auto added = events_.add(listener(), EPOLLIN, [this](std::uint32_t) { accept(); });
+}
+
 void Debugger::accept() {
   Descriptor connection{::accept4(listener(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)};
   if (!connection.is_open()) return;
+  found_running_ = !is_standing_;
   stops_->set_attached(true);
   if (!stand() || !events_.add(connection.get(), EPOLLIN, [this](std::uint32_t) { receive(); })) {
     stops_->set_attached(false);
+    if (found_running_ && is_standing_) leave();
     return;
   }
   events_.remove(listener());
@@ -139,20 +147,16 @@ void Debugger::receive() {
 }
 
 void Debugger::end_session() {
-  const bool runs_on = session_->is_running();
+  // One that has not said a word was no debugger.
+  leaves_ = session_->is_running() || (found_running_ && !session_->has_had_packet());
   events_.remove(connection_.get());
   session_.reset();
   connection_ = Descriptor{};
   stops_->set_attached(false);
-  if (stand()) {
-    remove_all();
-    if (runs_on) {
-      reports_.clear();
-      for (auto& state : states_) state.action = {.kind = Action::Kind::run};
-      let_go();
-    }
-  }
-  [[maybe_unused]] const auto added = events_.add(listener(), EPOLLIN, [this](std::uint32_t) { accept(); });
+  wants_interrupt_ = false;
+  if (leaves_) return on_reports();
+  remove_all();
+  await_debugger();
 }
 
 // A debugger that does not read holds up nothing but itself.
@@ -182,6 +186,8 @@ auto Debugger::stand() -> bool {
   if (is_standing_) return true;
   if (guest_->pause() != PauseOutcome::paused) return false;
   is_standing_ = true;
+  // Of vCPUs that have come to something while they were called. No others come now.
+  for (const auto& report : stops_->take_reports()) reports_.push_back(report);
   breakpoints_->put_back();
   return true;
 }
@@ -193,8 +199,11 @@ void Debugger::interrupt() {
 
 void Debugger::on_reports() {
   for (const auto& report : stops_->take_reports()) reports_.push_back(report);
-  if (reports_.empty() && !wants_interrupt_) return;
+  if (reports_.empty() && !wants_interrupt_ && !leaves_) return;
+  const bool is_awaited = leaves_ || (session_ && session_->is_running());
+  if (is_standing_ && !is_awaited) return;           // until the debugger lets the guest go on
   if (!stand()) return stops_->reported().signal();  // again soon
+  if (!session_) return leave();
   if (const auto vcpu = std::exchange(steps_over_, std::nullopt)) {
     // That it is over the breakpoint is news only to a debugger that has asked for a step.
     const bool was_asked_for = states_[*vcpu].action.kind == Action::Kind::step;
@@ -204,22 +213,24 @@ void Debugger::on_reports() {
     });
   }
   const auto stop = take_stop();
-  if (!stop || !session_) return let_go();
+  if (!stop) return let_go();
   last_stop_ = *stop;
   session_->on_stop(*stop);
 }
 
 // The first that the debugger hears of. Breakpoints that other vCPUs have come to at the same time, they will come to
-// again.
+// again; where those are that have made a step, it sees.
 auto Debugger::take_stop() -> std::optional<Stop> {
   while (!reports_.empty()) {
     const auto report = reports_.front();
     reports_.erase(reports_.begin());
-    const auto stop = stop_of(report);
+    auto stop = stop_of(report);
     if (goes_on(stop)) continue;
+    // After a step, a debugger may want another one, and none after an interrupt.
+    if (stop.kind == Stop::Kind::step && wants_interrupt_) stop.kind = Stop::Kind::interrupted;
     std::erase_if(reports_, [this](const Report& other) {
       const auto kind = stop_of(other).kind;
-      return kind == Stop::Kind::breakpoint || kind == Stop::Kind::hardware;
+      return kind == Stop::Kind::breakpoint || kind == Stop::Kind::hardware || kind == Stop::Kind::step;
     });
     states_[stop.vcpu].stop = stop.kind;
     states_[stop.vcpu].stopped_at = program_counter_of(stop.vcpu);
@@ -239,6 +250,7 @@ auto Debugger::stop_of(const Report& report) -> Stop {
     stop.kind = address && breakpoints_->is_at(*address) ? Stop::Kind::breakpoint : Stop::Kind::guests_breakpoint;
   } else if (report.event.kind == kvm::DebugEvent::Kind::hardware) {
     const auto& [at, kind] = hardware_[report.event.hardware];
+    if (at.kind == Register::Kind::none) return stop;
     stop.address = at.address;
     stop.watch = kind;
     stop.kind = at.kind != Register::Kind::execution ? Stop::Kind::watch
@@ -272,8 +284,10 @@ void Debugger::let_go() {
   for (unsigned vcpu = 0; vcpu < states_.size(); ++vcpu) {
     auto& state = states_[vcpu];
     const bool goes = steps_over_ ? vcpu == *steps_over_ : state.action.kind != Action::Kind::hold;
-    auto set = guest_->vcpus[vcpu]->set_debug(setting_of(vcpu));
-    if (set && state.has_changed) set = guest_->vcpus[vcpu]->set_debug_state(*state.registers);
+    // First the registers: KVM makes a step from where the vCPU is when it is told to.
+    auto set = Result<void>{};
+    if (state.has_changed) set = guest_->vcpus[vcpu]->set_debug_state(*state.registers);
+    if (set) set = guest_->vcpus[vcpu]->set_debug(setting_of(vcpu, goes));
     if (!set) guest_->warn(set.error().message);
     state.registers.reset();
     state.has_changed = false;
@@ -282,6 +296,17 @@ void Debugger::let_go() {
   }
   is_standing_ = false;
   guest_->resume();
+}
+
+// All of it, without a debugger.
+void Debugger::leave() {
+  leaves_ = false;
+  remove_all();
+  reports_.clear();
+  last_stop_ = {.kind = Stop::Kind::step};
+  for (auto& state : states_) state.action = {.kind = Action::Kind::run};
+  let_go();
+  await_debugger();
 }
 
 auto Debugger::vcpu_at_breakpoint() -> std::optional<unsigned> {
@@ -300,14 +325,14 @@ auto Debugger::has_breakpoint(std::uint64_t address) const -> bool {
          });
 }
 
-auto Debugger::setting_of(unsigned vcpu) -> kvm::DebugSetting {
+auto Debugger::setting_of(unsigned vcpu, bool goes) -> kvm::DebugSetting {
   const auto& state = states_[vcpu];
   const bool steps_over = steps_over_ == vcpu;
   kvm::DebugSetting setting{.stops_at_breakpoints = session_.has_value(),
                             .steps = steps_over || state.action.kind == Action::Kind::step};
   // The guest handles its own.
-  setting.delivers_breakpoint =
-      state.stop == Stop::Kind::guests_breakpoint && state.stopped_at && program_counter_of(vcpu) == state.stopped_at;
+  setting.delivers_breakpoint = goes && state.stop == Stop::Kind::guests_breakpoint && state.stopped_at &&
+                                program_counter_of(vcpu) == state.stopped_at;
   for (std::size_t i = 0; i < hardware_.size(); ++i) {
     const auto& at = hardware_[i].at;
     const bool is_stepped_over = steps_over && at.kind == Register::Kind::execution && at.address == *state.stopped_at;
@@ -434,6 +459,7 @@ auto Debugger::remove(BreakpointKind kind, std::uint64_t address, std::uint64_t 
 void Debugger::remove_all() {
   breakpoints_->remove_all();
   hardware_ = {};
+  std::erase_if(reports_, [](const Report& report) { return !report.is_death; });
 }
 
 // ---- Commands of ours

@@ -111,6 +111,7 @@ class Debugger final : public Target {
   void accept();
   void receive();
   void end_session();
+  void await_debugger();
   void send(std::string_view bytes);
   [[nodiscard]] auto stand() -> bool;
   void on_reports();
@@ -118,9 +119,10 @@ class Debugger final : public Target {
   [[nodiscard]] auto stop_of(const Report& report) -> Stop;
   [[nodiscard]] auto goes_on(const Stop& stop) -> bool;
   void let_go();
+  void leave();
   [[nodiscard]] auto vcpu_at_breakpoint() -> std::optional<unsigned>;
   [[nodiscard]] auto has_breakpoint(std::uint64_t address) const -> bool;
-  [[nodiscard]] auto setting_of(unsigned vcpu) -> kvm::DebugSetting;
+  [[nodiscard]] auto setting_of(unsigned vcpu, bool goes) -> kvm::DebugSetting;
   [[nodiscard]] auto registers_of(unsigned vcpu) -> arch::DebugState*;
   [[nodiscard]] auto program_counter_of(unsigned vcpu) -> std::optional<std::uint64_t>;
   template <class Visit>
@@ -148,6 +150,8 @@ class Debugger final : public Target {
   std::optional<unsigned> steps_over_;  // the vCPU that goes over a breakpoint, while the others stand
   bool is_standing_ = false;
   bool wants_interrupt_ = false;
+  bool leaves_ = false;        // the debugger has gone, and the guest is still to be let go
+  bool found_running_ = true;  // so it was when the debugger came
   Stop last_stop_;
   Descriptor connection_;
   std::optional<Session> session_;
