@@ -76,6 +76,20 @@ auto printable(std::string_view text) -> std::string {
   return result;
 }
 
+auto escape_xml(std::string_view text) -> std::string {
+  std::string escaped;
+  for (const char character : printable(text)) {
+    switch (character) {
+      case '&': escaped += "&amp;"; break;
+      case '<': escaped += "&lt;"; break;
+      case '>': escaped += "&gt;"; break;
+      case '"': escaped += "&quot;"; break;
+      default: escaped += character;
+    }
+  }
+  return escaped;
+}
+
 auto segment_type_name(std::uint32_t type) -> std::string {
   switch (type) {
     case 0: return "PT_NULL";

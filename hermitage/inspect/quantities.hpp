@@ -18,6 +18,9 @@ namespace hermitage::inspect {
 // The text with every byte that could steer a terminal, and every one that is not UTF-8, written as \xNN.
 [[nodiscard]] auto printable(std::string_view text) -> std::string;
 
+// The printable text, with the characters that mean something in XML written as entities.
+[[nodiscard]] auto escape_xml(std::string_view text) -> std::string;
+
 // "PT_LOAD" … or "0x6fffffff" for a type without a name here.
 [[nodiscard]] auto segment_type_name(std::uint32_t type) -> std::string;
 

@@ -34,20 +34,6 @@ auto paint_of(std::uint32_t flags) -> Paint {
   return {.fill = "#5b8c5a", .kind = "constants"};
 }
 
-auto escape_xml(std::string_view text) -> std::string {
-  std::string escaped;
-  for (const char character : printable(text)) {
-    switch (character) {
-      case '&': escaped += "&amp;"; break;
-      case '<': escaped += "&lt;"; break;
-      case '>': escaped += "&gt;"; break;
-      case '"': escaped += "&quot;"; break;
-      default: escaped += character;
-    }
-  }
-  return escaped;
-}
-
 // Draws one map into one document.
 class Drawing {
  public:

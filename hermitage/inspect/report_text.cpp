@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <iterator>
 #include <string_view>
 
 #include <fmt/format.h>
 
 #include "hermitage/inspect/memory_map.hpp"
+#include "hermitage/inspect/page.hpp"
 #include "hermitage/inspect/quantities.hpp"
 
 namespace hermitage::inspect {
@@ -17,66 +17,6 @@ namespace {
 constexpr std::size_t kSummaryRows = 24;
 constexpr std::size_t kSummaryDescBytes = 16;
 constexpr std::size_t kSummaryProblemsOfOneCode = 3;
-
-enum class Style { heading, good, bad, odd, faint, code, data, constant };
-
-auto escape_sequence(Style style) -> std::string_view {
-  switch (style) {
-    case Style::heading: return "\x1b[1m";
-    case Style::good: return "\x1b[32m";
-    case Style::bad: return "\x1b[1;31m";
-    case Style::odd: return "\x1b[33m";
-    case Style::faint: return "\x1b[2m";
-    case Style::code: return "\x1b[36m";
-    case Style::data: return "\x1b[35m";
-    case Style::constant: return "\x1b[34m";
-  }
-  return "";
-}
-
-// A text that goes to a sink piece by piece, in colour or not.
-class Page {
- public:
-  Page(Colour colour, const Sink& sink) : colour_{colour}, sink_{sink} {}
-  Page(const Page&) = delete;
-  auto operator=(const Page&) -> Page& = delete;
-  ~Page() { flush(); }
-
-  template <class... Args>
-  void print(fmt::format_string<Args...> format, Args&&... args) {
-    constexpr std::size_t kPieceSize = 64 << 10;
-    fmt::format_to(std::back_inserter(text_), format, std::forward<Args>(args)...);
-    if (text_.size() >= kPieceSize) flush();
-  }
-
-  [[nodiscard]] auto styled(Style style, std::string_view text) const -> std::string {
-    if (colour_ == Colour::off || text.empty()) return std::string{text};
-    return fmt::format("{}{}\x1b[0m", escape_sequence(style), text);
-  }
-
-  void heading(std::string_view text) { print("\n{}\n", styled(Style::heading, text)); }
-
-  void field(std::string_view label, std::string_view value) { print("{:<19}{}\n", label, value); }
-
- private:
-  void flush() {
-    if (!text_.empty()) sink_(text_);
-    text_.clear();
-  }
-
-  Colour colour_;
-  const Sink& sink_;
-  std::string text_;
-};
-
-// 1234567 → "1,234,567"
-auto grouped(std::uint64_t value) -> std::string {
-  auto digits = fmt::format("{}", value);
-  for (auto at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > 0; at -= 3) {
-    digits.insert(static_cast<std::size_t>(at), 1, ',');
-  }
-  return digits;
-}
 
 auto hex_bytes(const NoteReport& note, std::size_t limit) -> std::string {
   std::string text;

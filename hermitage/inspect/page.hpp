@@ -1,0 +1,60 @@
+// What the texts for people are written with.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "hermitage/inspect/report_text.hpp"
+#include "hermitage/inspect/sink.hpp"
+
+namespace hermitage::inspect {
+
+enum class Style { heading, good, bad, odd, faint, code, data, constant };
+
+// The text in the colours of a terminal, or as it is.
+[[nodiscard]] auto styled(Colour colour, Style style, std::string_view text) -> std::string;
+
+// "1,234,567"
+[[nodiscard]] auto grouped(std::uint64_t value) -> std::string;
+
+// A text that goes to a sink piece by piece, in colour or not.
+class Page {
+ public:
+  Page(Colour colour, const Sink& sink) : colour_{colour}, sink_{sink} {}
+  Page(const Page&) = delete;
+  auto operator=(const Page&) -> Page& = delete;
+  ~Page() { flush(); }
+
+  template <class... Args>
+  void print(fmt::format_string<Args...> format, Args&&... args) {
+    constexpr std::size_t kPieceSize = 64 << 10;
+    fmt::format_to(std::back_inserter(text_), format, std::forward<Args>(args)...);
+    if (text_.size() >= kPieceSize) flush();
+  }
+
+  [[nodiscard]] auto styled(Style style, std::string_view text) const -> std::string {
+    return inspect::styled(colour_, style, text);
+  }
+
+  void heading(std::string_view text) { print("\n{}\n", styled(Style::heading, text)); }
+
+  void field(std::string_view label, std::string_view value) { print("{:<19}{}\n", label, value); }
+
+ private:
+  void flush() {
+    if (!text_.empty()) sink_(text_);
+    text_.clear();
+  }
+
+  Colour colour_;
+  const Sink& sink_;
+  std::string text_;
+};
+
+}  // namespace hermitage::inspect
