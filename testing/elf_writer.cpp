@@ -355,6 +355,9 @@ class Writer {
       sections_[symtab_].header.link = static_cast<std::uint32_t>(strtab_);
       sections_[symtab_].header.info = first_global(elf_.symbols);
     }
+    for (const auto& [name, bytes] : elf_.extra_sections) {
+      extra_.push_back(add_table(name, kSectionProgramBits, bytes.size(), 1, 0, false));
+    }
     shstrtab_ = add_table(".shstrtab", kSectionStrings, 0, 1, 0, false);
     for (auto& [name, header] : sections_) header.name = section_names_.add(name);
     sections_[shstrtab_].header.size = section_names_.text().size();
@@ -525,6 +528,9 @@ class Writer {
       put_symbols(offset_of_section(symtab_), elf_.symbols, symbol_names_);
       put_text(offset_of_section(strtab_), strings_.text());
     }
+    for (std::size_t i = 0; i < extra_.size(); ++i) {
+      put_bytes(offset_of_section(extra_[i]), elf_.extra_sections[i].bytes);
+    }
     put_text(offset_of_section(shstrtab_), section_names_.text());
     auto at = section_headers_at_;
     for (const auto& [name, header] : sections_) {
@@ -551,7 +557,7 @@ class Writer {
   std::vector<elf::Segment> program_headers_;
   std::vector<std::uint64_t> segment_offsets_;  // of elf_.segments, in the file
   std::vector<NamedSection> sections_{NamedSection{}};
-  std::vector<SectionNumber> notes_;
+  std::vector<SectionNumber> notes_, extra_;
   SectionNumber dynsym_ = 0, dynstr_ = 0, gnu_hash_ = 0, hash_ = 0, rela_ = 0, relr_ = 0, dynamic_ = 0;
   SectionNumber symtab_ = 0, strtab_ = 0, shstrtab_ = 0;
 

@@ -65,6 +65,12 @@ struct SymbolDescription {
   std::uint64_t size = 0;
 };
 
+// A section that is not loaded, SHT_PROGBITS, such as .debug_line.
+struct SectionDescription {
+  std::string name;
+  std::vector<std::byte> bytes = {};
+};
+
 // Which tables a file has for finding dynamic symbols by name; a loader counts the symbols by them.
 enum class HashTables : std::uint8_t { none, sysv, gnu, both };
 
@@ -108,6 +114,7 @@ struct Elf {
 
   bool has_section_headers = true;
   std::vector<SymbolDescription> symbols = {};  // .symtab, which goes with the section headers; local ones first
+  std::vector<SectionDescription> extra_sections = {};  // go with the section headers, too
 };
 
 [[nodiscard]] auto write(const Elf& elf) -> std::vector<std::byte>;
