@@ -1,0 +1,395 @@
+#include "hermitage/inspect/line_table.hpp"
+
+#include <algorithm>
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <limits>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "hermitage/inspect/names.hpp"
+
+namespace hermitage::inspect {
+namespace {
+
+using entry::ByteView;
+
+// DW_LNS_…
+enum StandardOpcode : std::uint8_t {
+  kExtended = 0,
+  kCopy = 1,
+  kAdvancePc = 2,
+  kSetFile = 4,
+  kConstantAddPc = 8,
+  kFixedAdvancePc = 9,
+};
+
+// DW_LNE_…
+enum ExtendedOpcode : std::uint8_t {
+  kEndSequence = 1,
+  kSetAddress = 2,
+};
+
+// DW_LNCT_…
+enum ContentType : std::uint8_t {
+  kPath = 1,
+  kDirectoryIndex = 2,
+};
+
+// DW_FORM_…
+enum Form : std::uint8_t {
+  kFormData2 = 0x05,
+  kFormData4 = 0x06,
+  kFormData8 = 0x07,
+  kFormString = 0x08,
+  kFormBlock = 0x09,
+  kFormData1 = 0x0b,
+  kFormStringOffset = 0x0e,  // DW_FORM_strp
+  kFormUnsigned = 0x0f,
+  kFormLineString = 0x1f,  // DW_FORM_line_strp
+  kFormData16 = 0x1e,
+};
+
+// Reads from the beginning of bytes on. Once something does not end within them, all that follows is zero.
+class Cursor {
+ public:
+  explicit Cursor(ByteView bytes) : bytes_{bytes} {}
+
+  [[nodiscard]] auto is_good() const -> bool { return is_good_; }
+  [[nodiscard]] auto is_at_end() const -> bool { return !is_good_ || at_ == bytes_.size(); }
+  [[nodiscard]] auto at() const -> std::size_t { return at_; }
+
+  template <std::unsigned_integral T>
+  auto number() -> T {
+    if (!take(sizeof(T))) return 0;
+    return bytes_.get<T>(at_ - sizeof(T));
+  }
+
+  // An offset of DWARF's 32-bit or 64-bit format.
+  auto offset(bool is_64_bit) -> std::uint64_t { return is_64_bit ? number<std::uint64_t>() : number<std::uint32_t>(); }
+
+  // LEB128, with or without a sign. What is above 64 bits is dropped.
+  auto leb128() -> std::uint64_t {
+    std::uint64_t value = 0;
+    for (unsigned shift = 0;; shift += shift < 63 ? 7 : 0) {
+      const auto byte = number<std::uint8_t>();
+      if (shift < 64) value |= std::uint64_t{byte & 0x7fU} << shift;
+      if ((byte & 0x80U) == 0) return value;
+    }
+  }
+
+  auto string() -> std::string_view {
+    const auto rest = bytes_.text().substr(at_);
+    const auto size = rest.find('\0');
+    if (size == std::string_view::npos || !is_good_) {
+      is_good_ = false;
+      return {};
+    }
+    at_ += size + 1;
+    return rest.substr(0, size);
+  }
+
+  auto bytes(std::uint64_t size) -> ByteView {
+    if (!take(size)) return {};
+    return *bytes_.slice(at_ - size, size);
+  }
+
+ private:
+  auto take(std::uint64_t size) -> bool {
+    is_good_ = is_good_ && size <= bytes_.size() - at_;
+    if (is_good_) at_ += size;
+    return is_good_;
+  }
+
+  ByteView bytes_;
+  std::size_t at_ = 0;
+  bool is_good_ = true;
+};
+
+// The paths of all tables, each once.
+class Paths {
+ public:
+  explicit Paths(Budget& budget) : budget_{budget} {}
+
+  // Nothing when there is no room for it.
+  auto number_of(std::string_view directory, std::string_view name) -> std::optional<std::uint32_t> {
+    auto path = shortened(name.starts_with('/') || directory.empty() ? without_toolchain(name)
+                                                                     : without_toolchain(join(directory, name)));
+    const auto known = numbers_.find(path);
+    if (known != numbers_.end()) return known->second;
+    if (!budget_.take(2 * path.size() + sizeof(std::string))) return std::nullopt;
+    const auto number = static_cast<std::uint32_t>(files_.size());
+    files_.push_back(path);
+    numbers_.emplace(std::move(path), number);
+    return number;
+  }
+
+  auto take() -> std::vector<std::string> { return std::move(files_); }
+
+ private:
+  static auto join(std::string_view directory, std::string_view name) -> std::string {
+    return fmt::format("{}{}{}", directory.substr(0, kMaxName), directory.ends_with('/') ? "" : "/",
+                       name.substr(0, kMaxName));
+  }
+
+  // "/rustc/COMMIT/library/…" is "library/…" in Rust's own object files.
+  static auto without_toolchain(std::string_view path) -> std::string {
+    constexpr std::string_view kBefore = "/rustc/";
+    const auto end = path.starts_with(kBefore) ? path.find('/', kBefore.size()) : std::string_view::npos;
+    return std::string{end == std::string_view::npos ? path : path.substr(end + 1)};
+  }
+
+  Budget& budget_;
+  std::vector<std::string> files_;
+  std::map<std::string, std::uint32_t, std::less<>> numbers_;  // a file's author must not choose what collides
+};
+
+// One table: a header with directories and files, and a program for a machine that makes rows.
+class Unit {
+ public:
+  Unit(ByteView bytes, bool is_64_bit, StringTable& line_strings, StringTable& strings, Paths& paths)
+      : is_64_bit_{is_64_bit},
+        line_strings_{line_strings},
+        strings_{strings},
+        paths_{paths},
+        header_{bytes},
+        bytes_{bytes} {}
+
+  // Calls emit(LineRange) for each piece of code that is of one file.
+  template <class Emit>
+  void read(Emit emit) {
+    const auto program = read_header();
+    if (program) run(*program, emit);
+  }
+
+ private:
+  struct File {
+    std::string_view name = {};
+    std::uint64_t directory = 0;
+    std::optional<std::uint32_t> number = {};
+    bool is_known = false;  // number is what Paths said
+  };
+
+  struct EntryFormat {
+    std::uint64_t content;
+    std::uint64_t form;
+  };
+
+  // The program behind the header.
+  auto read_header() -> std::optional<ByteView> {
+    version_ = header_.number<std::uint16_t>();
+    if (version_ < 2 || version_ > 5) return std::nullopt;
+    if (version_ == 5) header_.number<std::uint16_t>();  // sizes of addresses and segment selectors
+    const auto size = header_.offset(is_64_bit_);
+    const auto begin = header_.at();
+    if (!entry::range_fits(begin, size, bytes_.size())) return std::nullopt;
+    step_ = header_.number<std::uint8_t>();
+    if (version_ >= 4) header_.number<std::uint8_t>();  // operations of an instruction: one, on Hermit's machines
+    header_.number<std::uint16_t>();                    // default_is_stmt, line_base
+    line_range_ = header_.number<std::uint8_t>();
+    opcode_base_ = header_.number<std::uint8_t>();
+    if (line_range_ == 0 || opcode_base_ == 0) return std::nullopt;
+    for (unsigned opcode = 1; opcode < opcode_base_; ++opcode) arguments_[opcode] = header_.number<std::uint8_t>();
+    const bool has_names = version_ == 5 ? read_names() : read_old_names();
+    if (!has_names) return std::nullopt;
+    return bytes_.clamped_slice(begin + size, UINT64_MAX);
+  }
+
+  // Up to DWARF 4, directory 0 is that of the compilation, which is not told here, and files are counted from 1.
+  auto read_old_names() -> bool {
+    directories_.emplace_back();
+    for (auto name = header_.string(); !name.empty(); name = header_.string()) {
+      if (directories_.size() < kMaxLineFiles) directories_.push_back(name);
+    }
+    files_.emplace_back();
+    for (auto name = header_.string(); !name.empty(); name = header_.string()) {
+      const auto directory = header_.leb128();
+      header_.leb128();  // when it was changed
+      header_.leb128();  // its size
+      if (files_.size() < kMaxLineFiles) files_.push_back({.name = name, .directory = directory});
+    }
+    return header_.is_good();
+  }
+
+  // From DWARF 5 on, directory 0 is told. Its name is of no interest: paths are relative to it.
+  auto read_names() -> bool {
+    const auto add_directory = [this](const File& entry) {
+      if (directories_.size() < kMaxLineFiles) directories_.push_back(directories_.empty() ? "" : entry.name);
+    };
+    const auto add_file = [this](const File& entry) {
+      if (files_.size() < kMaxLineFiles) files_.push_back(entry);
+    };
+    return read_entries(add_directory) && read_entries(add_file);
+  }
+
+  template <class Add>
+  auto read_entries(Add add) -> bool {
+    std::vector<EntryFormat> formats(header_.number<std::uint8_t>());
+    for (auto& [content, form] : formats) {
+      content = header_.leb128();
+      form = header_.leb128();
+    }
+    const auto count = header_.leb128();
+    for (std::uint64_t i = 0; i < count; ++i) {
+      const auto begin = header_.at();
+      File entry;
+      for (const auto& format : formats) {
+        if (!read_value(format, entry)) return false;
+      }
+      // A number of entries without bytes has no bound.
+      if (!header_.is_good() || header_.at() == begin) return false;
+      add(entry);
+    }
+    return header_.is_good();
+  }
+
+  // False for a form of unknown size.
+  auto read_value(const EntryFormat& format, File& entry) -> bool {
+    std::uint64_t value = 0;
+    std::string_view text;
+    switch (format.form) {
+      case kFormString: text = header_.string(); break;
+      case kFormLineString: text = line_strings_.at(header_.offset(is_64_bit_)); break;
+      case kFormStringOffset: text = strings_.at(header_.offset(is_64_bit_)); break;
+      case kFormUnsigned: value = header_.leb128(); break;
+      case kFormData1: value = header_.number<std::uint8_t>(); break;
+      case kFormData2: value = header_.number<std::uint16_t>(); break;
+      case kFormData4: value = header_.number<std::uint32_t>(); break;
+      case kFormData8: value = header_.number<std::uint64_t>(); break;
+      case kFormData16: header_.bytes(16); break;
+      case kFormBlock: header_.bytes(header_.leb128()); break;
+      default: return false;
+    }
+    if (format.content == kPath) entry.name = text;
+    if (format.content == kDirectoryIndex) entry.directory = value;
+    return true;
+  }
+
+  auto number_of(std::uint64_t index) -> std::optional<std::uint32_t> {
+    if (index >= files_.size() || files_[index].name.empty()) return std::nullopt;
+    auto& file = files_[index];
+    if (!std::exchange(file.is_known, true)) {
+      const auto directory = file.directory < directories_.size() ? directories_[file.directory] : std::string_view{};
+      file.number = paths_.number_of(directory, file.name);
+    }
+    return file.number;
+  }
+
+  template <class Emit>
+  void run(ByteView program, Emit emit) {
+    Cursor code{program};
+    start_sequence();
+    while (!code.is_at_end()) {
+      const auto opcode = code.number<std::uint8_t>();
+      if (opcode >= opcode_base_) {
+        address_ += step_ * (static_cast<std::uint64_t>(opcode - opcode_base_) / line_range_);
+        add_row(emit);
+        continue;
+      }
+      switch (opcode) {
+        case kExtended: run_extended(code, emit); break;
+        case kCopy: add_row(emit); break;
+        case kAdvancePc: address_ += step_ * code.leb128(); break;
+        case kSetFile: file_ = code.leb128(); break;
+        case kConstantAddPc: address_ += step_ * ((255U - opcode_base_) / line_range_); break;
+        case kFixedAdvancePc: address_ += code.number<std::uint16_t>(); break;
+        default:
+          for (unsigned i = 0; i < arguments_[opcode]; ++i) code.leb128();
+      }
+    }
+  }
+
+  template <class Emit>
+  void run_extended(Cursor& code, Emit emit) {
+    Cursor instruction{code.bytes(code.leb128())};
+    switch (instruction.number<std::uint8_t>()) {
+      case kEndSequence:
+        add_row(emit);
+        start_sequence();
+        break;
+      case kSetAddress: set_address(instruction); break;
+      default: break;
+    }
+  }
+
+  void set_address(Cursor& instruction) {
+    const bool is_first = !row_begin_;
+    address_ = instruction.number<std::uint64_t>();
+    if (is_first) is_discarded_ = address_ == 0;
+  }
+
+  void start_sequence() {
+    address_ = 0;
+    file_ = 1;
+    row_begin_.reset();
+    is_discarded_ = true;  // unless it says where it begins
+  }
+
+  // A row says which file the code from its address up to that of the next is of.
+  template <class Emit>
+  void add_row(Emit emit) {
+    if (row_begin_ && address_ > *row_begin_ && !is_discarded_) {
+      if (const auto number = number_of(row_file_)) {
+        emit(LineRange{.begin = *row_begin_, .end = address_, .file = *number});
+      }
+    }
+    row_begin_ = address_;
+    row_file_ = file_;
+  }
+
+  bool is_64_bit_;
+  StringTable& line_strings_;
+  StringTable& strings_;
+  Paths& paths_;
+  Cursor header_;
+  ByteView bytes_;
+
+  std::uint16_t version_ = 0;
+  std::uint64_t step_ = 1;  // bytes
+  std::uint8_t line_range_ = 0;
+  std::uint8_t opcode_base_ = 0;
+  std::array<std::uint8_t, 256> arguments_{};  // of each standard opcode
+  std::vector<std::string_view> directories_;
+  std::vector<File> files_;
+
+  std::uint64_t address_ = 0;
+  std::uint64_t file_ = 1;
+  std::optional<std::uint64_t> row_begin_;  // of the row before
+  std::uint64_t row_file_ = 1;
+  bool is_discarded_ = true;
+};
+
+}  // namespace
+
+auto read_line_tables(const LineSections& sections, Budget& budget) -> LineTables {
+  constexpr std::uint32_t k64Bit = 0xffffffff;
+  StringTable line_strings{sections.line_string};
+  StringTable strings{sections.string};
+  Paths paths{budget};
+  LineTables tables;
+  auto& ranges = tables.ranges;
+  const auto add = [&](const LineRange& range) {
+    if (!ranges.empty() && ranges.back().file == range.file && ranges.back().end == range.begin) {
+      ranges.back().end = range.end;
+    } else if (budget.take(sizeof(LineRange))) {
+      ranges.push_back(range);
+    }
+  };
+  Cursor cursor{sections.line};
+  while (!cursor.is_at_end()) {
+    const auto first = cursor.number<std::uint32_t>();
+    const bool is_64_bit = first == k64Bit;
+    const auto size = is_64_bit ? cursor.number<std::uint64_t>() : first;
+    const auto unit = cursor.bytes(size);
+    if (!cursor.is_good()) break;
+    Unit{unit, is_64_bit, line_strings, strings, paths}.read(add);
+  }
+  tables.files = paths.take();
+  return tables;
+}
+
+}  // namespace hermitage::inspect
