@@ -105,14 +105,15 @@ auto crate_of_implementation(std::string_view text) -> std::string_view {
 
 }  // namespace
 
-auto function_path(std::string_view demangled) -> std::string {
+auto function_path(std::string_view demangled, Mangling mangling) -> std::string {
   std::string path;
   while (!demangled.empty()) {
     const bool is_segment = demangled.starts_with("::");
     const auto rest = demangled.substr(is_segment ? 2 : 0);
     if (is_segment && (rest.starts_with("{{closure}}") || rest.starts_with("{closure"))) break;
-    // Arguments of a generic, but neither `<T as Trait>` at the beginning nor `<impl Trait for T>`.
-    const bool are_arguments = is_segment && rest.starts_with('<') && !rest.starts_with("<impl ");
+    // Neither `<T as Trait>` at the beginning nor `<impl Trait for T>`.
+    const bool are_arguments =
+        mangling == Mangling::v0 && is_segment && rest.starts_with('<') && !rest.starts_with("<impl ");
     if (are_arguments) {
       demangled = rest.substr(std::min(rest.size(), end_of_bracket(rest) + 1));
       continue;

@@ -6,9 +6,12 @@
 
 namespace hermitage::inspect {
 
-// The function that a demangled Rust name belongs to: without arguments of generics (`f::<u8>` → `f`) and of the call,
-// and for a closure, or something within one, the function around it (`f::{{closure}}::g` → `f`).
-[[nodiscard]] auto function_path(std::string_view demangled) -> std::string;
+// How rustc makes a name of a path. Only v0 names have the arguments of generics.
+enum class Mangling : bool { legacy, v0 };
+
+// The function that a demangled Rust name belongs to: of a v0 name without arguments of generics (`f::<u8>` → `f`), and
+// for a closure, or something within one, the function around it (`f::{{closure}}::g` → `f`).
+[[nodiscard]] auto function_path(std::string_view demangled, Mangling mangling) -> std::string;
 
 // The crate of a Rust path, which is its first segment. For `<T as Trait>::f` it is that of the type; for a type of the
 // language, of core, alloc or std, or a parameter of a generic it is that of the trait. Empty when the path names no

@@ -23,26 +23,31 @@ TEST(RustPath, AFunctionHasNoGenericArguments) {
       {"<a::T as b::U>::f::<u8>", "<a::T as b::U>::f"},
       {"core::fmt::num::<impl core::fmt::Debug for u32>::fmt", "core::fmt::num::<impl core::fmt::Debug for u32>::fmt"},
   };
-  for (const auto& [name, path] : kCases) EXPECT_EQ(function_path(name), path);
+  for (const auto& [name, path] : kCases) EXPECT_EQ(function_path(name, Mangling::v0), path);
+}
+
+TEST(RustPath, ALegacyNameHasNoArgumentsOfGenerics) {
+  EXPECT_EQ(function_path("hermit::<a::T as b::U>::f", Mangling::legacy), "hermit::<a::T as b::U>::f");
+  EXPECT_EQ(function_path("hermit::<dyn a::T>::f::{{closure}}", Mangling::legacy), "hermit::<dyn a::T>::f");
 }
 
 TEST(RustPath, AClosureIsItsFunction) {
-  EXPECT_EQ(function_path("a::f::{{closure}}"), "a::f");
-  EXPECT_EQ(function_path("a::f::{{closure}}::{{closure}}"), "a::f");
-  EXPECT_EQ(function_path("a::f::{closure#0}"), "a::f");
-  EXPECT_EQ(function_path("a::f::<u8>::{closure#1}::g"), "a::f");
-  EXPECT_EQ(function_path("<a::T as b::U>::f::{closure#0}"), "<a::T as b::U>::f");
-  EXPECT_EQ(function_path("core::ptr::drop_in_place<a::f::{{closure}}>"),
+  EXPECT_EQ(function_path("a::f::{{closure}}", Mangling::v0), "a::f");
+  EXPECT_EQ(function_path("a::f::{{closure}}::{{closure}}", Mangling::v0), "a::f");
+  EXPECT_EQ(function_path("a::f::{closure#0}", Mangling::v0), "a::f");
+  EXPECT_EQ(function_path("a::f::<u8>::{closure#1}::g", Mangling::v0), "a::f");
+  EXPECT_EQ(function_path("<a::T as b::U>::f::{closure#0}", Mangling::v0), "<a::T as b::U>::f");
+  EXPECT_EQ(function_path("core::ptr::drop_in_place<a::f::{{closure}}>", Mangling::v0),
             "core::ptr::drop_in_place<a::f::{{closure}}>");
-  EXPECT_EQ(function_path("a::f::{shim:vtable#0}"), "a::f::{shim:vtable#0}");
+  EXPECT_EQ(function_path("a::f::{shim:vtable#0}", Mangling::v0), "a::f::{shim:vtable#0}");
 }
 
 TEST(RustPath, WhatIsNoPathComesBackWhole) {
   for (const auto* name : {"<", "::", "<a", "a::<", "{{", "a::{", ">>", "->", "a b"}) {
     static_cast<void>(crate_of(name));
-    EXPECT_LE(function_path(name).size(), std::string_view{name}.size());
+    EXPECT_LE(function_path(name, Mangling::v0).size(), std::string_view{name}.size());
   }
-  EXPECT_EQ(function_path("a::<b"), "a");
+  EXPECT_EQ(function_path("a::<b", Mangling::v0), "a");
 }
 
 TEST(RustPath, TheCrateIsTheFirstSegment) {

@@ -43,8 +43,9 @@ struct SizeRow {
   std::vector<SizePart> parts = {};  // by crate and by segment: its functions and data, the largest first
 };
 
-// The names of rows that are made here. Their brackets tell them from names in a file.
-inline constexpr std::string_view kUnknown = "[unknown]";       // no crate, or no file, can be told
+// The names of rows that are made here; no compiler makes such names.
+inline constexpr std::string_view kUnknown = "[unknown]";       // no crate can be told
+inline constexpr std::string_view kNoFile = "[no file]";        // no file can be told; the crate follows
 inline constexpr std::string_view kCNames = "[C]";              // names that are not mangled: C, assembly, no_mangle
 inline constexpr std::string_view kCppNames = "[C++]";          // names of C++
 inline constexpr std::string_view kNoSymbol = "[no symbol]";    // no symbol explains the bytes
