@@ -90,6 +90,21 @@ auto escape_xml(std::string_view text) -> std::string {
   return escaped;
 }
 
+auto cut_printable(std::string_view text, std::size_t characters) -> std::string {
+  // No character has more than four bytes, so that the rest need not be looked at.
+  auto whole = printable(text.substr(0, 4 * (characters + 1)));
+  std::size_t count = 0;
+  std::size_t end = 0;  // of what is left where it is cut
+  for (std::size_t at = 0; at < whole.size(); ++at) {
+    const bool begins = (static_cast<unsigned char>(whole[at]) & 0xc0) != 0x80;
+    if (!begins) continue;
+    if (count + 1 == characters) end = at;
+    if (count == characters) return whole.substr(0, end) + "…";
+    ++count;
+  }
+  return whole;
+}
+
 auto segment_type_name(std::uint32_t type) -> std::string {
   switch (type) {
     case 0: return "PT_NULL";

@@ -1,6 +1,7 @@
 // Numbers and names as people read them.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -20,6 +21,9 @@ namespace hermitage::inspect {
 
 // The printable text, with the characters that mean something in XML written as entities.
 [[nodiscard]] auto escape_xml(std::string_view text) -> std::string;
+
+// The printable text, or, of one with more characters (code points), `characters` - 1 of them and "…".
+[[nodiscard]] auto cut_printable(std::string_view text, std::size_t characters) -> std::string;
 
 // "PT_LOAD" … or "0x6fffffff" for a type without a name here.
 [[nodiscard]] auto segment_type_name(std::uint32_t type) -> std::string;

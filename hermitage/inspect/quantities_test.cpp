@@ -184,5 +184,17 @@ TEST(FlagsText, IsThatOfLs) {
   }
 }
 
+TEST(Quantities, LongTextsAreCut) {
+  EXPECT_EQ(cut_printable("", 3), "");
+  EXPECT_EQ(cut_printable("abc", 3), "abc");
+  EXPECT_EQ(cut_printable("abcd", 3), "ab…");
+  EXPECT_EQ(cut_printable("äöü", 3), "äöü");
+  EXPECT_EQ(cut_printable("äöüß", 3), "äö…");
+  EXPECT_EQ(cut_printable("𝒳𝒳𝒳", 2), "𝒳…");
+  EXPECT_EQ(cut_printable("\x1b[1m", 4), "\\x1…");
+  EXPECT_EQ(cut_printable(std::string(100'000, 'x'), 5), "xxxx…");
+  EXPECT_EQ(cut_printable("ab", 1), "…");
+}
+
 }  // namespace
 }  // namespace hermitage::inspect

@@ -30,14 +30,14 @@ struct ByteCount {
 // Names in Sizes are as they stand in the file, demangled, and up to kMaxName bytes (hermitage/inspect/names.hpp).
 
 struct SizePart {
-  std::string name;
+  std::string name = {};
   ByteCount bytes = {};
 
   friend auto operator==(const SizePart&, const SizePart&) -> bool = default;
 };
 
 struct SizeRow {
-  std::string name;
+  std::string name = {};
   ByteCount bytes = {};
   std::uint64_t symbols = 0;         // that the bytes are of; those of line tables have none
   std::vector<SizePart> parts = {};  // by crate and by segment: its functions and data, the largest first
@@ -56,7 +56,7 @@ inline constexpr std::string_view kOthers = "[others]";                // what t
 // Each byte of the image is counted once: by the symbol that begins first, of those that begin together by the longest,
 // of equal ones by the first in the table.
 struct Sizes {
-  std::string file;  // its name
+  std::string file = {};  // its name
   SizesBy by = SizesBy::crate;
   std::uint64_t file_size = 0;     // of the kernel
   ByteCount image = {};            // all PT_LOAD

@@ -302,7 +302,7 @@ auto many_symbols(std::size_t count, std::size_t name_size) -> std::vector<std::
 
 TEST(SizesLimits, MemoryIsBoundedByTheFile) {
   for (const std::size_t name_size : {0U, 1000U}) {
-    const auto file = many_symbols(20'000, name_size);
+    const auto file = many_symbols(8'000, name_size);
     for (const auto by : {SizesBy::crate, SizesBy::function, SizesBy::file, SizesBy::segment}) {
       const auto cost = testing::allocations_of([&] {
         const auto sizes = make_sizes("many", file, by);
