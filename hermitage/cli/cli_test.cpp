@@ -275,7 +275,7 @@ TEST_F(CliTest, PrintsHelp) {
     const auto outcome = run(arguments);
     expect_good(outcome);
     for (const auto* word : {"FILE", "-i", "--kernel-path", "--json", "--all", "--segments", "--notes", "--relocations",
-                             "--symbols", "--svg", "Exit status"}) {
+                             "--symbols", "--svg", "--sizes", "--by", "--treemap", "Exit status"}) {
       EXPECT_TRUE(outcome.out.contains(word)) << word;
     }
   }
@@ -324,6 +324,11 @@ TEST_F(CliTest, WrongUsageIsOneLine) {
       {{"inspect", kernel, "--json=perhaps"}, "--json"},
       {{"inspect", kernel, kernel, "--svg", path("a.svg")}, "--svg"},
       {{"inspect", kernel, "-i", kernel, "--svg", path("a.svg")}, "--svg"},
+      {{"inspect", kernel, kernel, "--treemap", path("a.svg")}, "--treemap"},
+      {{"inspect", kernel, "--svg", "-", "--treemap", "-"}, "--treemap"},
+      {{"inspect", kernel, "--by", "crate"}, "--by"},
+      {{"inspect", kernel, "--sizes", "--by", "room"}, "not one of crate, function, file and segment"},
+      {{"inspect", kernel, "--sizes", "--by", "crate", "--by", "file"}, "--by"},
       {{"load"}, "FILE"},
       {{"load", "--json"}, "FILE"},
       {{"load", kernel, kernel}, kernel},
@@ -905,6 +910,106 @@ TEST_F(CliTest, SaysWhenAPictureCannotBeWritten) {
   expect_complaint(run({"inspect", kernel, "--svg", path("missing/map.svg")}), kUsage, "map.svg: No such file");
   expect_complaint(run({"inspect", kernel, "--svg", path(".")}), kUsage, "Is a directory");
   expect_complaint(run({"inspect", kernel, "--svg", "/dev/full"}), kUsage, "/dev/full: No space left on device");
+}
+
+// ---- inspect --sizes, --treemap
+
+void expect_documented_sizes(const Json& sizes) {
+  expect_keys(sizes, {{"file", "s"},
+                      {"by", "s"},
+                      {"file_size", "i"},
+                      {"image", "o"},
+                      {"rows", "a"},
+                      {"unexplained", "o"},
+                      {"not_loaded", "o"},
+                      {"left_out", "i"}});
+  expect_keys(sizes["image"], {{"file", "i"}, {"zero", "i"}});
+  expect_all_keys(sizes["rows"], {{"name", "s"}, {"file", "i"}, {"zero", "i"}, {"symbols", "i"}});
+  expect_keys(sizes["unexplained"], {{"file", "i"}, {"zero", "i"}, {"sections", "a"}});
+  expect_all_keys(sizes["unexplained"]["sections"], {{"name", "s"}, {"file", "i"}, {"zero", "i"}});
+  expect_keys(sizes["not_loaded"], {{"size", "i"}, {"sections", "a"}});
+  expect_all_keys(sizes["not_loaded"]["sections"], {{"name", "s"}, {"size", "i"}});
+}
+
+TEST_F(CliTest, SaysWhereBytesGo) {
+  const auto kernel = file("kernel", x86_64_kernel());
+  const auto outcome = run({"inspect", "--sizes", kernel});
+  expect_good(outcome);
+  EXPECT_TRUE(outcome.out.starts_with("Sizes by crate: ")) << outcome.out;
+  EXPECT_TRUE(outcome.out.contains("  hermit\n")) << outcome.out;
+  EXPECT_FALSE(outcome.out.contains("Version")) << outcome.out;
+  EXPECT_EQ(run({"inspect", "--sizes", "--by", "crate", kernel}).out, outcome.out);
+  EXPECT_EQ(run({"inspect", "--sizes", "--segments", "--symbols", kernel}).out, outcome.out);
+  for (const std::string by : {"function", "file", "segment"}) {
+    EXPECT_TRUE(run({"inspect", "--sizes", "--by", by, kernel}).out.starts_with("Sizes by " + by + ": "));
+  }
+  EXPECT_TRUE(run({"inspect", "--sizes", "--all", kernel}).out.starts_with("Sizes by crate: "));
+  const auto several = run({"inspect", "--sizes", kernel, kernel});
+  EXPECT_TRUE(several.out.starts_with(kernel + ":\nSizes by crate: ")) << several.out;
+}
+
+TEST_F(CliTest, SaysWhereBytesGoAsJson) {
+  const auto kernel = file("kernel", x86_64_kernel());
+  for (const std::string by : {"crate", "function", "file", "segment"}) {
+    const auto outcome = run({"inspect", "--sizes", "--by", by, "--json", kernel});
+    expect_good(outcome);
+    const auto sizes = Json::parse(outcome.out);
+    expect_documented_sizes(sizes);
+    EXPECT_EQ(sizes["file"], kernel);
+    EXPECT_EQ(sizes["by"], by);
+    auto sum = sizes["unexplained"]["file"].get<std::uint64_t>();
+    for (const auto& row : sizes["rows"]) sum += row["file"].get<std::uint64_t>();
+    EXPECT_EQ(sizes["image"]["file"], sum);
+  }
+  const auto both = Json::parse(run({"inspect", "--sizes", "--json", kernel, kernel}).out);
+  ASSERT_EQ(both.size(), 2U);
+  EXPECT_EQ(both[0], both[1]);
+}
+
+TEST_F(CliTest, SaysWhereTheBytesOfTheKernelInAnImageGo) {
+  const auto bytes = write(x86_64_kernel());
+  const auto kernel = file("kernel", bytes);
+  const auto image = file("image.tar.gz", testing::image_with({}, entry::text_of(bytes)));
+  for (const Arguments& more : {Arguments{}, Arguments{"--json", "--by", "function"}}) {
+    Arguments of_kernel{"inspect", "--sizes", kernel};
+    Arguments of_image{"inspect", "--sizes", image};
+    of_kernel.insert(of_kernel.end(), more.begin(), more.end());
+    of_image.insert(of_image.end(), more.begin(), more.end());
+    const auto outcome = run(of_image);
+    expect_good(outcome);
+    auto expected = run(of_kernel).out;
+    if (!more.empty()) expected.replace(expected.find(kernel), kernel.size(), image);
+    EXPECT_EQ(outcome.out, expected);
+  }
+}
+
+TEST_F(CliTest, WhatIsNoKernelHasNoSizes) {
+  const auto garbage = file("garbage", kGarbage);
+  const auto outcome = run({"inspect", "--sizes", garbage, "--treemap", path("map.svg")});
+  expect_complaint(outcome, kSomeNot, message_of(not_elf(Format::text)));
+  EXPECT_TRUE(outcome.out.starts_with("Sizes by crate: 0 bytes from the file")) << outcome.out;
+  EXPECT_TRUE(read_text(path("map.svg")).contains("nothing to load"));
+  expect_documented_sizes(Json::parse(run({"inspect", "--sizes", "--json", garbage}).out));
+  const auto damaged = file("damaged.tar.gz", std::string_view{"\x1f\x8b\x08\x00", 4});
+  EXPECT_EQ(run({"inspect", "--sizes", damaged}).status, kSomeNot);
+}
+
+TEST_F(CliTest, DrawsATreemap) {
+  const auto kernel = file("kernel", x86_64_kernel());
+  const auto outcome = run({"inspect", kernel, "--treemap", path("map.svg")});
+  expect_good(outcome);
+  EXPECT_EQ(outcome.out, run({"inspect", kernel}).out);
+  const auto picture = read_text(path("map.svg"));
+  EXPECT_TRUE(picture.starts_with("<svg ") && picture.ends_with("</svg>\n")) << picture;
+  EXPECT_TRUE(picture.contains("by crate · "));
+  expect_good(run({"inspect", kernel, "--treemap", path("files.svg"), "--by", "file", "--svg", path("memory.svg")}));
+  EXPECT_TRUE(read_text(path("files.svg")).contains("by file · "));
+  EXPECT_TRUE(read_text(path("memory.svg")).contains("entry 0x"));
+  const auto piped = run({"inspect", "--sizes", kernel, "--treemap", "-"});
+  EXPECT_EQ(piped.status, kGood);
+  EXPECT_EQ(piped.out, picture);
+  EXPECT_EQ(piped.err, run({"inspect", "--sizes", kernel}).out);
+  expect_complaint(run({"inspect", kernel, "--treemap", path("missing/map.svg")}), kUsage, "map.svg: No such file");
 }
 
 // ---- Standard streams that do not take what is written

@@ -10,6 +10,11 @@ namespace hermitage::cli {
 
 using launch::KernelSource;
 
+auto kernel_of(const KernelInput& input) -> std::span<const std::byte> {
+  if (!input.image) return input.bytes;
+  return *input.image ? (*input.image)->kernel() : std::span<const std::byte>{};
+}
+
 auto read_kernel(const std::string& path) -> std::expected<KernelInput, std::string> {
   auto source = KernelSource::open(path, KernelSource::Streams::read);
   if (!source) return std::unexpected{std::move(source.error().text)};

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <expected>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,9 @@ struct KernelInput {
   std::vector<std::byte> bytes;
   std::optional<std::expected<image::Image, image::Problem>> image;
 };
+
+// The kernel's bytes; none of an image that is no right one.
+[[nodiscard]] auto kernel_of(const KernelInput& input) -> std::span<const std::byte>;
 
 // Reads a file, or standard input for "-". An image in a regular file may have any size, since it is read in pieces.
 // The error is a sentence without the file's name.

@@ -1,6 +1,9 @@
 // hermitage inspect: reports what is in a kernel or an image.
 #include <array>
+#include <cstddef>
 #include <expected>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -19,17 +22,26 @@
 #include "hermitage/inspect/report_svg.hpp"
 #include "hermitage/inspect/report_text.hpp"
 #include "hermitage/inspect/sink.hpp"
+#include "hermitage/inspect/sizes.hpp"
+#include "hermitage/inspect/sizes_json.hpp"
+#include "hermitage/inspect/sizes_text.hpp"
+#include "hermitage/inspect/treemap.hpp"
 
 namespace hermitage::cli {
 namespace {
 
 using inspect::Report;
 using inspect::Sink;
+using inspect::Sizes;
+using inspect::SizesBy;
 
 struct InspectOptions {
   std::vector<std::string> files;
   std::vector<std::string> kernel_paths;
   std::string svg;
+  std::string treemap;
+  std::optional<SizesBy> by;
+  bool sizes = false;
   bool json = false;
   bool all = false;
   bool segments = false;
@@ -37,9 +49,16 @@ struct InspectOptions {
   bool relocations = false;
   bool symbols = false;
 
-  [[nodiscard]] auto wants_parts_only() const -> bool { return !all && (segments || notes || relocations || symbols); }
+  [[nodiscard]] auto wants_parts_only() const -> bool {
+    return sizes || (!all && (segments || notes || relocations || symbols));
+  }
+
+  [[nodiscard]] auto extent() const -> inspect::Extent { return all ? inspect::Extent::full : inspect::Extent::brief; }
+
+  [[nodiscard]] auto wants_sizes() const -> bool { return sizes || !treemap.empty(); }
 
   [[nodiscard]] auto details() const -> inspect::Details {
+    if (sizes) return {};
     return {.relocations = all || relocations, .symbols = all || symbols, .sections = all, .load_plan = all};
   }
 };
@@ -50,8 +69,7 @@ void print_report(const Report& report, const InspectOptions& options, const Sin
     if (options.segments) inspect::print_segments(report, colour, sink);
     if (options.notes) inspect::print_notes(report, colour, sink);
   } else {
-    const auto extent = options.all ? inspect::Extent::full : inspect::Extent::brief;
-    inspect::print_summary(report, colour, extent, sink);
+    inspect::print_summary(report, colour, options.extent(), sink);
   }
   if (options.all) {
     inspect::print_sections(report, colour, sink);
@@ -61,21 +79,32 @@ void print_report(const Report& report, const InspectOptions& options, const Sin
   if (options.all || options.symbols) inspect::print_symbols(report, colour, sink);
 }
 
-void print_reports(const std::vector<Report>& reports, const InspectOptions& options, const Sink& sink) {
+// What there is to show of the files that could be read, in their order.
+struct Results {
+  std::vector<Report> reports;
+  std::vector<Sizes> sizes;  // as many, when they are wanted; else none
+};
+
+void print_texts(const Results& results, const InspectOptions& options, const Sink& sink) {
   const bool has_names = options.files.size() > 1;
-  for (const auto& report : reports) {
-    if (has_names)
-      sink(fmt::format("{}{}:\n", &report == &reports.front() ? "" : "\n", inspect::printable(report.file)));
+  for (std::size_t i = 0; i < results.reports.size(); ++i) {
+    const auto& report = results.reports[i];
+    if (has_names) sink(fmt::format("{}{}:\n", i == 0 ? "" : "\n", inspect::printable(report.file)));
     // Remove the newline before the heading of the first part.
     bool is_first = options.wants_parts_only();
-    print_report(report, options, [&](std::string_view piece) {
+    const Sink part = [&](std::string_view piece) {
       if (std::exchange(is_first, false) && piece.starts_with('\n')) piece.remove_prefix(1);
       sink(piece);
-    });
+    };
+    if (options.sizes) {
+      inspect::print_sizes(results.sizes[i], colour_of_output(), options.extent(), part);
+    } else {
+      print_report(report, options, part);
+    }
   }
 }
 
-auto read_reports(const InspectOptions& options, std::vector<Report>& reports) -> ExitCode {
+auto read_files(const InspectOptions& options, Results& results) -> ExitCode {
   auto exit_code = ExitCode::good;
   for (const auto& file : options.files) {
     const auto input = read_kernel(file);
@@ -84,22 +113,31 @@ auto read_reports(const InspectOptions& options, std::vector<Report>& reports) -
       exit_code = ExitCode::usage;
       continue;
     }
-    reports.push_back(input->image ? inspect::make_report(file, *input->image, options.details())
-                                   : inspect::make_report(file, input->bytes, options.details()));
+    results.reports.push_back(input->image ? inspect::make_report(file, *input->image, options.details())
+                                           : inspect::make_report(file, input->bytes, options.details()));
+    if (!options.wants_sizes()) continue;
+    results.sizes.push_back(inspect::make_sizes(file, kernel_of(*input), options.by.value_or(SizesBy::crate)));
   }
   return exit_code;
 }
 
-void print_results(const std::vector<Report>& reports, const InspectOptions& options, const Sink& sink) {
-  if (!options.json) return print_reports(reports, options, sink);
-  const bool has_several = options.files.size() > 1;
-  if (!has_several && reports.empty()) return;
-  if (has_several) {
-    inspect::print_json_array(reports, sink);
-  } else {
-    inspect::print_json(reports.front(), sink);
-  }
+// One document for one file, an array for several.
+template <class Item>
+void print_documents(const std::vector<Item>& items, bool are_several, void (*print_one)(const Item&, const Sink&),
+                     void (*print_array)(std::span<const Item>, const Sink&), const Sink& sink) {
+  if (!are_several && items.empty()) return;
+  are_several ? print_array(items, sink) : print_one(items.front(), sink);
   sink("\n");
+}
+
+void print_results(const Results& results, const InspectOptions& options, const Sink& sink) {
+  if (!options.json) return print_texts(results, options, sink);
+  const bool are_several = options.files.size() > 1;
+  if (options.sizes) {
+    print_documents(results.sizes, are_several, inspect::print_sizes_json, inspect::print_sizes_json_array, sink);
+  } else {
+    print_documents(results.reports, are_several, inspect::print_json, inspect::print_json_array, sink);
+  }
 }
 
 // Calls write(sink). The sink calls put(piece) for each piece, until one fails.
@@ -112,45 +150,65 @@ auto write_pieces(Write write, Put put) -> std::expected<void, std::string> {
   return result;
 }
 
-auto write_svg(const Report& report, const std::string& file) -> std::expected<void, std::string> {
-  return write_file(file, inspect::collected(inspect::print_svg, report));
+template <class Item>
+auto write_picture(const std::string& file, void (*print_picture)(const Item&, const Sink&), const Item& item)
+    -> ExitCode {
+  const auto written = write_file(file, inspect::collected(print_picture, item));
+  if (written) return ExitCode::good;
+  complain(file == "-" ? "standard output" : file, written.error());
+  return ExitCode::usage;
 }
 
-// A picture may go to standard output; the report then goes to standard error.
-auto write_results(const std::vector<Report>& reports, const InspectOptions& options) -> ExitCode {
-  const auto write = [&](const Sink& sink) { print_results(reports, options, sink); };
-  if (options.svg == "-") {
+// A picture may go to standard output; the rest then goes to standard error.
+auto write_results(const Results& results, const InspectOptions& options) -> ExitCode {
+  const auto write = [&](const Sink& sink) { print_results(results, options, sink); };
+  if (options.svg == "-" || options.treemap == "-") {
     write(print_error);
   } else if (const auto printed = write_pieces(write, print); !printed) {
     complain("standard output", printed.error());
     return ExitCode::usage;
   }
-  if (options.svg.empty() || reports.empty()) return ExitCode::good;
-  if (const auto written = write_svg(reports.front(), options.svg); !written) {
-    complain(options.svg == "-" ? "standard output" : options.svg, written.error());
-    return ExitCode::usage;
+  auto exit_code = ExitCode::good;
+  if (results.reports.empty()) return exit_code;
+  if (!options.svg.empty()) exit_code = write_picture(options.svg, inspect::print_svg, results.reports.front());
+  if (!options.treemap.empty()) {
+    exit_code = worse(exit_code, write_picture(options.treemap, inspect::print_treemap, results.sizes.front()));
   }
-  return ExitCode::good;
+  return exit_code;
+}
+
+// What is wrong with the options together; nothing when they are right.
+auto complaint_of_options(const InspectOptions& options) -> std::string {
+  if (options.files.empty()) return "missing operand FILE";
+  const bool has_several = options.files.size() > 1;
+  if (!options.svg.empty() && has_several) return "--svg accepts only one FILE";
+  if (!options.treemap.empty() && has_several) return "--treemap accepts only one FILE";
+  if (options.svg == "-" && options.treemap == "-") return "--svg and --treemap cannot both go to standard output";
+  if (options.by && !options.wants_sizes()) return "--by needs --sizes or --treemap";
+  return {};
 }
 
 auto inspect_files(InspectOptions options) -> ExitCode {
   options.files.insert(options.files.begin(), options.kernel_paths.begin(), options.kernel_paths.end());
-  if (options.files.empty()) {
-    return complain_of_usage("inspect", "missing operand FILE");
+  if (const auto complaint = complaint_of_options(options); !complaint.empty()) {
+    return complain_of_usage("inspect", complaint);
   }
-  if (!options.svg.empty() && options.files.size() > 1) {
-    complain({}, "--svg accepts only one FILE");
-    return ExitCode::usage;
-  }
-  std::vector<Report> reports;
-  auto exit_code = read_reports(options, reports);
-  exit_code = worse(exit_code, write_results(reports, options));
-  for (const auto& report : reports) {
+  Results results;
+  auto exit_code = read_files(options, results);
+  exit_code = worse(exit_code, write_results(results, options));
+  for (const auto& report : results.reports) {
     if (report.loadable) continue;
     complain_of(report.file, inspect::shown_problems(report).front().message);
     exit_code = worse(exit_code, ExitCode::some_not);
   }
   return exit_code;
+}
+
+auto set_by(InspectOptions& options, const char* argument) -> Outcome {
+  if (options.by) return std::unexpected{std::string{kGivenBefore}};
+  options.by = inspect::parse_sizes_by(argument);
+  if (options.by) return {};
+  return std::unexpected{std::string{"not one of crate, function, file and segment"}};
 }
 
 using Option = OptionOf<InspectOptions>;
@@ -167,6 +225,14 @@ constexpr std::array kOptions{
     Option{0, "svg", "OUT.svg",
            "also write the memory map as a picture; - is standard output, and the report then goes to standard error",
            set<&InspectOptions::svg>, kFiles},
+    Option{0, "sizes", nullptr, "show only where the bytes of the image go", set<&InspectOptions::sizes>},
+    Option{0, "by", "WHAT",
+           "what --sizes and --treemap count by: `crate` (the default), `function`, `file` or `segment`", set_by,
+           one_of("crate function file segment")},
+    Option{0, "treemap", "OUT.svg",
+           "draw where the bytes of the image go as a picture, too; - is standard output, and the rest goes to "
+           "standard error",
+           set<&InspectOptions::treemap>, kFiles},
 };
 
 constexpr Operand kOperands[] = {{"FILE", "kernels or images to report on; - is standard input", Operand::Count::any}};

@@ -1,4 +1,4 @@
-// Makes a report of any bytes, with everything in it, in every form.
+// Makes a report of any bytes, with everything in it, and counts where they go, in every form.
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -10,6 +10,10 @@
 #include "hermitage/inspect/report_json.hpp"
 #include "hermitage/inspect/report_svg.hpp"
 #include "hermitage/inspect/report_text.hpp"
+#include "hermitage/inspect/sizes.hpp"
+#include "hermitage/inspect/sizes_json.hpp"
+#include "hermitage/inspect/sizes_text.hpp"
+#include "hermitage/inspect/treemap.hpp"
 
 namespace {
 
@@ -41,10 +45,24 @@ void check_json(const Report& report) {
   if (!json.is_object() || json["loadable"] != report.loadable) __builtin_trap();
 }
 
-void check_svg(const Report& report) {
-  const auto svg = collected(print_svg, report);
+void check_svg(std::string_view svg) {
   if (!svg.starts_with("<svg ") || !svg.ends_with("</svg>\n")) __builtin_trap();
   check_text(svg);
+}
+
+// Each byte of the image is counted once.
+void check_sizes(const Sizes& sizes) {
+  auto sum = sizes.unexplained;
+  for (const auto& row : sizes.rows) {
+    sum.file += row.bytes.file;
+    sum.zero += row.bytes.zero;
+  }
+  if (sum != sizes.image || sizes.not_loaded > sizes.file_size) __builtin_trap();
+  check_text(collected(print_sizes, sizes, Colour::off, Extent::full));
+  check_text(collected(print_sizes, sizes, Colour::off, Extent::brief));
+  const auto json = nlohmann::json::parse(collected(print_sizes_json, sizes), nullptr, false);
+  if (!json.is_object() || json["rows"].size() != sizes.rows.size()) __builtin_trap();
+  check_svg(collected(print_treemap, sizes));
 }
 
 }  // namespace
@@ -59,6 +77,9 @@ extern "C" auto LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t siz
   if (make_report("", bytes).loadable != report.loadable) __builtin_trap();
   check_texts(report);
   check_json(report);
-  check_svg(report);
+  check_svg(collected(print_svg, report));
+  for (const auto by : {SizesBy::crate, SizesBy::function, SizesBy::file, SizesBy::segment}) {
+    check_sizes(make_sizes(report.file, bytes, by));
+  }
   return 0;
 }

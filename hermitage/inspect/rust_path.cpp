@@ -134,4 +134,16 @@ auto crate_of(std::string_view path) -> std::string_view {
   return crate_of_implementation(path.substr(1, end_of_bracket(path) - 1));
 }
 
+auto crates_within(std::string_view path) -> std::vector<std::string_view> {
+  constexpr std::string_view kBefore = "<([{&, ";  // a path that is within another
+  std::vector<std::string_view> crates;
+  for (auto at = path.find_first_of(kBefore); at != std::string_view::npos; at = path.find_first_of(kBefore, at)) {
+    const auto end = path.find_first_of("<([{&, :", ++at);
+    if (end == std::string_view::npos) break;
+    const auto name = path.substr(at, end - at);
+    if (path.substr(end).starts_with("::") && is_identifier(name)) crates.push_back(name);
+  }
+  return crates;
+}
+
 }  // namespace hermitage::inspect

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace hermitage::inspect {
 
@@ -17,6 +18,10 @@ enum class Mangling : bool { legacy, v0 };
 // language, of core, alloc or std, or a parameter of a generic it is that of the trait. Empty when the path names no
 // crate, as `main` does.
 [[nodiscard]] auto crate_of(std::string_view path) -> std::string_view;
+
+// The crates of all paths within a path, such as those of the types in `<a::T as b::U<c::V>>::f`; but not of itself,
+// when it begins with a crate's name.
+[[nodiscard]] auto crates_within(std::string_view path) -> std::vector<std::string_view>;
 
 // What of `path` is behind `hermit::`, when that can be the prefix that Hermit's build puts before all names of the
 // kernel's library: `hermit::` and a path whose first segment is known to be a crate. Otherwise `path` itself.

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -89,6 +90,16 @@ TEST(RustPath, AStandardTypeGivesWayToTheTrait) {
       {"<fn(u8) -> u8 as a::T>::f", "a"},
   };
   for (const auto& [path, crate] : kCases) EXPECT_EQ(crate_of(path), crate) << path;
+}
+
+TEST(RustPath, NamesTheCratesWithinAPath) {
+  using Crates = std::vector<std::string_view>;
+  EXPECT_EQ(crates_within("<a::T as b::U<c::V>>::f"), (Crates{"a", "b", "c"}));
+  EXPECT_EQ(crates_within("hermit::<&mut a::T<u8,b::U> as c::V>::f"), (Crates{"a", "b", "c"}));
+  EXPECT_EQ(crates_within("a::b::c"), Crates{});
+  EXPECT_EQ(crates_within("a::f::{{closure}}::<::"), Crates{});
+  EXPECT_EQ(crates_within(""), Crates{});
+  EXPECT_EQ(crates_within("<"), Crates{});
 }
 
 TEST(RustPath, TheKernelsPrefixGoesWhereACrateFollows) {

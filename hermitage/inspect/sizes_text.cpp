@@ -26,7 +26,7 @@ class Table {
       : sizes_{sizes}, is_brief_{extent == Extent::brief}, page_{page} {}
 
   void print() {
-    page_.heading(fmt::format("Sizes by {}: {} from the file, {} zeros", inspect::name(sizes_.by),
+    page_.heading(fmt::format("Sizes by {}: {} from the file, {} of zeros", inspect::name(sizes_.by),
                               human_size(sizes_.image.file), human_size(sizes_.image.zero)));
     page_.print("  {:>14} {:>6} {:>16} {:>9}  {}\n", "in file", "%", "zeros", "symbols", inspect::name(sizes_.by));
     const auto shown = std::min(is_brief_ ? kBriefRows : SIZE_MAX, sizes_.rows.size());

@@ -24,7 +24,7 @@ auto some_sizes() -> Sizes {
 
 TEST(SizesText, IsATable) {
   EXPECT_EQ(collected(print_sizes, some_sizes(), Colour::off, Extent::brief), R"(
-Sizes by crate: 1.6 KiB from the file, 20 bytes zeros
+Sizes by crate: 1.6 KiB from the file, 20 bytes of zeros
          in file      %            zeros   symbols  crate
            1,200   75.0               10         3  hermit
              100    6.2                0         1  \x1b[1m
@@ -42,7 +42,7 @@ Not loaded: 400 bytes of 2 KiB, by section
 
 TEST(SizesText, OfAFileWithoutAnImageThereIsNothing) {
   EXPECT_EQ(collected(print_sizes, Sizes{.file = "x", .by = SizesBy::segment}, Colour::off, Extent::brief), R"(
-Sizes by segment: 0 bytes from the file, 0 bytes zeros
+Sizes by segment: 0 bytes from the file, 0 bytes of zeros
          in file      %            zeros   symbols  segment
                0                       0            in all
 )");

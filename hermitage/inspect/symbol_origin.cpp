@@ -105,6 +105,7 @@ void SymbolOrigins::finish() {
     if (const auto crate = crate_of_unit(strings_[symbol.file]); !crate.empty()) crates_.insert(crate);
     if (symbol.kind != Kind::rust) continue;
     const auto path = strings_[symbol.path];
+    for (const auto crate : crates_within(path)) crates_.insert(crate);
     if (path.starts_with(kTwice)) {
       has_kernel_prefix_ = true;
       const auto rest = path.substr(kTwice.size());

@@ -129,7 +129,7 @@ class Picture {
           kMargin, escape_xml(cut_printable(name, 70)));
     auto facts = fmt::format("by {} · {} from the file", inspect::name(sizes_.by), human_size(sizes_.image.file));
     if (sizes_.image.file == 0) facts = "nothing to load";
-    if (sizes_.image.zero != 0) facts += fmt::format(" · {} zeros, not drawn", human_size(sizes_.image.zero));
+    if (sizes_.image.zero != 0) facts += fmt::format(" · {} of zeros, not drawn", human_size(sizes_.image.zero));
     print(R"(<text x="{:g}" y="56" font-size="13" class="faint">{}</text>)"
           "\n",
           kMargin, facts);
@@ -210,7 +210,7 @@ class Picture {
     if (room < 4 || rectangle.height < 15) return;
     print(R"(<text x="{:.1f}" y="{:.1f}">{}</text>)"
           "\n",
-          rectangle.x + 4, rectangle.y + 12, escape_xml(cut_printable(short_name(tile, group), room)));
+          rectangle.x + 4, rectangle.y + 12, escape_xml(fitted(short_name(tile, group), room)));
     const auto size = human_size(tile.bytes);
     if (rectangle.height < 28 || size.size() > room) return;
     print(R"(<text x="{:.1f}" y="{:.1f}" class="faint">{}</text>)"
@@ -237,6 +237,15 @@ class Picture {
     const auto name = whole_name(tile);
     const auto prefix = std::string{group} + "::";
     return !group.empty() && name.starts_with(prefix) ? name.substr(prefix.size()) : name;
+  }
+
+  // As many of the last segments of a path as fit, for they tell more than the first ones; or the beginning.
+  static auto fitted(std::string_view name, std::size_t room) -> std::string {
+    if (name.find_first_of("<[ ") != std::string_view::npos) return cut_printable(name, room);
+    for (auto at = name.find("::"); name.size() > room && at != std::string_view::npos; at = name.find("::")) {
+      name.remove_prefix(at + 2);
+    }
+    return cut_printable(name, room);
   }
 
   static auto characters_in(double width) -> std::size_t {

@@ -86,7 +86,7 @@ TEST(Treemap, DrawsGroupsAndTheirParts) {
                                                 "<hermit::T as core::U>::f: 200 bytes, 20.0 %",
                                                 "[no symbol]: 400 bytes, 40.0 %", ".rodata: 400 bytes, 40.0 %"}));
   EXPECT_EQ(texts_of(elements, "text"),
-            (Texts{"kernel<1>", "by crate · 1000 bytes from the file · 2 KiB zeros, not drawn", "hermit 600 bytes",
+            (Texts{"kernel<1>", "by crate · 1000 bytes from the file · 2 KiB of zeros, not drawn", "hermit 600 bytes",
                    "mm::init", "400 bytes", "<hermit::T as core::U>::f", "200 bytes", "[no symbol] 400 bytes",
                    ".rodata", "400 bytes"}));
 }
@@ -140,6 +140,13 @@ TEST(Treemap, LongNamesAreCut) {
   EXPECT_EQ(texts[0], std::string(69, 'k') + "…");
   EXPECT_LT(texts[2].size(), 150U);
   EXPECT_TRUE(texts[2].ends_with("n…"));
+}
+
+TEST(Treemap, OfALongPathTheLastSegmentsAreShown) {
+  Sizes sizes{.file = "kernel", .image = {.file = 100}};
+  const auto segments = std::string(100, 'a') + "::" + std::string(100, 'b');
+  sizes.rows.push_back({.name = segments + "::f::g", .bytes = {.file = 100}});
+  EXPECT_EQ(texts_of(drawn(sizes), "text")[2], std::string(100, 'b') + "::f::g");
 }
 
 TEST(Treemap, SaysWhenThereIsNothingToDraw) {
