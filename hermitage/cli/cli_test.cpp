@@ -275,7 +275,7 @@ TEST_F(CliTest, PrintsHelp) {
     const auto outcome = run(arguments);
     expect_good(outcome);
     for (const auto* word : {"FILE", "-i", "--kernel-path", "--json", "--all", "--segments", "--notes", "--relocations",
-                             "--symbols", "--svg", "--sizes", "--by", "--treemap", "Exit status"}) {
+                             "--symbols", "--svg", "--sizes", "--by", "--treemap", "--diff", "Exit status"}) {
       EXPECT_TRUE(outcome.out.contains(word)) << word;
     }
   }
@@ -327,6 +327,10 @@ TEST_F(CliTest, WrongUsageIsOneLine) {
       {{"inspect", kernel, kernel, "--treemap", path("a.svg")}, "--treemap"},
       {{"inspect", kernel, "--svg", "-", "--treemap", "-"}, "--treemap"},
       {{"inspect", kernel, "--by", "crate"}, "--by"},
+      {{"inspect", kernel, "--diff"}, "--diff"},
+      {{"inspect", kernel, kernel, kernel, "--diff"}, "--diff"},
+      {{"inspect", kernel, kernel, "--diff", "--sizes"}, "--diff"},
+      {{"inspect", kernel, kernel, "--diff", "--svg", path("a.svg")}, "--svg"},
       {{"inspect", kernel, "--sizes", "--by", "room"}, "not one of crate, function, file and segment"},
       {{"inspect", kernel, "--sizes", "--by", "crate", "--by", "file"}, "--by"},
       {{"load"}, "FILE"},
@@ -1010,6 +1014,67 @@ TEST_F(CliTest, DrawsATreemap) {
   EXPECT_EQ(piped.out, picture);
   EXPECT_EQ(piped.err, run({"inspect", "--sizes", kernel}).out);
   expect_complaint(run({"inspect", kernel, "--treemap", path("missing/map.svg")}), kUsage, "map.svg: No such file");
+}
+
+// ---- inspect --diff
+
+TEST_F(CliTest, SaysWhatIsDifferent) {
+  const auto kernel = file("kernel", x86_64_kernel());
+  const auto fixed = file("fixed", fixed_kernel());
+  const auto outcome = run({"inspect", "--diff", kernel, fixed});
+  expect_good(outcome);
+  EXPECT_TRUE(outcome.out.starts_with(kernel + " → " + fixed + "\n")) << outcome.out;
+  for (const auto* line : {"  arch                     x86_64 → aarch64\n", "  relocatable              yes → no\n",
+                           "\nSymbols: no difference\n", "\nNotes", "\nProblems: no difference\n"}) {
+    EXPECT_TRUE(outcome.out.contains(line)) << line << outcome.out;
+  }
+  const auto same = run({"inspect", "--diff", kernel, kernel});
+  expect_good(same);
+  EXPECT_TRUE(same.out.contains("\nSymbols: no difference\n")) << same.out;
+  expect_good(run({"inspect", "--diff", "--all", kernel, fixed}));
+}
+
+TEST_F(CliTest, SaysWhatIsDifferentAsJson) {
+  const auto bytes = write(x86_64_kernel());
+  const auto image = file("image.tar.gz", testing::image_with({}, entry::text_of(bytes)));
+  const auto fixed = file("fixed", fixed_kernel());
+  const auto outcome = run({"inspect", "--diff", "--json", image, fixed});
+  expect_good(outcome);
+  const auto json = Json::parse(outcome.out);
+  expect_keys(json, {{"before", "s"},
+                     {"after", "s"},
+                     {"file_size", "o"},
+                     {"image", "o"},
+                     {"facts", "o"},
+                     {"segments", "a"},
+                     {"crates", "a"},
+                     {"symbols", "a"},
+                     {"relocations", "a"},
+                     {"notes", "a"},
+                     {"problems", "a"}});
+  EXPECT_EQ(json["before"], image);
+  EXPECT_EQ(json["file_size"]["before"], bytes.size());
+  EXPECT_EQ(json["facts"]["arch"]["after"], "aarch64");
+  for (const auto* list : {"segments", "crates", "symbols"}) {
+    expect_all_keys(json[list], {{"name", "s"}, {"before", "o?"}, {"after", "o?"}});
+  }
+  expect_all_keys(json["relocations"], {{"type", "s"}, {"before", "i"}, {"after", "i"}});
+  expect_all_keys(json["notes"], {{"name", "s"}, {"type", "i"}, {"before", "s?"}, {"after", "s?"}});
+}
+
+TEST_F(CliTest, ComparesWhatCannotBeLoadedAndNotWhatCannotBeRead) {
+  const auto kernel = file("kernel", x86_64_kernel());
+  const auto garbage = file("garbage", kGarbage);
+  const auto outcome = run({"inspect", "--diff", "--json", kernel, garbage});
+  expect_complaint(outcome, kSomeNot, message_of(not_elf(Format::text)));
+  const auto json = Json::parse(outcome.out);
+  ASSERT_EQ(json["problems"].size(), 1U);
+  expect_keys(json["problems"][0],
+              {{"severity", "s"}, {"code", "s"}, {"message", "s"}, {"before", "i"}, {"after", "i"}});
+  const auto missing = run({"inspect", "--diff", kernel, path("missing")});
+  expect_complaint(missing, kUsage, "No such file");
+  EXPECT_EQ(missing.out, "");
+  expect_complaint(run({"inspect", "--diff", kernel, kernel}, {.out = "/dev/full"}), kUsage, "standard output: ");
 }
 
 // ---- Standard streams that do not take what is written

@@ -16,6 +16,9 @@
 #include "hermitage/cli/input.hpp"
 #include "hermitage/cli/options.hpp"
 #include "hermitage/cli/output.hpp"
+#include "hermitage/inspect/difference.hpp"
+#include "hermitage/inspect/difference_json.hpp"
+#include "hermitage/inspect/difference_text.hpp"
 #include "hermitage/inspect/quantities.hpp"
 #include "hermitage/inspect/report.hpp"
 #include "hermitage/inspect/report_json.hpp"
@@ -42,6 +45,7 @@ struct InspectOptions {
   std::string treemap;
   std::optional<SizesBy> by;
   bool sizes = false;
+  bool diff = false;
   bool json = false;
   bool all = false;
   bool segments = false;
@@ -104,7 +108,9 @@ void print_texts(const Results& results, const InspectOptions& options, const Si
   }
 }
 
-auto read_files(const InspectOptions& options, Results& results) -> ExitCode {
+// Calls take(Report, the kernel's bytes) for each file that can be read.
+template <class Take>
+auto read_files(const InspectOptions& options, Take take) -> ExitCode {
   auto exit_code = ExitCode::good;
   for (const auto& file : options.files) {
     const auto input = read_kernel(file);
@@ -113,10 +119,9 @@ auto read_files(const InspectOptions& options, Results& results) -> ExitCode {
       exit_code = ExitCode::usage;
       continue;
     }
-    results.reports.push_back(input->image ? inspect::make_report(file, *input->image, options.details())
-                                           : inspect::make_report(file, input->bytes, options.details()));
-    if (!options.wants_sizes()) continue;
-    results.sizes.push_back(inspect::make_sizes(file, kernel_of(*input), options.by.value_or(SizesBy::crate)));
+    auto report = input->image ? inspect::make_report(file, *input->image, options.details())
+                               : inspect::make_report(file, input->bytes, options.details());
+    take(std::move(report), kernel_of(*input));
   }
   return exit_code;
 }
@@ -185,7 +190,49 @@ auto complaint_of_options(const InspectOptions& options) -> std::string {
   if (!options.treemap.empty() && has_several) return "--treemap accepts only one FILE";
   if (options.svg == "-" && options.treemap == "-") return "--svg and --treemap cannot both go to standard output";
   if (options.by && !options.wants_sizes()) return "--by needs --sizes or --treemap";
+  if (options.diff && options.files.size() != 2) return "--diff needs two files: OLD NEW";
+  if (options.diff && options.sizes) return "--diff and --sizes exclude each other";
   return {};
+}
+
+// What is wrong with a file that cannot be loaded.
+auto complain_unless_loadable(const Report& report) -> ExitCode {
+  if (report.loadable) return ExitCode::good;
+  complain_of(report.file, inspect::shown_problems(report).front().message);
+  return ExitCode::some_not;
+}
+
+auto compare_files(const InspectOptions& options) -> ExitCode {
+  std::vector<inspect::Subject> subjects;
+  auto exit_code = read_files(options, [&](Report report, std::span<const std::byte> kernel) {
+    subjects.push_back(inspect::make_subject(std::move(report), kernel));
+  });
+  if (subjects.size() != 2) return exit_code;
+  const auto difference = inspect::compare(subjects[0], subjects[1]);
+  const auto write = [&](const Sink& sink) {
+    if (!options.json) return inspect::print_difference(difference, colour_of_output(), options.extent(), sink);
+    inspect::print_difference_json(difference, sink);
+    sink("\n");
+  };
+  if (const auto printed = write_pieces(write, print); !printed) {
+    complain("standard output", printed.error());
+    exit_code = ExitCode::usage;
+  }
+  for (const auto& subject : subjects) exit_code = worse(exit_code, complain_unless_loadable(subject.report));
+  return exit_code;
+}
+
+auto report_files(const InspectOptions& options) -> ExitCode {
+  Results results;
+  auto exit_code = read_files(options, [&](Report report, std::span<const std::byte> kernel) {
+    if (options.wants_sizes()) {
+      results.sizes.push_back(inspect::make_sizes(report.file, kernel, options.by.value_or(SizesBy::crate)));
+    }
+    results.reports.push_back(std::move(report));
+  });
+  exit_code = worse(exit_code, write_results(results, options));
+  for (const auto& report : results.reports) exit_code = worse(exit_code, complain_unless_loadable(report));
+  return exit_code;
 }
 
 auto inspect_files(InspectOptions options) -> ExitCode {
@@ -193,15 +240,7 @@ auto inspect_files(InspectOptions options) -> ExitCode {
   if (const auto complaint = complaint_of_options(options); !complaint.empty()) {
     return complain_of_usage("inspect", complaint);
   }
-  Results results;
-  auto exit_code = read_files(options, results);
-  exit_code = worse(exit_code, write_results(results, options));
-  for (const auto& report : results.reports) {
-    if (report.loadable) continue;
-    complain_of(report.file, inspect::shown_problems(report).front().message);
-    exit_code = worse(exit_code, ExitCode::some_not);
-  }
-  return exit_code;
+  return options.diff ? compare_files(options) : report_files(options);
 }
 
 auto set_by(InspectOptions& options, const char* argument) -> Outcome {
@@ -233,6 +272,7 @@ constexpr std::array kOptions{
            "draw where the bytes of the image go as a picture, too; - is standard output, and the rest goes to "
            "standard error",
            set<&InspectOptions::treemap>, kFiles},
+    Option{0, "diff", nullptr, "show only what is different in two FILEs: OLD NEW", set<&InspectOptions::diff>},
 };
 
 constexpr Operand kOperands[] = {{"FILE", "kernels or images to report on; - is standard input", Operand::Count::any}};
