@@ -20,8 +20,8 @@
 namespace hermitage::image {
 namespace {
 
-// libarchive converts names between the archive's character set and that of the locale. In the locale "C" it leaves
-// those alone that are not ASCII, whatever the program has set.
+// libarchive converts names between the character sets of the archive and of the locale. In the locale "C", it does not
+// convert names that are not ASCII, whatever locale the program uses.
 class PlainLocale {
  public:
   PlainLocale() : plain_{::newlocale(LC_ALL_MASK, "C", nullptr)}, previous_{::uselocale(plain_)} {}
@@ -74,7 +74,8 @@ struct ArchiveReader::State {
   auto operator=(const State&) -> State& = delete;
   ~State() { ::archive_read_free(archive); }
 
-  // What libarchive calls for more. An exception must not pass through it, and an error of ours is not its own.
+  // Called by libarchive for more data. Exceptions must not pass through libarchive; errors of the source are kept
+  // here.
   static auto read_callback(::archive* archive, void* data, const void** buffer) noexcept -> la_ssize_t {
     auto& state = *static_cast<State*>(data);
     state.piece = state.gunzip.next();
@@ -91,7 +92,7 @@ struct ArchiveReader::State {
     return static_cast<la_ssize_t>(state.piece->size());
   }
 
-  // What went wrong: with the source, or else with the archive.
+  // The error of the source, or else of the archive.
   [[nodiscard]] auto problem(std::string text) const -> std::unexpected<Problem> {
     if (!piece) return std::unexpected{piece.error()};
     if (const auto* why = ::archive_error_string(archive)) text += ": " + std::string{why};
@@ -101,11 +102,11 @@ struct ArchiveReader::State {
   Source& source;
   Progress progress;
   Gunzip gunzip;
-  std::expected<std::span<const std::byte>, Problem> piece;  // what libarchive has last been given
+  std::expected<std::span<const std::byte>, Problem> piece;  // the last data that libarchive got
   ::archive* archive;
   bool is_open = false;
   std::vector<std::byte> beginning;  // of the archive
-  // The entry, the block of its bytes that is next, and where in the entry that belongs.
+  // The current entry, the next block of its bytes, and the offset of the block in the entry.
   std::string name;
   std::uint64_t size = 0;
   bool has_bytes_left = false;
@@ -120,7 +121,7 @@ ArchiveReader::ArchiveReader(Source& source, const Limits& limits, Progress prog
 
 ArchiveReader::~ArchiveReader() = default;
 
-// Makes `block` the next one; whether there is one.
+// Reads the next block into `block`. Returns false at the end of the entry.
 auto ArchiveReader::next_block() -> std::expected<bool, Problem> {
   const PlainLocale locale;
   auto& state = *state_;
@@ -135,7 +136,7 @@ auto ArchiveReader::next_block() -> std::expected<bool, Problem> {
   return true;
 }
 
-// Hands on the blocks that are left of the entry, in order, none behind its size.
+// Passes on the remaining blocks of the entry, in order, up to its size.
 template <class Use>
 auto ArchiveReader::read_blocks(Use use) -> std::expected<void, Problem> {
   auto& state = *state_;
@@ -159,7 +160,7 @@ auto ArchiveReader::read_blocks(Use use) -> std::expected<void, Problem> {
 }
 
 auto ArchiveReader::next() -> std::expected<std::optional<Entry>, Problem> {
-  // Bytes that nobody wants are looked at all the same: an archive is right or wrong whoever reads it.
+  // Skipped bytes are read as well, so that the validity of an archive does not depend on what is requested.
   if (auto passed = read_blocks([](std::uint64_t, std::span<const std::byte>) {}); !passed) {
     return std::unexpected{std::move(passed.error())};
   }
@@ -179,7 +180,7 @@ auto ArchiveReader::next() -> std::expected<std::optional<Entry>, Problem> {
     if (auto ended = read_to_end(); !ended) return std::unexpected{std::move(ended.error())};
     return std::nullopt;
   }
-  // A warning is of something that does not matter here, such as a name that is not of the locale.
+  // Warnings of libarchive do not matter here, for example about a name that is not valid in the locale.
   if (result != ARCHIVE_OK && result != ARCHIVE_WARN) return state.problem("is not a whole tar archive");
   state.name = text_or_empty(::archive_entry_pathname(entry));
 
@@ -205,7 +206,7 @@ auto ArchiveReader::peek() -> std::expected<std::span<const std::byte>, Problem>
 }
 
 auto ArchiveReader::read(std::span<std::byte> contents) -> std::expected<void, Problem> {
-  // Where the blocks of a sparse file leave something out, there are zeros.
+  // Bytes between the blocks of a sparse file are zero.
   std::size_t filled = 0;
   const auto zeros_to = [&](std::size_t end) {
     std::ranges::fill(contents.subspan(filled, end - filled), std::byte{});
@@ -220,7 +221,7 @@ auto ArchiveReader::read(std::span<std::byte> contents) -> std::expected<void, P
   return read;
 }
 
-// Behind the last entry there are zeros only, and the gzip data is whole.
+// Only zeros follow the last entry, and the gzip data are complete.
 auto ArchiveReader::read_to_end() -> std::expected<void, Problem> {
   auto& state = *state_;
   if (!state.piece) return std::unexpected{state.piece.error()};

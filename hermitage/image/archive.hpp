@@ -1,4 +1,4 @@
-// Reads a gzipped tar archive, entry by entry: ustar, GNU and pax, by libarchive.
+// Reads a gzipped tar archive (ustar, GNU, pax) entry by entry, with libarchive.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +17,7 @@ namespace hermitage::image {
 
 enum class EntryKind : std::uint8_t { regular, directory, symbolic_link, hard_link, fifo, device, other };
 
-// An entry as it stands in the archive. Nothing about its names has been checked.
+// An unchecked entry of the archive.
 struct Entry {
   std::string name = {};
   EntryKind kind = EntryKind::regular;
@@ -28,22 +28,22 @@ struct Entry {
 
 class ArchiveReader {
  public:
-  // The source must stay. Fails behind limits.unpacked_size bytes.
+  // The source must outlive the reader. Fails after limits.unpacked_size bytes.
   ArchiveReader(Source& source, const Limits& limits, Progress progress = {});
   ArchiveReader(const ArchiveReader&) = delete;
   auto operator=(const ArchiveReader&) -> ArchiveReader& = delete;
   ~ArchiveReader();
 
-  // The next entry; nothing at the end, when all has been read and found whole.
+  // Returns the next entry, or nothing at the end, after the whole archive has been checked.
   [[nodiscard]] auto next() -> std::expected<std::optional<Entry>, Problem>;
 
-  // Some bytes at the beginning of the entry that next() gave: all, or at least 512. Until the next call.
+  // The first bytes of the current entry: all of them, or at least 512. Valid until the next call.
   [[nodiscard]] auto peek() -> std::expected<std::span<const std::byte>, Problem>;
 
-  // The bytes of a regular file, as many as it has. Once for each entry.
+  // The bytes of a regular file. Can be called once for each entry.
   [[nodiscard]] auto read(std::span<std::byte> contents) -> std::expected<void, Problem>;
 
-  // How many bytes of the archive, without gzip, have been read.
+  // The number of unpacked bytes of the archive that have been read.
   [[nodiscard]] auto unpacked_size() const -> std::uint64_t;
 
  private:

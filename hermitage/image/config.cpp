@@ -12,7 +12,7 @@
 namespace hermitage::image {
 namespace {
 
-// toml++ goes as deep into the stack as keys such as a.b.c do. Nobody means more than a few.
+// toml++ recurses once for each part of a key such as a.b.c. Real keys have few parts.
 constexpr int kMaxKeyParts = 16;
 
 struct Place {
@@ -21,7 +21,7 @@ struct Place {
 };
 
 auto place_of(const toml::source_region& region) -> Place {
-  // What is not written anywhere, such as the whole document, begins at the beginning.
+  // A node without a position, such as the whole document, is at the beginning.
   return {.line = std::max<std::uint32_t>(region.begin.line, 1),
           .column = std::max<std::uint32_t>(region.begin.column, 1)};
 }
@@ -29,7 +29,7 @@ auto place_of(const toml::node& node) -> Place {
   return place_of(node.source());
 }
 
-// Finds a key of too many parts, without parsing: outside of texts and comments only keys have dots in a row.
+// Finds a key with too many parts without parsing: outside of strings and comments, only keys contain several dots.
 class DottedKeys {
  public:
   explicit DottedKeys(std::string_view toml) : rest_{toml} {}
@@ -66,7 +66,7 @@ class DottedKeys {
     rest_.remove_prefix(std::min(count, rest_.size()));
   }
 
-  // A text in quotation marks; one of a single line ends at the end of the line at the latest.
+  // A quoted string; a single-line string ends at the end of the line at the latest.
   void skip_text(char quote) {
     const std::string fence(3, quote);
     const bool is_long = rest_.starts_with(fence);
@@ -76,7 +76,7 @@ class DottedKeys {
         at += 2;
       } else if (is_long ? rest_.substr(at).starts_with(fence) : rest_[at] == quote) {
         at += is_long ? fence.size() : 1;
-        // Two more may stand before those that end a long one.
+        // A multi-line string may contain two quotes before the closing ones.
         while (is_long && at < rest_.size() && rest_[at] == quote) ++at;
         break;
       } else if (!is_long && rest_[at] == '\n') {
@@ -92,7 +92,7 @@ class DottedKeys {
   Place place_;
 };
 
-// Reads a parsed document, and remembers the first thing that is wrong.
+// Reads a parsed document, and keeps the first error.
 class Reader {
  public:
   Reader(std::string_view file, std::vector<Problem>& warnings) : file_{file}, warnings_{warnings} {}
@@ -274,7 +274,7 @@ void append_texts(std::string& toml, std::string_view key, const std::vector<std
   toml += "]\n";
 }
 
-// In the largest unit that it is a whole number of.
+// In the largest unit of which it is an integer multiple.
 auto size_text(std::uint64_t size) -> std::string {
   constexpr std::array kUnits{"", " KiB", " MiB", " GiB", " TiB"};
   std::size_t unit = 0;

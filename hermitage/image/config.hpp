@@ -1,4 +1,4 @@
-// hermit.toml: what an image asks for. Mirrors hermit_entry::config::Config.
+// hermit.toml, the configuration of an image. Mirrors hermit_entry::config::Config.
 #pragma once
 
 #include <cstdint>
@@ -16,14 +16,14 @@ namespace hermitage::image {
 using entry::kConfigPath;
 using entry::kMaxConfigSize;
 
-// Version 1, the only one there is. No text in it has a NUL.
+// Version 1, the only one. Strings contain no NUL.
 struct Config {
-  std::string kernel = {};                             // path of the kernel in the image, as it is written
-  std::vector<std::string> kernel_args = {};           // for when the user gives no arguments
+  std::string kernel = {};                             // path of the kernel in the image, unchanged
+  std::vector<std::string> kernel_args = {};           // default arguments
   std::vector<std::string> app_args = {};              // likewise
-  std::vector<std::string> env_vars = {};              // "KEY=value"; those of the user come before them
-  std::optional<std::uint64_t> memory = std::nullopt;  // least memory of the guest, in bytes
-  std::uint32_t cpus = 0;                              // least number of processors; 0: any
+  std::vector<std::string> env_vars = {};              // "KEY=value"; the user can override each
+  std::optional<std::uint64_t> memory = std::nullopt;  // minimum memory of the guest, in bytes
+  std::uint32_t cpus = 0;                              // minimum number of vCPUs; 0: any
 
   friend auto operator==(const Config&, const Config&) -> bool = default;
 };
@@ -32,7 +32,7 @@ struct Config {
 [[nodiscard]] auto parse_config(std::string_view toml, std::vector<Problem>& warnings,
                                 std::string_view file = kConfigPath) -> std::expected<Config, Problem>;
 
-// Writes one, which parse_config reads as the same. Texts must be UTF-8 without a NUL.
+// Writes a configuration that parse_config reads back unchanged. Strings must be UTF-8 without a NUL.
 [[nodiscard]] auto to_toml(const Config& config) -> std::string;
 
 }  // namespace hermitage::image

@@ -1,4 +1,4 @@
-// A configuration, with what problems found later need to say where.
+// A configuration, with the position that later problems refer to.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@ namespace hermitage::image {
 
 struct ConfigSource {
   Config config;
-  std::uint32_t kernel_line = 0;  // where the value of `kernel` stands
+  std::uint32_t kernel_line = 0;  // position of the value of `kernel`
   std::uint32_t kernel_column = 0;
 };
 
@@ -22,7 +22,7 @@ struct ConfigSource {
 // The problem of a configuration of more than kMaxConfigSize bytes.
 [[nodiscard]] auto config_too_large(std::string_view file) -> Problem;
 
-// The problem of a configuration that names a kernel where there is none: nothing, or a directory.
+// The problem of a configuration whose kernel does not exist, or is a directory.
 [[nodiscard]] auto kernel_problem(const ConfigSource& source, bool is_directory, std::string_view file) -> Problem;
 
 }  // namespace hermitage::image

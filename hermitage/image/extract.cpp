@@ -33,14 +33,14 @@ auto system_error(const std::string& file) -> std::unexpected<Problem> {
 
 constexpr int kDirectoryFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 
-// The directories on the way to one place below a root, name by name and through no link. Going to the next place
-// leaves only what the two do not share: files that come sorted open each directory once. An image's paths are no
-// deeper than entry::kMaxDepth, and so many descriptors are open at most.
+// The open directories on the path to a file below a root, opened name by name without following links. Moving to the
+// next file closes only directories that the two paths do not share, so sorted files open each directory once. At most
+// entry::kMaxDepth descriptors are open, the limit on the depth of paths in an image.
 class Way {
  public:
   explicit Way(int root) : root_{root} {}
 
-  // The directory at `path`; nothing when it cannot be opened, errno says why.
+  // The directory at `path`, or nothing with errno set.
   [[nodiscard]] auto go_to(std::string_view path) -> std::optional<int> {
     leave_for(path);
     for (auto name = entry::take_name(path); !name.empty(); name = entry::take_name(path)) {
@@ -60,7 +60,7 @@ class Way {
 
   [[nodiscard]] auto here() const -> int { return steps_.empty() ? root_ : steps_.back().directory.get(); }
 
-  // Goes back to what is on the way to `path`, and takes that off.
+  // Closes directories that are not on `path`, and removes the common part from it.
   void leave_for(std::string_view& path) {
     std::size_t shared = 0;
     for (; shared < steps_.size(); ++shared) {
@@ -80,7 +80,7 @@ class Extractor {
   explicit Extractor(int root) : way_{root}, way_to_first_{root} {}
 
   auto extract(const Image& image) -> std::expected<void, Problem> {
-    // Links come last, so that there is none while files are written.
+    // Links are created last, so that none exists while files are written.
     for (const auto& file : image.files()) {
       if (file.kind == FileKind::symbolic_link) continue;
       if (auto written = write(file); !written) return written;
@@ -89,7 +89,7 @@ class Extractor {
       if (file.kind != FileKind::symbolic_link) continue;
       if (auto written = write(file); !written) return written;
     }
-    // What a directory does not permit its owner, either, it does not only when all is in it.
+    // Restrictive permissions of a directory are set after its files have been created.
     for (const auto& file : std::views::reverse(image.files())) {
       if (file.kind != FileKind::directory) continue;
       if (auto restricted = restrict(file); !restricted) return restricted;
@@ -125,7 +125,7 @@ class Extractor {
     return {};
   }
 
-  // Files that share their bytes do so on disk, too: a small image could fill it otherwise.
+  // Hard links stay hard links: otherwise, a small image could fill the disk.
   auto link(const File& first, const File& file, int parent, const std::string& name) -> std::expected<void, Problem> {
     const auto directory = way_to_first_.go_to(parent_path(first.path));
     if (!directory || ::linkat(*directory, file_name(first.path).c_str(), parent, name.c_str(), 0) != 0) {
@@ -147,7 +147,7 @@ class Extractor {
   static auto file_name(const std::string& path) -> std::string { return path.substr(path.rfind('/') + 1); }
 
   Way way_;
-  Way way_to_first_;  // of the files that share their bytes
+  Way way_to_first_;  // of the first file of a group of hard links
   std::map<const std::byte*, const File*> written_;
 };
 

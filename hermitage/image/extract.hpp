@@ -9,10 +9,10 @@
 
 namespace hermitage::image {
 
-// Writes every file, directory and link of an image that was opened with Contents::all. The directory is made, or must
-// be empty. Each file is made anew, in a directory that no link leads to, so that nothing outside is written whatever
-// the image holds and whoever else writes there. Permissions are those of the image, as far as the umask allows.
-// Fails with cannot_extract; what was written by then stays.
+// Writes every file, directory and link of an image that was opened with Contents::all. The directory is created, or
+// must be empty. Every file is newly created, and no link is followed, so nothing outside is written, whatever the
+// image contains, and even if other processes write to the directory. Permissions are those of the image, restricted by
+// the umask. Fails with cannot_extract; files that were already written are kept.
 [[nodiscard]] auto extract(const Image& image, const std::filesystem::path& directory) -> std::expected<void, Problem>;
 
 }  // namespace hermitage::image

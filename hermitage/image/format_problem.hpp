@@ -1,4 +1,4 @@
-// What a file is that should be an image and is none.
+// Problems about files that are not images, with their actual format.
 #pragma once
 
 #include <cstddef>
@@ -9,10 +9,11 @@
 
 namespace hermitage::image {
 
-// By the first bytes of a file that does not begin as gzip data do.
+// From the first bytes of a file that is not gzip data.
 [[nodiscard]] auto not_gzip(std::span<const std::byte> beginning) -> Problem;
 
-// By the first bytes of what is in gzip data, which is no tar archive; `why` is what the reader of archives says of it.
+// From the first unpacked bytes of gzip data that do not contain a tar archive; `why` is the error of the archive
+// reader.
 [[nodiscard]] auto not_tar(std::span<const std::byte> beginning, std::string why) -> Problem;
 
 }  // namespace hermitage::image

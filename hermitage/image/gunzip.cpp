@@ -36,7 +36,7 @@ Gunzip::~Gunzip() {
   ::inflateEnd(&state_->stream);
 }
 
-// Whether there is input.
+// Returns false at the end of the input.
 auto Gunzip::refill_input() -> std::expected<bool, Problem> {
   auto& stream = state_->stream;
   if (stream.avail_in != 0) return true;
@@ -48,7 +48,7 @@ auto Gunzip::refill_input() -> std::expected<bool, Problem> {
   return !piece->empty();
 }
 
-// Whether what comes next may stand there, outside of a member. Passes over zeros behind the last one.
+// Checks the data between and after members. Skips zeros after the last one.
 auto Gunzip::check_between_members() -> std::expected<void, Problem> {
   constexpr Bytef kFirstMagicByte = 0x1f;
   auto& stream = state_->stream;
@@ -63,7 +63,7 @@ auto Gunzip::check_between_members() -> std::expected<void, Problem> {
   return fail(ProblemCode::trailing_data, "has data after its gzip data");
 }
 
-// How many bytes of output there are; fewer than the whole buffer only at the end.
+// Returns the number of bytes of output; fewer than the buffer has only at the end.
 auto Gunzip::fill() -> std::expected<std::size_t, Problem> {
   auto& stream = state_->stream;
   stream.next_out = reinterpret_cast<Bytef*>(state_->output.data());

@@ -1,4 +1,4 @@
-// Takes the gzip off an image, piece by piece. RFC 1952, by zlib.
+// Unpacks the gzip data of an image in pieces, with zlib (RFC 1952).
 #pragma once
 
 #include <cstddef>
@@ -13,23 +13,23 @@
 
 namespace hermitage::image {
 
-// Every check sum and every length is checked. Several members may follow one another, and zeros the last one, by which
-// some devices and programs pad files; nothing else may.
+// Checks every checksum and length. The data may have several members, and zeros after the last one, which some devices
+// and programs use as padding. Other trailing data are an error.
 class Gunzip {
  public:
-  // Gives at most `limit` bytes before it fails. The source must stay.
+  // Fails after `limit` bytes. The source must outlive this object.
   Gunzip(Source& source, std::uint64_t limit);
   Gunzip(const Gunzip&) = delete;
   auto operator=(const Gunzip&) -> Gunzip& = delete;
   ~Gunzip();
 
-  // The next bytes, until the next call; none at the end. Pieces other than the last have kPieceSize bytes.
+  // The next bytes, valid until the next call; none at the end. All pieces but the last have kPieceSize bytes.
   [[nodiscard]] auto next() -> std::expected<std::span<const std::byte>, Problem>;
 
-  // How many bytes it has given.
+  // The number of bytes returned so far.
   [[nodiscard]] auto done() const -> std::uint64_t { return done_; }
 
-  // A multiple of a tar archive's 512 bytes.
+  // A multiple of 512, the block size of tar archives.
   static constexpr std::size_t kPieceSize = 256 << 10;
 
  private:
@@ -44,7 +44,7 @@ class Gunzip {
   std::unique_ptr<State> state_;
 };
 
-// All of it at once: the tar archive in an image, at most `limit` bytes.
+// Unpacks an image into the tar archive that it contains, of at most `limit` bytes.
 [[nodiscard]] auto gunzip(std::span<const std::byte> bytes, std::uint64_t limit)
     -> std::expected<std::vector<std::byte>, Problem>;
 

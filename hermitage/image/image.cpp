@@ -25,12 +25,12 @@ auto read_contents(ArchiveReader& reader, File& file) -> std::expected<void, Pro
   return {};
 }
 
-// Reads an archive once, and again where something is needed that was not held the first time.
+// Reads an archive once, and again if something is needed that was not kept.
 class Opener {
  public:
   Opener(Source& source, const OpenOptions& options) : source_{source}, options_{options}, tree_{options.limits} {}
 
-  // Makes the tree.
+  // Builds the tree.
   auto read_all() -> std::expected<void, Problem> {
     ArchiveReader reader{source_, options_.limits, options_.progress};
     for (;;) {
@@ -77,7 +77,7 @@ class Opener {
   auto take_warnings() -> std::vector<Problem> { return std::move(warnings_); }
   [[nodiscard]] auto unpacked_size() const -> std::uint64_t { return unpacked_size_; }
 
-  // Lets go of all bytes but those of one file.
+  // Frees the bytes of all files but one.
   void keep_only(const File* kept) {
     for (auto& [path, node] : tree_.nodes()) {
       if (&node.file != kept) node.file.contents.reset();
@@ -85,7 +85,7 @@ class Opener {
   }
 
  private:
-  // Holds the bytes of a file that was just added, if they are wanted or may be.
+  // Keeps the bytes of a new file, if they are requested or may be.
   auto hold(ArchiveReader& reader, File& file) -> std::expected<void, Problem> {
     if (options_.contents == Contents::all) return read_contents(reader, file);
     if (file.path == kConfigPath) {
@@ -95,7 +95,7 @@ class Opener {
       return {};
     }
     if (kernel_path_) return file.path == *kernel_path_ ? read_contents(reader, file) : std::expected<void, Problem>{};
-    // Where the kernel comes before the configuration, it is one of the ELF files.
+    // If the kernel precedes the configuration, it is one of the ELF files.
     const auto beginning = reader.peek();
     if (!beginning) return std::unexpected{beginning.error()};
     return entry::detect_format(*beginning) == entry::Format::elf ? read_contents(reader, file)
@@ -113,7 +113,7 @@ class Opener {
     }
   }
 
-  // Sees to it that a file's bytes are held.
+  // Ensures that the bytes of a file are in memory.
   auto fetch(Node& node) -> std::expected<void, Problem> {
     if (node.file.contents || node.file.size == 0) return {};
     if (auto rewound = source_.rewind(); !rewound) return rewound;

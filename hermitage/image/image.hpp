@@ -20,17 +20,17 @@ namespace hermitage::image {
 
 class Source;
 
-// What an image may take. Memory stays below unpacked_size, and a small multiple of path_size.
+// Limits of an image. The memory used is below unpacked_size plus a small multiple of path_size.
 struct Limits {
-  std::uint64_t unpacked_size = std::uint64_t{1} << 30;  // bytes of the archive, without gzip
+  std::uint64_t unpacked_size = std::uint64_t{1} << 30;  // bytes of the unpacked archive
   std::uint64_t entries = entry::kMaxEntries;
   std::uint64_t path_size = std::uint64_t{32} << 20;  // bytes of all paths and link targets
 };
 
-// Whose bytes an opened image holds: a loader that wants but the kernel need not have the rest in memory.
+// The files whose bytes are kept in memory: a loader needs only the kernel.
 enum class Contents : std::uint8_t { all, kernel };
 
-// Told now and then how many of the image's bytes, gzipped, have been read, and how many there are (0: not known).
+// Called from time to time with the number of packed bytes that have been read, and their total (0: unknown).
 using Progress = std::function<void(std::uint64_t done, std::uint64_t total)>;
 
 struct OpenOptions {
@@ -41,11 +41,12 @@ struct OpenOptions {
 
 using entry::FileKind;
 
-// The bytes of a regular file; hard links share them. Null for other kinds, and for what was not to be held.
+// The bytes of a regular file; hard links share them. Null for other kinds, and for files that are not kept.
 using SharedBytes = std::shared_ptr<const std::byte[]>;
 
 struct File {
-  std::string path = {};  // from the root of the image, as in "etc/motd": no "." and "..", no "/" at either end
+  std::string path =
+      {};  // relative to the root of the image, such as "etc/motd": without "." and "..", and without "/" at the ends
   FileKind kind = FileKind::regular;
   std::uint32_t mode = 0;        // permission bits, 0 to 0777
   std::uint64_t size = 0;        // of a regular file, in bytes
@@ -57,36 +58,36 @@ struct File {
   }
 };
 
-// An image that was read whole and found right: a configuration, the kernel it names, and a tree of files. Everything
-// is a copy of its own. Can be moved and copied; copies share the files' bytes.
+// A valid image: a configuration, the kernel that it names, and a tree of files. It owns all its data. Copies share the
+// bytes of files.
 class Image {
  public:
-  // `bytes` are the gzipped archive; a file is read as far as it goes, never whole into memory.
+  // `bytes` are the gzipped archive. A file is read in pieces, not into memory as a whole.
   [[nodiscard]] static auto open(std::span<const std::byte> bytes, const OpenOptions& options = {})
       -> std::expected<Image, Problem>;
   [[nodiscard]] static auto open(const std::filesystem::path& path, const OpenOptions& options = {})
       -> std::expected<Image, Problem>;
-  // A file that is open, and stays so, from its beginning; `path` is its name in problems.
+  // Reads an open descriptor from the beginning of its file, and does not close it; `path` is its name in problems.
   [[nodiscard]] static auto open(int descriptor, const std::filesystem::path& path, const OpenOptions& options = {})
       -> std::expected<Image, Problem>;
 
   [[nodiscard]] auto config() const noexcept -> const Config& { return config_; }
 
-  // The file that the configuration names, links followed, and its bytes. Whether it is a kernel is another question.
+  // The file that the configuration names, after following links, and its bytes. It may not be a kernel.
   [[nodiscard]] auto kernel_file() const noexcept -> const File& { return files_[kernel_]; }
   [[nodiscard]] auto kernel() const noexcept -> std::span<const std::byte> { return kernel_file().bytes(); }
 
-  // Every file, directory and link but the root, hermit.toml and the kernel too. Sorted by path, byte by byte, so that
-  // a directory comes before what is in it; each has its directory.
+  // All files, directories and links, including hermit.toml and the kernel, without the root. Sorted by the bytes of
+  // their paths, so a directory precedes its contents; all parent directories are present.
   [[nodiscard]] auto files() const noexcept -> std::span<const File> { return files_; }
 
-  // What is at a path, written with or without "/" or "./" before it; null when there is nothing, and for the root.
-  // `find` follows no link; `resolve` follows all, those to directories on the way, too, and gives null where a link
-  // leads nowhere.
+  // The file at a path, with or without a leading "/" or "./"; null if there is none, and for the root. `find` follows
+  // no links; `resolve` follows all links, including those to directories on the path, and returns null for a dangling
+  // link.
   [[nodiscard]] auto find(std::string_view path) const -> const File*;
   [[nodiscard]] auto resolve(std::string_view path) const -> const File*;
 
-  // How many bytes the archive has without gzip.
+  // The size of the unpacked archive in bytes.
   [[nodiscard]] auto unpacked_size() const noexcept -> std::uint64_t { return unpacked_size_; }
 
   [[nodiscard]] auto warnings() const noexcept -> std::span<const Problem> { return warnings_; }

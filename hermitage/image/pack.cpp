@@ -33,7 +33,7 @@ auto kind_of(fs::file_type type) -> EntryKind {
   }
 }
 
-// As an entry, under the name `name`.
+// The entry for a file, with this name.
 auto make_entry(const fs::path& file, fs::file_status status, std::string name) -> std::expected<Entry, Problem> {
   constexpr std::uint32_t kRunnable = 0755;
   constexpr std::uint32_t kPlain = 0644;
@@ -81,7 +81,7 @@ class Packer {
     return {};
   }
 
-  // In order, so that the same warnings come each time.
+  // In order, so that warnings are always the same.
   auto add_directory(const fs::path& directory) -> std::expected<void, Problem> {
     std::error_code error;
     std::vector<fs::path> files;
@@ -200,7 +200,7 @@ class Packer {
 
   const PackRequest& request_;
   Tree tree_;
-  std::map<std::string, fs::path, std::less<>> files_;  // by paths in the image; empty for config_
+  std::map<std::string, fs::path, std::less<>> files_;  // by path in the image; empty for config_
   std::string config_;
   std::vector<Problem> warnings_;
   std::uint64_t done_ = 0;

@@ -16,35 +16,36 @@
 namespace hermitage::image {
 
 struct PackRequest {
-  // What is in them is at the root of the image. Where two have a file of one name, that of the later counts, with a
+  // Their contents become the root of the image. If two have a file of the same name, the later one is packed, with a
   // warning.
   std::vector<std::filesystem::path> directories = {};
-  // The text of hermit.toml, and its name in problems. Nothing: one of the directories has it.
+  // The contents of hermit.toml, and its name in problems. Nothing: it is in one of the directories.
   std::optional<std::string> config = std::nullopt;
   std::string config_file = std::string{kConfigPath};
-  // A kernel that is put where the configuration says. Empty: one of the directories has it.
+  // The kernel, packed at the path in the configuration. Empty: it is in one of the directories.
   std::filesystem::path kernel = {};
-  // Asked about the kernel's file before anything is written; an error ends the packing with it. Empty: any file.
+  // Checks the file of the kernel before anything is written; packing fails with its error. Empty: any file is
+  // accepted.
   std::function<std::expected<void, Problem>(const std::filesystem::path& kernel)> check_kernel = {};
-  // Asked about the configuration before anything is written; the error, a sentence, ends the packing with
-  // config_value. Empty: any configuration that can be read.
+  // Checks the configuration before anything is written; packing fails with config_value and its error, a sentence.
+  // Empty: any valid configuration is accepted.
   std::function<std::expected<void, std::string>(const Config& config)> check_config = {};
-  // What Image::open is going to allow.
+  // The limits for Image::open.
   Limits limits = {};
   Progress progress = {};
 };
 
 struct Packed {
   Config config;
-  std::filesystem::path kernel;  // the file that is the kernel, links followed
+  std::filesystem::path kernel;  // the file of the kernel, after following links
   std::vector<Problem> warnings;
 };
 
-// Checks all of it by the rules that images are read by, and writes it to `sink`: the configuration, the kernel, and
-// the rest sorted by path, so that a kernel is found early. The same files make the same bytes: of a file's mode only
-// counts whether its owner may run it, and times and owners do not count at all.
+// Checks everything with the rules of reading, and writes it to `sink`: the configuration, the kernel, so that it is
+// found early, and the other files sorted by path. The same files give the same bytes: only the owner's execute
+// permission of a file is packed, and no times or owners.
 //
-// Fails with cannot_pack where a file cannot be read or the sink does not go on, and as Image::open otherwise.
+// Fails with cannot_pack if a file cannot be read or the sink returns false, and otherwise like Image::open.
 [[nodiscard]] auto pack(const PackRequest& request, const Sink& sink) -> std::expected<Packed, Problem>;
 
 }  // namespace hermitage::image

@@ -1,4 +1,4 @@
-// Paths in an image as texts of their own. Their rules are those of hermitage/entry/image_path.hpp.
+// Paths in an image as strings. Their rules are those of hermitage/entry/image_path.hpp.
 #pragma once
 
 #include <optional>
@@ -14,10 +14,10 @@ namespace hermitage::image {
 // "./etc//motd" and "/etc/motd" → "etc/motd"; the root is "". Nothing for a path with "..", which may mean any place.
 [[nodiscard]] auto normalize_path(std::string_view path) -> std::optional<std::string>;
 
-// What is before the last '/': "" for what is in the root.
+// The part before the last '/'; "" for a name in the root.
 [[nodiscard]] auto parent_path(std::string_view path) -> std::string_view;
 
-// Follows a path, and all links on it. `find` takes a normalized path, and gives a const File*, or null.
+// Follows a path and all links on it. `find` takes a normalized path, and returns a const File*, or null.
 template <class Find>
 [[nodiscard]] auto follow_path(std::string_view path, Find find) -> const File* {
   struct Files {

@@ -1,4 +1,4 @@
-// What can be wrong or odd about a Hermit image: errors as values.
+// Problems of Hermit images: errors as values.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@ namespace hermitage::image {
 using entry::Severity;
 
 enum class ProblemCode : std::uint8_t {
-  // The file is not a whole gzipped tar archive, or a larger one than is allowed.
+  // The file is not a complete gzipped tar archive, or exceeds a limit.
   unreadable,
   not_gzip,
   damaged_gzip,
@@ -23,7 +23,7 @@ enum class ProblemCode : std::uint8_t {
   too_many_entries,
   packed_kernel,
 
-  // An entry has no place in a tree of files.
+  // An entry does not fit into a tree of files.
   entry_name,
   entry_outside,
   entry_kind,
@@ -31,29 +31,29 @@ enum class ProblemCode : std::uint8_t {
   link_outside,
   link_target,
 
-  // There is no configuration, or not a right one.
+  // The configuration is missing or invalid.
   no_config,
   config_size,
   config_syntax,
   config_key,
   config_value,
 
-  // There is no kernel where the configuration says.
+  // The kernel that the configuration names is missing.
   no_kernel,
   kernel_kind,
   unloadable_kernel,  // of check_kernel in a PackRequest
 
-  // What is to be packed or unpacked cannot be.
+  // Packing or unpacking failed.
   cannot_pack,
   cannot_extract,
 
-  // Odd, but no reason not to go on.
+  // Warnings.
   duplicate_entry,
   unknown_key,
   ignored_variable,
 };
 
-// One thing that is wrong or odd: what, where, and why.
+// One problem: what, where, and why.
 struct Problem {
   ProblemCode code = ProblemCode::unreadable;
   // In the image: hermit.toml, or the name of an entry. Empty: the image as a whole. With unreadable, the image's path.
@@ -63,10 +63,10 @@ struct Problem {
   std::string text = {};     // one sentence, without a full stop and without the place
 
   [[nodiscard]] auto severity() const noexcept -> Severity;
-  // The code's name as it stands above: stable, for scripts.
+  // The name of the code: stable, for scripts.
   [[nodiscard]] auto name() const noexcept -> std::string_view;
-  // Where and what, for a person: "hermit.toml:3:5: unknown key 'memroy'". Names are as they are in the image, and
-  // may hold what steers a terminal.
+  // Place and problem, for people: "hermit.toml:3:5: unknown key 'memroy'". Names are those of the image, and may
+  // contain control characters.
   [[nodiscard]] auto message() const -> std::string;
 };
 

@@ -14,7 +14,7 @@
 namespace hermitage::image {
 namespace {
 
-// Small enough for the second level cache, together with what is made of it.
+// Small enough for the second level cache, together with the unpacked data.
 constexpr std::size_t kPieceSize = 128 << 10;
 
 auto unreadable(const std::filesystem::path& path, std::string why) -> std::unexpected<Problem> {
@@ -26,7 +26,7 @@ auto failed(const std::filesystem::path& path, std::string_view call) -> std::un
   return unreadable(path, std::string{call}.append(": ").append(std::strerror(errno)));
 }
 
-// 0: not known.
+// 0: unknown.
 auto size_of(int descriptor) -> std::uint64_t {
   struct stat status{};
   const bool has_size = ::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode);

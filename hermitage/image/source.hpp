@@ -1,4 +1,4 @@
-// Where the bytes of an image come from, piece by piece.
+// The source of the bytes of an image, in pieces.
 #pragma once
 
 #include <cstddef>
@@ -21,16 +21,16 @@ class Source {
   auto operator=(const Source&) -> Source& = delete;
   virtual ~Source() = default;
 
-  // The next bytes, until the next call; none at the end.
+  // The next bytes, valid until the next call; none at the end.
   [[nodiscard]] virtual auto next() -> std::expected<std::span<const std::byte>, Problem> = 0;
   // Goes back to the beginning.
   [[nodiscard]] virtual auto rewind() -> std::expected<void, Problem> = 0;
 
-  [[nodiscard]] virtual auto done() const -> std::uint64_t = 0;   // bytes that next() has given
-  [[nodiscard]] virtual auto total() const -> std::uint64_t = 0;  // all that there are; 0: not known
+  [[nodiscard]] virtual auto done() const -> std::uint64_t = 0;   // bytes that next() has returned
+  [[nodiscard]] virtual auto total() const -> std::uint64_t = 0;  // number of all bytes; 0: unknown
 };
 
-// Bytes in memory, which must stay.
+// Bytes in memory, which must outlive the source.
 class MemorySource final : public Source {
  public:
   explicit MemorySource(std::span<const std::byte> bytes) : bytes_{bytes} {}
@@ -50,7 +50,7 @@ class FileSource final : public Source {
  public:
   [[nodiscard]] static auto open(const std::filesystem::path& path)
       -> std::expected<std::unique_ptr<FileSource>, Problem>;
-  // A file that is open, and stays so, from where it stands.
+  // Reads an open descriptor from its current offset, and does not close it.
   [[nodiscard]] static auto borrow(int descriptor, const std::filesystem::path& path) -> std::unique_ptr<FileSource>;
 
   [[nodiscard]] auto next() -> std::expected<std::span<const std::byte>, Problem> override;
@@ -62,7 +62,7 @@ class FileSource final : public Source {
   FileSource(std::filesystem::path path, int descriptor);
 
   std::filesystem::path path_;
-  base::Descriptor own_;  // open when the file was opened here
+  base::Descriptor own_;  // open if this object opened the file
   int descriptor_;
   std::uint64_t total_;
   std::uint64_t done_ = 0;

@@ -47,7 +47,7 @@ void put(Block& block, Field field, std::string_view text) {
   std::ranges::copy(text.substr(0, field.size), block.begin() + static_cast<std::ptrdiff_t>(field.offset));
 }
 
-// In octal digits, as many as there is room for in front of a NUL.
+// Writes octal digits that fill the field, followed by a NUL.
 void put_number(Block& block, Field field, std::uint64_t number) {
   for (auto at = field.offset + field.size - 1; at-- > field.offset; number >>= 3) {
     block[at] = static_cast<char>('0' + (number & 7));
@@ -59,10 +59,10 @@ struct SplitName {
   std::string_view name;
 };
 
-// A name as the header holds it: whole, or parted at a slash. Nothing for one that does not fit.
+// A name in the form of the header: in one field, or split at a slash. Nothing for one that does not fit.
 auto split_name(std::string_view name) -> std::optional<SplitName> {
   if (name.size() <= kName.size) return SplitName{.prefix = {}, .name = name};
-  // The slash at the end of a directory's name parts nothing.
+  // The slash at the end of a directory's name cannot be the split.
   const auto slash = name.find('/', name.size() - kName.size - 1);
   if (slash == std::string_view::npos || slash > kPrefix.size || slash + 1 == name.size()) return std::nullopt;
   return SplitName{.prefix = name.substr(0, slash), .name = name.substr(slash + 1)};
@@ -148,7 +148,7 @@ auto TarWriter::pad() -> bool {
 
 auto TarWriter::write_header(const std::string& name, char type, std::uint32_t mode, std::uint64_t size,
                              const std::string& link_target) -> bool {
-  // What does not fit is in a pax header before this one, and cut off here.
+  // Values that do not fit are in the preceding pax header, and truncated here.
   const auto split = split_name(name).value_or(SplitName{.prefix = {}, .name = name});
   Block block{};
   put(block, kName, split.name);
@@ -164,7 +164,7 @@ auto TarWriter::write_header(const std::string& name, char type, std::uint32_t m
   put(block, kPrefix, split.prefix);
   const auto checksum = std::accumulate(block.begin(), block.end(), std::uint64_t{0},
                                         [](std::uint64_t sum, char c) { return sum + static_cast<unsigned char>(c); });
-  // Six digits, a NUL, and the space that is left.
+  // Six digits, a NUL, and the space that is already there.
   put_number(block, {.offset = kChecksum.offset, .size = kChecksum.size - 1}, checksum);
   block[kChecksum.offset + kChecksum.size - 2] = '\0';
   return write(bytes_of({block.data(), block.size()}));

@@ -1,4 +1,4 @@
-// Writes a gzipped tar archive that is the same for the same input: no times, no owners, nothing of the machine.
+// Writes a reproducible gzipped tar archive: without times, owners, or data about the machine.
 #pragma once
 
 #include <cstddef>
@@ -13,11 +13,11 @@
 
 namespace hermitage::image {
 
-// Takes bytes of the archive, and says whether it goes on.
+// Consumes bytes of the archive. Returns false to stop.
 using Sink = std::function<bool(std::span<const std::byte>)>;
 
-// POSIX.1-1988 (ustar) headers, which every tar reads; before an entry that does not fit in one, a POSIX.1-2001 (pax)
-// header with what does not. Every function answers as the sink did.
+// Writes POSIX.1-1988 (ustar) headers, which every tar reads. A POSIX.1-2001 (pax) header precedes an entry that does
+// not fit into one. Every function returns the result of the sink.
 class TarWriter {
  public:
   explicit TarWriter(Sink sink);
@@ -33,7 +33,7 @@ class TarWriter {
   // Ends the archive.
   [[nodiscard]] auto finish() -> bool;
 
-  // How many bytes of the archive, without gzip, have been written.
+  // The number of unpacked bytes of the archive that have been written.
   [[nodiscard]] auto unpacked_size() const -> std::uint64_t;
 
  private:

@@ -10,14 +10,14 @@
 namespace hermitage::image {
 namespace {
 
-// An archive can have one oddity a million times; some tell enough.
+// An archive can repeat a warning a million times; the first ones are sufficient.
 constexpr std::size_t kMaxWarnings = 64;
 
 auto fail(ProblemCode code, const Entry& entry, std::string text) -> std::unexpected<Problem> {
   return std::unexpected{Problem{.code = code, .file = entry.name, .text = std::move(text)}};
 }
 
-// Whether a link that is at a normalized path leads to a place in the image.
+// Whether the target of a link at a normalized path is in the image.
 auto stays_inside(std::string_view path, std::string_view target) -> bool {
   return entry::stays_inside(static_cast<std::size_t>(std::ranges::count(path, '/')), target);
 }
@@ -65,7 +65,7 @@ auto Tree::count_path(std::size_t size, const Entry& entry) -> std::expected<voi
   return {};
 }
 
-// What is in the tree has all its directories there, too: only those below the deepest one that is there are missing.
+// All parents of existing directories exist, so only directories below the deepest existing one are missing.
 auto Tree::make_parents(const std::string& path, const Entry& entry) -> std::expected<void, Problem> {
   auto present = parent_path(path);
   for (; !present.empty(); present = parent_path(present)) {
@@ -118,7 +118,7 @@ auto Tree::make_node(const std::string& path, const Entry& entry) -> std::expect
         return fail(ProblemCode::link_target, entry,
                     "is a hard link to '" + entry.link_target + "', which does not precede it");
       }
-      // A link stays what it is, but its target is now looked for from another directory.
+      // A hard link to a symbolic link keeps the target, which is now relative to another directory.
       if (!stays_inside(path, linked->file.link_target)) return leads_out(entry, linked->file.link_target);
       node = *linked;
       node.file.path = path;

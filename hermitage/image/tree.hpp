@@ -1,4 +1,4 @@
-// The rules by which entries, one after another, make a tree of files.
+// Builds a tree of files from the entries of an archive, in order, and checks the rules.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +17,7 @@ namespace hermitage::image {
 
 struct Node {
   File file = {};
-  std::uint64_t entry = 0;  // the number of the entry, counted from 1, that has the file's bytes; 0: none
+  std::uint64_t entry = 0;  // number of the entry that has the file's bytes, counted from 1; 0: none
 };
 
 class Tree {
@@ -26,8 +26,8 @@ class Tree {
 
   explicit Tree(const Limits& limits) : limits_{limits} {}
 
-  // Adds an entry, and gives what it makes; null for the root. Of several entries with one name the last counts, with
-  // a warning. Directories that no entry names come by themselves.
+  // Adds an entry, and returns its file; null for the root. If several entries have the same name, the last replaces
+  // the others, with a warning. Missing parent directories are added.
   [[nodiscard]] auto add(const Entry& entry, std::vector<Problem>& warnings) -> std::expected<Node*, Problem>;
 
   // By a normalized path.

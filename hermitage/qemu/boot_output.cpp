@@ -11,7 +11,7 @@ namespace {
 constexpr std::string_view kError = "[LOADER][ERROR] ";
 constexpr std::string_view kWarning = "[LOADER][WARN] ";
 
-// The loader's lines are shorter. Of a longer one, which firmware may print, only the end matters.
+// Lines of the loader are shorter. Firmware may print longer ones, of which only the end is kept.
 constexpr std::size_t kLongestLine = std::size_t{17} << 10;
 constexpr std::size_t kMaxWarnings = 16;
 
@@ -53,7 +53,7 @@ auto BootOutput::end_line() -> std::string {
     return {};
   }
   if (line.starts_with(kError)) failure_ = line.substr(kError.size());
-  // As a part of the log, a warning need not be said once more.
+  // If the log is output, warnings need not be reported again.
   if (options_.has_log) return whole + '\n';
   if (line.starts_with(kWarning)) warn(line.substr(kWarning.size()));
   return {};

@@ -1,4 +1,4 @@
-// What the serial port gets before the guest writes there: firmware and boot loader use the same one.
+// Separates the output of firmware and boot loader from that of the guest, since all use the same serial port.
 #pragma once
 
 #include <cstddef>
@@ -8,43 +8,42 @@
 
 namespace hermitage::qemu {
 
-// What a boot loader's file contains if the loader tells of the handover: the beginning of the line that it prints just
-// before it enters the kernel.
+// The beginning of the line that a boot loader prints immediately before it enters the kernel. The file of a loader
+// that supports the handover contains it.
 inline constexpr std::string_view kHandoverMark = "[LOADER][HANDOVER] ";
 
-// Tells what the guest prints from what is printed before: the guest's output begins behind a line that ends with the
-// mark and a word that only the loader knows. Of the lines before, those that begin with "[LOADER][LEVEL] " are the
-// loader's, and others the firmware's.
+// The output of the guest begins after a line that ends with the mark and a secret that only the loader knows. Of the
+// preceding lines, those that begin with "[LOADER][LEVEL] " are from the loader, and others are from the firmware.
 class BootOutput {
  public:
   struct Options {
-    std::string handover;  // the word
-    bool has_log = false;  // lines of loader and firmware are output, too
-    // Gets the loader's warnings, without the level; where there are too many, a line that counts the others.
+    std::string handover;  // the secret
+    bool has_log = false;  // lines of loader and firmware are also output
+    // Called with warnings of the loader, without the level; after kMaxWarnings, once with the number of the others.
     std::function<void(std::string_view)> on_warning = {};
   };
   explicit BootOutput(Options options);
 
-  // Takes what has come, and returns what of it is output.
+  // Processes data from the serial port, and returns the part that is output.
   [[nodiscard]] auto take(std::string_view bytes) -> std::string;
 
-  // Once nothing comes any more.
+  // Called at the end of the data.
   [[nodiscard]] auto finish() -> std::string;
 
   [[nodiscard]] auto has_handed_over() const -> bool { return has_handed_over_; }
 
-  // Why the loader did not start the guest; empty where it has not said so.
+  // The error of the loader; empty if it has printed none.
   [[nodiscard]] auto failure() const -> const std::string& { return failure_; }
 
  private:
-  // What of the line is output.
+  // The part of the line that is output.
   [[nodiscard]] auto end_line() -> std::string;
   void warn(std::string_view warning);
   void count_warnings_left_out();
 
   Options options_;
   bool has_handed_over_ = false;
-  std::string line_;  // not yet whole
+  std::string line_;  // incomplete
   std::string failure_;
   std::size_t warnings_ = 0;
 };

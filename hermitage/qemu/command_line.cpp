@@ -17,17 +17,17 @@ using entry::Arch;
 constexpr int kFirstDescriptor = 3;
 constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
 
-// What QEMU knows the guest's network by. The user may have others.
+// The name of the guest's network in QEMU; the user may define others.
 constexpr std::string_view kNetwork = "hermitage";
 
-// QEMU's virt machine for aarch64: where its memory begins.
+// The start of memory of QEMU's virt machine for aarch64.
 constexpr std::uint64_t kAarch64Memory = 0x4000'0000;
-// A loader sees that much of it before it knows more.
+// The part of the memory that a loader initially maps.
 constexpr std::uint64_t kAarch64Reach = std::uint64_t{1} << 30;
-// What the device tree, the loader and a small kernel take below the image.
+// Space below the image for the device tree, the loader and a small kernel.
 constexpr std::uint64_t kAarch64Room = 16 * kMiB;
 
-// In a list of options with commas between them, one that is meant is doubled.
+// In a comma-separated list, a literal comma is doubled.
 auto with_commas_doubled(std::string_view text) -> std::string {
   std::string doubled;
   for (const char character : text) doubled.append(character == ',' ? 2 : 1, character);
@@ -38,7 +38,7 @@ auto processor_of(const Machine& machine) -> const char* {
   if (machine.uses_kvm) return "host";
   switch (machine.target.arch) {
     case Arch::x86_64: return "max";
-    // Hermit for the other byte order does not know of addresses of 52 bits.
+    // Big-endian Hermit does not support 52-bit addresses.
     case Arch::aarch64: return machine.target.endian == entry::Endian::big ? "max,lpa2=off" : "cortex-a72";
     case Arch::riscv64: return "rv64";
   }
@@ -91,7 +91,7 @@ class Builder {
     line_.files.push_back({.path = machine_.image});
   }
 
-  // Nothing but what the guest needs, which starts the sooner. A guest that resets its machine is at its end.
+  // Only the devices that the guest needs, for a fast start. A reset ends the guest.
   void add_board() {
     add(program_name(machine_.target));
     if (machine_.has_sandbox) {
@@ -102,7 +102,7 @@ class Builder {
     add("-no-reboot");
     add("-display", "none");
     add("-serial", "stdio");
-    // The first accelerator that works counts, so that one of the user's is to stand alone.
+    // QEMU uses the first accelerator that works, so an accelerator of the user must be the only one.
     if (std::ranges::find(machine_.more, "-accel") == machine_.more.end()) {
       add("-accel", machine_.uses_kvm ? "kvm" : "tcg");
     }
@@ -114,25 +114,25 @@ class Builder {
     add("-m", fmt::format("{}M", machine_.memory_size / kMiB));
   }
 
-  // How the guest says its exit code.
+  // The device by which the guest reports its exit code.
   void add_ending() {
     switch (machine_.target.arch) {
       case Arch::x86_64: return add("-device", "isa-debug-exit,iobase=0xf4,iosize=0x04");
-      // With semihosting as the host's own, it would have all the host's files, too, and its shell; a debugger, whose
-      // they would be otherwise, is not there.
+      // Native semihosting would give the guest all files and the shell of the host. With target=gdb, file calls go to
+      // a debugger, which does not exist.
       case Arch::aarch64: return add("-semihosting-config", "enable=on,target=gdb");
-      // The board has a device for that (sifive_test). With semihosting, newer firmware (OpenSBI 1.6, for
-      // one) would ask for it, and wait for the debugger for ever.
+      // The board has a test device (sifive_test). With semihosting, newer firmware, such as OpenSBI 1.6, would use it,
+      // and wait for the debugger forever.
       case Arch::riscv64: return;
     }
   }
 
-  // How each platform's loader finds the image (docs/abi.md).
+  // How the loader of each platform finds the image (docs/abi.md).
   [[nodiscard]] auto add_loader() -> std::expected<void, std::string> {
     switch (machine_.target.arch) {
       case Arch::x86_64:
-        // A list of Multiboot modules, of which each ends at a comma, and its name at a space. The loader drops the
-        // first word of its own command line, which is its path.
+        // A list of Multiboot modules, separated by commas; a name ends at a space. The loader removes the first
+        // argument of its own command line, which is its path.
         add("-kernel", file(machine_.loader, " "));
         add("-initrd", with_commas_doubled(file(machine_.image, " ")));
         return {};
@@ -145,8 +145,8 @@ class Builder {
     return {};
   }
 
-  // For what is not Linux, QEMU's virt machine does not heed -initrd. At the end of the memory, the image is in
-  // nobody's way.
+  // QEMU's virt machine ignores -initrd for programs other than Linux. At the end of the memory, the image overlaps
+  // nothing.
   [[nodiscard]] auto add_guest_loader() -> std::expected<void, std::string> {
     const auto reach = std::min(machine_.memory_size, kAarch64Reach);
     const auto size = (machine_.image_size + kMiB - 1) / kMiB * kMiB;
@@ -180,7 +180,7 @@ class Builder {
     auto backend = network_backend();
     if (!backend) return std::unexpected{std::move(backend.error())};
     add("-netdev", std::move(*backend));
-    // Firmware has no business with it: the file that QEMU looks for otherwise is in a package of its own.
+    // Without an option ROM, whose file is in a separate package.
     auto device = fmt::format("virtio-net-pci,netdev={},disable-legacy=on,romfile=", kNetwork);
     if (spec.mac) device += ",mac=" + base::to_string(*spec.mac);
     if (spec.mtu) device += fmt::format(",host_mtu={}", *spec.mtu);
@@ -217,7 +217,7 @@ class Builder {
     return ",vhost=on";
   }
 
-  // What QEMU has in itself, and needs no other program for.
+  // The network that is built into QEMU.
   [[nodiscard]] auto user_network() const -> std::expected<std::string, std::string> {
     auto network = fmt::format("user,id={}", kNetwork);
     unsigned count = 0;
@@ -253,7 +253,7 @@ class Builder {
     return fmt::format("socket,id={},fd={}", kNetwork, number);
   }
 
-  // A file by its name, or by a descriptor where the name has a character that QEMU takes for an end.
+  // A file by its name, or by a descriptor if the name contains a separator of QEMU.
   [[nodiscard]] auto file(const std::string& path, std::string_view ends) -> std::string {
     if (path.find_first_of(ends) == std::string::npos) return path;
     line_.descriptors.push_back(path);
@@ -264,8 +264,8 @@ class Builder {
   CommandLine line_;
 };
 
-// ESC and the like, and the controls of U+0080 to U+009F.
-// Whether a terminal might take a part of it for a command: C0 and C1 controls, and bytes that are no UTF-8.
+// Control characters: C0, DEL, and U+0080 to U+009F.
+// Whether it contains characters that a terminal may interpret: C0 and C1 controls, and invalid UTF-8.
 auto has_controls(std::string_view text) -> bool {
   if (!entry::is_utf8(text)) return true;
   bool is_after_c2 = false;
@@ -277,8 +277,8 @@ auto has_controls(std::string_view text) -> bool {
   });
 }
 
-// A word may come from an image, and must not command the terminal: one with control characters is in $'…'
-// (POSIX.1-2024).
+// Arguments may come from an image. Those with control characters are quoted with $'…' (POSIX.1-2024), so that they do
+// not control the terminal.
 auto shell_word(std::string_view word) -> std::string {
   if (!has_controls(word)) return base::shell_quoted(word);
   std::string quoted = "$'";

@@ -1,4 +1,4 @@
-// How QEMU is called for a guest.
+// The command line of QEMU for a guest.
 #pragma once
 
 #include <cstddef>
@@ -13,10 +13,10 @@
 
 namespace hermitage::qemu {
 
-// Of the host, that are forwarded: QEMU is told of each, in one word, which can have 128 KiB.
+// The limit on forwarded ports: all are in one argument of QEMU, which can have at most 128 KiB.
 inline constexpr unsigned kMaxForwards = 2048;
 
-// The longest command line for a kernel, in bytes: a boot loader takes 16 KiB, of which some are its own.
+// The limit on the command line of a kernel, in bytes: a boot loader accepts 16 KiB, including its own arguments.
 inline constexpr std::size_t kMaxBootArguments = std::size_t{15} << 10;
 
 // See base::NetworkSpec.
@@ -35,19 +35,19 @@ struct Debugging {
 
 struct Machine {
   Target target;
-  std::string image;              // a kernel's file, or a packed image's
+  std::string image;              // file of a kernel or a packed image
   std::uint64_t image_size = 0;   // bytes
-  std::string loader;             // the boot loader's file; empty: the kernel boots by itself, by PVH
+  std::string loader;             // file of the boot loader; empty: the kernel supports PVH
   std::string boot_arguments;     // for the loader and the kernel, see base::boot_arguments()
   std::uint64_t memory_size = 0;  // bytes, a multiple of base::kMemoryUnit
   std::uint32_t cpu_count = 1;
   bool uses_kvm = false;      // instead of QEMU's emulator
-  bool merges_pages = false;  // with those of other guests
+  bool merges_pages = false;  // KSM
   bool manages_power = false;
-  bool has_sandbox = true;  // QEMU gives up system calls
+  bool has_sandbox = true;  // QEMU's own seccomp filter
   Network network = {};
   std::optional<Debugging> debugging = {};
-  std::vector<std::string> more = {};  // words for QEMU, behind ours
+  std::vector<std::string> more = {};  // further arguments for QEMU
 };
 
 struct NeededFile {
@@ -59,18 +59,18 @@ struct NeededFile {
 
 struct CommandLine {
   std::vector<std::string> words;  // the first is the program's name
-  // Files whose names QEMU would not read right. They are to be open as descriptors 3, 4 and so on, and are named
-  // /dev/fd/3, /dev/fd/4 among the words.
+  // Files whose names QEMU cannot parse. They must be open as descriptors 3, 4 and so on, and the arguments name them
+  // /dev/fd/3, /dev/fd/4.
   std::vector<std::string> descriptors;
-  // What QEMU opens by itself of what the machine names.
+  // Files that QEMU opens itself.
   std::vector<NeededFile> files = {};
 };
 
-// The error is a sentence about something that QEMU or the loader cannot do.
+// The error is a sentence about a feature that QEMU or the loader does not support.
 [[nodiscard]] auto command_line(const Machine& machine) -> std::expected<CommandLine, std::string>;
 
-// What a shell does the same by, in printable ASCII: names and arguments may come from an image that nobody trusts.
-// Where that takes $'…', a shell such as bash, or one of POSIX 2024.
+// The command line quoted for a shell, in printable ASCII, since names and arguments may come from an untrusted image.
+// If it contains $'…', the shell must be bash, or support POSIX 2024.
 [[nodiscard]] auto shell_text(const CommandLine& line) -> std::string;
 
 }  // namespace hermitage::qemu

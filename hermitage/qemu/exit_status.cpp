@@ -8,7 +8,7 @@
 namespace hermitage::qemu {
 namespace {
 
-constexpr int kFailure = 1;  // QEMU's own; also what a guest on x86_64 ends with that failed
+constexpr int kFailure = 1;  // of QEMU; also of a failed guest on x86_64
 
 auto ending_of_x86_64(int code) -> Ending {
   if (code == 0) {

@@ -19,12 +19,12 @@ struct QemuFailed {
 };
 using Ending = std::variant<GuestExit, GuestDied, QemuFailed>;
 
-// `status` is waitpid(2)'s, and QEMU `has_complained` when it wrote an error.
+// `status` is that of waitpid(2). `has_complained` says that QEMU printed an error.
 //
-// On x86_64 the guest ends by the device isa-debug-exit, with (value << 1) | 1: a Hermit kernel writes 1 where all went
-// well and 0 where it did not, so that other codes of an application are lost; guests of ours write 1 for 0, 0 for 1,
-// and all else as it is. On aarch64 and riscv64 QEMU ends with the guest's code where that uses semihosting (aarch64)
-// or the test device (riscv64), and with 0 whatever happened otherwise (PSCI, SBI).
+// On x86_64, the guest exits by the device isa-debug-exit, and QEMU's status is (value << 1) | 1. A Hermit kernel
+// writes 1 for success and 0 for failure, so other exit codes of an application are lost. The guests of this project
+// write 1 for code 0, 0 for 1, and other codes unchanged. On aarch64 and riscv64, QEMU exits with the guest's code if
+// it uses semihosting (aarch64) or the test device (riscv64), and otherwise always with 0 (PSCI, SBI).
 [[nodiscard]] auto ending_of(entry::Arch arch, int status, bool has_complained) -> Ending;
 
 }  // namespace hermitage::qemu

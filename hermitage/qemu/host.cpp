@@ -18,7 +18,7 @@ using base::HostCheck;
 
 constexpr std::chrono::seconds kPatience{10};
 
-// What `--version` says first, which a program says that can be started.
+// The first line of `--version`, which shows that the program can be started.
 auto version_of(const std::string& program) -> std::expected<std::string, std::string> {
   std::string text;
   const auto result = run_process(program, {.words = {program, "--version"}, .descriptors = {}},
@@ -42,8 +42,8 @@ struct Finding {
   bool is_weak = false;
 };
 
-// What the loader warns of when it is started without an image: what the firmware lacks. On riscv64 only, there is
-// firmware that kernels make calls of.
+// The warning of the loader about missing features of the firmware, which it prints even without an image. Only riscv64
+// kernels call firmware.
 auto warning_of_loader(Target target, const std::string& program, const std::string& loader) -> std::string {
   if (target.arch != entry::Arch::riscv64) return {};
   std::string warning;

@@ -1,4 +1,4 @@
-// What a host offers for running guests in QEMU.
+// Checks whether this host can run guests in QEMU.
 #pragma once
 
 #include <vector>
@@ -13,7 +13,7 @@ struct TargetCheck {
   base::HostCheck check;
 };
 
-// For each target, whether there is an emulator that can be started, and a boot loader.
+// Checks for each target whether an emulator can be started, and whether a boot loader exists.
 [[nodiscard]] auto check_host() -> std::vector<TargetCheck>;
 
 }  // namespace hermitage::qemu

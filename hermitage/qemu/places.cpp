@@ -23,7 +23,7 @@ auto is_regular_file(const std::string& path) -> bool {
   return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode);
 }
 
-// The loaders are below 64 KiB; of a file that is larger than any loader, the beginning is enough.
+// Loaders are smaller than 64 KiB, so the beginning of a larger file is sufficient.
 constexpr std::size_t kMaxLoaderSize = std::size_t{16} << 20;
 
 }  // namespace

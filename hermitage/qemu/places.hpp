@@ -1,4 +1,4 @@
-// Where QEMU and the boot loaders are.
+// Finds QEMU and the boot loaders.
 #pragma once
 
 #include <expected>
@@ -8,14 +8,13 @@
 
 namespace hermitage::qemu {
 
-// The path of the boot loader for QEMU's -kernel: in the directory that HERMITAGE_LOADER_DIR names, if it does;
-// otherwise beside this program, in ../share/hermitage, where it is after a build as well as after an installation. The
-// error is the sentence that says where it is not.
+// The path of the boot loader for QEMU's -kernel: in the directory HERMITAGE_LOADER_DIR, if set; otherwise in
+// ../share/hermitage relative to the directory of this program, which is valid in a build and in an installation. The
+// error is a sentence with the missing path.
 [[nodiscard]] auto find_loader(Target target) -> std::expected<std::string, std::string>;
 
-// Whether the boot loader of that file knows the word `hermitage.handover=` and tells of the handover (see BootOutput).
-// Loaders of other makers, and older ones of
-// ours, do not.
+// Whether this boot loader supports the argument `hermitage.handover=` (see BootOutput). Other loaders, and older
+// versions of this one, do not.
 [[nodiscard]] auto tells_of_handover(const std::string& loader) -> bool;
 
 }  // namespace hermitage::qemu

@@ -31,16 +31,16 @@ using Clock = std::chrono::steady_clock;
 using base::Descriptor;
 
 constexpr int kFirstDescriptor = 3;
-// From there on nothing is in the way of the descriptors that the program finds its files at.
+// Descriptors from here on do not collide with those at which the program finds its files.
 constexpr int kSafeDescriptor = 100;
-// A pipe that has room takes that much at once.
+// A writable pipe accepts this many bytes at once.
 constexpr std::size_t kChunk = PIPE_BUF;
 constexpr std::size_t kMaxLine = 4096;
-// How long a program that was asked to end may take.
+// The time that the program has to exit after SIGTERM.
 constexpr std::chrono::milliseconds kGrace{200};
-// How long the reader of its output may take then.
+// The time that the reader of its output then has.
 constexpr std::chrono::milliseconds kLastChance{200};
-// More output is not kept for that reader.
+// The limit on output that is kept for that reader.
 constexpr std::size_t kMaxPending = std::size_t{1} << 20;
 constexpr std::array kEndingSignals{SIGINT, SIGTERM, SIGHUP};
 
@@ -65,15 +65,15 @@ struct Pipe {
   }
 };
 
-// Signals, as something to wait for, while it is there: those that end this process, unless they were ignored, and
-// children's.
+// While an object of this class exists, a descriptor reports SIGCHLD and the signals that end this process, unless they
+// were ignored.
 class WatchedSignals {
  public:
   WatchedSignals() {
     sigset_t watched;
     ::sigemptyset(&watched);
     for (const int signal : kEndingSignals) {
-      // Who starts the program with a signal ignored, as nohup does, means it.
+      // A signal that was ignored at the start, as by nohup, stays ignored.
       struct sigaction action{};
       const bool is_ignored = ::sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
       if (!is_ignored) ::sigaddset(&watched, signal);
@@ -89,13 +89,13 @@ class WatchedSignals {
 
   [[nodiscard]] auto descriptor() const -> const Descriptor& { return descriptor_; }
 
-  // The next signal that has come; 0: none.
+  // The next pending signal; 0: none.
   [[nodiscard]] auto next() const -> int {
     signalfd_siginfo info{};
     return ::read(descriptor_.get(), &info, sizeof info) == sizeof info ? static_cast<int>(info.ssi_signo) : 0;
   }
 
-  // For the child: what a terminal sends to both of us, only we heed.
+  // For the child: signals that the terminal sends to both processes are handled only by this one.
   void set_for_child() const {
     auto mask = before_;
     ::sigaddset(&mask, SIGINT);
@@ -109,7 +109,7 @@ class WatchedSignals {
   Descriptor descriptor_;
 };
 
-// What a program does to the terminal and undoes when it ends, unless it is killed.
+// Restores the settings of the terminal if the program is killed before it can do so.
 class TerminalState {
  public:
   TerminalState() : flags_{::fcntl(STDIN_FILENO, F_GETFL)}, is_terminal_{::tcgetattr(STDIN_FILENO, &state_) == 0} {}
@@ -125,7 +125,7 @@ class TerminalState {
   bool is_terminal_;
 };
 
-// Cuts what comes into lines.
+// Splits data into lines.
 class Lines {
  public:
   explicit Lines(const std::function<void(std::string_view)>& take) : take_{take} {}
@@ -151,8 +151,8 @@ class Lines {
   std::string line_;
 };
 
-// Standard input on its way to the program. Little of it is read before the program takes it, since what is not taken
-// is lost to whoever reads it next.
+// Forwards standard input to the program. It reads little in advance, because bytes that the program does not read are
+// lost for other readers of standard input.
 class Input {
  public:
   Input() = default;
@@ -164,13 +164,13 @@ class Input {
   [[nodiscard]] auto is_open() const -> bool { return pipe_.is_open(); }
   [[nodiscard]] auto count() const -> std::uint64_t { return count_; }
 
-  // What to wait for.
+  // The descriptor and events to wait for.
   [[nodiscard]] auto event() const -> pollfd {
     return pending_.empty() ? pollfd{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0}
                             : pollfd{.fd = pipe_.get(), .events = POLLOUT, .revents = 0};
   }
 
-  // When it has come.
+  // Called when these events have occurred.
   void pass_on() { pending_.empty() ? read() : write(); }
 
  private:
@@ -196,7 +196,7 @@ class Input {
   std::uint64_t count_ = 0;
 };
 
-// The running program, and what there is to do for it meanwhile.
+// The running program, and its event loop.
 class Supervisor {
  public:
   Supervisor(pid_t child, Descriptor output, Descriptor errors, Input input, const WatchedSignals& signals,
@@ -221,8 +221,8 @@ class Supervisor {
   }
 
  private:
-  // Of a program that has ended, only what is there already counts; but what it wrote waits for whoever reads it,
-  // unless somebody wants an end.
+  // After the program has exited, only pending output is forwarded; it waits for its reader, unless the run is being
+  // stopped.
   [[nodiscard]] auto is_done() const -> bool {
     if (!status_ || !was_told_of_end_) return false;
     return pending_.empty() || (ending_ && Clock::now() >= give_up_at_);
@@ -237,7 +237,7 @@ class Supervisor {
                                   kNothing,
                                   kNothing,
                                   kNothing}};
-    // Nobody but its reader holds the program up, until it is to end.
+    // Only its reader can block the program, until it is stopped.
     if (pending_.empty() || ending_) events[kOutput] = {.fd = output_.get(), .events = POLLIN, .revents = 0};
     if (!pending_.empty()) events[kReader] = {.fd = options_.output, .events = POLLOUT, .revents = 0};
     if (input_.is_open() && !ending_ && options_.takes_input()) events[kInput] = input_.event();
@@ -252,7 +252,7 @@ class Supervisor {
     if (has_all_output) end_output();
   }
 
-  // Until when there is something to wait for.
+  // The time of the next event.
   [[nodiscard]] auto milliseconds_left() const -> int {
     if (status_ && !was_told_of_end_ && (pending_.empty() || ending_)) return 0;
     auto until = wake_at_;
@@ -296,7 +296,7 @@ class Supervisor {
     std::array<char, kChunk> buffer{};
     const auto got = ::read(errors_.get(), buffer.data(), buffer.size());
     if (got == 0) errors_ = Descriptor{};
-    // What it says when we end it is not of interest.
+    // Ignore messages that it prints because it was stopped.
     if (got > 0 && !ending_) lines_.add({buffer.data(), static_cast<std::size_t>(got)});
   }
 
@@ -388,18 +388,18 @@ auto open_files(const std::vector<std::string>& paths) -> std::expected<std::vec
 struct Child {
   const char* program;
   char* const* words;
-  int input;  // -1: ours
+  int input;  // -1: that of this process
   int output;
   int errors;
-  int failure;  // gets a ChildFailure when the program cannot be started
+  int failure;  // receives a ChildFailure if the program cannot be started
   std::span<const Descriptor> descriptors;
   std::span<const NeededFile> files;
-  std::span<const int> kept;  // descriptors of ours
+  std::span<const int> kept;  // inherited descriptors
   bool is_confined;
 };
 
 struct ChildFailure {
-  const char* call;  // null: execve, or `file`. The child's memory is where ours is
+  const char* call;  // null: execve, or `file`; the child's memory has the same addresses
   int file;          // of Child::files; -1: none
   int error_number;
 };
@@ -410,12 +410,12 @@ struct ChildFailure {
   ::_exit(1);
 }
 
-// Of descriptors from `first` up to the one before `end`.
+// Closes the descriptors from `first` up to, but not including, `end`.
 void close_all(int first, int end) {
   if (first < end) ::close_range(static_cast<unsigned>(first), static_cast<unsigned>(end) - 1, 0);
 }
 
-// What is inherited from those who started us, as well.
+// Closes inherited descriptors, too.
 void close_others(const Child& child) {
   int first = kFirstDescriptor + static_cast<int>(child.descriptors.size());
   bool has_failure_pipe = false;
@@ -444,7 +444,7 @@ void confine(const Child& child) {
   close_others(child);
 }
 
-// What the child does; nothing that needs memory.
+// Runs in the child after fork(2), so it must not allocate memory.
 [[noreturn]] void become(const Child& child, pid_t parent, const WatchedSignals& signals) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(1);

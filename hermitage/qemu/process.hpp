@@ -1,5 +1,5 @@
-// Another program that runs in this one's place: it gets standard input and the terminal, and what ends this one ends
-// it. It never outlives us.
+// Runs another program in the foreground: it gets standard input and the terminal, and signals that end this process
+// end it. It never outlives this process.
 #pragma once
 
 #include <chrono>
@@ -19,29 +19,30 @@ namespace hermitage::qemu {
 struct ProcessOptions {
   using Clock = std::chrono::steady_clock;
 
-  // The descriptor that gets what the program writes to standard output; -1: nobody.
+  // The descriptor for the output of the program; -1: discard it.
   int output = 1;
-  // Makes of what has come what is to be passed on, at once or later; gets an empty text when nothing comes any more.
+  // Filters output: returns the part to pass on, now or later. Called with an empty string at the end.
   std::function<std::string(std::string_view)> on_output = {};
   std::optional<std::chrono::nanoseconds> timeout = std::nullopt;
-  // Gets each line of its standard error, without the end.
+  // Called with each line of standard error, without the newline.
   std::function<void(std::string_view)> on_error_line = {};
-  // The program runs without capabilities, can get no privileges, and has no descriptors but standard streams, the
-  // files of its command line, and `kept_descriptors`. It must be able to open CommandLine::files so.
+  // The program runs without capabilities, cannot gain privileges, and has only the descriptors of the standard
+  // streams, of the files of its command line, and `kept_descriptors`. It must be able to open CommandLine::files in
+  // this state.
   bool is_confined = false;
   std::vector<int> kept_descriptors = {};  // in ascending order
-  // Standard input is passed on once this says so; empty: the program has ours, from the start. SIGPIPE is to be
+  // Standard input is forwarded once this returns true. Empty: the program inherits it from the start. SIGPIPE must be
   // ignored.
   std::function<bool()> takes_input = {};
-  // After all input was passed on, of which there were so many bytes.
+  // Called after all input was forwarded, with the number of bytes.
   std::function<void(std::uint64_t)> on_input_end = {};
-  // Called whenever something has happened, and at the time that it returned last.
+  // Called after each event, and at the time that it returned last.
   std::function<std::optional<Clock::time_point>()> on_wake = {};
 };
 
 // How it ended.
 struct Ended {
-  int status = 0;  // waitpid(2)'s
+  int status = 0;  // of waitpid(2)
 };
 struct TimedOut {};
 struct Stopped {
@@ -54,12 +55,13 @@ using ProcessEnding = std::variant<Ended, TimedOut, Stopped, OutputFailed>;
 
 struct ProcessResult {
   ProcessEnding ending;
-  // Bytes of output for which nobody had room after the time limit, or a signal. Otherwise a slow reader is waited for.
+  // Bytes of output that were not read in time after the time limit or a signal. Otherwise, slow readers are waited
+  // for.
   std::uint64_t undelivered = 0;
 };
 
-// Runs `program`, a path, with the words of the line, to its end. The process must have no other thread, and no other
-// child. The error is a sentence that says why the program was not started.
+// Runs `program`, a path, with the arguments of the line, to its end. This process must have no other thread and no
+// other child. The error is a sentence that says why the program was not started.
 [[nodiscard]] auto run_process(const std::string& program, const CommandLine& line, const ProcessOptions& options)
     -> std::expected<ProcessResult, std::string>;
 
