@@ -103,7 +103,7 @@ auto find_kernel(const Archive& archive, const ImageConfig& config, Arena& arena
   const auto kernel = archive.find(path);
   if (!kernel) return std::unexpected{kernel.error()};
   if (*kernel) return **kernel;
-  return failure(entry::Message{}.append("the image does not contain its kernel ").append(path).append(""));
+  return failure(entry::Message{}.append("the image does not contain its kernel ").append(path));
 }
 
 }  // namespace
