@@ -21,7 +21,7 @@ auto at(const std::string& path, const toml::source_region& source, std::string_
   return std::unexpected{fmt::format("{}:{}:{}: {}", path, source.begin.line, source.begin.column, message)};
 }
 
-// One section of the file. What it takes is marked; what is left at the end is unknown.
+// One section of the file. Keys that are read are recorded; the others are reported as unknown at the end.
 class Section {
  public:
   Section(const std::string& path, const toml::table& table) : path_{path}, table_{table} {}
@@ -63,7 +63,7 @@ class Section {
     return {};
   }
 
-  // A list of texts or numbers, joined by commas; or one text.
+  // A list of strings or numbers, joined by commas; or one string.
   auto take_list(std::string_view key, std::optional<std::string>& option) -> Outcome {
     const auto* const node = find(key);
     if (node == nullptr) return {};

@@ -9,8 +9,8 @@
 
 namespace hermitage::launch {
 
-// What the file says; "-" is standard input. A key that is not known is a warning. Errors and warnings name the path,
-// the line and the column.
+// Reads a file, or standard input for "-". Unknown keys are warnings. Errors and warnings name the path, the line and
+// the column.
 [[nodiscard]] auto read_config_file(const std::string& path, std::vector<std::string>& warnings)
     -> std::expected<LaunchOptions, std::string>;
 

@@ -1,4 +1,4 @@
-// Which engine runs a guest.
+// Chooses the engine for a guest.
 #pragma once
 
 #include <optional>
@@ -10,28 +10,27 @@
 
 namespace hermitage::launch {
 
-// What the choice depends on besides what the user wants.
+// The facts on which the choice depends, in addition to the options.
 struct EngineFacts {
-  std::optional<std::string> qemu_option;  // an option that is given, and that is an option for QEMU
-  std::optional<std::string>
-      why_no_monitor;  // a sentence, where it is plain to see that the monitor runs no guest here
+  std::optional<std::string> qemu_option;     // a given option that only QEMU supports
+  std::optional<std::string> why_no_monitor;  // a sentence, if the monitor evidently cannot run guests here
 };
 
 struct EngineChoice {
   Engine engine = Engine::kvm;  // kvm or qemu
-  std::string reason = {};      // why it is QEMU; empty where the user wants it
-  bool may_fall_back = false;   // QEMU runs the guest where the monitor cannot
+  std::string reason = {};      // why QEMU is used; empty if the user selected it
+  bool may_fall_back = false;   // QEMU runs the guest if the monitor cannot
 
   friend auto operator==(const EngineChoice&, const EngineChoice&) -> bool = default;
 };
 
-// Fails with usage where an option for QEMU is given and the monitor is wanted.
+// Fails with usage if the user selected the monitor and gave an option that only QEMU supports.
 [[nodiscard]] auto choose_engine(Engine wanted, const EngineFacts& facts) -> OrFailure<EngineChoice>;
 
-// The facts of this host, as far as the choice needs them. `qemu_option` may be null.
+// Collects the facts of this host. `qemu_option` may be null.
 [[nodiscard]] auto engine_facts(Engine wanted, const char* qemu_option) -> EngineFacts;
 
-// The engine to try next where the chosen one failed so, and why; nothing where the failure stands.
+// The engine to try after a failure of the chosen one, and why; nothing if the failure is final.
 [[nodiscard]] auto fallback(const EngineChoice& choice, const Failure& failure) -> std::optional<EngineChoice>;
 
 }  // namespace hermitage::launch

@@ -10,12 +10,12 @@ namespace hermitage::launch {
 
 struct Failure {
   enum class Kind : std::uint8_t {
-    usage,        // what was asked for is wrong, or cannot be had
+    usage,        // the options are wrong, or not supported
     not_started,  // the host, the kernel or the image is the reason
   };
 
   Kind kind = Kind::not_started;
-  std::string subject = {};     // a file most often; may be empty
+  std::string subject = {};     // usually a file; may be empty
   std::string message = {};     // one sentence without a full stop
   bool is_the_engines = false;  // another engine may be able to run the guest
 };

@@ -1,4 +1,4 @@
-// What can be known of a guest in QEMU by its output.
+// Observes a guest in QEMU by its output.
 #pragma once
 
 #include <chrono>
@@ -9,26 +9,26 @@
 
 namespace hermitage::launch {
 
-// Says, once each, what it may mean that there is no output, and what it means that the input has ended; and knows when
-// the guest can take input.
+// Prints a hint once if there is no output, and once after the input has ended. Also decides when the guest can receive
+// input.
 class GuestWatch {
  public:
   using Time = std::chrono::steady_clock::time_point;
 
-  // `tell` gets a predicate about the guest, or a sentence.
+  // `tell` is called with a hint, without a full stop.
   explicit GuestWatch(std::function<void(std::string_view)> tell);
 
-  // The kernel is entered, as far as that is known. Only the first time counts, here and below.
+  // The kernel was entered, as far as that is known. Here and below, only the first call has an effect.
   void on_start(Time now);
   void on_output() { has_output_ = true; }
-  // All input was passed on, of which there were so many bytes.
+  // All input, of this many bytes, was forwarded.
   void on_input_end(Time now, std::uint64_t size);
 
-  // A kernel throws away what came before it set up the port, which it has when it prints, and long before the time is
-  // over, if it prints nothing.
+  // A kernel loses input that arrives before it has initialized the port. It has done so when it prints, or long before
+  // the delay is over if it prints nothing.
   [[nodiscard]] auto takes_input(Time now) const -> bool;
 
-  // Says what there is to say, and returns when to ask again.
+  // Prints due hints, and returns the time of the next call.
   auto wake(Time now) -> std::optional<Time>;
 
   static constexpr std::chrono::seconds kInputDelay{1};

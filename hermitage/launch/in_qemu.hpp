@@ -1,4 +1,4 @@
-// A guest in QEMU, with a boot loader of ours where the kernel needs one.
+// Runs a guest in QEMU, with a boot loader of this project if the kernel needs one.
 #pragma once
 
 #include <memory>
@@ -13,11 +13,11 @@
 namespace hermitage::launch {
 
 struct QemuOptions {
-  std::string reason = {};                 // why it is QEMU; empty where the user wants it
-  bool monitor_has_tried = false;          // and has warned of what is odd about the image
-  bool is_dry = false;                     // the guest is not run: only shell_text() is asked for
-  const char* refused = nullptr;           // an option of the front end's that is given, and that cannot be had in QEMU
-  std::vector<int> kept_descriptors = {};  // that QEMU gets, in ascending order
+  std::string reason = {};                 // why QEMU is used; empty if the user selected it
+  bool monitor_has_tried = false;          // and has printed the warnings about the image
+  bool is_dry = false;                     // do not run the guest: only shell_text() is called
+  const char* refused = nullptr;           // a given option of the front end that QEMU does not support
+  std::vector<int> kept_descriptors = {};  // passed on to QEMU, in ascending order
 };
 
 // One run of one guest.
@@ -32,10 +32,10 @@ class QemuRun {
 
   [[nodiscard]] auto spec() const noexcept -> const LaunchSpec&;
 
-  // What a shell does the same by, without what tells the guest's output from its loader's.
+  // The command line for a shell, without the argument that separates the output of guest and loader.
   [[nodiscard]] auto shell_text() const -> std::string;
 
-  // Finds QEMU, tells why it is taken, and opens the guest's output. Waits for the reader of a named pipe.
+  // Finds QEMU, reports why it is used, and opens the guest's output. Waits for the reader of a named pipe.
   [[nodiscard]] auto open() -> OrFailure<void>;
 
   // Runs the guest to its end, once, after open(). QEMU gets standard input, unless the image came from there, and ends

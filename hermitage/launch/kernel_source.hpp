@@ -1,5 +1,5 @@
-// The file with what is to be run: a kernel, or a packed image with one in it. It is opened once, and only here it is
-// decided which of the two it is.
+// The file to run: a kernel, or a packed image that contains one. Only this class opens the file, once, and decides
+// which of the two it is.
 #pragma once
 
 #include <cstddef>
@@ -17,53 +17,53 @@ namespace hermitage::launch {
 // The largest file that is read into memory, in bytes.
 inline constexpr std::size_t kMaxFileSize = std::size_t{1} << 30;
 
-// The whole file, or standard input for "-". The error is a sentence without the file's name.
+// Reads a whole file, or standard input for "-". The error is a sentence without the name of the file.
 [[nodiscard]] auto read_file(const std::string& path) -> std::expected<std::vector<std::byte>, std::string>;
 
-// Reads standard input to its end, and leaves an empty one. Gives a path at which this process, and those that it
-// starts, find what was read, until it ends. The error is a sentence.
+// Reads standard input to its end, and replaces it by an empty one. Returns a path at which this process and its
+// children find the data, until this process exits. The error is a sentence.
 [[nodiscard]] auto keep_standard_input() -> std::expected<std::string, std::string>;
 
-// What a file with these bytes is, one that is neither a kernel nor an image, as the predicate of a sentence about it.
+// The format of a file that is neither a kernel nor an image, as a predicate: "is a tar archive, neither …".
 [[nodiscard]] auto neither_kernel_nor_image(std::span<const std::byte> bytes) -> std::string;
 
 class KernelSource {
  public:
   enum class Kind : std::uint8_t { kernel, image, neither };
 
-  // Pipes and devices, which can be read only once: held in memory as a whole, or an error, without waiting for a
+  // Pipes and devices, which can be read only once, are either read into memory, or refused without waiting for a
   // writer.
   enum class Streams : std::uint8_t { read, refuse };
 
   struct OpenError {
-    std::string call;  // the system call that failed; empty: none did
+    std::string call;  // the system call that failed; empty: none
     std::string text;
 
     // "CALL: TEXT"
     [[nodiscard]] auto message() const -> std::string { return call.empty() ? text : call + ": " + text; }
   };
 
-  // Opens a file, or standard input for "-". Regular files are not read yet, and may be of any size.
+  // Opens a file, or standard input for "-". Regular files are not read yet, and may have any size.
   [[nodiscard]] static auto open(const std::string& path, Streams streams) -> std::expected<KernelSource, OpenError>;
 
-  // By the first four bytes: an ELF file is a kernel until it is parsed, gzip data are an image until they are
-  // unpacked.
+  // Determined by the first four bytes: an ELF file is treated as a kernel until it is parsed, gzip data as an image
+  // until they are unpacked.
   [[nodiscard]] auto kind() const noexcept -> Kind { return kind_; }
 
-  // What it was opened by.
+  // The path that was opened.
   [[nodiscard]] auto path() const noexcept -> const std::string& { return path_; }
 
-  // In bytes, when it was opened.
+  // The size in bytes when the file was opened.
   [[nodiscard]] auto size() const noexcept -> std::uint64_t { return size_; }
 
-  // The open file, of whose position nobody may rely on; -1 of a stream.
+  // The open file, whose offset is unspecified; -1 for a stream.
   [[nodiscard]] auto descriptor() const noexcept -> int { return file_.get(); }
 
-  // A descriptor of the same open file for somebody else to keep. The error is a sentence about dup's failure.
+  // A duplicate of the descriptor, owned by the caller. The error is a sentence about the failure of dup.
   [[nodiscard]] auto duplicate() const -> std::expected<base::Descriptor, std::string>;
 
   // All bytes; those of a stream are moved. The error is a sentence without the path: the file is too large, or a
-  // system call failed. The file is read and not mapped, so that one that shrinks does not kill the program.
+  // system call failed. The file is read, not mapped, so that truncating it does not kill the program.
   [[nodiscard]] auto read() && -> std::expected<std::vector<std::byte>, std::string>;
 
   // Reads and unpacks an image in pieces.
@@ -76,7 +76,7 @@ class KernelSource {
   Kind kind_ = Kind::neither;
   std::uint64_t size_ = 0;
   base::Descriptor file_;          // of a regular file
-  std::vector<std::byte> stream_;  // what a stream had
+  std::vector<std::byte> stream_;  // contents of a stream
 };
 
 }  // namespace hermitage::launch

@@ -11,7 +11,7 @@
 namespace hermitage::launch {
 namespace {
 
-// A host that has more CPUs than this is not known.
+// Above the number of CPUs of any known host.
 constexpr unsigned kMaxCpu = 1 << 16;
 
 template <class Number>

@@ -1,4 +1,4 @@
-// What one source says about a launch: the command line, the environment, or a configuration file.
+// The options of a launch from one source: the command line, the environment, or a configuration file.
 #pragma once
 
 #include <cstdint>
@@ -13,9 +13,9 @@
 namespace hermitage::launch {
 
 enum class Engine : std::uint8_t {
-  any,   // the monitor where it can, else QEMU
+  any,   // the monitor if it can run the kernel, otherwise QEMU
   kvm,   // the monitor
-  qemu,  // by its emulator or by KVM
+  qemu,  // with its emulator or with KVM
 };
 
 // The options as the user wrote them. make_launch_spec() parses them. An option that is not given is empty.
@@ -30,9 +30,9 @@ struct LaunchOptions {
   std::optional<std::string> file_isolation = {};
   std::optional<std::string> sandbox = {};
   std::optional<std::string> io_mode = {};
-  std::vector<std::string> env_vars = {};  // of several with one name the last counts
+  std::vector<std::string> env_vars = {};  // the last of several with the same name is used
   std::vector<std::string> kernel_args = {};
-  std::vector<std::string> words = {};  // behind the image
+  std::vector<std::string> words = {};  // after the image
   std::vector<base::FileMapping> file_mappings = {};
   std::optional<std::string> net = {};         // see base::parse_network()
   std::vector<std::string> publish = {};       // see base::parse_port_forward()
@@ -55,12 +55,12 @@ struct LaunchOptions {
   friend auto operator==(const LaunchOptions&, const LaunchOptions&) -> bool = default;
 };
 
-// The name of an option that is given, and that QEMU alone has a use for; null: none.
+// The name of a given option that only QEMU supports; null: none.
 [[nodiscard]] auto option_for_qemu(const LaunchOptions& options) -> const char*;
 
 // What the environment variables HERMIT_MEMORY_SIZE, HERMIT_CPU_COUNT, HERMIT_CONFIG, HERMIT_GDB_PORT,
-// HERMITAGE_ENGINE and HERMITAGE_NET say of what is not given; an empty one says nothing. The error names a variable
-// whose value is wrong.
+// HERMITAGE_ENGINE and HERMITAGE_NET set of the options that are not in `given`; empty ones are ignored. The error
+// names a variable with an invalid value.
 [[nodiscard]] auto options_of_environment(const LaunchOptions& given) -> std::expected<LaunchOptions, std::string>;
 
 // A number above 0.
@@ -77,10 +77,10 @@ struct LaunchOptions {
 // HOST:GUEST or HOST:GUEST:ro; nothing for anything else. There is no way to write a colon in a path.
 [[nodiscard]] auto parse_file_mapping(std::string_view text) -> std::optional<base::FileMapping>;
 
-// How the files that the guest opens are opened on the host.
+// Flags for opening files of the guest on the host.
 struct IoMode {
-  bool is_direct = false;       // past the page cache
-  bool is_synchronous = false;  // written when the call is back
+  bool is_direct = false;       // O_DIRECT
+  bool is_synchronous = false;  // O_SYNC
 
   friend auto operator==(const IoMode&, const IoMode&) -> bool = default;
 };
@@ -88,14 +88,14 @@ struct IoMode {
 // "host=direct,sync", or one of the two; nothing for anything else.
 [[nodiscard]] auto parse_io_mode(std::string_view text) -> std::optional<IoMode>;
 
-// The words behind the image. A list that is not given is not there, which is not the same as an empty one.
+// The arguments after the image. A list that is not given is absent, which differs from an empty one.
 struct GuestWords {
   std::optional<std::vector<std::string>> kernel = {};
   std::optional<std::vector<std::string>> application = {};
 };
 
-// Without a `--` at the beginning, all words are the application's, a later `--` too. Behind one at the beginning, they
-// are the application's as well, or, when there is another `--`, those before it are the kernel's.
+// Without a leading `--`, all arguments are the application's, including a later `--`. A leading `--` is removed; if
+// another `--` follows, the arguments before it are the kernel's.
 [[nodiscard]] auto split_words(std::vector<std::string> words) -> GuestWords;
 
 }  // namespace hermitage::launch

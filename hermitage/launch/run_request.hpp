@@ -1,4 +1,4 @@
-// What an engine is given: what is to be run, until when, and who hears of it.
+// The input of an engine: what to run, until when, and callbacks for messages.
 #pragma once
 
 #include <chrono>
@@ -15,32 +15,33 @@
 
 namespace hermitage::launch {
 
-// What a run says. Each may be empty. Names in the lines come from files: whoever writes to a terminal escapes them.
+// Callbacks for messages of a run. Each may be empty. Messages may contain names from files, which a program must
+// escape before it prints them on a terminal.
 struct RunCallbacks {
-  // Gets a line, without its end, about what is odd about the launch, the image or the guest, which goes on.
+  // Called with a warning, without a newline, about the launch, the image or the guest, which continues.
   std::function<void(std::string_view line)> warn = {};
-  // Gets what else a user is to know while the guest runs, with the file that it is about, which may be empty. In QEMU
-  // only: why the guest runs there, what QEMU says itself, and what silence of the guest may mean.
+  // Called with other messages while the guest runs, and the file that they are about, which may be empty. Only in
+  // QEMU: why the guest runs there, messages of QEMU, and hints about missing output.
   std::function<void(std::string_view subject, std::string_view message)> tell = {};
-  // In the monitor only: gets each hypercall as a line.
+  // Only in the monitor: called with each hypercall as a line.
   std::function<void(std::string_view line)> trace = {};
-  // In the monitor only: the run is ended from outside. See vmm::MachineOptions, for `warn` and `trace`, too: vCPUs
-  // call them from their threads.
+  // Only in the monitor: called when the run is stopped. See vmm::MachineOptions, also for `warn` and `trace`, which
+  // the threads of vCPUs call.
   std::function<void()> on_stop = {};
-  // In QEMU only: how far a packed image has been read.
+  // Only in QEMU: the progress of reading a packed image.
   image::Progress progress = {};
 };
 
 struct RunRequest {
   using Clock = std::chrono::steady_clock;
 
-  std::string image;      // the name that it was given
+  std::string image;      // its name as given
   LaunchSources sources;  // without the image's configuration
   KernelSource source;
-  std::optional<Clock::time_point> deadline = {};  // when the run is ended
+  std::optional<Clock::time_point> deadline = {};  // when the run is stopped
   RunCallbacks callbacks = {};
 
-  // What all sources and an image's configuration say together. Warns of what is odd about it.
+  // Merges all sources and the configuration of an image. Reports warnings.
   [[nodiscard]] auto spec(const image::Config& config) const -> OrFailure<LaunchSpec>;
 
   void warn(std::string_view line) const {
@@ -48,7 +49,7 @@ struct RunRequest {
   }
 };
 
-// `start` and the timeout, or the last time there is.
+// `start` plus the timeout, or the maximum time.
 [[nodiscard]] auto time_after(RunRequest::Clock::time_point start, std::chrono::nanoseconds timeout)
     -> RunRequest::Clock::time_point;
 
