@@ -168,8 +168,8 @@ auto run_help() -> std::string {
       "here "
       "replace\n"
       "those in the image, and so do application arguments.\n"
-      "The environment variables HERMIT_MEMORY_SIZE, HERMIT_CPU_COUNT, HERMIT_CONFIG, HERMITAGE_ENGINE and "
-      "HERMITAGE_NET\nset the options of the same names, which override them.\n"
+      "The environment variables HERMIT_MEMORY_SIZE, HERMIT_CPU_COUNT, HERMIT_CONFIG, HERMIT_GDB_PORT, "
+      "HERMITAGE_ENGINE and\nHERMITAGE_NET set the options of the same names, which override them.\n"
       "Exit status: the guest's (modulo 256); 2 wrong usage; 124 --timeout expired; 125 the virtual machine could not "
       "be started;\n"
       "126 the guest crashed; 128+n stopped by signal n; 159 killed by the seccomp filter.\n";
