@@ -85,7 +85,7 @@ endfunction()
 # What testing/fuzz runs, and what it makes seeds with.
 if(HERMITAGE_BUILD_FUZZERS)
   add_custom_target(fuzzers)
-  add_dependencies(fuzzers write_archives write_device_trees write_kernels)
+  add_dependencies(fuzzers write_archives write_device_trees write_kernels write_line_tables)
 endif()
 
 # hermitage_fuzzer(STEM LINK …): STEM_fuzzer.cpp, of this module or a folder in it, as a libFuzzer program.

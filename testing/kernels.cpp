@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "hermitage/entry/notes.hpp"
+#include "testing/line_tables.hpp"
 
 namespace hermitage::testing {
 namespace {
@@ -269,6 +270,31 @@ void add_target_samples(Samples& samples, const Target& target) {
   auto relr = relocatable;
   use_relr(relr);
   samples.right(name("relr"), relr, ProblemCode::relr_relocations);
+}
+
+// Symbols of crates, of C and of nobody, that overlap; files; and the lines that code is of.
+void add_symbol_samples(Samples& samples) {
+  auto kernel = minimal_kernel(Arch::x86_64, Endian::little, true);
+  const auto code = kernel.segments[0].vaddr;
+  const auto data = kernel.segments[1].vaddr;
+  const auto local = [](std::string name, std::uint8_t type, std::uint64_t value, std::uint64_t size) {
+    return SymbolDescription{
+        .name = std::move(name), .info = symbol_info(kBindLocal, type), .value = value, .size = size};
+  };
+  constexpr std::uint8_t kTypeFile = 4;  // STT_FILE
+  kernel.symbols = {local("hermit.63f06f25274a61db-cgu.09", kTypeFile, 0, 0),
+                    local("_ZN6hermit6hermit2mm4init17h452fabd5dbee2913E", kTypeFunction, code, 0x20),
+                    local("_ZN6hermit4core3fmt5write17h452fabd5dbee2913E", kTypeFunction, code + 0x10, 0x20),
+                    local("hermit_anon.931826e86caa333f7c97f7d95e112d05.52", kTypeObject, data, 0x10),
+                    local("main.c", kTypeFile, 0, 0),
+                    local("main", kTypeFunction, code + 0x30, 8),
+                    local("_ZN3foo3barEv", kTypeFunction, code + 0x38, 8)};
+  kernel.extra_sections = {
+      {.name = ".debug_line",
+       .bytes = write_line_table({.directories = {"src"},
+                                  .files = {{"main.c", 0}, {"a.h", 1}},
+                                  .sequences = {{{code + 0x30, 1}, {code + 0x34, 2}, {code + 0x40}}}})}};
+  samples.right("symbols_and_lines", kernel);
 }
 
 void add_table_samples(Samples& samples) {
@@ -948,6 +974,7 @@ auto sample_kernels() -> std::vector<NamedKernel> {
   Samples samples;
   for (const auto& target : kTargets) add_target_samples(samples, target);
   add_table_samples(samples);
+  add_symbol_samples(samples);
   add_layout_samples(samples);
   add_boundary_samples(samples);
   add_note_samples(samples);

@@ -6,6 +6,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "hermitage/inspect/difference.hpp"
+#include "hermitage/inspect/difference_json.hpp"
+#include "hermitage/inspect/difference_text.hpp"
 #include "hermitage/inspect/report.hpp"
 #include "hermitage/inspect/report_json.hpp"
 #include "hermitage/inspect/report_svg.hpp"
@@ -65,6 +68,21 @@ void check_sizes(const Sizes& sizes) {
   check_svg(collected(print_treemap, sizes));
 }
 
+// With itself, and with a file that has nothing.
+void check_difference(const Report& report, std::span<const std::byte> bytes) {
+  const auto subject = make_subject(report, bytes);
+  const auto same = compare(subject, subject);
+  if (!same.facts.empty() || !same.segments.empty() || !same.crates.empty() || !same.symbols.empty() ||
+      !same.relocations.empty() || !same.notes.empty() || !same.problems.empty()) {
+    __builtin_trap();
+  }
+  const auto difference = compare(make_subject(make_report("", std::span<const std::byte>{}), {}), subject);
+  check_text(collected(print_difference, difference, Colour::off, Extent::full));
+  check_text(collected(print_difference, difference, Colour::off, Extent::brief));
+  const auto json = nlohmann::json::parse(collected(print_difference_json, difference), nullptr, false);
+  if (!json.is_object() || json["symbols"].size() != difference.symbols.size()) __builtin_trap();
+}
+
 }  // namespace
 
 extern "C" auto LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) -> int {  // NOLINT
@@ -81,5 +99,6 @@ extern "C" auto LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t siz
   for (const auto by : {SizesBy::crate, SizesBy::function, SizesBy::file, SizesBy::segment}) {
     check_sizes(make_sizes(report.file, bytes, by));
   }
+  check_difference(report, bytes);
   return 0;
 }

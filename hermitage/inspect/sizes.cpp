@@ -47,8 +47,13 @@ auto end_of(std::uint64_t begin, std::uint64_t size) -> std::uint64_t {
   return entry::checked_add(begin, size).value_or(UINT64_MAX);
 }
 
-auto add_bytes(ByteCount& count, const Region& region) {
-  (region.is_zero ? count.zero : count.file) += region.size();
+auto bytes_of(const Region& region) -> ByteCount {
+  return region.is_zero ? ByteCount{.file = 0, .zero = region.size()} : ByteCount{.file = region.size(), .zero = 0};
+}
+
+void add_bytes(ByteCount& count, const ByteCount& more) {
+  count.file += more.file;
+  count.zero += more.zero;
 }
 
 // The bytes that PT_LOAD segments have in memory, in ascending order. Of segments that overlap, the one that begins
@@ -92,14 +97,14 @@ class Totals {
  public:
   explicit Totals(Budget& budget) : budget_{budget} {}
 
-  void add(std::string_view name, const Region& region) {
+  void add(std::string_view name, const ByteCount& bytes) {
     auto found = parts_.find(name);
     if (found == parts_.end()) {
       constexpr std::size_t kNode = sizeof(Parts::value_type) + 4 * sizeof(void*) + sizeof(SizePart);
       const bool has_room = budget_.take(kNode + 2 * name.size());
       found = parts_.try_emplace(std::string{has_room ? name : kOthers}).first;
     }
-    add_bytes(found->second, region);
+    add_bytes(found->second, bytes);
   }
 
   [[nodiscard]] auto take() -> std::vector<SizePart> {
@@ -120,30 +125,42 @@ class Totals {
 
 // A piece of the image that is a symbol's.
 struct SymbolPiece {
-  Region region;
+  std::uint64_t size = 0;
   std::uint32_t symbol = 0;
+  std::uint32_t segment = 0;
+  bool is_zero = false;
+
+  [[nodiscard]] auto bytes() const -> ByteCount {
+    return is_zero ? ByteCount{.file = 0, .zero = size} : ByteCount{.file = size, .zero = 0};
+  }
 };
 
 class Counter {
  public:
   Counter(const ElfFile& file, SizesBy by, std::size_t size)
-      : file_{file}, by_{by}, budget_{size}, origins_{budget_}, section_names_{text_of_section_names(file)} {}
+      : file_{file},
+        by_{by},
+        claim_budget_{size},
+        name_budget_{size},
+        row_budget_{size},
+        origins_{name_budget_},
+        section_names_{text_of_section_names(file)} {}
 
   void count(Sizes& sizes) {
     auto regions = regions_of(file_);
-    for (const auto& region : regions) add_bytes(sizes.image, region);
+    for (const auto& region : regions) add_bytes(sizes.image, bytes_of(region));
     if (by_ == SizesBy::file) regions = give_to_lines(std::move(regions));
     const auto rest = give_to_symbols(regions);
     add_symbols();
     if (by_ == SizesBy::segment) {
-      for (const auto& region : rest) add(segment_name(region), kNoSymbol, region, 0);
+      for (const auto& region : rest) add(segment_name(region.segment), kNoSymbol, bytes_of(region), 0);
     } else {
-      for (const auto& region : rest) add_bytes(sizes.unexplained, region);
+      for (const auto& region : rest) add_bytes(sizes.unexplained, bytes_of(region));
       sizes.unexplained_sections = by_section(rest, true);
     }
     sizes.rows = take_rows();
     count_not_loaded(sizes);
-    sizes.left_out = budget_.left_out();
+    sizes.left_out = claim_budget_.left_out() + name_budget_.left_out() + row_budget_.left_out();
   }
 
  private:
@@ -174,7 +191,7 @@ class Counter {
     const LineSections sections{.line = section_bytes(".debug_line"),
                                 .line_string = section_bytes(".debug_line_str").text(),
                                 .string = section_bytes(".debug_str").text()};
-    const auto tables = read_line_tables(sections, budget_);
+    const auto tables = read_line_tables(sections, name_budget_);
     std::vector<Claim> claims;
     claims.reserve(tables.ranges.size());
     for (const auto& range : tables.ranges) {
@@ -185,8 +202,9 @@ class Counter {
     }
     const auto data = std::ranges::stable_partition(regions, &Region::is_code);
     const std::vector<Region> code{regions.begin(), data.begin()};
-    auto rest = carve(code, claims,
-                      [&](const Region& piece, const Claim& claim) { add(tables.files[claim.owner], {}, piece, 0); });
+    auto rest = carve(code, claims, [&](const Region& piece, const Claim& claim) {
+      add(tables.files[claim.owner], {}, bytes_of(piece), 0);
+    });
     rest.insert(rest.end(), data.begin(), data.end());
     std::ranges::sort(rest, {}, &Region::begin);
     return rest;
@@ -200,12 +218,12 @@ class Counter {
     std::uint32_t last = UINT32_MAX;
     std::uint32_t number = 0;
     return carve(regions, claims, [&](const Region& piece, const Claim& claim) {
-      if (!budget_.take(sizeof(SymbolPiece))) return add(kOthers, {}, piece, 0);
+      if (!claim_budget_.take(sizeof(SymbolPiece))) return add(kOthers, {}, bytes_of(piece), 0);
       if (claim.owner != last) {
         number = origins_.add(names.at(table.symbols()[claim.owner].name), names.at(file_name_of(table, claim.owner)));
         last = claim.owner;
       }
-      pieces_.push_back({.region = piece, .symbol = number});
+      pieces_.push_back({.size = piece.size(), .symbol = number, .segment = piece.segment, .is_zero = piece.is_zero});
     });
   }
 
@@ -222,9 +240,9 @@ class Counter {
     std::uint32_t index = 0;
     for (const auto symbol : symbols.first(UINT32_MAX)) {
       const auto number = index++;
-      if (symbol.type() == kTypeFile && budget_.take(sizeof number)) files_.push_back(number);
+      if (symbol.type() == kTypeFile && claim_budget_.take(sizeof number)) files_.push_back(number);
       auto claim = claim_of(symbol, tls);
-      if (claim.begin >= claim.end || !budget_.take(sizeof(Claim))) continue;
+      if (claim.begin >= claim.end || !claim_budget_.take(sizeof(Claim))) continue;
       claim.owner = claim.rank = number;
       claims.push_back(claim);
     }
@@ -245,34 +263,35 @@ class Counter {
   void add_symbols() {
     origins_.finish();
     std::uint32_t last = UINT32_MAX;
-    for (const auto& [region, symbol] : pieces_) {
-      const std::uint64_t is_new = symbol == last ? 0 : 1;
-      last = symbol;
-      const auto function = origins_.function(symbol);
+    for (const auto& piece : pieces_) {
+      const std::uint64_t is_new = piece.symbol == last ? 0 : 1;
+      last = piece.symbol;
+      const auto bytes = piece.bytes();
+      const auto function = origins_.function(piece.symbol);
       switch (by_) {
-        case SizesBy::crate: add(origins_.crate(symbol), function, region, is_new); break;
-        case SizesBy::function: add(function, {}, region, is_new); break;
-        case SizesBy::file: add(origins_.file(symbol), {}, region, is_new); break;
-        case SizesBy::segment: add(segment_name(region), function, region, is_new); break;
+        case SizesBy::crate: add(origins_.crate(piece.symbol), function, bytes, is_new); break;
+        case SizesBy::function: add(function, {}, bytes, is_new); break;
+        case SizesBy::file: add(origins_.file(piece.symbol), {}, bytes, is_new); break;
+        case SizesBy::segment: add(segment_name(piece.segment), function, bytes, is_new); break;
       }
     }
   }
 
-  [[nodiscard]] auto segment_name(const Region& region) const -> std::string {
-    return fmt::format("segment {} {}", region.segment, flags_text(file_.segments()[region.segment].flags));
+  [[nodiscard]] auto segment_name(std::uint32_t segment) const -> std::string {
+    return fmt::format("segment {} {}", segment, flags_text(file_.segments()[segment].flags));
   }
 
-  void add(std::string_view name, std::string_view part, const Region& region, std::uint64_t symbols) {
+  void add(std::string_view name, std::string_view part, const ByteCount& bytes, std::uint64_t symbols) {
     auto found = rows_.find(name);
     if (found == rows_.end()) {
       constexpr std::size_t kNode = sizeof(Rows::value_type) + 4 * sizeof(void*) + sizeof(SizeRow);
-      const bool has_room = budget_.take(kNode + 2 * name.size());
-      found = rows_.try_emplace(std::string{has_room ? name : kOthers}, budget_).first;
+      const bool has_room = row_budget_.take(kNode + 2 * name.size());
+      found = rows_.try_emplace(std::string{has_room ? name : kOthers}, row_budget_).first;
     }
     auto& row = found->second;
-    add_bytes(row.bytes, region);
+    add_bytes(row.bytes, bytes);
     row.symbols += symbols;
-    if (!part.empty()) row.parts.add(part, region);
+    if (!part.empty()) row.parts.add(part, bytes);
   }
 
   auto take_rows() -> std::vector<SizeRow> {
@@ -287,21 +306,21 @@ class Counter {
 
   // Of memory, or of the file.
   auto by_section(const std::vector<Region>& regions, bool is_memory) -> std::vector<SizePart> {
-    Totals totals{budget_};
+    Totals totals{row_budget_};
     std::vector<Claim> claims;
     std::uint32_t index = 0;
     for (const auto section : file_.sections().first(UINT32_MAX)) {
       const auto number = index++;
       const bool is_allocated = (section.flags & kSectionAllocated) != 0;
       const bool has_bytes = section.type != elf::kSectionNoBits || (is_memory && (section.flags & kSectionTls) == 0);
-      if (section.type == 0 || is_allocated != is_memory || !has_bytes || !budget_.take(sizeof(Claim))) continue;
+      if (section.type == 0 || is_allocated != is_memory || !has_bytes || !claim_budget_.take(sizeof(Claim))) continue;
       const auto begin = is_memory ? section.addr : section.offset;
       claims.push_back({.begin = begin, .end = end_of(begin, section.size), .owner = number, .rank = number});
     }
     const auto rest = carve(regions, claims, [&](const Region& piece, const Claim& claim) {
-      totals.add(shortened(section_names_.at(file_.sections()[claim.owner].name)), piece);
+      totals.add(shortened(section_names_.at(file_.sections()[claim.owner].name)), bytes_of(piece));
     });
-    for (const auto& region : rest) totals.add(kNoSection, region);
+    for (const auto& region : rest) totals.add(kNoSection, bytes_of(region));
     return totals.take();
   }
 
@@ -321,7 +340,9 @@ class Counter {
 
   const ElfFile& file_;
   SizesBy by_;
-  Budget budget_;
+  Budget claim_budget_;
+  Budget name_budget_;
+  Budget row_budget_;
   SymbolOrigins origins_;
   StringTable section_names_;
   std::vector<std::uint32_t> files_;  // numbers of file symbols, in ascending order

@@ -73,8 +73,8 @@ struct Sizes {
   std::uint64_t left_out = 0;  // names, symbols and pieces of line tables that there was no room for
 };
 
-// Takes any bytes; `file` is only a name. What is no ELF64 file has no image. Takes no more memory than a report with
-// its lists (docs/limits.md).
+// Takes any bytes; `file` is only a name. What is no ELF64 file has no image. docs/limits.md says what time and
+// memory it takes at most.
 [[nodiscard]] auto make_sizes(std::string file, std::span<const std::byte> bytes, SizesBy by) -> Sizes;
 
 }  // namespace hermitage::inspect

@@ -63,22 +63,22 @@ auto SymbolOrigins::number_of(std::string_view text) -> std::uint32_t {
   return number;
 }
 
-// Names that cannot be demangled may have cost as much as the longest ones that can: of those, only some are tried.
+// A short name may stand for a long one, and one that cannot be demangled may have cost as much as the longest.
 auto SymbolOrigins::path_of(std::string_view name, Kind& kind) -> std::string {
-  constexpr std::uint32_t kMaxFailures = 16'384;
+  constexpr std::uint64_t kMaxWork = 1 << 30;
+  constexpr std::uint64_t kWorkOfFailure = 64 << 10;
   const auto own = name.starts_with(kPrefix) ? name.substr(kPrefix.size()) : name;
   kind = Kind::constant;
   if (name.empty() || is_constant_name(own)) return std::string{kConstants};
   const auto mangled = own.starts_with("_R") ? own : name;
   kind = Kind::plain;
-  if (name.size() > kMaxName || failures_ >= kMaxFailures) return shortened(name);
+  if (name.size() > kMaxName || work_ >= kMaxWork) return shortened(name);
   const bool looks_mangled = mangled.starts_with("_R") || mangled.starts_with("_Z");
   if (!looks_mangled) return std::string{name};
   auto demangled = demangle(mangled);
-  if (demangled == mangled) {
-    ++failures_;
-    return std::string{name};
-  }
+  const bool has_failed = demangled == mangled;
+  work_ += has_failed ? kWorkOfFailure : demangled.size();
+  if (has_failed) return std::string{name};
   kind = is_rust_name(mangled) ? Kind::rust : Kind::cpp;
   if (kind == Kind::cpp) return shortened(demangled);
   return shortened(function_path(demangled, mangled.starts_with("_R") ? Mangling::v0 : Mangling::legacy));
@@ -87,7 +87,7 @@ auto SymbolOrigins::path_of(std::string_view name, Kind& kind) -> std::string {
 auto SymbolOrigins::add(std::string_view name, std::string_view file) -> std::uint32_t {
   const auto symbol = static_cast<std::uint32_t>(symbols_.size());
   symbols_.emplace_back();
-  if (!budget_.take(sizeof(Symbol) + std::min(name.size(), kMaxName))) return symbol;
+  if (!budget_.take(sizeof(Symbol))) return symbol;
   Kind kind{};
   const auto path = path_of(name, kind);
   const auto file_name = shortened(file);

@@ -57,7 +57,7 @@ class SymbolOrigins {
   std::vector<Symbol> symbols_;
   Numbers numbers_;
   std::vector<std::string_view> strings_;  // keys of numbers_
-  std::uint32_t failures_ = 0;             // names that look mangled and could not be demangled
+  std::uint64_t work_ = 0;                 // bytes that demangling has made
   bool has_kernel_prefix_ = false;
   std::set<std::string_view> crates_;
   std::set<std::string_view> modules_;  // of the kernel

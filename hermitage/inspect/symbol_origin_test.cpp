@@ -111,6 +111,19 @@ TEST(SymbolOrigin, WhatDoesNotFitInTheBudgetIsOfOthers) {
   EXPECT_EQ(origins.file(kCount - 1), kOthers);
 }
 
+// Names that cannot be demangled may each cost a lot of time.
+TEST(SymbolOrigin, GivesUpDemanglingAfterSomeFailures) {
+  Budget budget{10 << 20};
+  SymbolOrigins origins{budget};
+  const std::string good = "_ZN1a1f17h0123456789abcdefE";
+  origins.add(good, "");
+  for (int i = 0; i < 16'384; ++i) origins.add("_Zbroken" + std::to_string(i), "");
+  const auto last = origins.add(good, "");
+  origins.finish();
+  EXPECT_EQ(origins.function(0), "a::f");
+  EXPECT_EQ(origins.function(last), good);
+}
+
 TEST(SymbolOrigin, ShortensLongNames) {
   const std::string name(1'000'000, 'x');
   EXPECT_EQ(origins_of({{name, name}}), Texts{"[C]: " + shortened(name) + " (" + shortened(name) + ")"});
