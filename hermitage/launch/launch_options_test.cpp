@@ -18,9 +18,8 @@ using Words = std::vector<std::string>;
 class EnvironmentTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    for (const auto* const name :
-         {"HERMIT_MEMORY_SIZE", "HERMIT_CPU_COUNT", "HERMIT_CONFIG", "HERMITAGE_ENGINE", "HERMITAGE_NET",
-          "HERMIT_GDB_PORT"}) {
+    for (const auto* const name : {"HERMIT_MEMORY_SIZE", "HERMIT_CPU_COUNT", "HERMIT_CONFIG", "HERMITAGE_ENGINE",
+                                   "HERMITAGE_NET", "HERMIT_GDB_PORT"}) {
       ::unsetenv(name);
     }
   }
@@ -34,8 +33,12 @@ TEST_F(EnvironmentTest, SaysWhatIsNotGiven) {
   const Variable engine{"HERMITAGE_ENGINE", "qemu"};
   const Variable net{"HERMITAGE_NET", "tap:tap0"};
   const Variable port{"HERMIT_GDB_PORT", "1234"};
-  const LaunchOptions all{
-      .memory_size = "256M", .cpu_count = 3, .net = "tap:tap0", .gdb = "1234", .engine = Engine::qemu, .config = "conf"};
+  const LaunchOptions all{.memory_size = "256M",
+                          .cpu_count = 3,
+                          .net = "tap:tap0",
+                          .gdb = "1234",
+                          .engine = Engine::qemu,
+                          .config = "conf"};
   EXPECT_EQ(options_of_environment({}), all);
   EXPECT_EQ(options_of_environment(all), LaunchOptions{});
 }

@@ -173,9 +173,9 @@ TEST_F(VcpuDebugTest, StopsAtDebugRegisters) {
 
 TEST_F(VcpuDebugTest, StopsAtInstructionsForBreakpointsIfTheProbeSaysSo) {
   const auto kvm = Kvm::open();
-  const auto works = probe_breakpoints(*kvm);
-  ASSERT_TRUE(works) << works.error().message;
-  if (!*works) GTEST_SKIP() << "KVM here does not";
+  const auto support = probe_breakpoints(*kvm);
+  ASSERT_TRUE(support) << support.error().message;
+  if (!support->instructions) GTEST_SKIP() << "KVM here does not";
   ASSERT_TRUE(memory.write({kLastNop}, std::uint8_t{0xcc}));
   ASSERT_TRUE(vcpu->set_debug({.stops_at_breakpoints = true}));
   EXPECT_EQ(run(), "breakpoint");
@@ -186,9 +186,9 @@ TEST_F(VcpuDebugTest, StopsAtInstructionsForBreakpointsIfTheProbeSaysSo) {
 
 TEST_F(VcpuDebugTest, StopsAtWatchedMemoryIfTheProbeSaysSo) {
   const auto kvm = Kvm::open();
-  const auto works = probe_watchpoints(*kvm);
-  ASSERT_TRUE(works) << works.error().message;
-  if (!*works) GTEST_SKIP() << "KVM here does not";
+  const auto support = probe_breakpoints(*kvm);
+  ASSERT_TRUE(support) << support.error().message;
+  if (!support->data_registers) GTEST_SKIP() << "KVM here does not";
   constexpr std::uint32_t kWatched = 0x6000;
   // mov [kWatched], al in the place of the first two
   ASSERT_TRUE(memory.write({kCode}, std::array<std::uint8_t, 7>{0x88, 0x04, 0x25, 0, kWatched >> 8, 0, 0}));
