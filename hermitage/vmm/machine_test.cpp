@@ -322,7 +322,7 @@ TEST_P(HostileTest, Dies) {
     const auto result = run_thing(thing);
     const auto* const death = std::get_if<GuestDeath>(&result.ending);
     ASSERT_NE(death, nullptr) << thing << "\n" << result.output;
-    EXPECT_NE(death->reason.find("a hypercall "), std::string::npos) << death->reason;
+    EXPECT_NE(death->reason.find("invalid hypercall "), std::string::npos) << death->reason;
     EXPECT_NE(death->reason.find("outside of its memory"), std::string::npos) << death->reason;
     EXPECT_EQ(death->cpu, 0U);
     EXPECT_NE(death->registers.rip, 0U);

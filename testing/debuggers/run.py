@@ -191,7 +191,7 @@ def case_gdb_sees_a_death():
         said = gdb(guest, "continue", "info registers rip", "continue")
         contains(said, "Program received signal SIGSEGV", "rip", "Program terminated with signal SIGSEGV")
         _, messages, status = guest.end()
-        check("the guest died" in messages and status == 126, f"{status}, {messages}")
+        check("the guest crashed" in messages and status == 126, f"{status}, {messages}")
 
 
 def case_gdb_has_commands_of_ours():
