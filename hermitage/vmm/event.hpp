@@ -1,4 +1,4 @@
-// What threads signal, and wait for by a descriptor: eventfd(2).
+// An event that threads signal, and wait for with a descriptor: eventfd(2).
 #pragma once
 
 #include <utility>
@@ -8,13 +8,13 @@
 
 namespace hermitage::vmm {
 
-// Any thread and any signal handler may call its functions, which leave errno as it is.
+// Any thread and any signal handler may call its functions. They do not change errno.
 class Event {
  public:
   // Fails with host_failed.
   [[nodiscard]] static auto make() -> Result<Event>;
 
-  // The descriptor is readable from now on, until clear().
+  // Makes the descriptor readable until clear().
   void signal() const noexcept;
   void clear() const noexcept;
 

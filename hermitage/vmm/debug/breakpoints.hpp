@@ -1,4 +1,4 @@
-// A debugger's breakpoints in the guest's memory: instructions in the place of the guest's own.
+// Software breakpoints: instructions that replace the guest's own in its memory.
 #pragma once
 
 #include <array>
@@ -12,23 +12,23 @@
 
 namespace hermitage::vmm::debug {
 
-// For a guest that stands. Addresses are guest-virtual; where they lead is found out when a breakpoint is inserted.
+// The guest must stand. Addresses are guest-virtual, and translated once, when a breakpoint is inserted.
 class Breakpoints {
  public:
   explicit Breakpoints(const GuestMemory& memory) noexcept : memory_{memory} {}
 
-  // False: there is no memory, or not enough of it in the page. One that is there already stays as it is.
+  // Returns false if the address is not mapped, or the instruction would cross a page. An existing breakpoint is kept.
   [[nodiscard]] auto insert(arch::PagingState paging, std::uint64_t address) -> bool;
-  // False: there is none.
+  // Returns false if there is none.
   auto remove(std::uint64_t address) -> bool;
   void remove_all();
   [[nodiscard]] auto is_at(std::uint64_t address) const noexcept -> bool;
 
-  // The guest's own instruction is back, until put_back().
+  // Restores the guest's instruction until put_back().
   void lift(std::uint64_t address);
   void put_back();
 
-  // The guest's memory as it is without breakpoints. Precondition: the memory has it.
+  // Accesses the memory as if there were no breakpoints. Precondition: the range is within the memory.
   void read(GuestAddress address, std::span<std::byte> bytes) const;
   void write(GuestAddress address, std::span<const std::byte> bytes);
 

@@ -1,4 +1,4 @@
-// How a guest is debugged.
+// Options for debugging a guest.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +11,7 @@ namespace hermitage::vmm::debug {
 
 struct DebugOptions {
   Listener listener;
-  bool waits = true;  // the guest stands before its first instruction, until a debugger lets it go
+  bool waits = true;  // the guest stands before its first instruction until a debugger continues it
   // The kernel's file, for debuggers that cannot open it: how it is called, and its bytes, which must exist as long as
   // the machine.
   std::string file_name = {};

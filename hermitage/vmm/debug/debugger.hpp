@@ -1,4 +1,4 @@
-// Lets a debugger stop a guest, and look into it: the thread that answers it.
+// Serves debuggers that stop and inspect a guest, in a thread of its own.
 #pragma once
 
 #include <sys/types.h>
@@ -30,41 +30,41 @@
 
 namespace hermitage::vmm::debug {
 
-// A guest to debug. All of it must exist as long as the debugger.
+// The guest to debug. Everything that this refers to must exist as long as the debugger.
 struct Guest {
   std::vector<kvm::Vcpu*> vcpus;
   const GuestMemory& memory;
-  std::uint64_t load_offset = 0;  // what is added to the addresses in the kernel's file
+  std::uint64_t load_offset = 0;  // added to the addresses in the kernel's file
   // Machine::pause() and resume().
   std::function<PauseOutcome()> pause;
   std::function<void()> resume;
   // Ends the run.
   std::function<void()> kill;
-  // What the run has ended with. Called when it ends.
+  // How the run ended. Called at its end.
   std::function<Ended()> ended;
-  // What a vCPU has left the guest for so far, a line for each kind.
+  // The exits of a vCPU so far: one line for each kind.
   std::function<std::string(unsigned vcpu)> statistics;
-  // Gets a line about what goes wrong.
+  // Receives one line for each failure.
   std::function<void(const std::string&)> warn;
 };
 
-// One connection at a time; others wait. A connection that is lost takes its breakpoints with it, and leaves the guest
-// as it is: running, or standing until the next one.
+// Serves one connection at a time; other connections wait. If a connection is lost, its breakpoints are removed, and
+// the guest stays as it is: it runs, or stands until the next connection.
 class Debugger final : public Target {
  public:
   // Fails with host_failed, or kvm_failed where vCPUs cannot be debugged.
   [[nodiscard]] static auto make(DebugOptions options, unsigned vcpus) -> Result<std::unique_ptr<Debugger>>;
 
-  // Before run(), and before the vCPUs run. Where the options say so, the guest stands from now on.
+  // Call this before run(), and before the vCPUs run. With DebugOptions::waits, the guest stands from now on.
   void set_guest(Guest guest);
   [[nodiscard]] auto stops() noexcept -> VcpuStops& { return *stops_; }
 
-  // Serves debuggers until `is_stopping` says so. Another thread that makes it say so calls call_back().
+  // Serves debuggers until `is_stopping` returns true. The thread that makes it return true must call call_back().
   void run(const std::function<bool()>& is_stopping);
   // Any thread and any signal handler may call it.
   void call_back() noexcept;
 
-  // Those that lead to debuggers, and all that run() uses of its own.
+  // The listening socket, and all descriptors that run() uses, except for connections.
   [[nodiscard]] auto listener() const noexcept -> int { return options_.listener.socket.get(); }
   [[nodiscard]] auto descriptors() const -> std::vector<int>;
 
@@ -90,16 +90,16 @@ class Debugger final : public Target {
   [[nodiscard]] auto load_offset() const -> std::uint64_t override { return guest_->load_offset; }
 
  private:
-  // What is known of a vCPU that stands.
+  // The state of a vCPU that stands.
   struct VcpuState {
-    std::optional<arch::DebugState> registers;  // once they have been asked for
-    bool has_changed = false;                   // registers are to be set before it goes on
-    Stop::Kind stop = Stop::Kind::step;         // that the debugger has heard of
-    std::optional<std::uint64_t> stopped_at;    // where that was; none: it has gone on since
+    std::optional<arch::DebugState> registers;  // after the first access
+    bool has_changed = false;                   // the registers must be written before the vCPU continues
+    Stop::Kind stop = Stop::Kind::step;         // the last one that was reported to the debugger
+    std::optional<std::uint64_t> stopped_at;    // address of that stop; none if the vCPU has continued since
     Action action;                              // of the last resume()
   };
 
-  // What a debug register is for, and the debugger's word for it.
+  // The use of a debug register, and the kind that the debugger asked for.
   struct Hardware {
     kvm::HardwareBreakpoint at;
     BreakpointKind kind = BreakpointKind::hardware;

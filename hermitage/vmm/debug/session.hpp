@@ -1,4 +1,4 @@
-// Answers a debugger in GDB's remote protocol: GDB's manual, appendix E, and lldb's additions to it.
+// A debugger's session in GDB's remote protocol (GDB's manual, appendix E), with lldb's extensions.
 #pragma once
 
 #include <array>
@@ -21,7 +21,7 @@ namespace hermitage::vmm::debug {
 // known.
 class Session {
  public:
-  // `send` gets what goes to the debugger, acknowledgements too. The guest stands because of `stop`.
+  // `send` receives all bytes for the debugger, including acknowledgements. `stop` is the reason why the guest stands.
   Session(Target& target, const Stop& stop, std::function<void(std::string_view)> send);
 
   // Bytes of the debugger, in any pieces.

@@ -1,4 +1,4 @@
-// What a debugger works on: a guest whose vCPUs can be stopped.
+// The guest, as a debugger's session accesses it.
 #pragma once
 
 #include <cstddef>
@@ -55,7 +55,7 @@ struct Ended {
   int signal = 0;                          // in its place: the number of a signal that says so
 };
 
-// Everything but interrupt() and the constants is for a guest that stands. vCPUs are counted from 0.
+// The guest must stand, except for interrupt() and the constants. vCPUs are numbered from 0.
 class Target {
  public:
   Target() = default;
@@ -71,14 +71,15 @@ class Target {
   [[nodiscard]] virtual auto write_register(unsigned vcpu, unsigned number, std::span<const std::byte> bytes)
       -> bool = 0;
 
-  // Guest-virtual addresses, by the vCPU's page tables. How many bytes there are up to the first that is not there.
+  // Guest-virtual addresses, translated by the vCPU's page tables. Returns the number of bytes before the first one
+  // that is not mapped.
   [[nodiscard]] virtual auto read_memory(unsigned vcpu, std::uint64_t address, std::span<std::byte> bytes)
       -> std::size_t = 0;
-  // All of the bytes, or none.
+  // Writes all bytes, or none.
   [[nodiscard]] virtual auto write_memory(unsigned vcpu, std::uint64_t address, std::span<const std::byte> bytes)
       -> bool = 0;
 
-  // What is there already counts once. `size` is in bytes, of what is watched.
+  // A breakpoint that exists already is not inserted twice. `size` is the number of watched bytes.
   [[nodiscard]] virtual auto insert(unsigned vcpu, BreakpointKind kind, std::uint64_t address, std::uint64_t size)
       -> BreakpointOutcome = 0;
   [[nodiscard]] virtual auto remove(BreakpointKind kind, std::uint64_t address, std::uint64_t size)
@@ -86,16 +87,16 @@ class Target {
 
   // An action for each vCPU.
   virtual void resume(std::span<const Action> actions) = 0;
-  // The guest stands soon, and the debugger hears of it.
+  // Stops the guest; the debugger is told when it stands.
   virtual void interrupt() = 0;
-  // Takes all breakpoints out.
+  // Removes all breakpoints.
   virtual void remove_all() = 0;
   virtual void kill() = 0;
 
-  // What a person asks for, by a command of their own; an answer of several lines.
+  // A command that the user types (GDB's `monitor`). Returns its output, in lines.
   [[nodiscard]] virtual auto command(unsigned vcpu, std::string_view words) -> std::string = 0;
 
-  // Constants. The file of the kernel, by its path and its bytes, and what is added to its addresses.
+  // Constants: path and bytes of the kernel's file, and the number that is added to its addresses.
   [[nodiscard]] virtual auto file_name() const -> std::string_view = 0;
   [[nodiscard]] virtual auto file() const -> std::span<const std::byte> = 0;
   [[nodiscard]] virtual auto load_offset() const -> std::uint64_t = 0;

@@ -1,4 +1,4 @@
-// Where vCPUs stand for a debugger, and what they have to tell it.
+// Holds vCPUs for a debugger, and collects their reports.
 #pragma once
 
 #include <atomic>
@@ -19,11 +19,11 @@ namespace hermitage::vmm::debug {
 // A vCPU has stopped. It is held.
 struct Report {
   unsigned vcpu = 0;
-  bool is_death = false;  // it is about to end the run, and does when it is released
+  bool is_death = false;  // the vCPU ends the run when it is released
   kvm::DebugEvent event = {};
 };
 
-// vCPUs' threads report and stand; the debugger's thread takes reports, holds and releases.
+// The threads of vCPUs report and stand. The debugger's thread takes reports, and holds and releases vCPUs.
 class VcpuStops {
  public:
   [[nodiscard]] static auto make(unsigned vcpus) -> Result<std::unique_ptr<VcpuStops>>;
@@ -33,9 +33,9 @@ class VcpuStops {
 
   // By the vCPU's thread. The vCPU is held from now on.
   void report(const Report& report);
-  // The same for a death, if a debugger is there that hears of it.
+  // The same for a crash, if a debugger is attached.
   void report_death(unsigned vcpu);
-  // Returns when the vCPU is not held, or the run ends; until then the thread, a member of the gate, stands.
+  // Returns when the vCPU is not held, or when the run ends. Until then the thread, a member of the gate, stands.
   void stand_while_held(unsigned vcpu, PauseGate& gate, const std::function<bool()>& is_stopping);
 
   // By the debugger's thread.

@@ -1,4 +1,4 @@
-// What a debugger may ask KVM to stop a vCPU at.
+// Where KVM stops a vCPU for a debugger.
 #pragma once
 
 #include <array>
@@ -18,9 +18,9 @@ struct HardwareBreakpoint {
 using HardwareBreakpoints = std::array<HardwareBreakpoint, arch::kHardwareBreakpoints>;
 
 struct DebugSetting {
-  bool stops_at_breakpoints = false;  // at instructions for breakpoints, which the guest does not see then
-  bool steps = false;                 // after the next instruction, without an interrupt in between
-  bool delivers_breakpoint = false;   // the guest gets the exception of the instruction that it stands before, once
+  bool stops_at_breakpoints = false;  // at breakpoint instructions, which the guest then does not see
+  bool steps = false;                 // after the next instruction, with interrupts blocked
+  bool delivers_breakpoint = false;   // deliver the exception of the breakpoint instruction at RIP to the guest, once
   HardwareBreakpoints hardware = {};
 };
 

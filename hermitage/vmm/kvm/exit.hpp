@@ -22,10 +22,10 @@ struct IoAccess {
 struct Halt {};
 struct Shutdown {};     // on x86_64 a triple fault
 struct Interrupted {};  // by a signal, or by request_exit()
-// What a debugger has asked for: see debug.hpp.
+// A stop that a debugger asked for: see debug.hpp.
 struct DebugEvent {
   enum class Kind : std::uint8_t {
-    breakpoint,  // before an instruction for breakpoints, which the debugger or the guest has put there
+    breakpoint,  // before a breakpoint instruction, of the debugger or of the guest
     hardware,    // before or after an instruction, by a debug register
     step,        // after one instruction
   };

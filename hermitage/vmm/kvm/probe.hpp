@@ -1,4 +1,4 @@
-// What KVM can do here, which it does not say: found out by small guests.
+// Finds out with small guests what KVM supports on this host, if no capability tells.
 #pragma once
 
 #include <cstdint>
@@ -17,12 +17,12 @@ enum class Execution : std::uint8_t {
 // none at all.
 [[nodiscard]] auto probe_execution(const Kvm& kvm) -> Result<Execution>;
 
-// What a vCPU comes back for, and goes on from. KVM in QEMU's emulator has none of it, and KVM that interprets has only
+// The kinds of breakpoints that work. On KVM in QEMU's emulator, none do; a KVM that interprets guests supports only
 // debug registers for instructions.
 struct BreakpointSupport {
-  bool instructions = false;         // in the place of the guest's own
+  bool instructions = false;         // breakpoint instructions in memory
   bool execution_registers = false;  // debug registers for instructions
-  bool data_registers = false;       // and for accesses
+  bool data_registers = false;       // debug registers for accesses
 };
 [[nodiscard]] auto probe_breakpoints(const Kvm& kvm) -> Result<BreakpointSupport>;
 

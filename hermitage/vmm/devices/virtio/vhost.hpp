@@ -1,4 +1,4 @@
-// What serves the queues of a device in its place: the host's kernel. See Linux's vhost.
+// Lets the host's kernel serve the queues of a device: Linux's vhost.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 
 namespace hermitage::vmm::virtio {
 
-// One thread at a time calls its functions, except for kick(). Queues have the numbers that they have in the device.
+// For one thread at a time, except for kick(). Queue numbers are those of the device.
 class Vhost {
  public:
   Vhost() = default;
@@ -17,20 +17,21 @@ class Vhost {
   auto operator=(const Vhost&) -> Vhost& = delete;
   virtual ~Vhost() = default;
 
-  // The features that the driver has taken, before a queue is started.
+  // The features that the driver accepted. Call this before start().
   [[nodiscard]] virtual auto set_features(std::uint64_t taken) -> Result<void> = 0;
-  // Serves a queue from now on, if it does not already.
+  // Starts to serve a queue. Has no effect if the queue is served already.
   [[nodiscard]] virtual auto start(unsigned queue, const Queue& rings) -> Result<void> = 0;
-  // Serves no queue any more. Afterwards nothing of the guest's memory is read or written. Any thread.
+  // Stops serving all queues. After this, guest memory is neither read nor written. Any thread may call it.
   virtual void stop() noexcept = 0;
-  // The driver has made chains available in a queue. Any thread, at any time.
+  // Tells that the driver has made chains available in a queue. Any thread may call it at any time.
   virtual void kick(unsigned queue) noexcept = 0;
 
-  // The event to signal when the driver wants an interrupt for a queue. kNoEvent: take_used() tells of it.
+  // Sets the event to signal if the driver wants an interrupt for a queue. With kNoEvent, take_used() reports
+  // interrupts.
   [[nodiscard]] virtual auto set_interrupt(unsigned queue, int event) -> Result<void> = 0;
-  // Whether the driver wants an interrupt for a queue. Each is told of once.
+  // Whether an interrupt for a queue is due. Resets it.
   [[nodiscard]] virtual auto take_used(unsigned queue) noexcept -> bool = 0;
-  // Whether a queue cannot be served because of what the driver has put there. Told of once.
+  // Whether a queue cannot be served because its content is invalid. Resets it.
   [[nodiscard]] virtual auto take_fault(unsigned queue) noexcept -> bool = 0;
 };
 

@@ -1,4 +1,4 @@
-// Linux's vhost-net: the kernel takes frames from a guest's queues to a tap interface and back.
+// Linux's vhost-net: the kernel moves frames between a guest's queues and a tap interface.
 #pragma once
 
 #include <cstdint>
@@ -17,19 +17,19 @@ namespace hermitage::vmm::virtio {
 
 class VhostNet final : public Vhost {
  public:
-  // The queues that it serves: receive and transmit. A control queue is the device's own.
+  // The queues that it serves: receive and transmit. The device serves the control queue.
   static constexpr unsigned kQueueCount = 2;
 
-  // Opens /dev/vhost-net for a tap interface, whose descriptor must stay open as long as this. From now on, the process
-  // has another thread of the kernel's. Fails with host_failed.
+  // Opens /dev/vhost-net for a tap interface, whose descriptor must stay open as long as this exists. From now on, the
+  // kernel has a thread for this process. Fails with host_failed.
   [[nodiscard]] static auto open(int tap) -> Result<std::unique_ptr<VhostNet>>;
 
-  // The only memory that it reads and writes, which must exist as long as this. Before the first start().
+  // Sets the only memory that vhost accesses, which must exist as long as this. Call this before the first start().
   [[nodiscard]] auto set_memory(const GuestMemory& memory) -> Result<void>;
-  // Handles its own events in this loop, which waits no longer than this exists. The thread that waits is the one that
-  // calls start(), take_used() and take_fault().
+  // Handles vhost's events in this loop, which must not wait after this is destroyed. The thread that waits must be the
+  // one that calls start(), take_used() and take_fault().
   [[nodiscard]] auto watch(EventLoop& events) -> Result<void>;
-  // What the driver's notifications of a queue signal.
+  // The event to signal for each notification of a queue by the driver.
   [[nodiscard]] auto kick_event(unsigned queue) const noexcept -> int { return queues_[queue].kick.descriptor(); }
 
   [[nodiscard]] auto set_features(std::uint64_t taken) -> Result<void> override;
@@ -40,7 +40,7 @@ class VhostNet final : public Vhost {
   [[nodiscard]] auto take_used(unsigned queue) noexcept -> bool override;
   [[nodiscard]] auto take_fault(unsigned queue) noexcept -> bool override;
 
-  // All that the functions above use.
+  // All descriptors that the functions above use.
   [[nodiscard]] auto descriptors() const -> std::vector<int>;
 
  private:
