@@ -221,6 +221,9 @@ auto QemuRun::open() -> OrFailure<void> {
   if (!state_->reason.empty() && state_->callbacks.tell) {
     state_->callbacks.tell(image, fmt::format("runs in QEMU: {}", state_->reason));
   }
+  if (spec().debug && state_->callbacks.tell) {
+    state_->callbacks.tell(image, debugger_notice(*spec().debug, qemu::debugger_address(spec().debug->place)));
+  }
   auto output = OutputFile::open(spec().output);
   if (!output) return std::unexpected{output.error()};
   state_->output = *std::move(output);

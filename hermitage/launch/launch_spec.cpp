@@ -277,6 +277,11 @@ auto kernel_arguments_of(const LaunchOptions& options, const std::optional<Strin
 
 }  // namespace
 
+auto debugger_notice(const DebugSpec& debug, std::string_view address) -> std::string {
+  const auto* const what = debug.waits ? "the guest waits for a debugger" : "a debugger can connect";
+  return fmt::format("{} at {} (gdb: target remote {})", what, address, address);
+}
+
 auto timeout_of(const LaunchOptions& options) -> std::optional<std::chrono::nanoseconds> {
   if (!options.timeout_seconds) return std::nullopt;
   return std::chrono::nanoseconds{std::llround(*options.timeout_seconds * 1e9)};

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "hermitage/base/arguments.hpp"
@@ -43,6 +44,9 @@ struct DebugSpec {
 
   friend auto operator==(const DebugSpec&, const DebugSpec&) -> bool = default;
 };
+
+// Tells the user how to connect a debugger. `address` is the place, as GDB's `target remote` takes it.
+[[nodiscard]] auto debugger_notice(const DebugSpec& debug, std::string_view address) -> std::string;
 
 // What is optional has a default of the engine's.
 struct LaunchSpec {

@@ -57,13 +57,11 @@ auto absolute_path(const std::string& path) -> std::string {
 }
 
 auto add_debugger(const LaunchSpec& spec, std::span<const std::byte> elf, std::vector<std::byte>& copy,
-                  vmm::MachineOptions& options) -> OrFailure<void> {
+                  const RunCallbacks& callbacks, vmm::MachineOptions& options) -> OrFailure<void> {
   if (!spec.debug) return {};
   auto listener = vmm::debug::listen_at(spec.debug->place);
   if (!listener) return failure_of("--gdb", std::move(listener.error()));
-  const auto* const what = spec.debug->waits ? "the guest waits for a debugger" : "a debugger can connect";
-  if (options.warn)
-    options.warn(fmt::format("{} at {} (gdb: target remote {})", what, listener->address, listener->address));
+  if (callbacks.tell) callbacks.tell(spec.image, debugger_notice(*spec.debug, listener->address));
   copy.assign(elf.begin(), elf.end());
   options.debug = vmm::debug::DebugOptions{.listener = *std::move(listener),
                                            .waits = spec.debug->waits,
@@ -125,9 +123,8 @@ auto MonitorRun::prepare(const RunRequest& request) -> OrFailure<MonitorRun> {
   auto network = open_network(state->spec, options.warn);
   if (!network) return std::unexpected{std::move(network.error())};
   options.network = *std::move(network);
-  if (auto debugged = add_debugger(state->spec, guest->kernel().elf, state->debugged_file, options); !debugged) {
-    return std::unexpected{std::move(debugged.error())};
-  }
+  auto debugged = add_debugger(state->spec, guest->kernel().elf, state->debugged_file, request.callbacks, options);
+  if (!debugged) return std::unexpected{std::move(debugged.error())};
   auto machine = vmm::Machine::create(guest->kernel(), std::move(options), std::move(*files));
   if (!machine) return failure_of(request.image, std::move(machine.error()));
   state->kind = request.source.kind();

@@ -19,6 +19,7 @@ constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
 
 // The name of the guest's network in QEMU; the user may define others.
 constexpr std::string_view kNetwork = "hermitage";
+constexpr std::string_view kUnix = "unix:";
 
 // The start of memory of QEMU's virt machine for aarch64.
 constexpr std::uint64_t kAarch64Memory = 0x4000'0000;
@@ -165,12 +166,8 @@ class Builder {
   void add_debugging() {
     if (!machine_.debugging) return;
     const auto& [place, waits] = *machine_.debugging;
-    const bool is_address = place.find(':') != std::string::npos;
-    if (place.starts_with("unix:")) {
-      add("-gdb", with_commas_doubled(place) + ",server=on,wait=off");
-    } else {
-      add("-gdb", "tcp:" + (is_address ? place : "127.0.0.1:" + place));
-    }
+    const bool is_path = place.starts_with(kUnix);
+    add("-gdb", is_path ? with_commas_doubled(place) + ",server=on,wait=off" : "tcp:" + debugger_address(place));
     if (waits) add("-S");
   }
 
@@ -291,6 +288,12 @@ auto shell_word(std::string_view word) -> std::string {
 }
 
 }  // namespace
+
+auto debugger_address(std::string_view place) -> std::string {
+  if (place.starts_with(kUnix)) return std::string{place.substr(kUnix.size())};
+  const bool has_host = place.find(':') != std::string_view::npos;
+  return fmt::format("{}{}", has_host ? "" : "127.0.0.1:", place);
+}
 
 auto command_line(const Machine& machine) -> std::expected<CommandLine, std::string> {
   return Builder{machine}.build();

@@ -66,6 +66,9 @@ struct CommandLine {
   std::vector<NeededFile> files = {};
 };
 
+// The address of a debugger's place, as GDB's `target remote` takes it.
+[[nodiscard]] auto debugger_address(std::string_view place) -> std::string;
+
 // The error is a sentence about a feature that QEMU or the loader does not support.
 [[nodiscard]] auto command_line(const Machine& machine) -> std::expected<CommandLine, std::string>;
 

@@ -273,6 +273,9 @@ TEST(Debugging, IsQemusOwn) {
   EXPECT_EQ(std::ranges::find(running, "-S"), running.end());
   machine.debugging = Debugging{.place = "unix:/a,b"};
   EXPECT_EQ(value_of(machine, "-gdb"), "unix:/a,,b,server=on,wait=off");
+  EXPECT_EQ(debugger_address("unix:/a,b"), "/a,b");
+  EXPECT_EQ(debugger_address("1234"), "127.0.0.1:1234");
+  EXPECT_EQ(debugger_address("10.0.5.1:1234"), "10.0.5.1:1234");
 }
 
 TEST(Network, IsWrittenToAFile) {
