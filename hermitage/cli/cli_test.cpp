@@ -385,8 +385,8 @@ TEST_F(CliTest, ShowsTheFirstStepsWithoutArguments) {
 }
 
 TEST_F(CliTest, HelpsWithACommand) {
-  const Arguments commands[] = {{},          {"doctor"}, {"help"}, {"image"}, {"image", "create"},
-                                {"inspect"}, {"load"},   {"run"}};
+  const Arguments commands[] = {{},          {"debug"}, {"doctor"}, {"help"}, {"image"}, {"image", "create"},
+                                {"inspect"}, {"load"},  {"run"}};
   for (const auto& command : commands) {
     Arguments help{"help"};
     help.insert(help.end(), command.begin(), command.end());
@@ -396,6 +396,22 @@ TEST_F(CliTest, HelpsWithACommand) {
     expect_good(outcome);
     EXPECT_EQ(outcome.out, run(option).out);
     EXPECT_TRUE(outcome.out.contains("Usage: hermitage")) << outcome.out;
+  }
+}
+
+TEST_F(CliTest, DebugsOnlyWhatItStartsItself) {
+  struct Case {
+    Arguments arguments;
+    const char* message;
+  };
+  const Case cases[] = {{{"debug"}, "missing operand IMAGE"},
+                        {{"debug", "--gdb-port", "1234", "image"}, "are for `hermitage run`"},
+                        {{"debug", "--lldb", "--gdb-no-wait", "image"}, "are for `hermitage run`"},
+                        {{"debug", "-"}, "are for `hermitage run`"}};
+  for (const auto& [arguments, message] : cases) {
+    const auto outcome = run(arguments);
+    EXPECT_EQ(outcome.status, kUsage);
+    EXPECT_TRUE(outcome.err.contains(message)) << outcome.err;
   }
 }
 

@@ -28,6 +28,7 @@ enum class ExitCode : int {
 // One command, called with the arguments after its name.
 using Words = std::vector<std::string>;
 
+[[nodiscard]] auto run_debug(const Words& words) -> ExitCode;
 [[nodiscard]] auto run_doctor(const Words& words) -> ExitCode;
 [[nodiscard]] auto run_help(const Words& words) -> ExitCode;
 [[nodiscard]] auto run_image(const Words& words) -> ExitCode;

@@ -6,6 +6,7 @@
 
 namespace hermitage::cli {
 
+[[nodiscard]] auto describe_debug() -> CommandDescription;
 [[nodiscard]] auto describe_doctor() -> CommandDescription;
 [[nodiscard]] auto describe_help() -> CommandDescription;
 [[nodiscard]] auto describe_image() -> CommandDescription;
@@ -14,6 +15,7 @@ namespace hermitage::cli {
 [[nodiscard]] auto describe_run() -> CommandDescription;
 
 inline constexpr NamedCommand kCommands[] = {
+    {"debug", "Run a Hermit kernel or image, with a debugger connected to it", run_debug, describe_debug},
     {"doctor", "Check whether this host can run Hermit kernels", run_doctor, describe_doctor},
     {"help", "Print the help of a command", run_help, describe_help},
     {"image", "Pack, list, unpack and check Hermit images", run_image, describe_image},

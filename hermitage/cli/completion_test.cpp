@@ -46,7 +46,7 @@ class BashCompletionTest : public ::testing::Test {
 
 TEST_F(BashCompletionTest, OffersCommandsAndOptions) {
   EXPECT_EQ(offers("hermitage \"\""),
-            (Offers{"doctor", "help", "image", "inspect", "load", "run", "--version", "--help", "-h"}));
+            (Offers{"debug", "doctor", "help", "image", "inspect", "load", "run", "--version", "--help", "-h"}));
   EXPECT_EQ(offers("hermitage i"), (Offers{"image", "inspect"}));
   EXPECT_EQ(offers("hermitage image \"\""), (Offers{"create", "list", "extract", "check", "--help", "-h"}));
   EXPECT_EQ(offers("hermitage image create --k"), (Offers{"--kernel", "--kernel-arg"}));

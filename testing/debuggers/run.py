@@ -306,6 +306,32 @@ def case_wrong_places_are_said():
             check(ran.returncode in (2, 125) and message in ran.stderr and ran.stderr.count("\n") == 1, ran.stderr)
 
 
+def debug(options, guest, words, commands):
+    """`hermitage debug` of a guest, with commands for the debugger."""
+    file = GUESTS / "x86_64/if3" / guest
+    if not file.exists() or not os.access("/dev/kvm", os.R_OK | os.W_OK):
+        raise Skipped(f"there is no guest {guest}, or no KVM")
+    ran = subprocess.run([HERMITAGE, "debug", *options, "--engine", "kvm", str(file), *words], input=commands,
+                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=SECONDS)
+    return ran.stdout, ran.returncode
+
+
+def case_debug_starts_gdb():
+    debugger("gdb")
+    said, status = debug([], "hello", [], "break guest_main\ncontinue\nbacktrace\ncontinue\nquit\n")
+    contains(said, "Breakpoint 1", "guest_start", "Hello from a Hermit kernel in C++", "exited normally")
+    check(status == 0, f"{status}, {said}")
+    _, status = debug([], "waits", ["stay", "spin"], "quit\n")
+    check(status == 128 + signal.SIGTERM, f"the guest goes on without its debugger: {status}")
+    check(not list(Path(tempfile.gettempdir()).glob("hermitage-debug-*")), "it leaves its directory")
+
+
+def case_debug_starts_lldb():
+    debugger("lldb")
+    said, _ = debug(["--lldb"], "hello", [], "thread list\nquit\n")
+    contains(said, "stop reason = signal SIGTRAP", "hello`_start", "tid = 0x0001")
+
+
 def outcome_of(name, case):
     begin = time.monotonic()
     status = 0
