@@ -28,6 +28,7 @@
 #include "hermitage/cli/options.hpp"
 #include "hermitage/cli/output.hpp"
 #include "hermitage/cli/run_options.hpp"
+#include "hermitage/launch/run_report.hpp"
 
 namespace hermitage::cli {
 namespace {
@@ -114,8 +115,9 @@ auto spawn(const std::string& program, const Words& words, Place place) -> std::
 }
 
 auto status_of(int wait_status) -> ExitCode {
-  constexpr int kSignalled = 128;
-  return static_cast<ExitCode>(WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : kSignalled + WTERMSIG(wait_status));
+  const int status =
+      WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : launch::status_after_signal(WTERMSIG(wait_status));
+  return static_cast<ExitCode>(status);  // NOLINT(clang-analyzer-optin.core.EnumCastOutOfRange): that of the guest
 }
 
 // The status of a child that has ended, or ends while this waits.

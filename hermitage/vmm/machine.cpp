@@ -168,6 +168,7 @@ auto Machine::State::make_debugger() -> Result<void> {
 void Machine::State::attach_debugger(const entry::KernelObject& kernel) {
   if (!debugger_) return;
   std::vector<kvm::Vcpu*> vcpus;
+  vcpus.reserve(vcpus_.size());
   for (const auto& vcpu : vcpus_) vcpus.push_back(&vcpu->paused());
   debugger_->set_guest({.vcpus = std::move(vcpus),
                         .memory = memory_,

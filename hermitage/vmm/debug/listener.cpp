@@ -38,11 +38,13 @@ auto bind_and_listen(Descriptor socket, const Address& address, std::string_view
   return socket;
 }
 
-// A socket that nobody has. One of another type asks, which connects to nobody: a debugged guest would stop for it.
+// Whether no process has this socket open. The probe is a socket of another type, so that it never connects: a debugged
+// guest would stop for the connection.
 auto is_abandoned(const sockaddr_un& address) -> bool {
   struct stat file{};
   if (::lstat(std::begin(address.sun_path), &file) != 0 || !S_ISSOCK(file.st_mode)) return false;
   const Descriptor probe{::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+  if (!probe.is_open()) return false;
   return ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 &&
          errno == ECONNREFUSED;
 }

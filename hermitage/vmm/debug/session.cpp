@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <csignal>
+#include <numeric>
 #include <utility>
 
 #include <fmt/format.h>
@@ -206,8 +207,8 @@ auto Session::answer_query(std::string_view packet) -> std::string {
   if (packet == "QListThreadsInStopReply") return kOk;
   if (packet == "qC") return fmt::format("QC{:x}", vcpu_ + 1);
   if (packet == "qfThreadInfo") {
-    std::vector<unsigned> numbers;
-    for (unsigned vcpu = 0; vcpu < target_.vcpu_count(); ++vcpu) numbers.push_back(vcpu + 1);
+    std::vector<unsigned> numbers(target_.vcpu_count());
+    std::iota(numbers.begin(), numbers.end(), 1U);
     return fmt::format("m{:x}", fmt::join(numbers, ","));
   }
   if (packet == "qsThreadInfo") return "l";
@@ -253,18 +254,17 @@ auto Session::transfer(std::string_view words) const -> std::string {
   if (object == "exec-file") return part_of(target_.file_name(), words);
   // All of the address space: what is mapped there is the guest's own affair, and changes.
   if (object == "memory-map") {
-    return part_of(
-        "<?xml version=\"1.0\"?><!DOCTYPE memory-map SYSTEM \"gdb-memory-map.dtd\">"
-        "<memory-map><memory type=\"ram\" start=\"0\" length=\"0xffffffffffffffff\"/></memory-map>",
-        words);
+    return part_of(R"(<?xml version="1.0"?><!DOCTYPE memory-map SYSTEM "gdb-memory-map.dtd">)"
+                   R"(<memory-map><memory type="ram" start="0" length="0xffffffffffffffff"/></memory-map>)",
+                   words);
   }
   return kUnknown;
 }
 
 auto Session::thread_list() const -> std::string {
-  std::string xml = "<?xml version=\"1.0\"?><threads>";
+  std::string xml = R"(<?xml version="1.0"?><threads>)";
   for (unsigned vcpu = 0; vcpu < target_.vcpu_count(); ++vcpu) {
-    xml += fmt::format("<thread id=\"{:x}\" core=\"{}\" name=\"vCPU {}\">{}</thread>", vcpu + 1, vcpu, vcpu,
+    xml += fmt::format(R"(<thread id="{:x}" core="{}" name="vCPU {}">{}</thread>)", vcpu + 1, vcpu, vcpu,
                        target_.describe(vcpu));
   }
   return xml + "</threads>";
@@ -424,8 +424,8 @@ auto Session::resume_by_actions(std::string_view actions) -> std::optional<std::
       if (!chosen[vcpu] && (!thread->vcpu || *thread->vcpu == vcpu)) chosen[vcpu] = action;
     }
   }
-  std::vector<Action> all;
-  for (const auto& action : chosen) all.push_back(action.value_or(Action{}));
+  std::vector<Action> all(chosen.size());
+  std::ranges::transform(chosen, all.begin(), [](const auto& action) { return action.value_or(Action{}); });
   if (std::ranges::all_of(all, [](const Action& action) { return action.kind == Action::Kind::hold; })) return kInvalid;
   resume(all);
   return std::nullopt;

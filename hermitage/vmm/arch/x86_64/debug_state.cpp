@@ -22,10 +22,10 @@ enum class Place : std::uint8_t {
 
 struct RegisterInfo {
   const char* name;
-  std::uint8_t size;  // bytes
   const char* type;
-  Place place;
   std::uint16_t offset;
+  std::uint8_t size;  // bytes
+  Place place;
   bool is_writable = true;
 };
 
@@ -49,22 +49,40 @@ constexpr std::uint64_t kAvxPart = 4;
 constexpr std::size_t kX87Registers = 8;
 
 constexpr auto general(const char* name, std::size_t offset, const char* type = "int64") -> RegisterInfo {
-  return {name, 8, type, Place::general, static_cast<std::uint16_t>(offset)};
+  return {.name = name, .type = type, .offset = static_cast<std::uint16_t>(offset), .size = 8, .place = Place::general};
 }
 constexpr auto control(const char* name, std::size_t offset) -> RegisterInfo {
-  return {name, 8, "int64", Place::general, static_cast<std::uint16_t>(offset), false};
+  return {.name = name,
+          .type = "int64",
+          .offset = static_cast<std::uint16_t>(offset),
+          .size = 8,
+          .place = Place::general,
+          .is_writable = false};
 }
 constexpr auto selector(const char* name, std::size_t offset) -> RegisterInfo {
-  return {name, 4, "int32", Place::selector, static_cast<std::uint16_t>(offset)};
+  return {
+      .name = name, .type = "int32", .offset = static_cast<std::uint16_t>(offset), .size = 4, .place = Place::selector};
 }
 constexpr auto stack(const char* name, unsigned number) -> RegisterInfo {
-  return {name, 10, "i387_ext", Place::extended, static_cast<std::uint16_t>(kFirstStack + number * kSlot)};
+  return {.name = name,
+          .type = "i387_ext",
+          .offset = static_cast<std::uint16_t>(kFirstStack + number * kSlot),
+          .size = 10,
+          .place = Place::extended};
 }
 constexpr auto xmm(const char* name, unsigned number) -> RegisterInfo {
-  return {name, 16, "vec128", Place::extended, static_cast<std::uint16_t>(kFirstXmm + number * kSlot)};
+  return {.name = name,
+          .type = "vec128",
+          .offset = static_cast<std::uint16_t>(kFirstXmm + number * kSlot),
+          .size = 16,
+          .place = Place::extended};
 }
 constexpr auto ymm_high(const char* name, unsigned number) -> RegisterInfo {
-  return {name, 16, "uint128", Place::extended, static_cast<std::uint16_t>(kFirstYmmHigh + number * kSlot)};
+  return {.name = name,
+          .type = "uint128",
+          .offset = static_cast<std::uint16_t>(kFirstYmmHigh + number * kSlot),
+          .size = 16,
+          .place = Place::extended};
 }
 
 // The features of the description, and the registers of each, in the order of their numbers.
@@ -86,7 +104,11 @@ constexpr RegisterInfo kCore[] = {
     general("r14", offsetof(Registers, r14)),
     general("r15", offsetof(Registers, r15)),
     general("rip", offsetof(Registers, rip), "code_ptr"),
-    {"eflags", 4, "i386_eflags", Place::general, offsetof(Registers, rflags)},
+    {.name = "eflags",
+     .type = "i386_eflags",
+     .offset = offsetof(Registers, rflags),
+     .size = 4,
+     .place = Place::general},
     selector("cs", offsetof(Selectors, cs)),
     selector("ss", offsetof(Selectors, ss)),
     selector("ds", offsetof(Selectors, ds)),
@@ -101,14 +123,14 @@ constexpr RegisterInfo kCore[] = {
     stack("st5", 5),
     stack("st6", 6),
     stack("st7", 7),
-    {"fctrl", 4, "int", Place::halfword, kControlWord},
-    {"fstat", 4, "int", Place::halfword, kStatusWord},
-    {"ftag", 4, "int", Place::tags, kTags},
-    {"fiseg", 4, "int", Place::extended, kInstruction + 4},
-    {"fioff", 4, "int", Place::extended, kInstruction},
-    {"foseg", 4, "int", Place::extended, kOperand + 4},
-    {"fooff", 4, "int", Place::extended, kOperand},
-    {"fop", 4, "int", Place::halfword, kOpcode},
+    {.name = "fctrl", .type = "int", .offset = kControlWord, .size = 4, .place = Place::halfword},
+    {.name = "fstat", .type = "int", .offset = kStatusWord, .size = 4, .place = Place::halfword},
+    {.name = "ftag", .type = "int", .offset = kTags, .size = 4, .place = Place::tags},
+    {.name = "fiseg", .type = "int", .offset = kInstruction + 4, .size = 4, .place = Place::extended},
+    {.name = "fioff", .type = "int", .offset = kInstruction, .size = 4, .place = Place::extended},
+    {.name = "foseg", .type = "int", .offset = kOperand + 4, .size = 4, .place = Place::extended},
+    {.name = "fooff", .type = "int", .offset = kOperand, .size = 4, .place = Place::extended},
+    {.name = "fop", .type = "int", .offset = kOpcode, .size = 4, .place = Place::halfword},
 };
 constexpr RegisterInfo kSse[] = {
     xmm("xmm0", 0),
@@ -127,11 +149,11 @@ constexpr RegisterInfo kSse[] = {
     xmm("xmm13", 13),
     xmm("xmm14", 14),
     xmm("xmm15", 15),
-    {"mxcsr", 4, "i386_mxcsr", Place::extended, kMxcsr},
+    {.name = "mxcsr", .type = "i386_mxcsr", .offset = kMxcsr, .size = 4, .place = Place::extended},
 };
 constexpr RegisterInfo kSegments[] = {
-    {"fs_base", 8, "int64", Place::base, 0},
-    {"gs_base", 8, "int64", Place::base, 1},
+    {.name = "fs_base", .type = "int64", .offset = 0, .size = 8, .place = Place::base},
+    {.name = "gs_base", .type = "int64", .offset = 1, .size = 8, .place = Place::base},
 };
 constexpr RegisterInfo kAvx[] = {
     ymm_high("ymm0h", 0),   ymm_high("ymm1h", 1),   ymm_high("ymm2h", 2),   ymm_high("ymm3h", 3),
@@ -146,14 +168,30 @@ constexpr RegisterInfo kControl[] = {
     control("efer", offsetof(Registers, efer)),
 };
 
+// The types that registers of a feature have, beside those that GDB defines itself.
+constexpr const char* kCoreTypes =
+    R"(<flags id="i386_eflags" size="4"><field name="CF" start="0" end="0"/><field name="PF" start="2" end="2"/>)"
+    R"(<field name="AF" start="4" end="4"/><field name="ZF" start="6" end="6"/><field name="SF" start="7" end="7"/>)"
+    R"(<field name="TF" start="8" end="8"/><field name="IF" start="9" end="9"/><field name="DF" start="10" end="10"/>)"
+    R"(<field name="OF" start="11" end="11"/></flags>)";
+constexpr const char* kSseTypes =
+    R"(<vector id="v4f" type="ieee_single" count="4"/><vector id="v2d" type="ieee_double" count="2"/>)"
+    R"(<vector id="v16i8" type="int8" count="16"/><vector id="v8i16" type="int16" count="8"/>)"
+    R"(<vector id="v4i32" type="int32" count="4"/><vector id="v2i64" type="int64" count="2"/>)"
+    R"(<union id="vec128"><field name="v4_float" type="v4f"/><field name="v2_double" type="v2d"/>)"
+    R"(<field name="v16_int8" type="v16i8"/><field name="v8_int16" type="v8i16"/><field name="v4_int32" type="v4i32"/>)"
+    R"(<field name="v2_int64" type="v2i64"/><field name="uint128" type="uint128"/></union>)"
+    R"(<flags id="i386_mxcsr" size="4"><field name="IE" start="0" end="0"/></flags>)";
+
 struct Feature {
   const char* name;
+  const char* types;
   std::span<const RegisterInfo> registers;
 };
 constexpr std::array kFeatures{
-    Feature{"org.gnu.gdb.i386.core", kCore},         Feature{"org.gnu.gdb.i386.sse", kSse},
-    Feature{"org.gnu.gdb.i386.segments", kSegments}, Feature{"org.gnu.gdb.i386.avx", kAvx},
-    Feature{"hermitage.x86_64.control", kControl},
+    Feature{"org.gnu.gdb.i386.core", kCoreTypes, kCore}, Feature{"org.gnu.gdb.i386.sse", kSseTypes, kSse},
+    Feature{"org.gnu.gdb.i386.segments", "", kSegments}, Feature{"org.gnu.gdb.i386.avx", "", kAvx},
+    Feature{"hermitage.x86_64.control", "", kControl},
 };
 
 auto info_of(unsigned number) noexcept -> const RegisterInfo* {
@@ -259,34 +297,14 @@ auto write_register(DebugState& state, unsigned number, std::span<const std::byt
 }
 
 auto target_description() -> std::string {
-  std::string xml =
-      "<?xml version=\"1.0\"?><!DOCTYPE target SYSTEM \"gdb-target.dtd\"><target version=\"1.0\">"
-      "<architecture>i386:x86-64</architecture>";
+  std::string xml = R"(<?xml version="1.0"?><!DOCTYPE target SYSTEM "gdb-target.dtd"><target version="1.0">)"
+                    "<architecture>i386:x86-64</architecture>";
   unsigned number = 0;
   for (const auto& feature : kFeatures) {
-    xml += fmt::format("<feature name=\"{}\">", feature.name);
-    if (feature.registers.data() == std::data(kCore)) {
-      xml +=
-          "<flags id=\"i386_eflags\" size=\"4\"><field name=\"CF\" start=\"0\" end=\"0\"/>"
-          "<field name=\"PF\" start=\"2\" end=\"2\"/><field name=\"AF\" start=\"4\" end=\"4\"/>"
-          "<field name=\"ZF\" start=\"6\" end=\"6\"/><field name=\"SF\" start=\"7\" end=\"7\"/>"
-          "<field name=\"TF\" start=\"8\" end=\"8\"/><field name=\"IF\" start=\"9\" end=\"9\"/>"
-          "<field name=\"DF\" start=\"10\" end=\"10\"/><field name=\"OF\" start=\"11\" end=\"11\"/></flags>";
-    }
-    if (feature.registers.data() == std::data(kSse)) {
-      xml +=
-          "<vector id=\"v4f\" type=\"ieee_single\" count=\"4\"/><vector id=\"v2d\" type=\"ieee_double\" count=\"2\"/>"
-          "<vector id=\"v16i8\" type=\"int8\" count=\"16\"/><vector id=\"v8i16\" type=\"int16\" count=\"8\"/>"
-          "<vector id=\"v4i32\" type=\"int32\" count=\"4\"/><vector id=\"v2i64\" type=\"int64\" count=\"2\"/>"
-          "<union id=\"vec128\"><field name=\"v4_float\" type=\"v4f\"/><field name=\"v2_double\" type=\"v2d\"/>"
-          "<field name=\"v16_int8\" type=\"v16i8\"/><field name=\"v8_int16\" type=\"v8i16\"/>"
-          "<field name=\"v4_int32\" type=\"v4i32\"/><field name=\"v2_int64\" type=\"v2i64\"/>"
-          "<field name=\"uint128\" type=\"uint128\"/></union>"
-          "<flags id=\"i386_mxcsr\" size=\"4\"><field name=\"IE\" start=\"0\" end=\"0\"/></flags>";
-    }
+    xml += fmt::format(R"(<feature name="{}">{})", feature.name, feature.types);
     for (const auto& info : feature.registers) {
-      xml += fmt::format("<reg name=\"{}\" bitsize=\"{}\" type=\"{}\" regnum=\"{}\"/>", info.name, 8 * info.size,
-                         info.type, number++);
+      xml += fmt::format(R"(<reg name="{}" bitsize="{}" type="{}" regnum="{}"/>)", info.name, 8 * info.size, info.type,
+                         number++);
     }
     xml += "</feature>";
   }
