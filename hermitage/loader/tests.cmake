@@ -86,8 +86,8 @@ macro(loader_platform_tests platform loader platform_name)
               "[LOADER][HANDOVER] 00c0ffee" --prints "${hello}")
   # What goes wrong ends with a line.
   loader_test(${platform} ${loader} if3/hello .packed-too-little --pack ${packer} --pack-options "--memory 2G" --fails
-              --contains "asks for 2048 MiB")
-  loader_test(${platform} ${loader} "" no-image --fails --contains "there is no image")
+              --contains "requires 2048 MiB")
+  loader_test(${platform} ${loader} "" no-image --fails --contains "no image: ")
   loader_test(${platform} ${loader} if3/hello .truncated --truncate 1000 --fails)
   loader_test(${platform} ${loader} if3/hello .no-elf --truncate 0 --fails)
 endmacro()
