@@ -102,9 +102,10 @@ class Reader {
     ConfigSource source;
     if (const auto* kernel = required(root, "kernel", "")) {
       source.config.kernel = text(*kernel, "kernel");
-      if (source.config.kernel.empty())
+      if (source.config.kernel.empty()) {
         fail(ProblemCode::config_value, place_of(*kernel),
              "kernel is empty: it must be the path of a file in the image");
+      }
       source.kernel_line = place_of(*kernel).line;
       source.kernel_column = place_of(*kernel).column;
     }

@@ -3,11 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <csignal>
-#include <numeric>
 #include <utility>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "hermitage/entry/arch.hpp"
 #include "hermitage/entry/bytes.hpp"
@@ -207,9 +205,11 @@ auto Session::answer_query(std::string_view packet) -> std::string {
   if (packet == "QListThreadsInStopReply") return kOk;
   if (packet == "qC") return fmt::format("QC{:x}", vcpu_ + 1);
   if (packet == "qfThreadInfo") {
-    std::vector<unsigned> numbers(target_.vcpu_count());
-    std::iota(numbers.begin(), numbers.end(), 1U);
-    return fmt::format("m{:x}", fmt::join(numbers, ","));
+    std::string list;
+    for (unsigned vcpu = 0; vcpu < target_.vcpu_count(); ++vcpu) {
+      list += fmt::format("{}{:x}", vcpu == 0 ? 'm' : ',', vcpu + 1);
+    }
+    return list;
   }
   if (packet == "qsThreadInfo") return "l";
   if (packet.starts_with("qThreadExtraInfo,")) {
