@@ -1,10 +1,10 @@
-// The guest's architecture, chosen when the library is built. kvm/arch.hpp and devices/platform.hpp choose with it.
-// Each has these headers, with the same names in them:
-//   boot_tables.hpp    the tables that a guest is entered with
-//   debug_state.hpp    what a debugger sees of a vCPU
-//   memory_layout.hpp  where everything lies in the guest's memory
-//   page_tables.hpp    how a vCPU translates addresses
-//   vcpu_state.hpp     what a vCPU holds when it enters a kernel, and when it is looked at afterwards
+// The architecture of the guest. The build selects it. kvm/arch.hpp and devices/platform.hpp select by the same macro.
+// Each architecture has these headers, which define the same names:
+//   boot_tables.hpp    the tables that a kernel needs when it is entered
+//   debug_state.hpp    the state of a vCPU that a debugger can access
+//   memory_layout.hpp  the layout of the guest memory
+//   page_tables.hpp    translation of guest-virtual addresses
+//   vcpu_state.hpp     the state of a vCPU when it enters a kernel, and its registers
 #pragma once
 
 #ifdef HERMITAGE_VMM_ARCH_NONE

@@ -1,4 +1,4 @@
-// The ranges of an address space, of ports or of memory, and the devices on them.
+// An address space of ports or memory: its ranges, each with its device.
 #pragma once
 
 #include <cstdint>
@@ -8,17 +8,18 @@
 
 namespace hermitage::vmm {
 
-// Set up by one thread; after that, any thread may look devices up. The devices are their owner's.
+// One thread sets it up. After that, any thread can look up devices. The bus does not own the devices.
 class Bus {
  public:
-  // `unclaimed` answers where there is no device.
+  // `unclaimed` handles accesses to addresses without a device.
   explicit Bus(Device& unclaimed) noexcept : unclaimed_{&unclaimed} {}
 
-  // Puts a device on [start, start + size). False, and nothing is changed, where the range is empty, ends behind the
-  // address space, or overlaps another.
+  // Assigns [start, start + size) to a device. Returns false, without a change, if the range is empty, exceeds the
+  // address space, or overlaps another range.
   [[nodiscard]] auto add(std::uint64_t start, std::uint64_t size, Device& device) -> bool;
 
-  // The device that answers an access of `size` bytes at `address`: it must lie in the device's range whole.
+  // The device that handles an access of `size` bytes at `address`. The whole access must be in the range of the
+  // device.
   [[nodiscard]] auto device_at(std::uint64_t address, std::uint64_t size) const noexcept -> Device&;
 
  private:
@@ -29,7 +30,7 @@ class Bus {
   };
 
   Device* unclaimed_;
-  std::vector<Range> ranges_;  // by their addresses
+  std::vector<Range> ranges_;  // sorted by address
 };
 
 }  // namespace hermitage::vmm

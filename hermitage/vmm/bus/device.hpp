@@ -1,4 +1,4 @@
-// A device: what answers a vCPU's accesses to a range of a bus.
+// A device handles the accesses of vCPUs to a range of a bus.
 #pragma once
 
 #include <cstddef>
@@ -11,13 +11,13 @@
 
 namespace hermitage::vmm {
 
-// How the guest goes on after an access.
+// How the guest continues after an access.
 struct Resume {};
 struct GuestExit {
   std::int32_t code = 0;
 };
 struct GuestFault {
-  std::string reason;  // what the guest did, a sentence without a full stop: "it reads 4 bytes at …"
+  std::string reason;  // what the guest did, as a sentence without a full stop: "it reads 4 bytes at …"
 };
 using AccessOutcome = std::variant<Resume, GuestExit, GuestFault>;
 
@@ -28,7 +28,7 @@ class Initiator {
   Initiator(const Initiator&) = delete;
   auto operator=(const Initiator&) -> Initiator& = delete;
 
-  // The register that a hypercall of interface 2 or 3 passes its argument in.
+  // The register in which a hypercall of interface 2 or 3 passes its argument.
   [[nodiscard]] virtual auto hypercall_argument() const noexcept -> std::uint64_t = 0;
   [[nodiscard]] virtual auto paging() const noexcept -> arch::PagingState = 0;
 
@@ -38,12 +38,12 @@ class Initiator {
 
 struct Access {
   std::uint64_t address;  // on the bus
-  // Null for a write that KVM has collected, after which the vCPU went on.
+  // Null for a write that KVM has collected: the vCPU has continued since.
   const Initiator* vcpu = nullptr;
 };
 
-// Every function may be called from any vCPU's thread, at the same time. `data` has 1 to 8 bytes: KVM splits an access
-// to memory that crosses a page.
+// Any vCPU's thread can call any function at any time. `data` has 1 to 8 bytes: KVM splits an access to memory that
+// crosses a page.
 class Device {
  public:
   Device() = default;
@@ -54,7 +54,7 @@ class Device {
   [[nodiscard]] virtual auto read(const Access& access, std::span<std::byte> data) -> AccessOutcome = 0;
   [[nodiscard]] virtual auto write(const Access& access, std::span<const std::byte> data) -> AccessOutcome = 0;
 
-  // What statistics call such an access: a literal.
+  // The name of such an access in statistics, a string literal.
   [[nodiscard]] virtual auto name_of(std::uint64_t address, bool is_write) const noexcept -> const char* = 0;
 };
 

@@ -1,5 +1,5 @@
-// An architecture that there is not. The library is compiled with it (-DHERMITAGE_VMM_ARCH=none) to show that what lies
-// outside of the directories of an architecture needs only what stands here: the list of what a new one provides.
+// A fictitious architecture. The library is compiled with it (-DHERMITAGE_VMM_ARCH=none) to show that code outside the
+// directories of an architecture needs only these declarations. They are the list of what a new architecture provides.
 #pragma once
 
 #include <array>

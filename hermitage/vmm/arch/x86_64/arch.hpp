@@ -1,4 +1,4 @@
-// x86_64 as a guest's architecture.
+// x86_64 as the architecture of a guest.
 #pragma once
 
 #include <string_view>
@@ -13,7 +13,7 @@
 namespace hermitage::vmm::x86_64 {
 
 inline constexpr auto kArch = entry::Arch::x86_64;
-// The node of the device tree that has the frequency of the time stamp counter.
+// The node of the device tree that contains the frequency of the time stamp counter.
 inline constexpr std::string_view kCounterNode = "hermit,tsc";
 
 }  // namespace hermitage::vmm::x86_64

@@ -1,5 +1,5 @@
-// What a debugger sees of an x86_64 vCPU, and how it numbers that: GDB's target descriptions of i386, which lldb
-// understands, too.
+// The state of an x86_64 vCPU that a debugger can access. Registers are numbered as in GDB's target descriptions of
+// i386, which lldb supports, too.
 #pragma once
 
 #include <array>
@@ -16,16 +16,16 @@ namespace hermitage::vmm::x86_64 {
 // The host's CPUs have four debug registers for addresses.
 inline constexpr std::size_t kHardwareBreakpoints = 4;
 
-// int3, which a debugger puts in the place of an instruction.
+// int3. A debugger writes it over an instruction.
 inline constexpr std::array kBreakpointInstruction{std::byte{0xcc}};
 
 struct Selectors {
   std::uint16_t cs = 0, ss = 0, ds = 0, es = 0, fs = 0, gs = 0;
 };
 
-// All of a vCPU that stands between two instructions.
+// The complete state of a vCPU between two instructions.
 struct DebugState {
-  // The area of XSAVE, in its standard format (Intel SDM 1, 13.4): x87, SSE, and AVX behind its header.
+  // The XSAVE area in its standard format (Intel SDM 1, 13.4): x87 and SSE, its header, then AVX.
   static constexpr std::size_t kExtendedSize = 4096;
 
   Registers general;
@@ -39,18 +39,19 @@ struct DebugState {
   return state.general.rip;
 }
 
-// The number of registers, and the bytes that one has; none behind the last one.
+// The number of registers, and the size of one in bytes: 0 if there is no such register.
 [[nodiscard]] auto register_count() noexcept -> unsigned;
 [[nodiscard]] auto register_size(unsigned number) noexcept -> std::size_t;
 [[nodiscard]] auto register_name(unsigned number) noexcept -> std::string_view;
 inline constexpr std::size_t kMaxRegisterSize = 16;
 
-// Little-endian, to and from as many bytes as the register has. False: it cannot be written, or there is none.
+// Copies a register, little-endian. `bytes` has the size of the register. Returns false if the register does not exist
+// or cannot be written.
 [[nodiscard]] auto read_register(const DebugState& state, unsigned number, std::span<std::byte> bytes) noexcept -> bool;
 [[nodiscard]] auto write_register(DebugState& state, unsigned number, std::span<const std::byte> bytes) noexcept
     -> bool;
 
-// The registers, as GDB's XML describes them ("target.xml").
+// The registers in GDB's XML format ("target.xml").
 [[nodiscard]] auto target_description() -> std::string;
 
 }  // namespace hermitage::vmm::x86_64

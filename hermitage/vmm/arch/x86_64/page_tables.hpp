@@ -1,4 +1,4 @@
-// The guest's page tables: those it is entered with, and walking those it has made.
+// Writes the page tables with which a guest is entered, and walks the page tables that the guest has made.
 #pragma once
 
 #include <cstdint>
@@ -14,27 +14,27 @@ struct VirtualAddress {
   std::uint64_t value = 0;
 };
 
-// How a vCPU translates addresses at the moment.
+// How a vCPU translates addresses now.
 struct PagingState {
   GuestAddress page_map;  // CR3 without its flags
   int levels = 4;         // 5 with CR4.LA57
 };
 
-// Maps [mapped.start, mapped.end), widened to 2 MiB, one to one, writable and executable, with the PML4 at `page_map`
-// and the other tables from tables.start on; entry 511 of the PML4 points to the PML4, as Hermit wants it. The memory
-// there must be zero. Fails with configuration when the tables have no room.
+// Maps [mapped.start, mapped.end), widened to 2 MiB, one to one, writable and executable. The PML4 is at `page_map`,
+// and the other tables start at tables.start. Entry 511 of the PML4 points to the PML4, as Hermit expects.
+// Precondition: the memory there is zero. Fails with configuration if the tables do not fit.
 [[nodiscard]] auto write_identity_map(const GuestMemory& memory, GuestAddress page_map, GuestRange tables,
                                       GuestRange mapped) -> Result<void>;
 
-// Where a virtual address lies, and how many bytes from there on lie in the same page.
+// The guest-physical address of a virtual address, and the number of bytes from there to the end of the page.
 struct Translation {
   GuestAddress address;
   std::uint64_t size = 0;  // at least 1
 };
 
-// Walks the guest's tables, pages of 4 KiB, 2 MiB and 1 GiB, whatever they are: at most five reads, each through the
-// memory's gate. Nothing when the page is not present or a table lies outside of the memory. Permissions are not looked
-// at: the kernel asks, and all of its memory is its own.
+// Walks the guest's tables for pages of 4 KiB, 2 MiB and 1 GiB. The tables are untrusted: there are at most five reads,
+// each through the gate of the memory. Returns nothing if the page is not present or a table is outside the memory.
+// Does not check permissions: the kernel makes the request, and all of the memory belongs to it.
 [[nodiscard]] auto translate(const GuestMemory& memory, PagingState paging, VirtualAddress address) noexcept
     -> std::optional<Translation>;
 

@@ -1,4 +1,4 @@
-// What an x86_64 vCPU holds when it enters a kernel, and when it is looked at afterwards.
+// The state of an x86_64 vCPU when it enters a kernel, and its registers for later inspection.
 #pragma once
 
 #include <array>
@@ -19,17 +19,17 @@ inline constexpr std::uint64_t kEferLongMode = 1 << 8;
 inline constexpr std::uint64_t kEferLongModeActive = 1 << 10;
 inline constexpr std::uint64_t kEferNoExecute = 1 << 11;
 
-// The three descriptors that a kernel is entered with: null, code (selector 0x08), data (selector 0x10).
+// The three descriptors with which a kernel is entered: null, code (selector 0x08), data (selector 0x10).
 inline constexpr std::uint16_t kCodeSelector = 0x08;
 inline constexpr std::uint16_t kDataSelector = 0x10;
 inline constexpr std::array<std::uint64_t, 3> kDescriptorTable{0, 0x00af'9b00'0000'ffff, 0x00cf'9300'0000'ffff};
 
-// 64-bit mode, paging on, interrupts off, as Uhyve enters its kernels on every vCPU.
+// 64-bit mode, paging on, interrupts off: Uhyve enters its kernels in this state on every vCPU.
 struct EntryState {
   std::uint64_t rip = 0;
   std::uint64_t rdi = 0;  // the boot info
-  std::uint64_t rsi = 0;  // the vCPU's number
-  std::uint64_t rsp = 0;  // the boot stack, which is the first vCPU's
+  std::uint64_t rsi = 0;  // the number of the vCPU
+  std::uint64_t rsp = 0;  // the boot stack, which belongs to the first vCPU
   std::uint64_t cr3 = 0;
   std::uint64_t gdt = 0;
 };

@@ -1,12 +1,12 @@
-// Whether this host's CPU can run guests itself.
+// Whether the host's CPU supports virtualization.
 #pragma once
 
 #include <cpuid.h>
 
 namespace hermitage::vmm::x86_64 {
 
-// Whether it says that it has VMX (Intel) or SVM (AMD): what KVM needs to do more than interpret. Takes no system call,
-// and no memory.
+// Whether the CPU reports VMX (Intel) or SVM (AMD). Without these, KVM can only interpret. Makes no system call and
+// allocates no memory.
 [[nodiscard]] inline auto can_virtualize() noexcept -> bool {
   constexpr unsigned kVmx = 1U << 5;
   constexpr unsigned kSvm = 1U << 2;
