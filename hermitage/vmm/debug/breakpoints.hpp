@@ -1,4 +1,4 @@
-// Software breakpoints: instructions that replace the guest's own in its memory.
+// Software breakpoints: instructions that replace instructions in the guest memory.
 #pragma once
 
 #include <array>
@@ -12,14 +12,15 @@
 
 namespace hermitage::vmm::debug {
 
-// The guest must stand. Addresses are guest-virtual, and translated once, when a breakpoint is inserted.
+// Precondition: the guest is stopped. Addresses are guest-virtual. They are translated once, when a breakpoint is
+// inserted.
 class Breakpoints {
  public:
   explicit Breakpoints(const GuestMemory& memory) noexcept : memory_{memory} {}
 
-  // Returns false if the address is not mapped, or the instruction would cross a page. An existing breakpoint is kept.
+  // Returns false if the address is not mapped, or the instruction would cross a page. Keeps an existing breakpoint.
   [[nodiscard]] auto insert(arch::PagingState paging, std::uint64_t address) -> bool;
-  // Returns false if there is none.
+  // Returns false if there is no breakpoint.
   auto remove(std::uint64_t address) -> bool;
   void remove_all();
   [[nodiscard]] auto is_at(std::uint64_t address) const noexcept -> bool;
@@ -28,7 +29,7 @@ class Breakpoints {
   void lift(std::uint64_t address);
   void put_back();
 
-  // Accesses the memory as if there were no breakpoints. Precondition: the range is within the memory.
+  // Accesses the memory as if there were no breakpoints. Precondition: the range is in the memory.
   void read(GuestAddress address, std::span<std::byte> bytes) const;
   void write(GuestAddress address, std::span<const std::byte> bytes);
 

@@ -11,9 +11,8 @@ namespace hermitage::vmm::debug {
 
 struct DebugOptions {
   Listener listener;
-  bool waits = true;  // the guest stands before its first instruction until a debugger continues it
-  // The kernel's file, for debuggers that cannot open it: how it is called, and its bytes, which must exist as long as
-  // the machine.
+  bool waits = true;  // the guest stops before its first instruction until a debugger continues it
+  // The name and the bytes of the kernel's file, for debuggers that cannot open it. The bytes must outlive the machine.
   std::string file_name = {};
   std::span<const std::byte> file = {};
 };

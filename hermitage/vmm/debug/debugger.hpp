@@ -1,4 +1,4 @@
-// Serves debuggers that stop and inspect a guest, in a thread of its own.
+// Serves debuggers that stop and inspect a guest, in a separate thread.
 #pragma once
 
 #include <sys/types.h>
@@ -30,38 +30,38 @@
 
 namespace hermitage::vmm::debug {
 
-// The guest to debug. Everything that this refers to must exist as long as the debugger.
+// The guest to debug. All references in it must outlive the debugger.
 struct Guest {
   std::vector<kvm::Vcpu*> vcpus;
   const GuestMemory& memory;
-  std::uint64_t load_offset = 0;  // added to the addresses in the kernel's file
+  std::uint64_t load_offset = 0;  // is added to the addresses in the kernel's file
   // Machine::pause() and resume().
   std::function<PauseOutcome()> pause;
   std::function<void()> resume;
   // Ends the run.
   std::function<void()> kill;
-  // How the run ended. Called at its end.
+  // How the run ended. Called at the end of the run.
   std::function<Ended()> ended;
-  // The exits of a vCPU so far: one line for each kind.
+  // The number of exits of a vCPU: one line for each kind.
   std::function<std::string(unsigned vcpu)> statistics;
   // Receives one line for each failure.
   std::function<void(const std::string&)> warn;
 };
 
-// Serves one connection at a time; other connections wait. If a connection is lost, its breakpoints are removed, and
-// the guest stays as it is: it runs, or stands until the next connection.
+// Serves one connection at a time; other connections wait. If a connection is lost, its breakpoints are removed. The
+// state of the guest does not change: it runs, or stays stopped until the next connection.
 class Debugger final : public Target {
  public:
-  // Fails with host_failed, or kvm_failed where vCPUs cannot be debugged.
+  // Fails with host_failed, or with kvm_failed if vCPUs cannot be debugged.
   [[nodiscard]] static auto make(DebugOptions options, unsigned vcpus) -> Result<std::unique_ptr<Debugger>>;
 
-  // Call this before run(), and before the vCPUs run. With DebugOptions::waits, the guest stands from now on.
+  // Call this before run(), and before the vCPUs run. With DebugOptions::waits, the guest is stopped from now on.
   void set_guest(Guest guest);
   [[nodiscard]] auto stops() noexcept -> VcpuStops& { return *stops_; }
 
-  // Serves debuggers until `is_stopping` returns true. The thread that makes it return true must call call_back().
+  // Serves debuggers until `is_stopping` returns true. The thread that causes this must call call_back().
   void run(const std::function<bool()>& is_stopping);
-  // Any thread and any signal handler may call it.
+  // Any thread and any signal handler can call it.
   void call_back() noexcept;
 
   // The listening socket, and all descriptors that run() uses, except for connections.
@@ -90,7 +90,7 @@ class Debugger final : public Target {
   [[nodiscard]] auto load_offset() const -> std::uint64_t override { return guest_->load_offset; }
 
  private:
-  // The state of a vCPU that stands.
+  // The state of a stopped vCPU.
   struct VcpuState {
     std::optional<arch::DebugState> registers;  // after the first access
     bool has_changed = false;                   // the registers must be written before the vCPU continues
@@ -140,18 +140,18 @@ class Debugger final : public Target {
   std::atomic<pid_t> thread_ = 0;
   std::function<bool()> is_stopping_;
 
-  // All that follows is the thread's of run(), except for the time before it.
+  // Only the thread of run() uses the following members, except before run() starts.
   std::optional<Guest> guest_;
   std::optional<Breakpoints> breakpoints_;
   std::array<Hardware, arch::kHardwareBreakpoints> hardware_ = {};
-  kvm::BreakpointSupport support_;  // where instructions do not work, debug registers stand for them
+  kvm::BreakpointSupport support_;  // debug registers replace breakpoint instructions that do not work
   std::vector<VcpuState> states_;
-  std::vector<Report> reports_;         // that the debugger has not heard of yet
-  std::optional<unsigned> steps_over_;  // the vCPU that goes over a breakpoint, while the others stand
+  std::vector<Report> reports_;         // not yet reported to the debugger
+  std::optional<unsigned> steps_over_;  // the vCPU that steps over a breakpoint while the others are stopped
   bool is_standing_ = false;
   bool wants_interrupt_ = false;
-  bool leaves_ = false;        // the debugger has gone, and the guest is still to be let go
-  bool found_running_ = true;  // so it was when the debugger came
+  bool leaves_ = false;        // the debugger has disconnected, and the guest has not been released yet
+  bool found_running_ = true;  // whether the guest ran when the debugger connected
   Stop last_stop_;
   Descriptor connection_;
   std::optional<Session> session_;

@@ -1,4 +1,4 @@
-// Bytes and numbers as GDB's protocol has them: hexadecimal digits.
+// Bytes and numbers in the format of GDB's protocol: hexadecimal digits.
 #pragma once
 
 #include <algorithm>
@@ -27,7 +27,7 @@ namespace hermitage::vmm::debug {
   return to_hex(std::as_bytes(std::span{text}));
 }
 
-// A number of 64 bits, and nothing else.
+// Parses a number of at most 64 bits. Returns nothing if other characters precede or follow it.
 [[nodiscard]] inline auto parse_hex(std::string_view text) -> std::optional<std::uint64_t> {
   std::uint64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, 16);
@@ -35,7 +35,7 @@ namespace hermitage::vmm::debug {
   return value;
 }
 
-// Two digits for each byte.
+// Parses two digits for each byte.
 [[nodiscard]] inline auto parse_hex_bytes(std::string_view text) -> std::optional<std::vector<std::byte>> {
   if (text.size() % 2 != 0) return std::nullopt;
   std::vector<std::byte> bytes;
@@ -48,7 +48,8 @@ namespace hermitage::vmm::debug {
   return bytes;
 }
 
-// What is before the first `separator`, of which and all before it `text` is relieved; all of it where there is none.
+// Removes the part before the first `separator`, and the separator, from `text`. Returns the part, or all of `text` if
+// there is no separator.
 [[nodiscard]] inline auto take_until(std::string_view& text, char separator) -> std::string_view {
   const auto part = text.substr(0, text.find(separator));
   text.remove_prefix(std::min(text.size(), part.size() + 1));

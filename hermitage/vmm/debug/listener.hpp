@@ -1,4 +1,4 @@
-// Where debuggers connect to.
+// The socket to which debuggers connect.
 #pragma once
 
 #include <cstdint>
@@ -12,11 +12,11 @@ namespace hermitage::vmm::debug {
 
 struct Listener {
   Descriptor socket;
-  std::string address;  // as `target remote` of GDB takes it
+  std::string address;  // in the format of GDB's command `target remote`
 };
 
-// `unix:PATH`, `PORT` or `ADDRESS:PORT` of IPv4; without an address 127.0.0.1. The port 0 is any that is free. A socket
-// at PATH that nobody listens at is replaced. Fails with configuration or host_failed.
+// Listens at `unix:PATH`, `PORT` or `ADDRESS:PORT` (IPv4). The default address is 127.0.0.1. Port 0 selects any free
+// port. Replaces a socket at PATH if no process listens there. Fails with configuration or host_failed.
 [[nodiscard]] auto listen_at(std::string_view place) -> Result<Listener>;
 
 }  // namespace hermitage::vmm::debug

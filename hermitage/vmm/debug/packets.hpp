@@ -1,5 +1,5 @@
-// The frame of GDB's remote protocol: `$data#checksum`, acknowledgements, and the interrupt. See GDB's manual, appendix
-// E.
+// The framing of GDB's remote protocol: `$data#checksum`, acknowledgements, and the interrupt. See GDB's manual,
+// appendix E.
 #pragma once
 
 #include <cstddef>
@@ -10,24 +10,24 @@
 
 namespace hermitage::vmm::debug {
 
-// The longest packet that is taken, in bytes of its data, as the debugger is told.
+// The largest packet that is accepted, in bytes of data. The debugger is told this limit.
 inline constexpr std::size_t kMaxPacket = 0x4000;
 
-// Its checksum is right. `data` is without escapes.
+// A packet with a correct checksum. `data` contains no escapes.
 struct Packet {
   std::string data;
 };
-struct Damaged {};       // a packet with another checksum, or too long a one
+struct Damaged {};       // a packet with a wrong checksum, or one over the limit
 struct Acknowledged {};  // "+"
-struct Refused {};       // "-": the last packet is to be sent again
+struct Refused {};       // "-": the last packet must be sent again
 struct Interrupt {};     // Ctrl-C
 using Received = std::variant<Packet, Damaged, Acknowledged, Refused, Interrupt>;
 
-// Finds packets in a stream of bytes, in whatever pieces it arrives. Other bytes between them are skipped.
+// Finds packets in a stream of bytes that arrives in pieces of any size. Skips other bytes between them.
 class PacketReader {
  public:
   void add(std::string_view bytes) { pending_ += bytes; }
-  // The next one that is whole.
+  // Removes the next complete packet. Returns nothing if there is none.
   [[nodiscard]] auto next() -> std::optional<Received>;
 
  private:
@@ -36,7 +36,7 @@ class PacketReader {
   std::string pending_;
 };
 
-// The data with escapes, between `$` and a checksum.
+// Escapes the data, and adds `$` and a checksum.
 [[nodiscard]] auto framed(std::string_view data) -> std::string;
 
 }  // namespace hermitage::vmm::debug

@@ -17,30 +17,31 @@
 
 namespace hermitage::vmm::debug {
 
-// One connection. Whatever a debugger sends, each packet has an answer, an error, or the empty one for what is not
-// known.
+// One connection. Every packet gets a reply, whatever the debugger sends: a result, an error, or the empty reply for an
+// unknown packet.
 class Session {
  public:
-  // `send` receives all bytes for the debugger, including acknowledgements. `stop` is the reason why the guest stands.
+  // `send` receives all bytes for the debugger, including acknowledgements. `stop` is the reason why the guest is
+  // stopped.
   Session(Target& target, const Stop& stop, std::function<void(std::string_view)> send);
 
-  // Bytes of the debugger, in any pieces.
+  // Handles bytes of the debugger, in pieces of any size.
   void receive(std::string_view bytes);
-  // The guest has stopped, after Target::resume().
+  // Reports that the guest has stopped after Target::resume().
   void on_stop(const Stop& stop);
   void on_end(const Ended& ended);
 
-  // The debugger wants to hear nothing more: it has detached, or ended the guest.
+  // The debugger expects no more replies: it has detached or ended the guest.
   [[nodiscard]] auto is_over() const noexcept -> bool { return is_over_; }
-  // Of the bytes so far, some were a whole packet.
+  // At least one complete packet has been received.
   [[nodiscard]] auto has_had_packet() const noexcept -> bool { return has_had_packet_; }
-  // The guest runs on when the session is over.
+  // The guest continues after the session.
   [[nodiscard]] auto is_running() const noexcept -> bool { return is_running_; }
 
  private:
-  // The kinds of thread that packets are about.
+  // The threads that a packet refers to.
   struct ThreadOf {
-    std::optional<unsigned> vcpu;  // none: every one
+    std::optional<unsigned> vcpu;  // none: all vCPUs
   };
 
   void handle(const Received& received);
@@ -69,9 +70,11 @@ class Session {
   [[nodiscard]] auto resume_by_actions(std::string_view actions) -> std::optional<std::string>;
   void resume(std::span<const Action> actions);
 
-  // A number of a thread: 1 more than the vCPU's; -1 for all, 0 for any. Nothing for one that there is not.
+  // Parses a thread number: the number of the vCPU plus 1, -1 for all, 0 for any. Returns nothing if there is no such
+  // thread.
   [[nodiscard]] auto parse_thread(std::string_view text) const -> std::optional<ThreadOf>;
-  // What lldb has behind a packet: `;thread:N;`, which is taken off. Otherwise the thread that was selected.
+  // Removes lldb's suffix `;thread:N;` from a packet, and returns that thread. Without a suffix, returns the selected
+  // thread.
   [[nodiscard]] auto take_thread(std::string_view& packet) const -> unsigned;
 
   void reply(std::string_view data);

@@ -1,4 +1,4 @@
-// The guest, as a debugger's session accesses it.
+// The guest, as the session of a debugger accesses it.
 #pragma once
 
 #include <cstddef>
@@ -12,50 +12,50 @@
 namespace hermitage::vmm::debug {
 
 enum class BreakpointKind : std::uint8_t {
-  software,      // an instruction for breakpoints in the guest's memory
+  software,      // an instruction in the guest memory
   hardware,      // by a debug register
-  write_watch,   // after an instruction that has written there
-  read_watch,    // after one that has read there
-  access_watch,  // after one that has done either
+  write_watch,   // after an instruction that has written to the address
+  read_watch,    // after an instruction that has read from the address
+  access_watch,  // after an instruction that has done either
 };
 
 enum class BreakpointOutcome : std::uint8_t { done, failed, unsupported };
 
-// What a vCPU does from resume() on.
+// What a vCPU does after resume().
 struct Action {
   enum class Kind : std::uint8_t { hold, run, step };
 
   Kind kind = Kind::hold;
-  // For a step: goes on as long as it is in [start, end).
+  // For a step: continues while the program counter is in [start, end).
   std::uint64_t start = 0;
   std::uint64_t end = 0;
 };
 
-// Why the guest stands.
+// The reason why the guest is stopped.
 struct Stop {
   enum class Kind : std::uint8_t {
     interrupted,
     step,
-    breakpoint,         // one that insert() has put there
-    guests_breakpoint,  // an instruction of the guest's own for breakpoints
+    breakpoint,         // a breakpoint of insert()
+    guests_breakpoint,  // a breakpoint instruction of the guest itself
     hardware,
     watch,
-    death,  // the guest ends when it goes on
+    death,  // a crash: the guest ends when it continues
   };
 
   Kind kind = Kind::interrupted;
   unsigned vcpu = 0;
-  std::uint64_t address = 0;  // of what is watched
+  std::uint64_t address = 0;  // the watched address
   BreakpointKind watch = BreakpointKind::write_watch;
 };
 
 // The guest has ended.
 struct Ended {
-  std::optional<std::uint32_t> exit_code;  // none: it has died, or was stopped from outside
-  int signal = 0;                          // in its place: the number of a signal that says so
+  std::optional<std::uint32_t> exit_code;  // none: the guest has crashed, or was stopped from outside
+  int signal = 0;                          // without an exit code: the number of the signal to report
 };
 
-// The guest must stand, except for interrupt() and the constants. vCPUs are numbered from 0.
+// Precondition: the guest is stopped, except for interrupt() and the constants. vCPUs are numbered from 0.
 class Target {
  public:
   Target() = default;
@@ -66,37 +66,37 @@ class Target {
   [[nodiscard]] virtual auto vcpu_count() const -> unsigned = 0;
   [[nodiscard]] virtual auto describe(unsigned vcpu) -> std::string = 0;
 
-  // Registers by their numbers in arch::register_size().
+  // Registers have the numbers of arch::register_size().
   [[nodiscard]] virtual auto read_register(unsigned vcpu, unsigned number, std::span<std::byte> bytes) -> bool = 0;
   [[nodiscard]] virtual auto write_register(unsigned vcpu, unsigned number, std::span<const std::byte> bytes)
       -> bool = 0;
 
-  // Guest-virtual addresses, translated by the vCPU's page tables. Returns the number of bytes before the first one
-  // that is not mapped.
+  // Addresses are guest-virtual. The page tables of the vCPU translate them. Returns the number of bytes before the
+  // first one that is not mapped.
   [[nodiscard]] virtual auto read_memory(unsigned vcpu, std::uint64_t address, std::span<std::byte> bytes)
       -> std::size_t = 0;
   // Writes all bytes, or none.
   [[nodiscard]] virtual auto write_memory(unsigned vcpu, std::uint64_t address, std::span<const std::byte> bytes)
       -> bool = 0;
 
-  // A breakpoint that exists already is not inserted twice. `size` is the number of watched bytes.
+  // Does not insert an existing breakpoint again. `size` is the number of watched bytes.
   [[nodiscard]] virtual auto insert(unsigned vcpu, BreakpointKind kind, std::uint64_t address, std::uint64_t size)
       -> BreakpointOutcome = 0;
   [[nodiscard]] virtual auto remove(BreakpointKind kind, std::uint64_t address, std::uint64_t size)
       -> BreakpointOutcome = 0;
 
-  // An action for each vCPU.
+  // `actions` has one action for each vCPU.
   virtual void resume(std::span<const Action> actions) = 0;
-  // Stops the guest; the debugger is told when it stands.
+  // Stops the guest. The debugger is told when the guest has stopped.
   virtual void interrupt() = 0;
   // Removes all breakpoints.
   virtual void remove_all() = 0;
   virtual void kill() = 0;
 
-  // A command that the user types (GDB's `monitor`). Returns its output, in lines.
+  // Executes a command of the user (GDB's `monitor`). Returns its output, in lines.
   [[nodiscard]] virtual auto command(unsigned vcpu, std::string_view words) -> std::string = 0;
 
-  // Constants: path and bytes of the kernel's file, and the number that is added to its addresses.
+  // Constants: the path and the bytes of the kernel's file, and the offset that is added to its addresses.
   [[nodiscard]] virtual auto file_name() const -> std::string_view = 0;
   [[nodiscard]] virtual auto file() const -> std::span<const std::byte> = 0;
   [[nodiscard]] virtual auto load_offset() const -> std::uint64_t = 0;

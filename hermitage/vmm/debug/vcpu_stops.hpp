@@ -16,14 +16,14 @@
 
 namespace hermitage::vmm::debug {
 
-// A vCPU has stopped. It is held.
+// A vCPU has stopped, and is held.
 struct Report {
   unsigned vcpu = 0;
   bool is_death = false;  // the vCPU ends the run when it is released
   kvm::DebugEvent event = {};
 };
 
-// The threads of vCPUs report and stand. The debugger's thread takes reports, and holds and releases vCPUs.
+// The threads of vCPUs report and stop. The thread of the debugger takes reports, and holds and releases vCPUs.
 class VcpuStops {
  public:
   [[nodiscard]] static auto make(unsigned vcpus) -> Result<std::unique_ptr<VcpuStops>>;
@@ -31,14 +31,15 @@ class VcpuStops {
   auto operator=(const VcpuStops&) -> VcpuStops& = delete;
   ~VcpuStops() = default;
 
-  // By the vCPU's thread. The vCPU is held from now on.
+  // The thread of the vCPU calls it. The vCPU is held from now on.
   void report(const Report& report);
-  // The same for a crash, if a debugger is attached.
+  // Does the same for a crash, if a debugger is attached.
   void report_death(unsigned vcpu);
-  // Returns when the vCPU is not held, or when the run ends. Until then the thread, a member of the gate, stands.
+  // Returns when the vCPU is not held, or when the run ends. Until then, the thread is paused for the gate, of which it
+  // is a member.
   void stand_while_held(unsigned vcpu, PauseGate& gate, const std::function<bool()>& is_stopping);
 
-  // By the debugger's thread.
+  // The thread of the debugger calls the following functions.
   void hold(unsigned vcpu);
   void release(unsigned vcpu);
   [[nodiscard]] auto take_reports() -> std::vector<Report>;
