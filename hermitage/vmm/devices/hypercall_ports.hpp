@@ -1,4 +1,4 @@
-// The addresses that a guest calls its monitor by.
+// The port addresses of hypercalls.
 #pragma once
 
 #include "hermitage/vmm/bus/bus.hpp"
@@ -7,13 +7,14 @@
 
 namespace hermitage::vmm {
 
-// By interface 1, what is written is the argument, and nothing can be read. By 2 and 3, a register has it.
+// With interface 1, the written value is the argument, and reads are not hypercalls. With 2 and 3, a register contains
+// the argument.
 class HypercallPorts final : public Device {
  public:
-  // `unclaimed` answers what is no hypercall.
+  // `unclaimed` handles accesses that are not hypercalls.
   HypercallPorts(Hypercalls& hypercalls, Device& unclaimed) noexcept : hypercalls_{hypercalls}, unclaimed_{unclaimed} {}
 
-  // Puts it on all addresses of the guest's interface. False where one is taken.
+  // Adds this device at all addresses of the guest's interface. Returns false if an address is in use.
   [[nodiscard]] auto add_to(Bus& bus) -> bool;
 
   [[nodiscard]] auto read(const Access& access, std::span<std::byte> data) -> AccessOutcome override;

@@ -1,12 +1,12 @@
-// A mutex that is taken in turns.
+// A fair mutex.
 #pragma once
 
 #include <mutex>
 
 namespace hermitage::vmm {
 
-// A thread that takes it again and again does not keep others from it: whoever waits is next, before one that comes
-// back.
+// A thread that locks it repeatedly does not block other threads: a waiting thread gets the mutex before a thread that
+// returns.
 class TurnMutex {
  public:
   void lock() {

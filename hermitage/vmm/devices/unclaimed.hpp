@@ -1,4 +1,4 @@
-// What answers where there is no device.
+// Devices for addresses without another device.
 #pragma once
 
 #include "hermitage/vmm/bus/device.hpp"
@@ -6,7 +6,7 @@
 
 namespace hermitage::vmm {
 
-// Ports: the bus floats, so that all bits are set, and writes have no effect. A warning tells of it.
+// Ports: reads return ones, as on a floating bus, and writes have no effect. Both cause a warning.
 class UnclaimedPorts final : public Device {
  public:
   explicit UnclaimedPorts(Warnings& warnings) noexcept : warnings_{warnings} {}
@@ -19,7 +19,7 @@ class UnclaimedPorts final : public Device {
   Warnings& warnings_;
 };
 
-// Memory: a kernel that gets there has lost its way, and ends.
+// Memory: the kernel has a fault, and the access ends the guest.
 class UnclaimedMemory final : public Device {
  public:
   [[nodiscard]] auto read(const Access& access, std::span<std::byte> data) -> AccessOutcome override;

@@ -1,4 +1,4 @@
-// A function on a PCI bus, as the bus sees it.
+// A function on a PCI bus.
 #pragma once
 
 #include <cstddef>
@@ -8,7 +8,7 @@
 
 namespace hermitage::vmm::pci {
 
-// Every function of it may be called from any vCPU's thread, at the same time. `data` has 1 to 8 bytes.
+// Any vCPU's thread can call any function at any time. `data` has 1 to 8 bytes.
 class Function {
  public:
   Function() = default;
@@ -16,11 +16,12 @@ class Function {
   auto operator=(const Function&) -> Function& = delete;
   virtual ~Function() = default;
 
-  // An access to its configuration space.
+  // Accesses to the configuration space.
   virtual void read_config(std::size_t offset, std::span<std::byte> data) = 0;
   virtual void write_config(std::size_t offset, std::span<const std::byte> data) = 0;
 
-  // How far into the memory of its BAR an address is; nothing where it is not its, or it does not answer.
+  // The offset of an address in the BAR. Nothing if the address is not in the BAR, or the function does not decode
+  // memory.
   [[nodiscard]] virtual auto bar_offset(std::uint64_t address, std::size_t size) const
       -> std::optional<std::size_t> = 0;
   virtual void read_bar(std::size_t offset, std::span<std::byte> data) = 0;

@@ -1,4 +1,4 @@
-// The function by which a guest knows that there is a PCI bus.
+// The function that shows a guest that a PCI bus exists.
 #pragma once
 
 #include <mutex>
@@ -8,7 +8,7 @@
 
 namespace hermitage::vmm::pci {
 
-// It has nothing but its identity.
+// It has only an identity.
 class HostBridge final : public Function {
  public:
   void read_config(std::size_t offset, std::span<std::byte> data) override;
@@ -19,7 +19,7 @@ class HostBridge final : public Function {
 
  private:
   std::mutex mutex_;  // of config_
-  // Identity and class of Intel's device for virtual machines, as Cloud Hypervisor has it.
+  // Identity and class of Intel's device for virtual machines, as in Cloud Hypervisor.
   ConfigSpace config_{{.vendor = 0x8086, .device = 0x0d57, .revision = 0, .class_code = 0x060000}};
 };
 

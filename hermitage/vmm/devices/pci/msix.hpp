@@ -1,4 +1,4 @@
-// MSI-X: interrupts that a function sends as messages. PCI Local Bus Specification 3.0, 6.8.2.
+// MSI-X: a function sends interrupts as messages. PCI Local Bus Specification 3.0, 6.8.2.
 #pragma once
 
 #include <cstddef>
@@ -11,30 +11,29 @@
 
 namespace hermitage::vmm::pci {
 
-// The table of a function's vectors, and their pending bits. By one thread at a time.
+// The vector table of a function, and its pending bits. For one thread at a time.
 class MsixTable {
  public:
   static constexpr std::size_t kEntrySize = 16;
-  static constexpr unsigned kMaxVectors = 64;  // whose pending bits are one number
+  static constexpr unsigned kMaxVectors = 64;  // the pending bits fit into one number
 
-  // Precondition: at most kMaxVectors. All are masked.
+  // Precondition: at most kMaxVectors. All vectors are masked initially.
   explicit MsixTable(unsigned vectors);
 
   [[nodiscard]] auto size() const noexcept -> unsigned { return static_cast<unsigned>(entries_.size() / kEntrySize); }
 
-  // Accesses of the guest to the table, and to the pending bits, which cannot be written. What lies outside reads as
-  // zeros.
+  // Accesses of the guest to the table and to the pending bits, which are read-only. Bytes outside read as zeros.
   void read(std::size_t offset, std::span<std::byte> data) const noexcept;
   void write(std::size_t offset, std::span<const std::byte> data) noexcept;
   void read_pending(std::size_t offset, std::span<std::byte> data) const noexcept;
 
-  // Of every vector; what a masked one is does not count, and is nothing.
+  // The message of each vector. A masked vector has an empty message.
   [[nodiscard]] auto messages() const -> std::vector<Message>;
   [[nodiscard]] auto is_masked(unsigned vector) const noexcept -> bool;
 
   void set_pending(unsigned vector) noexcept { pending_ |= std::uint64_t{1} << vector; }
   void clear_pending() noexcept { pending_ = 0; }
-  // A vector that is pending and no longer masked; it is not pending any more.
+  // Returns a vector that is pending and no longer masked, and clears its pending bit.
   [[nodiscard]] auto take_pending() noexcept -> std::optional<unsigned>;
 
  private:

@@ -1,4 +1,4 @@
-// The functions on PCI bus 0, and the accesses of the guest to them.
+// The functions on PCI bus 0, and the guest's accesses to them.
 #pragma once
 
 #include <array>
@@ -12,20 +12,20 @@
 
 namespace hermitage::vmm::pci {
 
-// Set up by one thread; after that, any thread may use it. On the bus of memory it answers for a window of addresses,
-// which the BARs of its functions are in: the guest may move them there.
+// One thread sets it up. After that, any thread can use it. On the memory bus, it handles a window of addresses that
+// contains the BARs of its functions. The guest can move the BARs in the window.
 class PciBus final : public Device {
  public:
   static constexpr unsigned kSlots = 32;
 
-  // `unclaimed` answers for the addresses of the window that no BAR has.
+  // `unclaimed` handles addresses of the window that are in no BAR.
   explicit PciBus(Device& unclaimed) noexcept : unclaimed_{unclaimed} {}
 
-  // Puts a function on a slot; function number 0. Precondition: the slot exists, and is free.
+  // Adds a function to a slot, with function number 0. Precondition: the slot exists and is free.
   void add(unsigned slot, Function& function) noexcept { functions_[slot] = &function; }
 
-  // Accesses to configuration space. `id` is the function's: 8 bits of bus, 5 of slot, 3 of function. Where there is
-  // none, reads are all ones.
+  // Accesses to the configuration space. `id` identifies the function: 8 bits of bus, 5 of slot, 3 of function. Without
+  // a function, all bits read as one.
   void read_config(std::uint16_t id, std::size_t offset, std::span<std::byte> data) const;
   void write_config(std::uint16_t id, std::size_t offset, std::span<const std::byte> data) const;
 

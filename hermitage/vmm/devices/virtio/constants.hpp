@@ -1,4 +1,4 @@
-// Constants of virtio 1.2 that all kinds of devices share, where Linux's headers for them are none for C++.
+// Constants of virtio 1.2 that are common to all devices, where Linux's headers cannot be used in C++.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@ inline constexpr std::uint16_t kDescriptorIndirect = 4;
 inline constexpr std::uint16_t kAvailableNoInterrupt = 1;
 inline constexpr std::uint16_t kUsedNoNotify = 1;
 
-// Chapter 6: features, by the number of their bit.
+// Chapter 6: features, by bit number.
 inline constexpr unsigned kIndirectDescriptors = 28;
 inline constexpr unsigned kEventIndex = 29;
 inline constexpr unsigned kVersion1 = 32;

@@ -1,4 +1,4 @@
-// A network card: virtio 1.2, 5.1.
+// A virtio network device: virtio 1.2, 5.1.
 #pragma once
 
 #include <array>
@@ -19,13 +19,14 @@
 
 namespace hermitage::vmm::virtio {
 
-// Takes frames from a backend to the driver and back, or lets vhost do so. When the backend is closed, the link is down
-// for good, and what the driver sends is dropped; with vhost, nobody looks at the backend.
+// Moves frames between a backend and the driver, or uses vhost for this. After the backend is closed, the link stays
+// down, and frames of the driver are dropped. With vhost, the state of the backend is not observed.
 class NetworkDevice final : public Device {
  public:
   enum QueueNumber : std::uint8_t { kReceive, kTransmit, kControl, kQueueCount };
 
-  // `warn` gets a line when the backend is closed. `vhost`, if there is one, serves all queues but the control queue.
+  // `warn` receives a line when the backend is closed. `vhost`, if not null, serves all queues except the control
+  // queue.
   NetworkDevice(net::Backend& backend, const NetworkSettings& settings, std::function<void(const std::string&)> warn,
                 Vhost* vhost = nullptr);
 
@@ -43,7 +44,7 @@ class NetworkDevice final : public Device {
   void notify(unsigned queue) noexcept override;
   void set_interrupt(unsigned queue, int event) noexcept override;
 
-  // The events of the backend's descriptor, of epoll(7), that service() waits for. Any thread may ask.
+  // The epoll(7) events of the backend's descriptor that service() waits for. Any thread can call it.
   [[nodiscard]] auto interest() const noexcept -> std::uint32_t { return interest_; }
 
  private:
@@ -63,7 +64,7 @@ class NetworkDevice final : public Device {
   [[nodiscard]] auto set_offloads(std::uint64_t wanted) -> bool;
   void close(const net::Closed& closed);
   void update_interest(bool has_receive_queue);
-  // Whether the round may look at more descriptors.
+  // Whether the round can process more descriptors.
   [[nodiscard]] auto has_budget() const noexcept -> bool { return budget_ > 0; }
   void spend(const Chain& chain, std::uint64_t bytes) noexcept;
 
@@ -77,15 +78,15 @@ class NetworkDevice final : public Device {
   MacAddress mac_;
   bool is_link_up_ = true;
   bool link_changed_ = false;
-  std::uint64_t taken_ = 0;       // features of the driver
-  std::vector<std::byte> frame_;  // that was received, with its header
-  std::size_t frame_size_ = 0;    // 0: there is none to deliver
-  bool send_waits_ = false;       // the backend takes no frame now
-  bool lacks_buffers_ = false;    // of the driver, for a frame
-  int budget_ = 0;                // that this round still has
-  bool has_more_ = false;         // the budget was over before the work was
-  std::vector<Chain> chains_;     // for a frame that is received
-  Chain chain_;                   // for others
+  std::uint64_t taken_ = 0;       // features that the driver accepted
+  std::vector<std::byte> frame_;  // the received frame, with its header
+  std::size_t frame_size_ = 0;    // in bytes; 0: no frame to deliver
+  bool send_waits_ = false;       // the backend accepts no frame now
+  bool lacks_buffers_ = false;    // the driver has provided no buffers for a frame
+  int budget_ = 0;                // that is left in this round
+  bool has_more_ = false;         // the budget was spent before the work was complete
+  std::vector<Chain> chains_;     // for a received frame
+  Chain chain_;                   // for other purposes
 };
 
 }  // namespace hermitage::vmm::virtio

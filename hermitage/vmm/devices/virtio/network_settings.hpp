@@ -1,4 +1,4 @@
-// What a network card is made with.
+// The settings of a network card.
 #pragma once
 
 #include <array>
@@ -11,7 +11,7 @@ using MacAddress = std::array<std::uint8_t, 6>;
 
 struct NetworkSettings {
   MacAddress mac;
-  std::optional<std::uint16_t> mtu = std::nullopt;  // bytes; what the driver is told, if anything
+  std::optional<std::uint16_t> mtu = std::nullopt;  // in bytes; reported to the driver if set
   std::uint16_t queue_size = 256;                   // of each queue: a power of two from 2 to 1024
 };
 

@@ -1,4 +1,4 @@
-// How a driver reaches a virtio device on a PCI bus: virtio 1.2, 4.1, without the legacy interface.
+// The PCI transport of a virtio device: virtio 1.2, 4.1, without the legacy interface.
 #pragma once
 
 #include <array>
@@ -21,33 +21,33 @@
 
 namespace hermitage::vmm::virtio {
 
-// vCPUs reach it as a function on the bus; the device's I/O thread calls service(). One lock is held for a round of
-// service, and for each access but those of a driver at work: to the ISR status, and notifications. So a driver's reset
-// waits for a round at most.
+// vCPUs access it as a function on the bus. The I/O thread of the device calls service(). One lock is held for a round
+// of service, and for each access except two that a running driver makes: to the ISR status, and notifications. So a
+// reset by the driver waits for one round at most.
 //
-// The function decodes memory from the beginning, as after firmware. Whether it is a bus master is not looked at:
-// drivers exist that forget to say so.
+// The function decodes memory from the start, as after initialization by firmware. It ignores the bus master bit,
+// because some drivers do not set it.
 class PciTransport final : public pci::Function {
  public:
   static constexpr std::uint64_t kBarSize = 0x8000;
-  // Where in the BAR a driver says that queue N has something new: kNotifyMultiplier bytes for each.
+  // The offset in the BAR for notifications of queues: queue N has kNotifyMultiplier bytes at N * kNotifyMultiplier.
   static constexpr std::uint64_t kNotifyOffset = 0x3000;
   static constexpr std::uint64_t kNotifyMultiplier = 4;
 
-  // One for each queue, and one for changes of the configuration.
+  // One vector for each queue, and one for changes of the configuration.
   static constexpr auto vector_count(unsigned queues) -> unsigned { return queues + 1; }
 
   struct Environment {
     const GuestMemory& memory;
     Interrupts& interrupts;
-    // Gets the I/O thread to call service(). From any vCPU's thread.
+    // Makes the I/O thread call service(). Called by any vCPU's thread.
     std::function<void()> wake;
-    // Gets a line about a driver that does what it must not.
+    // Receives a line for each error of the driver.
     std::function<void(const std::string&)> warn;
   };
 
-  // `bar` is the address that the BAR has in the beginning, a multiple of kBarSize. `line` is the interrupt line that
-  // the guest finds in its configuration.
+  // `bar` is the initial address of the BAR, a multiple of kBarSize. `line` is the interrupt line in the configuration
+  // space.
   PciTransport(Device& device, Environment environment, std::uint64_t bar, std::uint8_t line);
 
   void read_config(std::size_t offset, std::span<std::byte> data) override;
@@ -56,19 +56,20 @@ class PciTransport final : public pci::Function {
   void read_bar(std::size_t offset, std::span<std::byte> data) override;
   void write_bar(std::size_t offset, std::span<const std::byte> data) override;
 
-  // By the I/O thread. A round: what is new of the driver's and of the device's. True: there is more to do.
+  // Serves new work of the driver and of the device, for one round. Returns true if there is more. Called by the I/O
+  // thread.
   [[nodiscard]] auto service() -> bool;
-  // The guest has acknowledged the interrupt that the line was raised for.
+  // The guest has acknowledged the interrupt of the line.
   void on_line_acknowledged();
 
  private:
-  // The part of the BAR that the configuration space leads to.
+  // The part of the BAR that the guest accesses through the configuration space.
   struct Window {
     std::size_t offset;
     std::size_t size;
   };
 
-  // A queue as the driver describes it.
+  // The driver's description of a queue.
   struct QueueRegisters {
     std::uint16_t size;
     std::uint16_t vector;
@@ -85,7 +86,7 @@ class PciTransport final : public pci::Function {
   void set_defaults();
   [[nodiscard]] auto offered_features() const noexcept -> std::uint64_t;
 
-  // Without the lock.
+  // These do not lock.
   void read_bar_locked(std::size_t offset, std::span<std::byte> data);
   void read_isr(std::size_t offset, std::span<std::byte> data) noexcept;
   void write_bar_locked(std::size_t offset, std::span<const std::byte> data);
@@ -110,13 +111,13 @@ class PciTransport final : public pci::Function {
   void send_pending();
   void update_messages();
   void raise_line();
-  void break_down(const std::string& what);  // of any thread
+  void break_down(const std::string& what);  // any thread can call it
   [[nodiscard]] auto service_device() -> bool;
 
   Device& device_;
   Environment environment_;
 
-  mutable TurnMutex mutex_;  // of all that follows but atomics, and of device_
+  mutable TurnMutex mutex_;  // protects device_ and all following members except atomics
   pci::ConfigSpace config_;
   std::size_t msix_capability_ = 0;
   std::size_t window_capability_ = 0;
@@ -130,13 +131,13 @@ class PciTransport final : public pci::Function {
   std::uint8_t status_ = 0;
   std::uint8_t config_generation_ = 0;
   std::uint16_t queue_select_ = 0;
-  // For vCPUs that do not wait for the lock: where the BAR is, or kNowhere, and the ISR status.
+  // For vCPUs that do not wait for the lock: the address of the BAR, or kNowhere, and the ISR status.
   std::atomic<std::uint64_t> bar_;
   std::atomic<std::uint8_t> interrupt_causes_ = 0;
   bool config_interrupt_is_due_ = false;
   std::vector<QueueRegisters> registers_;
   std::vector<std::optional<Queue>> queues_;
-  bool is_active_ = false;  // the device is activated
+  bool is_active_ = false;  // device_.activate() has succeeded
 };
 
 }  // namespace hermitage::vmm::virtio

@@ -13,16 +13,16 @@
 
 namespace hermitage::vmm::virtio {
 
-// What a driver has done wrong with a queue, as a sentence without a subject: "names memory that there is not".
+// An error of the driver in a queue, as a sentence without a subject: "names memory that there is not".
 struct QueueFault {
   const char* what;
 };
 
-// A chain of buffers that the driver has made available, in the guest's memory, which may change at any time.
+// A chain of buffers that the driver has made available. They are in the guest memory, which can change at any time.
 struct Chain {
   std::uint16_t head = 0;
   std::vector<iovec> buffers = {};
-  std::size_t readable_count = 0;  // of buffers: these come first, and are the device's to read
+  std::size_t readable_count = 0;  // number of readable buffers, which come first
   std::uint64_t readable_size = 0;
   std::uint64_t writable_size = 0;
 
@@ -35,7 +35,7 @@ struct Chain {
 };
 
 struct QueueLayout {
-  std::uint16_t size;  // descriptors: a power of two
+  std::uint16_t size;  // number of descriptors, a power of two
   GuestAddress descriptors;
   GuestAddress available;
   GuestAddress used;
@@ -46,35 +46,37 @@ struct QueueFeatures {
   bool event_index = false;
 };
 
-// By one thread at a time. Believes nothing that the driver writes: every number of it is copied once and checked.
+// For one thread at a time. All values from the driver are untrusted: each is copied once and checked.
 class Queue {
  public:
-  // The longest chain of an indirect table. One without cannot be longer than the queue.
+  // The longest chain of an indirect table, in descriptors. Other chains cannot be longer than the queue.
   static constexpr std::size_t kMaxChain = 1024;
 
-  // Fails where the layout is not what virtio demands, or lies outside of the memory.
+  // Fails if the layout violates virtio, or is outside the memory.
   [[nodiscard]] static auto make(const GuestMemory& memory, const QueueLayout& layout, QueueFeatures features)
       -> std::expected<Queue, QueueFault>;
 
-  // How many chains are available.
+  // The number of available chains.
   [[nodiscard]] auto available() const -> std::expected<std::uint16_t, QueueFault>;
-  // Takes the next chain. False: there is none.
+  // Removes the next available chain. Returns false if there is none.
   [[nodiscard]] auto pop(Chain& chain) -> std::expected<bool, QueueFault>;
-  // Gives back the last `count` chains that were taken, as if they had not been.
+  // Makes the last `count` chains available again, as if they had not been removed.
   void undo_pop(std::uint16_t count) noexcept { next_ = static_cast<std::uint16_t>(next_ - count); }
 
-  // Returns a chain, with the number of bytes that were written to it. The driver sees it after publish().
+  // Returns a chain to the driver, with the number of bytes that were written to it. The driver sees it after
+  // publish().
   void push(std::uint16_t head, std::uint32_t written) noexcept;
-  // Shows the driver what was pushed. True: it wants an interrupt for that.
+  // Makes the pushed chains visible to the driver. Returns true if the driver wants an interrupt.
   [[nodiscard]] auto publish() noexcept -> bool;
 
-  // The driver need not say that it has made chains available. Only advice.
+  // Tells the driver that notifications are not needed. The driver can ignore this.
   void disable_notifications() noexcept;
-  // It has to, when there are more than the `known` chains. True: there are already, which it may not have said.
+  // Requests a notification when more than `known` chains are available. Returns true if they are already available:
+  // the driver may have sent no notification.
   [[nodiscard]] auto enable_notifications(std::uint16_t known = 0) noexcept -> bool;
 
   [[nodiscard]] auto size() const noexcept -> std::uint16_t { return size_; }
-  // Its parts, for who serves it in this one's place.
+  // The parts of the queue, for code that serves it in place of this object.
   [[nodiscard]] auto descriptors() const noexcept -> std::span<std::byte> { return descriptors_; }
   [[nodiscard]] auto available_ring() const noexcept -> std::span<std::byte> { return available_; }
   [[nodiscard]] auto used_ring() const noexcept -> std::span<std::byte> { return used_; }

@@ -17,17 +17,17 @@ namespace hermitage::vmm::virtio {
 
 class VhostNet final : public Vhost {
  public:
-  // The queues that it serves: receive and transmit. The device serves the control queue.
+  // The number of queues that vhost serves: receive and transmit. The device serves the control queue.
   static constexpr unsigned kQueueCount = 2;
 
-  // Opens /dev/vhost-net for a tap interface, whose descriptor must stay open as long as this exists. From now on, the
+  // Opens /dev/vhost-net for a tap, whose descriptor must stay open until this object is destroyed. From now on, the
   // kernel has a thread for this process. Fails with host_failed.
   [[nodiscard]] static auto open(int tap) -> Result<std::unique_ptr<VhostNet>>;
 
-  // Sets the only memory that vhost accesses, which must exist as long as this. Call this before the first start().
+  // Sets the only memory that vhost accesses. The memory must outlive this object. Call this before the first start().
   [[nodiscard]] auto set_memory(const GuestMemory& memory) -> Result<void>;
-  // Handles vhost's events in this loop, which must not wait after this is destroyed. The thread that waits must be the
-  // one that calls start(), take_used() and take_fault().
+  // Handles vhost's events in this loop, which must not wait after this object is destroyed. The thread that waits must
+  // be the one that calls start(), take_used() and take_fault().
   [[nodiscard]] auto watch(EventLoop& events) -> Result<void>;
   // The event to signal for each notification of a queue by the driver.
   [[nodiscard]] auto kick_event(unsigned queue) const noexcept -> int { return queues_[queue].kick.descriptor(); }
@@ -46,9 +46,9 @@ class VhostNet final : public Vhost {
  private:
   struct ServedQueue {
     Event kick;
-    Event used;  // signaled where set_interrupt() has given no event
+    Event used;  // signaled if set_interrupt() has set no event
     Event fault;
-    int interrupt = kNoEvent;  // of set_interrupt()
+    int interrupt = kNoEvent;  // set by set_interrupt()
     bool is_started = false;
     bool has_used = false;
     bool has_fault = false;

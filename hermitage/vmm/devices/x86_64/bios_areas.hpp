@@ -1,4 +1,4 @@
-// Where kernels look for the tables of a multiprocessor PC. There are none: the areas read as zeros.
+// The areas in which kernels look for the tables of a multiprocessor PC. There are no tables: the areas read as zeros.
 #pragma once
 
 #include <array>
@@ -14,7 +14,7 @@ class BiosAreas final : public Device {
  public:
   static constexpr std::array kRanges{GuestRange{{0x9'f000}, {0xa'0000}}, GuestRange{{0xf'0000}, {0x10'0000}}};
 
-  // `unclaimed` answers writes.
+  // `unclaimed` handles writes.
   explicit BiosAreas(Device& unclaimed) noexcept : unclaimed_{unclaimed} {}
 
   [[nodiscard]] auto add_to(Bus& memory) -> bool;

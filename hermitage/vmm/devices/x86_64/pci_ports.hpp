@@ -1,4 +1,4 @@
-// The ports by which a guest reaches PCI's configuration space. Kernels try them whether or not there is a bus.
+// The ports with which a guest accesses the PCI configuration space. Kernels use them even without a bus.
 #pragma once
 
 #include <atomic>
@@ -10,8 +10,8 @@
 
 namespace hermitage::vmm::x86_64 {
 
-// PCI Local Bus Specification 3.0, 3.2.2.3.2: an address is written to the first four ports, and the register that it
-// names is behind the next four. It reads as all ones where there is no function.
+// PCI Local Bus Specification 3.0, 3.2.2.3.2: the first four ports select a register, and the next four access it. The
+// register reads as ones if there is no function.
 class PciPorts final : public Device {
  public:
   static constexpr std::uint16_t kAddressPort = 0xcf8;

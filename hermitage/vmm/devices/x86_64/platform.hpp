@@ -1,4 +1,4 @@
-// The devices of an x86_64 guest, and the buses that they are on.
+// The devices of an x86_64 guest, and their buses.
 #pragma once
 
 #include <span>
@@ -21,10 +21,10 @@ class Platform {
  public:
   Platform(Hypercalls& hypercalls, Warnings& warnings);
 
-  // Whether each device has found its place: so it is with these, and a test holds it.
+  // Whether no ranges of the devices overlap. This is always true, and a test checks it.
   [[nodiscard]] auto fits() const noexcept -> bool { return fits_; }
-  // Makes a PCI bus, with one function beside its host bridge, and `window` for BARs. Once, before the guest runs.
-  // False where the window is taken.
+  // Makes a PCI bus with its host bridge and one other function. The BARs are in `window`. Call this at most once,
+  // before the guest runs. Returns false if the window overlaps another range.
   [[nodiscard]] auto add_function(pci::Function& function, GuestRange window) -> bool;
 
   [[nodiscard]] auto ports() const noexcept -> const Bus& { return ports_; }
@@ -43,17 +43,17 @@ class Platform {
   bool fits_;
 };
 
-// Ports whose writes KVM may collect: a later look at them is soon enough.
+// Ports whose writes KVM can collect, because they can be handled later.
 struct CoalescedPorts {
   std::uint16_t first;
   std::uint32_t count;
-  bool is_output;  // of the guest's console, so that somebody has to look
+  bool is_output;  // of the guest's console, so a thread must check for new writes
 };
-// By interface 1, output comes a byte at a time. By 2 and 3, what counts is in a register, and not in what is written
-// to the port. And kernels scan the whole PCI bus, with a write before each read.
+// With interface 1, output is written one byte at a time. With 2 and 3, a register contains the output, and the written
+// value does not, so these writes cannot be collected. Kernels scan the whole PCI bus, with a write before each read.
 [[nodiscard]] auto coalesced_ports(entry::UhyveInterfaceVersion interface) -> std::span<const CoalescedPorts>;
 
-// Where a guest with this memory may have its BARs, and the one that it has in the beginning.
+// The addresses available for BARs of a guest with this memory, and the initial address of the BAR.
 struct PciWindow {
   GuestRange range;
   GuestAddress bar;
@@ -62,8 +62,8 @@ struct PciWindow {
 // The interrupt line of the function beside the host bridge.
 inline constexpr std::uint8_t kPciInterruptLine = 11;
 
-// Ranges outside of the guest's memory that it may read zeros from without leaving the guest. None where its memory
-// begins at `base` and has them in it.
+// Ranges outside the guest memory from which the guest can read zeros without an exit. Empty if the memory starts at
+// `base` and contains them.
 [[nodiscard]] auto zero_ranges(entry::UhyveInterfaceVersion interface, GuestAddress base)
     -> std::span<const GuestRange>;
 
