@@ -1,4 +1,4 @@
-// What a guest is told of the names in a directory.
+// Lists the names in a directory for a guest.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +10,8 @@
 
 namespace hermitage::vmm {
 
-// As GuestFiles::getdents and GuestFiles::lseek. Precondition of both: the caller holds the lock of the directory.
+// Implement GuestFiles::getdents and GuestFiles::lseek. Precondition of both: the caller holds the lock of the
+// directory.
 [[nodiscard]] auto list_directory(const GuestTree& tree, OpenFile& directory, std::span<std::byte> buffer)
     -> FileResult<std::uint64_t>;
 [[nodiscard]] auto rewind_directory(OpenFile& directory, std::int64_t offset, std::int32_t whence)

@@ -8,14 +8,14 @@
 
 namespace hermitage::vmm {
 
-// Which permissions a guest sees, and sets.
+// The permissions that a guest can see and set.
 inline constexpr mode_t kPermissions = 0777;
 
-// Of a file of the host's: not which device or user of the host it is.
+// Attributes of a file on the host. They do not show its device or owner on the host.
 [[nodiscard]] auto attributes_of(const struct stat& status) -> entry::uhyve::v2::FileAttr;
-// Of a TemporaryFile, whose name and permissions are the guest's own affair.
+// Attributes of a TemporaryFile, whose name and permissions the guest controls.
 [[nodiscard]] auto attributes_of(const Node& node, const struct stat& status) -> entry::uhyve::v2::FileAttr;
-// Of what is only in the tree: a directory, a file of the image, a link.
+// Attributes of a node that exists only in the tree: a directory, a file of the image, a link.
 [[nodiscard]] auto attributes_of(const Node& node) -> entry::uhyve::v2::FileAttr;
 
 }  // namespace hermitage::vmm

@@ -1,4 +1,4 @@
-// The files that a guest has open, by the numbers that it knows them by.
+// The open files of a guest, by their descriptor numbers.
 #pragma once
 
 #include <cstddef>
@@ -15,10 +15,10 @@
 
 namespace hermitage::vmm {
 
-// What opening a file gives. Nobody changes it while the file is open.
+// The result of opening a file. It does not change while the file is open.
 struct Opened {
-  std::shared_ptr<Node> node = {};  // of the tree's; nothing for what only the host has
-  Descriptor host = {};             // of the host's; closed for what only the tree has
+  std::shared_ptr<Node> node = {};  // the node in the tree; null for a file that exists only on the host
+  Descriptor host = {};             // the file on the host; closed for a file that exists only in the tree
   bool appends = false;
   bool is_directory = false;
 };
@@ -26,34 +26,35 @@ struct Opened {
 struct OpenFile : Opened {
   explicit OpenFile(Opened opened) noexcept : Opened{std::move(opened)} {}
 
-  // Guards what follows and, in a directory, the position of `host`. In a mapped file the host keeps the position.
+  // Protects the following members and, for a directory, the position of `host`. For a mapped file, the host keeps the
+  // position.
   std::mutex mutex;
   std::uint64_t offset = 0;  // of an ImageFile or a TemporaryFile in bytes, of a Directory of the tree in names
-  std::string listed;        // the last of these names that getdents has given
+  std::string listed;        // the last name that getdents has returned
 };
 
-// Every function may be called from any thread. None makes a system call on a file while it holds the lock: closing a
-// file takes as long as its file system likes.
+// Any thread can call any function. No function makes a system call on a file while it holds the lock, because the time
+// that a file system needs to close a file has no limit.
 class FileTable {
  public:
   static constexpr int kFirstDescriptor = 3;
   static constexpr std::size_t kMaxOpenFiles = 1024;
 
-  // Takes the lowest free number, as POSIX requires, for a file that is about to be opened: then either fill() or
-  // release() it. EMFILE when all are taken.
+  // Reserves the lowest free number, as POSIX requires, for a file to open. Call fill() or release() after it. EMFILE
+  // if all numbers are in use.
   [[nodiscard]] auto reserve() -> FileResult<std::int32_t>;
   void fill(std::int32_t descriptor, Opened opened);
   void release(std::int32_t descriptor);
 
   // EBADF for a number that is free or only reserved.
   [[nodiscard]] auto find(std::int32_t descriptor) const -> FileResult<std::shared_ptr<OpenFile>>;
-  // Frees the number. Calls that use the file at the moment go on; the last of them closes it.
+  // Frees the number. Current operations on the file continue; the last one closes the file.
   [[nodiscard]] auto close(std::int32_t descriptor) -> FileResult<void>;
 
  private:
   struct Slot {
     bool is_free = true;
-    std::shared_ptr<OpenFile> file = {};  // nothing while it is only reserved
+    std::shared_ptr<OpenFile> file = {};  // null while the number is only reserved
   };
 
   // Precondition of both: the caller holds the lock.
@@ -62,7 +63,7 @@ class FileTable {
     return slots_[static_cast<std::size_t>(descriptor - kFirstDescriptor)];
   }
 
-  mutable std::mutex mutex_;  // guards slots_
+  mutable std::mutex mutex_;  // protects slots_
   std::vector<Slot> slots_;
 };
 

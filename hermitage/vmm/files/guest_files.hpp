@@ -1,4 +1,4 @@
-// The files that a guest can see, and those it has open.
+// The files that a guest can see, and its open files.
 #pragma once
 
 #include <sys/types.h>
@@ -25,22 +25,23 @@ namespace hermitage::vmm {
 using base::FileMapping;
 
 struct GuestFileOptions {
-  std::string temporary_parent;                            // where the private directory is made, once it is needed
-  std::uint64_t temporary_limit = std::uint64_t{1} << 30;  // bytes, of all files in it together
+  std::string temporary_parent;                            // the directory in which the private directory is made when
+                                                           // it is needed
+  std::uint64_t temporary_limit = std::uint64_t{1} << 30;  // in bytes, for all files in the private directory together
   bool bypasses_cache = false;                             // O_DIRECT for all files that are opened
   bool is_synchronous = false;                             // O_SYNC
 };
 
-// A tree of directories of the guest's own. There are in it
-//  - files that a packed image brought along, which can only be read;
-//  - files and directories of the host's that are mapped there;
-//  - what the guest makes elsewhere, files of which live in a private directory (mode 0700) on the host until this
-//    object goes away.
-// Paths are the guest's: relative ones begin at /, and `.`, `..` and symbolic links, those of mapped directories, too,
-// are resolved within the tree. Nothing else of the host's is reached by any of them.
+// The guest's file tree. It contains
+//  - files of a packed image, which are read-only;
+//  - mapped files and directories of the host;
+//  - files and directories that the guest creates elsewhere. These files are stored in a private directory (mode 0700)
+//    on the host until this object is destroyed.
+// Paths are those of the guest. Relative paths start at /. `.`, `..` and symbolic links, including links in mapped
+// directories, are resolved in the tree. No path reaches another file of the host.
 //
-// Descriptors 0, 1 and 2 are the guest's standard streams and not here: see Hypercalls. Every function may be called
-// from any thread, except those that build the tree, which come before the guest runs.
+// Descriptors 0, 1 and 2 are the guest's standard streams, which Hypercalls handles. Any thread can call any function,
+// except for the functions that build the tree: call those before the guest runs.
 class GuestFiles {
  public:
   static constexpr int kFirstDescriptor = FileTable::kFirstDescriptor;
@@ -54,26 +55,26 @@ class GuestFiles {
   auto operator=(GuestFiles&&) -> GuestFiles& = delete;
   ~GuestFiles();
 
-  // Build the tree; directories above are made. A path that is there already is replaced.
+  // These functions build the tree. They make missing parent directories, and replace an existing path.
   void add_directory(std::string_view path);
   void add_file(std::string_view path, std::shared_ptr<const std::byte[]> content, std::size_t size,
                 std::uint32_t mode);
   void add_link(std::string_view path, std::string_view target);
-  // Mapped directories hide what the tree has there, and may lie in one another, whichever comes first. Fails with
-  // host_failed when the host's path cannot be mapped, and with configuration when the guest's is no path for one, or
-  // two are the same.
+  // A mapped directory hides the content of the tree at its path. Mapped directories can be nested, in any order. Fails
+  // with host_failed if a path of the host cannot be mapped, and with configuration if a path of the guest is invalid
+  // or occurs twice.
   [[nodiscard]] auto add_mappings(std::vector<FileMapping> mappings) -> Result<void>;
 
-  // The names of the directories at the top of the tree: "/etc". A kernel mounts each of them.
+  // The paths of the directories at the top of the tree, such as "/etc". A kernel mounts each of them.
   [[nodiscard]] auto top_directories() const -> std::vector<std::string>;
 
-  // What of the host's is needed while the guest runs, open as long as this object is there: what is mapped, and the
-  // private directory, which is made now, and not only once the guest makes a file; should that fail, the
-  // guest is told then.
+  // The paths of the host that the guest needs while it runs: the mappings and the private directory. They stay open as
+  // long as this object exists. Makes the private directory now, not when the guest creates its first file. If that
+  // fails, the guest gets the error when it creates a file.
   [[nodiscard]] auto open_paths() -> std::vector<isolation::OpenPath>;
 
-  // As the system calls of these names. `flags` are those of entry::uhyve, others are dropped. Outside of mapped
-  // directories, creating something in a directory that is not there makes the directory, as Uhyve does.
+  // As the system calls of these names. `flags` are those of entry::uhyve; other flags are ignored. Outside mapped
+  // directories, creating a file makes its missing parent directories, as Uhyve does.
   [[nodiscard]] auto open(std::string_view path, std::int32_t flags, std::int32_t mode) -> FileResult<std::int32_t>;
   [[nodiscard]] auto close(std::int32_t descriptor) -> FileResult<void>;
   [[nodiscard]] auto read(std::int32_t descriptor, std::span<const iovec> buffers) -> FileResult<std::uint64_t>;
@@ -84,8 +85,8 @@ class GuestFiles {
   [[nodiscard]] auto mkdir(std::string_view path) -> FileResult<void>;
   [[nodiscard]] auto stat(std::string_view path, bool follow_link) -> FileResult<entry::uhyve::v2::FileAttr>;
   [[nodiscard]] auto fstat(std::int32_t descriptor) -> FileResult<entry::uhyve::v2::FileAttr>;
-  // Fills the buffer with whole records of entry::uhyve::v2::Dirent, each padded to 8 bytes, of all but `.` and `..`;
-  // 0 at the directory's end. What is made or removed meanwhile may be missing, but nothing else is.
+  // Fills the buffer with complete records of entry::uhyve::v2::Dirent, each padded to 8 bytes, without `.` and `..`.
+  // Returns 0 at the end of the directory. Only names that are created or removed between calls can be missing.
   [[nodiscard]] auto getdents(std::int32_t descriptor, std::span<std::byte> buffer) -> FileResult<std::uint64_t>;
 
  private:

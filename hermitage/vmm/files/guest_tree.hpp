@@ -1,4 +1,4 @@
-// The tree of names that a guest sees, and the way along a path through it: inside GuestFiles.
+// The tree of names that a guest sees, and the resolution of paths in it. Internal to GuestFiles.
 #pragma once
 
 #include <sys/stat.h>
@@ -25,8 +25,8 @@ namespace hermitage::vmm {
 struct Node;
 
 struct Directory {
-  std::map<std::string, std::shared_ptr<Node>, std::less<>> entries = {};  // guarded by the tree's lock
-  std::shared_ptr<const Mapping> mapping = {};  // the host's directory, over which the entries lie; may be nothing
+  std::map<std::string, std::shared_ptr<Node>, std::less<>> entries = {};  // protected by the lock of the tree
+  std::shared_ptr<const Mapping> mapping = {};  // the directory of the host that the entries overlay, or null
 };
 struct ImageFile {
   std::span<const std::byte> content;
@@ -37,38 +37,39 @@ struct Link {
   std::string target;
 };
 
-// But for the entries of a directory, nothing of a node changes once it is in the tree.
+// A node in the tree is constant, except for the entries of a directory.
 struct Node {
   using What = std::variant<Directory, ImageFile, Link, std::shared_ptr<TemporaryFile>, std::shared_ptr<HostFile>>;
 
   What what;
   std::uint64_t number = 0;  // st_ino
-  bool is_guests = false;    // made by the guest
+  bool is_guests = false;    // the guest has created it
 
   [[nodiscard]] auto directory() -> Directory* { return std::get_if<Directory>(&what); }
   [[nodiscard]] auto directory() const -> const Directory* { return std::get_if<Directory>(&what); }
 };
 
-// A directory: of the tree, of the host's below a mapping, or both, where something is mapped below a mapped one.
+// A directory of the tree, a directory of the host below a mapping, or both, if a mapping is nested in a mapped
+// directory.
 struct Position {
   std::shared_ptr<Node> node = {};
   std::shared_ptr<const Mapping> mapping = {};
 };
 
-// Where a path leads: to a directory; to something else in one, by its name there; or to nothing, by a name that could
-// be made.
+// The result of resolving a path: a directory, another node with its name in a directory, or a name that can be
+// created.
 struct Place {
   enum class Kind : std::uint8_t { directory, other, nothing };
 
   Kind kind = Kind::directory;
-  Position position;                       // the directory, or the one that has the name
-  Descriptor host = {};                    // the same on the host, when it is below a mapping's root
+  Position position;                       // the directory, or the parent directory of the name
+  Descriptor host = {};                    // the same directory on the host, if it is below the root of a mapping
   std::string name = {};                   // empty for a directory
-  std::shared_ptr<Node> node = {};         // what of the tree's it is, when it is not a directory
-  std::optional<struct stat> status = {};  // what of the host's it is
-  std::vector<std::string> missing = {};   // directories between position and name that are not there
+  std::shared_ptr<Node> node = {};         // the node in the tree, if it is not a directory
+  std::optional<struct stat> status = {};  // of the file on the host
+  std::vector<std::string> missing = {};   // missing directories between position and name
 
-  // The directory of `position` on the host; -1 where it is of the tree only.
+  // The directory of `position` on the host, or -1 if it exists only in the tree.
   [[nodiscard]] auto host_directory() const -> int {
     if (host.is_open()) return host.get();
     return position.mapping ? position.mapping->directory() : -1;
@@ -76,12 +77,12 @@ struct Place {
   [[nodiscard]] auto is_read_only() const -> bool { return position.mapping && position.mapping->is_read_only(); }
 };
 
-// Every function may be called from any thread, except place(), which comes before the guest runs. A place says what
-// was there when the walk came by: make() and remove() look again. Directories of the tree are never removed.
+// Any thread can call any function, except place(), which must be called before the guest runs. A place describes the
+// state at the time of the walk, so make() and remove() check it again. Directories of the tree are never removed.
 class GuestTree {
  public:
-  static constexpr std::size_t kMaxPath = 4096;           // bytes, with the NUL
-  static constexpr std::size_t kMaxGuestNodes = 1 << 16;  // what a guest may make
+  static constexpr std::size_t kMaxPath = 4096;           // in bytes, with the NUL
+  static constexpr std::size_t kMaxGuestNodes = 1 << 16;  // limit for the nodes that a guest creates
 
   GuestTree() = default;
   GuestTree(const GuestTree&) = delete;
@@ -90,31 +91,31 @@ class GuestTree {
 
   [[nodiscard]] auto root() const -> const std::shared_ptr<Node>& { return root_; }
 
-  // Walks a path, and through the links on it; through one at its end only if `follow`.
+  // Walks a path and follows the links in it. Follows a link at its end only if `follow` is set.
   [[nodiscard]] auto find(std::string_view path, bool follow) const -> FileResult<Place>;
 
-  // Whether the tree still has at a place what the walk found there.
+  // Whether the place in the tree is still as find() found it.
   [[nodiscard]] auto is_current(const Place& place) const -> bool;
 
   struct Entry {
     std::string name;
     std::shared_ptr<Node> node;
   };
-  // Of a directory: what has this name, or nothing; and up to `count` entries with names behind this one, in order.
+  // The node with this name in a directory, or null; and at most `count` entries with names after this one, in order.
   [[nodiscard]] auto entry(const Directory& directory, std::string_view name) const -> std::shared_ptr<Node>;
   [[nodiscard]] auto entries_behind(const Directory& directory, std::string_view name, std::size_t count) const
       -> std::vector<Entry>;
 
-  // Puts something into the tree from outside, over what is there; directories above are made. Two directories become
-  // one, but a mapped one hides what was there.
+  // Adds a node to the tree for the monitor, and replaces an existing node. Makes missing parent directories. Two
+  // directories are merged, but a mapped directory hides the existing one.
   void place(std::string_view path, Node::What what);
 
-  // Makes what a place outside of mappings names, with the directories that are missing there; all of it or nothing.
-  // ENOSPC when the guest would have made more than kMaxGuestNodes, EEXIST when the place is not current.
+  // Makes the node at a place outside mappings, with its missing parent directories, completely or not at all. ENOSPC
+  // if the guest would exceed kMaxGuestNodes, EEXIST if the place is not current.
   [[nodiscard]] auto make(const Place& place, Node::What what) -> FileResult<std::shared_ptr<Node>>;
-  // Whether make() would find the limit kept.
+  // Whether make() would stay within the limit.
   [[nodiscard]] auto has_room_for(const Place& place) const -> bool;
-  // Takes the name of a place out of the tree. ENOENT when the place is not current.
+  // Removes the name of a place from the tree. ENOENT if the place is not current.
   [[nodiscard]] auto remove(const Place& place) -> FileResult<void>;
 
  private:
@@ -122,15 +123,15 @@ class GuestTree {
   [[nodiscard]] auto make_node(Node::What what, bool is_guests) -> std::shared_ptr<Node>;
   [[nodiscard]] auto has_room_for(std::size_t count) const -> bool { return count <= kMaxGuestNodes - guest_nodes_; }
 
-  // Guards the entries of all directories, and what follows. Nobody makes a system call while it is held, so that a
-  // file system that does not answer stops only those who ask it.
+  // Protects the entries of all directories, and the following members. No thread makes a system call while it holds
+  // the lock, so a file system that does not answer blocks only the threads that use it.
   mutable std::mutex mutex_;
   std::uint64_t last_number_ = 0;
-  std::size_t guest_nodes_ = 0;  // which the guest has made, and not removed
+  std::size_t guest_nodes_ = 0;  // that the guest has created and not removed
   std::shared_ptr<Node> root_ = make_node(Directory{}, false);
 };
 
-// The components of a path, without the empty ones and ".".
+// The components of a path, without empty ones and ".".
 [[nodiscard]] auto components_of(std::string_view path) -> std::vector<std::string>;
 
 }  // namespace hermitage::vmm

@@ -1,4 +1,4 @@
-// A file of the host's that is mapped by itself.
+// A single mapped file of the host.
 #pragma once
 
 #include <sys/stat.h>
@@ -15,29 +15,29 @@
 
 namespace hermitage::vmm {
 
-// A name in a directory of the host, and the file that the guest knows by it: the one that is there when the mapping is
-// opened or, where there is none, the first that the guest or the host makes there. The file is known by a descriptor.
-// It is opened by its name, since there is no other way under isolation, and compared: ESTALE when a process on the
-// host has put something else there. No link is followed.
+// A name in a directory of the host, and the file that the guest accesses by it. This is the file that exists when the
+// mapping is opened. If there is none, it is the first file that the guest or the host creates there. A descriptor
+// identifies the file. Under isolation, it can only be opened by its name, and is then compared: ESTALE if a process on
+// the host has replaced it. Links are not followed.
 //
-// Every function may be called from any thread. The lock is held while the host opens the file: no other file needs it.
+// Any thread can call any function. The lock is held while the host opens the file: no other file needs this lock.
 class HostFile {
  public:
-  // `directory` and `file` are open as O_PATH; `file` is closed when there is none.
+  // `directory` and `file` are open as O_PATH. `file` is closed if there is no such file.
   HostFile(Descriptor directory, std::string name, Descriptor file, bool is_read_only) noexcept
       : directory_{std::move(directory)}, name_{std::move(name)}, is_read_only_{is_read_only}, file_{std::move(file)} {}
 
-  // ENOENT when there is no such file now.
+  // ENOENT if the file does not exist now.
   [[nodiscard]] auto status() -> FileResult<struct stat>;
-  // As open(2), with flags of the host; those of open_beneath() are added. EROFS for writing or making one that is
-  // mapped to be read only.
+  // As open(2), with flags of the host. The flags of open_beneath() are added. EROFS if a read-only mapping would be
+  // written or created.
   [[nodiscard]] auto open(int flags, mode_t mode) -> FileResult<Descriptor>;
-  // From the host, too. EROFS likewise.
+  // Removes the file from the host, too. EROFS for a read-only mapping.
   [[nodiscard]] auto unlink() -> FileResult<void>;
 
-  // What of the host's the guest needs for it. Removing a file takes a right on the directory. So does making one and,
-  // since Landlock knows no names, reading and writing it, with all other files there: that is asked for only where the
-  // file is not there yet.
+  // The paths of the host that the guest needs for this file. Removing a file needs a right on the directory. Creating
+  // a file needs that, too. Landlock has no rules for names, so it also needs the right to read and write all other
+  // files in the directory. That right is requested only if the file does not exist yet.
   [[nodiscard]] auto open_paths() const -> std::vector<isolation::OpenPath>;
 
  private:
@@ -51,7 +51,7 @@ class HostFile {
   const std::string name_;
   const bool is_read_only_;
 
-  std::mutex mutex_;  // guards file_, and that it is the file by that name while it is opened, made or removed
+  std::mutex mutex_;  // protects file_; held while the file of that name is opened, created or removed
   Descriptor file_;
 };
 

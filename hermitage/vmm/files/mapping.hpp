@@ -1,4 +1,4 @@
-// A file or directory of the host's that the guest is to see, and the way into it that leads nowhere else.
+// A file or directory of the host that the guest sees, and functions that open files without leaving it.
 #pragma once
 
 #include <sys/stat.h>
@@ -17,19 +17,20 @@
 
 namespace hermitage::vmm {
 
-// Opens what a directory has by this name, as openat2(2) does when it is told to follow no link whatever, not even one
-// of procfs, and to stay below the directory. `flags` are those of the host; O_CLOEXEC, O_NOFOLLOW, O_NOCTTY and
-// O_NONBLOCK are added, so that a pipe that has no other end keeps nobody waiting.
+// Opens a path in a directory, as openat2(2) does if it must not follow any link, including those of procfs, and must
+// stay below the directory. `flags` are those of the host. O_CLOEXEC, O_NOFOLLOW, O_NOCTTY and O_NONBLOCK are added, so
+// that opening a pipe without another end does not block.
 [[nodiscard]] auto open_beneath(int directory, const char* path, int flags, mode_t mode = 0) -> FileResult<Descriptor>;
 
-// The same, for a file that is to be read or written: EACCES when it is neither a file nor a directory, as pipes,
-// sockets and devices are, or lies in procfs.
+// The same, for a file to read or write. EACCES if it is neither a file nor a directory (such as a pipe, a socket or a
+// device), or is in procfs.
 [[nodiscard]] auto open_file_beneath(int directory, const char* path, int flags, mode_t mode) -> FileResult<Descriptor>;
 
-// What a link says, which is open as O_PATH.
+// The target of a link that is open as O_PATH.
 [[nodiscard]] auto link_target(const Descriptor& link) -> FileResult<std::string>;
 
-// A mapped directory. The host's path is resolved once, when it is opened, and then known by its descriptor only.
+// A mapped directory. The path on the host is resolved once, when it is opened. After that, only the descriptor is
+// used.
 class Mapping {
  public:
   Mapping(Descriptor directory, bool is_read_only) noexcept
@@ -38,7 +39,7 @@ class Mapping {
   [[nodiscard]] auto is_read_only() const noexcept -> bool { return is_read_only_; }
   [[nodiscard]] auto directory() const noexcept -> int { return directory_.get(); }
 
-  // What of the host's the guest needs for it.
+  // The path of the host that the guest needs for this mapping.
   [[nodiscard]] auto open_path() const -> isolation::OpenPath;
 
  private:
@@ -46,11 +47,11 @@ class Mapping {
   bool is_read_only_;
 };
 
-// One `--file-mapping`.
+// The value of one `--file-mapping`.
 using DirectoryOrFile = std::variant<std::shared_ptr<const Mapping>, std::shared_ptr<HostFile>>;
 
-// A path that leads to nothing is one of a file that is not there yet, when its directory is. Fails with host_failed
-// when that is not there either, or the path leads to something else than a file or directory, or into a
+// If the path does not exist but its parent directory does, it is a file that does not exist yet. Fails with
+// host_failed if the parent directory does not exist, if the path is neither a file nor a directory, or if it is in a
 // PrivateDirectory.
 [[nodiscard]] auto open_mapping(const std::string& host_path, bool is_read_only) -> Result<DirectoryOrFile>;
 

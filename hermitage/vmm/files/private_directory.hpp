@@ -1,4 +1,4 @@
-// A directory of the host's for what one guest makes.
+// A directory on the host for the files that one guest creates.
 #pragma once
 
 #include <expected>
@@ -9,14 +9,14 @@
 
 namespace hermitage::vmm {
 
-// Whether a directory of that name may be the private directory of some monitor: compared without regard to case, as
-// some file systems look names up. No guest reaches such a name through a mapping.
+// Whether a directory of this name can be the private directory of a monitor. Ignores case, as some file systems do. No
+// guest can reach such a name through a mapping.
 [[nodiscard]] auto is_private_name(std::string_view name) noexcept -> bool;
 
-// `hermitage-` and sixteen hexadecimal digits, of mode 0700, which holds files and no directories. It goes away with
-// all that is in it, with this object. While that is there, it has a lock (flock(2)) on the directory; one that is the
-// same user's, and that nobody has a lock on, has been left behind by a process that was killed, and is removed when
-// the next one is made beside it.
+// A directory named `hermitage-` and sixteen hexadecimal digits, with mode 0700. It contains files and no directories.
+// The destructor removes it with its content. While this object exists, it holds a lock (flock(2)) on the directory. A
+// directory of the same user without a lock is left over from a process that was killed. It is removed when the next
+// one is made beside it.
 class PrivateDirectory {
  public:
   // Fails with the system's error number.
@@ -27,7 +27,7 @@ class PrivateDirectory {
   ~PrivateDirectory();
 
   [[nodiscard]] auto descriptor() const noexcept -> int { return directory_.get(); }
-  // The directory that it is in.
+  // The parent directory.
   [[nodiscard]] auto parent() const noexcept -> int { return parent_.get(); }
   [[nodiscard]] auto name() const noexcept -> const std::string& { return name_; }
 

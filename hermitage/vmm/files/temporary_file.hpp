@@ -1,4 +1,4 @@
-// Files that a guest makes where nothing of the host's is mapped, and the room that there is for them.
+// Files that a guest creates outside mappings, and the space available for them.
 #pragma once
 
 #include <sys/uio.h>
@@ -16,12 +16,12 @@
 
 namespace hermitage::vmm {
 
-// How much all files together may hold, in bytes. Every function may be called from any thread.
+// The space for all files together, in bytes. Any thread can call any function.
 class Room {
  public:
   explicit Room(std::uint64_t size) noexcept : left_{size} {}
 
-  // As much of it as there is still.
+  // Takes at most `size` bytes, as far as available. Returns the number of bytes taken.
   [[nodiscard]] auto take(std::uint64_t size) noexcept -> std::uint64_t;
   void give_back(std::uint64_t size) noexcept { left_ += size; }
 
@@ -29,8 +29,8 @@ class Room {
   std::atomic<std::uint64_t> left_;
 };
 
-// A file of a PrivateDirectory, known by its name there. Its size counts, and not what of it the host has stored, so
-// that one with holes takes as much room as one without. It counts until nobody has it open any more.
+// A file in a PrivateDirectory, identified by its name there. Its size counts, not the space that the host has
+// allocated, so holes count, too. It counts until the last descriptor of the file is closed.
 class TemporaryFile {
  public:
   TemporaryFile(std::string name, std::shared_ptr<Room> room) noexcept
@@ -41,22 +41,22 @@ class TemporaryFile {
 
   [[nodiscard]] auto name() const noexcept -> const std::string& { return name_; }
 
-  // `flags` are those of the host; O_CREAT only to make it, and never O_APPEND: see write().
+  // `flags` are those of the host. O_CREAT is used only to create the file, and O_APPEND never: see write().
   [[nodiscard]] auto open(int directory, int flags) -> FileResult<Descriptor>;
 
-  // In bytes.
+  // Returns bytes.
   [[nodiscard]] auto size() const -> std::uint64_t;
 
-  // To this file, which `opened` is, at `offset` or at the file's end: as much as there is room for, ENOSPC if there is
-  // none. Returns how much, and sets `offset` to where it ends. The place that is checked against the room is the place
-  // that is written to, whatever other threads do: Linux would append to a descriptor that has O_APPEND.
+  // Writes to this file, which `opened` refers to, at `offset` or at its end, as far as space is available. ENOSPC if
+  // there is no space. Returns the number of bytes, and sets `offset` to their end. The checked position is the written
+  // position, whatever other threads do. With O_APPEND, Linux would write at the end instead.
   [[nodiscard]] auto write(const Descriptor& opened, std::uint64_t& offset, bool appends,
                            std::span<const iovec> buffers) -> FileResult<std::uint64_t>;
 
  private:
   std::string name_;
   std::shared_ptr<Room> room_;
-  mutable std::mutex mutex_;  // guards size_ and, so that it stays right, what changes the size on the host
+  mutable std::mutex mutex_;  // protects size_; held during operations that change the size on the host
   std::uint64_t size_ = 0;
 };
 
