@@ -1,4 +1,4 @@
-// What a guest of Uhyve interface 1 asks its monitor for.
+// The argument vectors that a guest of Uhyve interface 1 requests from its monitor.
 #pragma once
 
 #include <string>
@@ -9,8 +9,8 @@
 
 namespace hermitage::vmm {
 
-// What interface 1 asks for by the hypercalls cmdsize and cmdval: argv and envp, at most 128 each. Fails with
-// configuration when there are more.
+// The values of the hypercalls cmdsize and cmdval of interface 1: argv and envp, at most 128 strings each. Fails with
+// configuration if there are more.
 struct ArgumentVectors {
   std::vector<std::string> arguments;    // the program, then the application's arguments
   std::vector<std::string> environment;  // the variables, then empty strings (see the source)

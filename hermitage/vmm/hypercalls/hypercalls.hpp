@@ -1,4 +1,4 @@
-// What a guest asks of its monitor: the hypercalls of Uhyve's interfaces 1, 2 and 3.
+// The hypercalls of Uhyve's interfaces 1, 2 and 3.
 #pragma once
 
 #include <cstddef>
@@ -21,10 +21,10 @@
 
 namespace hermitage::vmm {
 
-// Answers hypercalls for all of a guest's vCPUs; every function may be called from any of their threads.
+// Handles hypercalls for all vCPUs of a guest. Any of their threads can call any function.
 //
-// A call whose parameters do not lie in memory is answered by GuestFault, since there is no place for an error code.
-// All else that can be wrong with one is an error code that the guest finds in them, as far as they have room for it.
+// A hypercall whose parameters are outside the guest memory results in GuestFault, because there is no place for an
+// error code. All other errors are error codes in the parameters, if these have a field for it.
 class Hypercalls {
  public:
   struct Environment {
@@ -32,9 +32,9 @@ class Hypercalls {
     GuestFiles& files;
     Serial& serial;
     const ArgumentVectors& arguments;             // interface 1
-    std::function<void(std::string_view)> trace;  // gets a line for each call; may be empty
-    std::function<bool()> is_stopping;            // whether the guest is to end; may be empty
-    std::function<void()> checkpoint = {};        // called between two pieces of a transfer; may be empty
+    std::function<void(std::string_view)> trace;  // receives a line for each call; can be empty
+    std::function<bool()> is_stopping;            // whether the guest must end; can be empty
+    std::function<void()> checkpoint = {};        // is called between two pieces of a transfer; can be empty
   };
 
   Hypercalls(entry::UhyveInterfaceVersion interface, Environment environment);
@@ -45,20 +45,20 @@ class Hypercalls {
   [[nodiscard]] static auto ports(entry::UhyveInterfaceVersion interface) noexcept -> std::span<const std::uint16_t>;
   // Whether this port is one of the guest's interface.
   [[nodiscard]] auto knows(std::uint16_t port) const noexcept -> bool;
-  // What a port is for: "open"; "" for no hypercall.
+  // The name of the hypercall of a port, such as "open"; "" if the port has no hypercall.
   [[nodiscard]] static auto name(entry::UhyveInterfaceVersion interface, std::uint16_t port) noexcept
       -> std::string_view;
-  // The same for statistics: "hypercall open", a literal; null for no hypercall.
+  // The same for statistics: "hypercall open", a string literal; null if the port has no hypercall.
   [[nodiscard]] static auto exit_name(entry::UhyveInterfaceVersion interface, std::uint16_t port) noexcept -> const
       char*;
 
-  // `argument` is what the guest passes: by interface 1 the 32 bits that it writes to the port, by 2 and 3 its
-  // hypercall register. `paging` tells how the calling vCPU translates addresses, and is asked only by those calls that
-  // need it. Precondition: knows(port).
+  // `argument` is the value that the guest passes: with interface 1 the 32 bits that it writes to the port, with 2 and
+  // 3 its hypercall register. `paging` returns how the calling vCPU translates addresses. Only hypercalls that need it
+  // call it. Precondition: knows(port).
   [[nodiscard]] auto call(std::uint16_t port, std::uint64_t argument,
                           const std::function<std::optional<arch::PagingState>()>& paging) -> AccessOutcome;
 
-  // The answer to reading from a port of interface 2 or 3: a byte of standard input for serial_read_byte, 0 when there
+  // The result of reading from a port of interface 2 or 3: a byte of standard input for serial_read_byte, or 0 if there
   // is none.
   [[nodiscard]] auto read_port(std::uint16_t port) -> std::uint8_t;
 
@@ -69,16 +69,16 @@ class Hypercalls {
                              const std::function<std::optional<arch::PagingState>()>& paging) -> AccessOutcome;
   [[nodiscard]] auto call_v2(entry::uhyve::v2::Hypercall hypercall, std::uint64_t argument) -> AccessOutcome;
 
-  // Copies the parameters in, lets `answer` work on the copy, and copies it back.
+  // Copies the parameters in, calls `answer` with the copy, and copies it back.
   template <class Params, class Answer>
   [[nodiscard]] auto with_params(std::uint64_t address, Answer&& answer) -> AccessOutcome;
 
   [[nodiscard]] auto path_at(GuestAddress address) const -> FileResult<std::string>;
   [[nodiscard]] auto buffer_at(GuestAddress address, std::uint64_t size) const -> FileResult<iovec>;
 
-  // Whether a transfer goes on after a piece of it. Stands at the guest's pauses.
+  // Whether a transfer continues after a piece. Waits while the guest is paused.
   [[nodiscard]] auto goes_on() const -> bool;
-  // Lets `transfer` read or write one piece after the other, until one is short or the guest is to end.
+  // Calls `transfer` for one piece after the other, until one is short or the guest must end.
   template <class Transfer>
   [[nodiscard]] auto in_pieces(const iovec& buffer, const Transfer& transfer) const -> FileResult<std::uint64_t>;
   [[nodiscard]] auto read_file(std::int32_t descriptor, Buffers buffers) -> FileResult<std::uint64_t>;
@@ -99,8 +99,8 @@ class Hypercalls {
 
   void read_v1(entry::uhyve::v1::ReadParams& params, std::optional<arch::PagingState> paging);
   void write_v1(const entry::uhyve::v1::WriteParams& params, std::optional<arch::PagingState> paging);
-  // As in_pieces(), of a buffer that lies in pages, of which each call of `transfer` gets many. Only one is made where
-  // `is_one_call`.
+  // As in_pieces(), for a buffer of guest-virtual pages. Each call of `transfer` gets several of them. With
+  // `is_one_call`, there is only one call.
   template <class Transfer>
   [[nodiscard]] auto transfer_v1(arch::VirtualAddress start, std::uint64_t size,
                                  std::optional<arch::PagingState> paging, bool is_one_call,

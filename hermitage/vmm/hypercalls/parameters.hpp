@@ -1,4 +1,4 @@
-// A hypercall's parameters: from the guest's memory, and back. For the sources of Hypercalls only.
+// Copies the parameters of hypercalls from and to the guest memory. Only for the sources of Hypercalls.
 #pragma once
 
 #include <algorithm>
@@ -19,16 +19,16 @@ inline constexpr std::int32_t kStandardInput = 0;
 inline constexpr std::int32_t kStandardOutput = 1;
 inline constexpr std::int32_t kStandardError = 2;
 
-// As much as Linux reads or writes at a time.
+// The maximum number of bytes that Linux reads or writes in one call.
 inline constexpr std::uint64_t kMaxTransfer = 0x7fff'f000;
-// How much of a transfer is one call of the host's, which nothing interrupts: a few milliseconds.
+// The part of a transfer that is one system call, in bytes. Nothing interrupts it; it lasts a few milliseconds.
 inline constexpr std::uint64_t kPieceSize = std::uint64_t{16} << 20;
 
 [[nodiscard]] inline auto negative(Errno error) -> std::int32_t {
   return -std::to_underlying(error);
 }
 
-// What goes into a `ret` field: the value, or the negative error.
+// The value of a `ret` field: the result, or the negative error number.
 template <class Value>
 [[nodiscard]] auto ret_of(const FileResult<Value>& result) -> std::int64_t {
   if constexpr (std::is_void_v<Value>) {
@@ -38,7 +38,7 @@ template <class Value>
   }
 }
 
-// What goes into a tagged result.
+// Sets the fields of a tagged result.
 template <class Params, class Value>
 void set_result(Params& params, const FileResult<Value>& result) {
   params.tag = result ? entry::uhyve::v2::ResultTag::success : entry::uhyve::v2::ResultTag::error;
@@ -57,7 +57,7 @@ auto Hypercalls::with_params(std::uint64_t address, Answer&& answer) -> AccessOu
     return std::forward<Answer>(answer)(static_cast<Params&>(*params));
   }
   if constexpr (!std::is_const_v<Params>) {
-    // Where it was read, it can be written.
+    // The address was readable, so it is writable.
     [[maybe_unused]] const auto written = environment_.memory.write({address}, *params);
   }
   return Resume{};

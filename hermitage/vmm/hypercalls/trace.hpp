@@ -1,4 +1,4 @@
-// What traces say of a hypercall's arguments.
+// The format of hypercall arguments in traces.
 #pragma once
 
 #include <cstddef>
@@ -11,15 +11,15 @@
 
 namespace hermitage::vmm {
 
-// Traces show the beginning of a string only.
+// Traces show only the start of a string.
 inline constexpr std::size_t kTracedBytes = 64;
 
-// In quotes; what could steer a terminal, and what is not ASCII, is escaped.
+// Adds quotes, and escapes control characters and non-ASCII characters.
 [[nodiscard]] auto quoted(std::string_view text) -> std::string;
 [[nodiscard]] auto quoted(const FileResult<std::string>& text) -> std::string;
 [[nodiscard]] auto quoted(const std::vector<std::string>& texts) -> std::string;
 
-// The flags of open(2), with their names.
+// The flags of open(2), by name.
 [[nodiscard]] auto flags_text(std::int32_t flags) -> std::string;
 
 }  // namespace hermitage::vmm

@@ -1,4 +1,4 @@
-// A buffer that a guest names by its guest-virtual address.
+// A buffer at a guest-virtual address.
 #pragma once
 
 #include <sys/uio.h>
@@ -14,20 +14,20 @@
 
 namespace hermitage::vmm {
 
-// The host's memory behind it: pages that follow one another there, too, are one piece.
+// The host memory of the buffer. Pages that are adjacent there, too, are one piece.
 class VirtualBuffer {
  public:
-  // How many pieces are handed to the host at a time.
+  // The maximum number of pieces that the host gets in one call.
   static constexpr std::size_t kMaxBuffers = 64;
 
-  // Of `size` bytes, at most as many as Linux transfers at a time.
+  // The buffer has `size` bytes, limited to the maximum that Linux transfers in one call.
   VirtualBuffer(const GuestMemory& memory, arch::PagingState paging, arch::VirtualAddress start,
                 std::uint64_t size) noexcept;
 
   [[nodiscard]] auto is_done() const noexcept -> bool { return left_ == 0; }
 
-  // The next pieces, kPieceSize bytes at most; EFAULT when the first page is not there. An error behind that ends them
-  // early.
+  // The next pieces, at most kPieceSize bytes. EFAULT if the first page is not mapped. An error after it shortens the
+  // result.
   [[nodiscard]] auto next(std::array<iovec, kMaxBuffers>& room) -> FileResult<std::span<const iovec>>;
 
  private:

@@ -1,4 +1,4 @@
-// A thread that has descriptors of its own, so that what it reaches is out of reach for the others.
+// Gives a thread its own descriptors, so that other threads cannot use them.
 #pragma once
 
 #include <span>
@@ -7,12 +7,12 @@
 
 namespace hermitage::vmm::isolation {
 
-// By a thread: from now on its descriptors are its own, and only these and standard error are open. Fails with
-// host_failed.
+// Called by a thread: from now on, it has its own descriptor table, in which only these and standard error are open.
+// Fails with host_failed.
 [[nodiscard]] auto keep_only(std::span<const int> descriptors) -> Result<void>;
 
-// By another thread, once the first has its own: the numbers lead to an event of nobody from now on, and can be closed
-// as before. Fails with host_failed.
+// Called by another thread, after the first one has its own table: these numbers refer to an unused event from now on,
+// and can be closed as before. Fails with host_failed.
 [[nodiscard]] auto hide(std::span<const int> descriptors) -> Result<void>;
 
 }  // namespace hermitage::vmm::isolation

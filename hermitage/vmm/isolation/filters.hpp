@@ -1,4 +1,4 @@
-// What compile_filters.cpp has made of the list of system calls.
+// The filters that compile_filters.cpp has generated from the list of system calls.
 #pragma once
 
 #include <linux/filter.h>
@@ -11,12 +11,12 @@
 
 namespace hermitage::vmm::isolation {
 
-inline constexpr std::size_t kMaxSteps = 256;  // of a filter
+inline constexpr std::size_t kMaxSteps = 256;  // limit for the instructions of a filter
 
-// A program over struct seccomp_data. Where it has kOwnProcess, the number of the process is to be put.
+// A program over struct seccomp_data. Replace kOwnProcess in it by the process ID.
 [[nodiscard]] auto filter_of(Role role) noexcept -> std::span<const sock_filter>;
 
-// "execve" for 59; nothing for a number that has no name here. Something that a signal handler may call.
+// "execve" for 59; empty for a number that is not in the table. A signal handler can call it.
 [[nodiscard]] auto name_of(int system_call) noexcept -> std::string_view;
 
 }  // namespace hermitage::vmm::isolation

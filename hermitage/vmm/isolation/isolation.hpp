@@ -1,4 +1,4 @@
-// Isolation of a monitor from its host: what a guest that has taken the monitor over can still reach.
+// Isolation of a monitor from its host. It limits the access of a guest that has taken control of the monitor.
 #pragma once
 
 #include <cstdint>
@@ -11,27 +11,27 @@
 
 namespace hermitage::vmm {
 
-// Of the host's files, only those that the guest may have, by Landlock.
+// Restricts access to the host's files to those that the guest needs, with Landlock.
 enum class FileIsolation : std::uint8_t {
   none,
-  normal,  // as far as the running kernel can
-  strict,  // or not at all
+  normal,  // as far as the running kernel supports it
+  strict,  // fails if the kernel does not support it
 };
 
 struct IsolationOptions {
   FileIsolation file_isolation = FileIsolation::none;
-  // Only the system calls that running a guest takes, no privileges, no core dump.
+  // Permits only the system calls that running a guest needs, drops privileges, and disables core dumps.
   bool sandbox = false;
-  // Around the thread that calls Machine::run(), and what belongs to the whole process, too, for good: for a program
-  // that has nothing else to do. Without it, only the threads that run vCPUs are isolated.
+  // Permanently restricts the thread that calls Machine::run(), too, and properties of the whole process. This is for a
+  // program with no other purpose. Without it, only the threads that run vCPUs are isolated.
   bool around_caller = false;
 };
 
-// Made while everything is still in reach, and imposed when the guest is about to run.
+// Make this object while everything is accessible. It is imposed just before the guest runs.
 class Isolation {
  public:
-  // `paths` are what stays in reach, and need stay open no longer than that. Fails with host_failed where file
-  // isolation is strict and the kernel has no Landlock; where it is normal, lacks_landlock() tells.
+  // `paths` stay accessible. They can be closed after this call. Fails with host_failed if file isolation is strict and
+  // the kernel has no Landlock. If it is normal, lacks_landlock() reports this.
   [[nodiscard]] static auto make(IsolationOptions options, std::span<const isolation::OpenPath> paths)
       -> Result<Isolation>;
 
@@ -39,18 +39,18 @@ class Isolation {
     return options_.file_isolation == FileIsolation::normal && !landlock_;
   }
 
-  // By the thread that calls Machine::run(), before it starts others, and after.
+  // The thread that calls Machine::run() calls these before and after it starts other threads.
   [[nodiscard]] auto enclose_caller() const -> Result<void>;
   [[nodiscard]] auto seal_caller() const -> Result<void>;
-  // Whether the thread that serves the network has descriptors of its own, and the others cannot reach the network.
+  // Whether the thread of the network has its own descriptors, so that other threads cannot access the network.
   [[nodiscard]] auto separates_network() const noexcept -> bool { return options_.sandbox; }
-  // By each thread that the caller starts for the guest, before it begins: one that runs a vCPU, or serves the network.
+  // Each thread that the caller starts for the guest calls this first: the thread of a vCPU or of the network.
   [[nodiscard]] auto enclose(isolation::Role role) const -> Result<void>;
 
  private:
   explicit Isolation(IsolationOptions options) noexcept : options_{options} {}
 
-  // What threads have from one that starts them.
+  // The restrictions that threads inherit from the thread that starts them.
   [[nodiscard]] auto enclose_thread() const -> Result<void>;
 
   IsolationOptions options_;

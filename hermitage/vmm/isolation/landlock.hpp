@@ -1,4 +1,5 @@
-// Linux's Landlock, as far as the running kernel has it: what a thread may reach of the file system and beyond.
+// Linux's Landlock, as far as the running kernel supports it: limits the access of a thread to the file system and
+// other resources.
 #pragma once
 
 #include <cstdint>
@@ -10,14 +11,14 @@
 
 namespace hermitage::vmm::isolation {
 
-// A file or directory that stays in reach, with everything below it.
+// A file or directory that stays accessible, with everything below it.
 struct OpenPath {
   enum class Access : std::uint8_t {
     read,          // files and directories
-    write,         // that, and making, writing and removing files, and making directories
-    clean_up,      // removing empty directories, and nothing else
-    remove_files,  // removing files, and nothing else
-    make_files,    // making, reading, writing and removing files; directories cannot be listed or made
+    write,         // as read; and creating, writing and removing files, and creating directories
+    clean_up,      // only removing empty directories
+    remove_files,  // only removing files
+    make_files,    // creating, reading, writing and removing files; directories cannot be listed or created
   };
 
   int descriptor = -1;
@@ -26,20 +27,20 @@ struct OpenPath {
   friend auto operator==(const OpenPath&, const OpenPath&) -> bool = default;
 };
 
-// The version of Landlock that the kernel has, from 1 on; 0 without. Version 1 knows names, 3 truncating a file, 4 TCP,
-// 5 commands to devices, and 6 abstract sockets and signals.
+// The Landlock version of the kernel, from 1; 0 without Landlock. Version 1 restricts file names, 3 truncating files, 4
+// TCP, 5 ioctl on devices, and 6 abstract sockets and signals.
 [[nodiscard]] auto landlock_version() noexcept -> int;
 
-// A thread under this ruleset can open, make and remove nothing but those paths. It can execute no file, use no TCP,
-// and send no ioctl to devices that it opens. What is open stays open.
+// A thread under this ruleset can open, create and remove only those paths. It cannot execute files, use TCP, or send
+// an ioctl to devices that it opens. Open files stay open.
 class Landlock {
  public:
-  // `confines_signals`: nor send signals to others, or connect to their abstract sockets. Only for those that have it
-  // from one thread that started them all: Linux 6.12 takes threads on which it is imposed one by one for strangers.
-  // Precondition: landlock_version() > 0. Fails with host_failed.
+  // `confines_signals`: the thread also cannot send signals to other processes, or connect to their abstract sockets.
+  // Use this only if all threads inherit the ruleset from the thread that started them. Linux 6.12 treats threads that
+  // impose it separately as foreign. Precondition: landlock_version() > 0. Fails with host_failed.
   [[nodiscard]] static auto make(std::span<const OpenPath> paths, bool confines_signals) -> Result<Landlock>;
 
-  // On the calling thread, and those that it starts. Precondition: PR_SET_NO_NEW_PRIVS.
+  // Imposes it on the calling thread and threads that it starts later. Precondition: PR_SET_NO_NEW_PRIVS.
   [[nodiscard]] auto impose() const -> Result<void>;
 
  private:

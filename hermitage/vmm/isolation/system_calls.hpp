@@ -1,5 +1,5 @@
-// The system calls that the threads of a monitor may make once its guest runs. The filters are compiled from this list
-// when the library is built (compile_filters.cpp), and docs/monitor.md shows it; tests hold all three together.
+// The system calls that the threads of a monitor can make while its guest runs. compile_filters.cpp compiles the
+// filters from this list when the library is built. docs/monitor.md shows the list. Tests compare all three.
 #pragma once
 
 #include <linux/if_tun.h>
@@ -14,14 +14,14 @@
 namespace hermitage::vmm::isolation {
 
 enum class Role : std::uint8_t {
-  vcpu,        // runs a vCPU, and answers its hypercalls
-  supervisor,  // called Machine::run(): waits, passes output on, and cleans up at the end
-  network,     // takes frames from the guest's queues to the network, and back
-  debugger,    // answers a debugger
+  vcpu,        // runs a vCPU, and handles its hypercalls
+  supervisor,  // called Machine::run(): waits, copies output, and cleans up at the end
+  network,     // moves frames between the guest's queues and the network
+  debugger,    // serves a debugger
 };
 inline constexpr std::array kRoles{Role::vcpu, Role::supervisor, Role::network, Role::debugger};
 
-// Several of them.
+// A set of roles.
 using Roles = unsigned;
 [[nodiscard]] constexpr auto roles_of(Role role) noexcept -> Roles {
   return 1U << static_cast<unsigned>(role);
@@ -32,7 +32,7 @@ inline constexpr Roles kNetwork = roles_of(Role::network);
 inline constexpr Roles kDebugger = roles_of(Role::debugger);
 inline constexpr Roles kAll = kVcpu | kSupervisor | kNetwork | kDebugger;
 
-// As messages and tests say it.
+// The name of the role in messages and tests.
 [[nodiscard]] constexpr auto name_of(Role role) noexcept -> const char* {
   switch (role) {
     case Role::vcpu: return "vCPU";
@@ -43,29 +43,28 @@ inline constexpr Roles kAll = kVcpu | kSupervisor | kNetwork | kDebugger;
   return "";
 }
 
-// Stands for the number of the process, which is not known before the filter is installed.
+// A placeholder for the process ID, which is not known until the filter is installed.
 inline constexpr std::uint32_t kOwnProcess = 0x5e1f'1d00;
 
-// KVM_SET_GSI_ROUTING, whose number Linux's headers of 2023 give wrong in C++: its structure is two numbers and an
-// array.
+// KVM_SET_GSI_ROUTING. Linux's headers of 2023 define a wrong number in C++. Its structure is two numbers and an array.
 inline constexpr std::uint64_t kSetGsiRouting = _IOW(KVMIO, 0x6a, std::uint64_t);
 
-// KVM_GET_XSAVE and KVM_SET_XSAVE, whose structure has 4096 bytes, and more in C++.
+// KVM_GET_XSAVE and KVM_SET_XSAVE. Their structure has 4096 bytes, but is larger in C++.
 using ExtendedArea = std::array<std::uint8_t, 4096>;
 inline constexpr std::uint64_t kGetXsave = _IOR(KVMIO, 0xa4, ExtendedArea);
 inline constexpr std::uint64_t kSetXsave = _IOW(KVMIO, 0xa5, ExtendedArea);
 
-// What must hold for an argument of a call.
+// A condition for an argument of a call.
 struct Condition {
   enum class Kind : std::uint8_t { none, equals, lacks };
 
   Kind kind = Kind::none;
   unsigned argument = 0;    // from 0
-  std::uint64_t value = 0;  // what it is, or the bits that are not set in it
-  const char* words = "";   // as docs/monitor.md says it
+  std::uint64_t value = 0;  // the required value, or the bits that must not be set
+  const char* words = "";   // the description in docs/monitor.md
 };
 
-// A call with several lines may be made if one of them lets it.
+// A call with several lines is permitted if the condition of one line is true.
 struct SystemCall {
   const char* name;
   Roles roles;
@@ -78,7 +77,7 @@ struct SystemCall {
   return {.name = "ioctl", .roles = roles, .condition = {Condition::Kind::equals, 1, request, name}};
 }
 
-// Where a thread says `ioctl` most of all, that comes first: see compile_filters.cpp.
+// If `ioctl` is the most frequent call of a thread, it comes first: see compile_filters.cpp.
 inline constexpr std::array kSystemCalls{
     ioctl_of(kVcpu, KVM_RUN, "KVM_RUN"),
     ioctl_of(kVcpu | kDebugger, KVM_GET_REGS, "KVM_GET_REGS"),
@@ -95,10 +94,10 @@ inline constexpr std::array kSystemCalls{
     ioctl_of(kNetwork, VHOST_SET_VRING_BASE, "VHOST_SET_VRING_BASE"),
     ioctl_of(kNetwork, VHOST_SET_VRING_ADDR, "VHOST_SET_VRING_ADDR"),
     ioctl_of(kNetwork, VHOST_SET_VRING_CALL, "VHOST_SET_VRING_CALL"),
-    // A driver's reset ends what vhost does. Without the tap's descriptor, a vCPU's thread can only end it.
+    // A reset by the driver stops vhost. Without the tap's descriptor, the thread of a vCPU can only stop it.
     ioctl_of(kVcpu | kNetwork, VHOST_NET_SET_BACKEND, "VHOST_NET_SET_BACKEND"),
 
-    // Output, standard input, and what has been opened.
+    // Output, standard input, and open files.
     SystemCall{"close", kAll},
     SystemCall{"fstat", kVcpu | kSupervisor},
     SystemCall{"fstatfs", kVcpu},
@@ -118,21 +117,21 @@ inline constexpr std::array kSystemCalls{
     SystemCall{"write", kAll},
     SystemCall{"writev", kVcpu | kSupervisor | kNetwork},
 
-    // Frames, on a socket that is connected.
+    // Frames, on a connected socket.
     SystemCall{"recvmsg", kNetwork | kDebugger},
     SystemCall{"sendmsg", kNetwork | kDebugger},
 
-    // A debugger that connects.
+    // Connections of debuggers.
     SystemCall{"accept4", kDebugger},
 
-    // Names: in the mapped directories and the temporary one, by Landlock.
+    // Paths: in mapped directories and the private directory, restricted by Landlock.
     SystemCall{"mkdirat", kVcpu},
     SystemCall{"openat", kVcpu},
     SystemCall{"openat2", kVcpu},
     SystemCall{"readlinkat", kVcpu},
     SystemCall{"unlinkat", kVcpu | kSupervisor},
 
-    // The end of passt.
+    // The end of the passt process.
     SystemCall{"wait4", kSupervisor, {Condition::Kind::equals, 2, WNOHANG, "WNOHANG"}},
 
     SystemCall{"brk", kAll},
