@@ -1,4 +1,4 @@
-// What KVM wants to be told about the architecture's vCPUs: see arch/arch.hpp.
+// The architecture-specific parts of KVM's vCPUs: see arch/arch.hpp.
 #pragma once
 
 #ifdef HERMITAGE_VMM_ARCH_NONE

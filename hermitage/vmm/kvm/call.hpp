@@ -1,4 +1,4 @@
-// KVM's system calls, with errors that name them.
+// KVM's system calls. Errors contain their names.
 #pragma once
 
 #include <string_view>
@@ -11,7 +11,7 @@ namespace hermitage::vmm::kvm {
 // kvm_failed, with the name of the call and errno.
 [[nodiscard]] auto call_failed(std::string_view name) -> std::unexpected<Error>;
 
-// ioctl(2). `name` is what the call asks for, as its error says it.
+// Calls ioctl(2). `name` is the name of the request in the error.
 [[nodiscard]] auto call(const Descriptor& descriptor, unsigned long request, void* argument, std::string_view name)
     -> Result<void>;
 [[nodiscard]] auto call(const Descriptor& descriptor, unsigned long request, unsigned long argument,

@@ -1,4 +1,4 @@
-// Writes to ports that KVM keeps until somebody looks, instead of leaving the guest for each.
+// Writes to ports that KVM collects until the monitor reads them, without an exit for each.
 #pragma once
 
 #include <cstddef>
@@ -19,7 +19,7 @@ class CoalescedWrites {
   // `page` holds a struct kvm_coalesced_mmio_ring.
   explicit CoalescedWrites(std::span<std::byte> page) noexcept : page_{page} {}
 
-  // In order. One thread at a time.
+  // Removes the writes, in order. One thread at a time can call it.
   void drain(const std::function<void(const Write&)>& visit) const;
   [[nodiscard]] auto is_empty() const noexcept -> bool;
 

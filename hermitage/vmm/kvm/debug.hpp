@@ -1,4 +1,4 @@
-// Where KVM stops a vCPU for a debugger.
+// The conditions under which KVM stops a vCPU for a debugger.
 #pragma once
 
 #include <array>
@@ -13,7 +13,7 @@ struct HardwareBreakpoint {
 
   Kind kind = Kind::none;
   std::uint64_t address = 0;  // a multiple of the size
-  std::uint8_t size = 1;      // bytes: 1, 2, 4 or 8; of an instruction 1
+  std::uint8_t size = 1;      // in bytes: 1, 2, 4 or 8; for an instruction 1
 };
 using HardwareBreakpoints = std::array<HardwareBreakpoint, arch::kHardwareBreakpoints>;
 

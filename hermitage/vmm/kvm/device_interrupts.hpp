@@ -1,4 +1,4 @@
-// The interrupts of one device, by KVM's events: irqfd.
+// The interrupts of one device, by KVM's irqfd.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +16,8 @@ class Vm;
 
 class DeviceInterrupts final : public Interrupts {
  public:
-  // A line of the interrupt controller, and a number of messages. The machine must have its controllers, and exist as
-  // long as this is used; it can have one such device. Fails with kvm_failed or host_failed.
+  // Makes a line of the interrupt controller, and a number of messages. The machine must have its interrupt controllers
+  // and outlive this object. A machine can have one such device. Fails with kvm_failed or host_failed.
   [[nodiscard]] static auto make(const Vm& vm, std::uint32_t line, unsigned messages)
       -> Result<std::unique_ptr<DeviceInterrupts>>;
 
@@ -30,7 +30,7 @@ class DeviceInterrupts final : public Interrupts {
 
   // Signaled when the guest has acknowledged the interrupt of the line.
   [[nodiscard]] auto acknowledgement() const noexcept -> const Event& { return acknowledgement_; }
-  // All that the functions above use.
+  // All descriptors that the functions above use.
   [[nodiscard]] auto descriptors() const -> std::vector<int>;
 
  private:

@@ -1,4 +1,4 @@
-// Why a vCPU left the guest.
+// The reason why a vCPU left the guest.
 #pragma once
 
 #include <cstddef>
@@ -10,8 +10,8 @@ namespace hermitage::vmm::kvm {
 
 enum class AddressSpace : std::uint8_t { ports, memory };
 
-// An access that KVM does not answer itself. `data` lies in the page shared with KVM and holds `count` items of the
-// same size, one behind the other; the answer to a read is written there.
+// An access that KVM does not handle. `data` is in the page shared with KVM, and contains `count` consecutive items of
+// the same size. The result of a read is written there.
 struct IoAccess {
   AddressSpace space;
   bool is_write;
@@ -20,9 +20,9 @@ struct IoAccess {
   std::uint32_t count;  // at least 1
 };
 struct Halt {};
-struct Shutdown {};     // on x86_64 a triple fault
+struct Shutdown {};     // on x86_64, a triple fault
 struct Interrupted {};  // by a signal, or by request_exit()
-// A stop that a debugger asked for: see debug.hpp.
+// A stop that a debugger requested: see debug.hpp.
 struct DebugEvent {
   enum class Kind : std::uint8_t {
     breakpoint,  // before a breakpoint instruction, of the debugger or of the guest
@@ -30,7 +30,7 @@ struct DebugEvent {
     step,        // after one instruction
   };
   Kind kind = Kind::step;
-  unsigned hardware = 0;  // which one
+  unsigned hardware = 0;  // the index of the debug register
 };
 struct EntryFailure {
   std::uint64_t reason;

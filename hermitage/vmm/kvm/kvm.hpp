@@ -1,4 +1,4 @@
-// Linux's Kernel-based Virtual Machine: /dev/kvm, as far as this monitor needs it.
+// Linux's Kernel-based Virtual Machine (/dev/kvm), as far as this monitor needs it.
 #pragma once
 
 #include <linux/kvm.h>
@@ -13,7 +13,7 @@
 
 namespace hermitage::vmm::kvm {
 
-// What KVM_CHECK_EXTENSION can be asked for, and what it is.
+// A capability for KVM_CHECK_EXTENSION, and its name.
 struct Capability {
   unsigned long number;
   std::string_view name;
@@ -24,18 +24,18 @@ class Kvm {
   // Fails with kvm_missing, kvm_permission or kvm_failed.
   [[nodiscard]] static auto open() -> Result<Kvm>;
 
-  // KVM_CHECK_EXTENSION: 0 where KVM does not have it.
+  // KVM_CHECK_EXTENSION: 0 if KVM does not have the capability.
   [[nodiscard]] auto extension(unsigned long capability) const noexcept -> int;
-  // How many vCPUs a guest can have.
+  // The maximum number of vCPUs of a guest.
   [[nodiscard]] auto max_vcpus() const noexcept -> unsigned;
   [[nodiscard]] auto create_vm() const -> Result<Vm>;
 
-  // By the architecture.
+  // Defined by the architecture.
 
   [[nodiscard]] auto supported_features() const -> Result<Features>;
-  // Whether KVM can leave the general registers where we see them.
+  // Whether KVM can copy the general registers to the shared pages at each exit.
   [[nodiscard]] auto can_sync_registers() const noexcept -> bool;
-  // Without which there is no guest, and which only make it quicker.
+  // The capabilities that a guest requires, and those that only improve its speed.
   [[nodiscard]] static auto needed_capabilities() noexcept -> std::span<const Capability>;
   [[nodiscard]] static auto useful_capabilities() noexcept -> std::span<const Capability>;
 

@@ -1,4 +1,4 @@
-// How the lines of the guest's interrupt controllers are reached, as KVM has it when it has made them.
+// The routes to the lines of the guest's interrupt controllers, as KVM sets them up initially.
 #pragma once
 
 #include <linux/kvm.h>
@@ -8,10 +8,10 @@
 
 namespace hermitage::vmm::kvm {
 
-// By the architecture: KVM_SET_GSI_ROUTING replaces all routes, so these have to be among those that are set.
+// Defined by the architecture. KVM_SET_GSI_ROUTING replaces all routes, so these must be among the new ones.
 [[nodiscard]] auto line_routes() -> std::vector<kvm_irq_routing_entry>;
 
-// The first number that no line has, for messages.
+// The first number after the lines, for messages.
 inline constexpr std::uint32_t kFirstMessage = 24;
 
 }  // namespace hermitage::vmm::kvm

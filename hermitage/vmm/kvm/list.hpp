@@ -1,4 +1,4 @@
-// Lists, as KVM takes and gives them.
+// Lists in KVM's format.
 #pragma once
 
 #include <cstddef>
@@ -8,18 +8,18 @@
 
 namespace hermitage::vmm::kvm {
 
-// What stands before the array that kvm_cpuid2, kvm_msrs and kvm_irq_routing end with, written out: Linux's headers of
-// 2023 give structures that end so a wrong size in C++, and the numbers of their calls with it.
+// The members before the array at the end of kvm_cpuid2, kvm_msrs and kvm_irq_routing. In C++, Linux's headers of 2023
+// define a wrong size for such structures, and so wrong numbers of their calls.
 struct ListHeader {
   std::uint32_t count = 0;
-  std::uint32_t flags = 0;  // or nothing
+  std::uint32_t flags = 0;  // or unused
 };
 
-// Entries with their header, as KVM takes and gives them.
+// A header with its entries.
 template <class Entry>
 class List {
  public:
-  // The entries are whatever was there: pages that KVM does not fill are not touched.
+  // The entries are uninitialized, so pages that KVM does not fill are not touched.
   explicit List(std::size_t count)
       : bytes_{std::make_unique_for_overwrite<std::byte[]>(sizeof(ListHeader) + count * sizeof(Entry))} {
     *header() = {.count = static_cast<std::uint32_t>(count)};

@@ -1,4 +1,4 @@
-// Finds out with small guests what KVM supports on this host, if no capability tells.
+// Tests with small guests what KVM supports on this host if no capability reports it.
 #pragma once
 
 #include <cstdint>
@@ -9,15 +9,16 @@
 namespace hermitage::vmm::kvm {
 
 enum class Execution : std::uint8_t {
-  native,       // the host's CPU runs the guest's kernel itself
-  interpreted,  // KVM interprets it, and knows not all instructions: a host that is a guest without virtualization
+  native,       // the host's CPU executes the guest's kernel
+  interpreted,  // KVM interprets it, without support for all instructions: the host is a guest without nested
+                // virtualization
 };
 
-// Runs a guest of a few instructions, of which one uses an SSE register in ring 0. Fails with kvm_failed, when it runs
-// none at all.
+// Runs a guest of a few instructions, one of which uses an SSE register in ring 0. Fails with kvm_failed if no guest
+// runs.
 [[nodiscard]] auto probe_execution(const Kvm& kvm) -> Result<Execution>;
 
-// The kinds of breakpoints that work. On KVM in QEMU's emulator, none do; a KVM that interprets guests supports only
+// The kinds of breakpoints that work. With KVM in QEMU's emulator, none do. A KVM that interprets guests supports only
 // debug registers for instructions.
 struct BreakpointSupport {
   bool instructions = false;         // breakpoint instructions in memory

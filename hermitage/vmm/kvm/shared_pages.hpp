@@ -1,4 +1,4 @@
-// Memory that KVM knows, unmapped at the end.
+// Memory that is shared with KVM. The destructor unmaps it.
 #pragma once
 
 #include <cstddef>

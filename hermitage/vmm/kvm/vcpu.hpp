@@ -1,4 +1,4 @@
-// A vCPU, as KVM has it.
+// A vCPU of KVM.
 #pragma once
 
 #include <linux/kvm.h>
@@ -16,31 +16,31 @@
 
 namespace hermitage::vmm::kvm {
 
-// Its functions are for the thread that runs it, except request_exit(). Those below "By the architecture" are defined
-// in its directory.
+// Only the thread that runs the vCPU can call its functions, except for request_exit(). The directory of the
+// architecture defines the functions below "Defined by the architecture".
 class Vcpu {
  public:
-  // Enters the guest, and returns when it has left it.
+  // Enters the guest, and returns after the next exit.
   [[nodiscard]] auto run() -> Exit;
 
-  // Makes run() return Interrupted until withdraw_exit(): an access that was answered before is completed then, so that
-  // the vCPU is between two instructions. Any thread and any signal handler may call it; a thread that is in the guest
-  // must be sent a signal, too.
+  // Makes run() return Interrupted until withdraw_exit(). KVM first completes an access that was handled before, so the
+  // vCPU is between two instructions. Any thread and any signal handler can call it. A thread that runs the guest must
+  // also be sent a signal.
   void request_exit() noexcept;
   void withdraw_exit() noexcept;
 
-  // By the architecture.
+  // Defined by the architecture.
 
-  // Sets all that the vCPU begins with. `features` are adapted to vCPU `number`. Fails with kvm_failed.
+  // Sets the complete initial state of the vCPU. Adapts `features` to vCPU `number`. Fails with kvm_failed.
   [[nodiscard]] auto configure(Features& features, std::uint32_t number, const arch::EntryState& state) -> Result<void>;
-  // The frequency of the counter that a guest tells the time by; nothing where KVM does not tell.
+  // The frequency in kHz of the counter from which a guest derives the time; none if KVM does not report it.
   [[nodiscard]] auto counter_khz() const noexcept -> std::optional<std::uint32_t>;
-  // The register that Uhyve's interfaces 2 and 3 pass an argument in, as it was when the guest was left.
+  // The register in which Uhyve's interfaces 2 and 3 pass an argument, as of the last exit.
   [[nodiscard]] auto hypercall_argument() const noexcept -> std::uint64_t;
   [[nodiscard]] auto paging() const noexcept -> arch::PagingState;
   [[nodiscard]] auto registers() const noexcept -> arch::Registers;
 
-  // For a debugger, by any thread, while none runs the vCPU. They fail with kvm_failed.
+  // For a debugger. Any thread can call these while no thread runs the vCPU. They fail with kvm_failed.
   [[nodiscard]] auto debug_state() const -> Result<arch::DebugState>;
   [[nodiscard]] auto set_debug_state(const arch::DebugState& state) -> Result<void>;
   [[nodiscard]] auto set_debug(const DebugSetting& setting) -> Result<void>;
@@ -55,7 +55,7 @@ class Vcpu {
   [[nodiscard]] auto shared() const noexcept -> kvm_run& { return *reinterpret_cast<kvm_run*>(pages_.bytes().data()); }
   [[nodiscard]] auto port_access() -> Exit;
   [[nodiscard]] auto debug_event() const noexcept -> DebugEvent;
-  // Lets KVM leave the general registers in the shared pages.
+  // Makes KVM copy the general registers to the shared pages.
   void sync_registers() noexcept;
 
   Descriptor descriptor_;

@@ -1,4 +1,4 @@
-// A virtual machine, as KVM has it.
+// A virtual machine of KVM.
 #pragma once
 
 #include <cstddef>
@@ -18,27 +18,28 @@ namespace hermitage::vmm::kvm {
 class Kvm;
 
 struct VmOptions {
-  bool timer = false;          // on x86_64 an i8254 (PIT)
-  bool manages_power = false;  // an idle vCPU does not leave the guest
+  bool timer = false;          // on x86_64, an i8254 (PIT)
+  bool manages_power = false;  // an idle vCPU causes no exit
 };
 
-// First its memory, then its interrupt controllers, then its vCPUs. In another order, KVM waits milliseconds for an
-// SRCU grace period with each call.
+// Set the memory first, then create the interrupt controllers, then the vCPUs. In another order, KVM waits milliseconds
+// for an SRCU grace period in each call.
 class Vm {
  public:
   [[nodiscard]] auto set_memory(const GuestMemory& memory) -> Result<void>;
-  // Lets the guest read zeros from these ranges, of whole pages, without leaving it for each of them. Once.
+  // Makes these ranges of whole pages read as zeros without exits. Call this at most once.
   [[nodiscard]] auto set_zeros(std::span<const GuestRange> ranges) -> Result<void>;
-  // By the architecture: its interrupt controllers, and what else the options say. `kvm` is what made this.
+  // Defined by the architecture: creates its interrupt controllers, and the devices of the options. `kvm` has created
+  // this machine.
   [[nodiscard]] auto create_devices(const Kvm& kvm, VmOptions options) -> Result<void>;
-  // Lets KVM collect the writes to these ports. False where it cannot.
+  // Makes KVM collect the writes to these ports. Returns false if KVM cannot.
   [[nodiscard]] auto coalesce_ports(std::uint16_t first, std::uint32_t count) -> bool;
-  // Signals an event whenever the guest writes to this address, however wide, which does not leave the guest for long.
+  // Makes KVM signal an event for each write of the guest to this address, of any size, without an exit to the monitor.
   [[nodiscard]] auto signal_writes(GuestAddress address, int event) -> Result<void>;
   [[nodiscard]] auto create_vcpu(std::uint32_t number) -> Result<Vcpu>;
-  // Of the first vCPU, which must be there; valid as long as it is.
+  // The writes are in the pages of the first vCPU, which must exist and outlive the result.
   [[nodiscard]] auto coalesced_writes(const Vcpu& first) const -> CoalescedWrites;
-  // The machine exists as long as a copy of this is open, whether or not its vCPUs' are.
+  // The machine exists while a copy of this descriptor is open, even if the descriptors of its vCPUs are closed.
   [[nodiscard]] auto descriptor() const noexcept -> int { return descriptor_.get(); }
 
  private:
@@ -49,7 +50,7 @@ class Vm {
   Descriptor descriptor_;
   SharedPages zeros_;
   std::size_t vcpu_pages_size_;
-  std::size_t coalesced_page_;  // index of the ring's page behind kvm_run; 0 where there is none
+  std::size_t coalesced_page_;  // index of the ring's page after kvm_run; 0 if there is none
   bool syncs_registers_;
 };
 

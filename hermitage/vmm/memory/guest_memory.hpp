@@ -1,4 +1,4 @@
-// The guest's physical memory, and the one gate to it.
+// The guest-physical memory. All accesses to it are checked here.
 #pragma once
 
 #include <cstddef>
@@ -18,7 +18,7 @@ namespace hermitage::vmm {
 using entry::GuestAddress;
 using entry::GuestRange;
 
-// A range of guest-physical addresses that is not all memory.
+// A range of guest-physical addresses that is not completely in the memory.
 struct OutsideMemory {
   GuestAddress address;
   std::uint64_t size = 0;  // bytes
@@ -26,21 +26,21 @@ struct OutsideMemory {
   friend auto operator==(const OutsideMemory&, const OutsideMemory&) -> bool = default;
 };
 
-// One contiguous run of guest-physical memory. Every address that a guest names comes through span(), read(), write()
-// or read_text(), which take any values.
+// One contiguous range of guest-physical memory. Every address from a guest must pass through span(), read(), write()
+// or read_text(), which accept any values.
 //
-// The guest's vCPUs write to this memory while the monitor looks at it. So what is to be believed is copied out
-// once, and the copy is checked and used: read() does that. Bytes that only pass through, as in a write to a file, may
-// be handed on as a span.
+// The guest's vCPUs write to this memory while the monitor reads it. Therefore, values to be checked are copied once,
+// and the copy is checked and used: read() does this. Bytes that are only passed on, as in a write to a file, can be
+// passed as a span.
 class GuestMemory {
  public:
   struct Options {
-    bool huge_pages = false;  // MADV_HUGEPAGE, from a multiple of 2 MiB on
+    bool huge_pages = false;  // MADV_HUGEPAGE, from a multiple of 2 MiB
     bool mergeable = false;   // MADV_MERGEABLE: kernel samepage merging
   };
 
-  // Fresh memory, all zeros, of which the host provides what is touched. `size` is in bytes, a multiple of 4096.
-  // Fails with host_failed.
+  // Allocates memory that is all zeros. The host provides pages when they are touched. `size` is in bytes, a multiple
+  // of 4096. Fails with host_failed.
   [[nodiscard]] static auto allocate(GuestAddress base, std::uint64_t size, Options options) -> Result<GuestMemory>;
 
   GuestMemory(GuestMemory&& other) noexcept;
@@ -52,15 +52,15 @@ class GuestMemory {
   [[nodiscard]] auto range() const noexcept -> GuestRange { return {base_, base_ + size()}; }
   [[nodiscard]] auto bytes() const noexcept -> std::span<std::byte> { return bytes_; }
 
-  // The gate.
+  // Checks a range, and returns its bytes.
   [[nodiscard]] auto span(GuestAddress address, std::uint64_t size) const noexcept
       -> std::expected<std::span<std::byte>, OutsideMemory> {
-    const std::uint64_t offset = address.value - base_.value;  // wraps to something large below the base
+    const std::uint64_t offset = address.value - base_.value;  // wraps to a large value below the base
     if (offset > bytes_.size() || size > bytes_.size() - offset) return std::unexpected{OutsideMemory{address, size}};
     return bytes_.subspan(offset, size);
   }
 
-  // A copy of the T at any alignment, in the guest's byte order, which is the host's.
+  // Copies a T from any alignment, in the guest's byte order, which is equal to the host's.
   template <class T>
   [[nodiscard]] auto read(GuestAddress address) const noexcept -> std::expected<T, OutsideMemory> {
     static_assert(std::is_trivially_copyable_v<T>);
@@ -71,7 +71,7 @@ class GuestMemory {
     return value;
   }
 
-  // Copies the T out to the guest, every byte of it: so T has no padding, which would hold bytes of this process's
+  // Copies all bytes of a T to the guest. T must have no padding, because padding would contain bytes of this process's
   // memory.
   template <class T>
   [[nodiscard]] auto write(GuestAddress address, const T& value) const noexcept -> std::expected<void, OutsideMemory> {
@@ -82,15 +82,18 @@ class GuestMemory {
     return {};
   }
 
-  // A copy of the text that ends with a NUL within `limit` bytes; nothing when there is none, or it leaves the memory.
+  // Copies a string that ends with a NUL within `limit` bytes. Returns nothing if there is no NUL, or if the string
+  // leaves the memory.
   [[nodiscard]] auto read_text(GuestAddress address, std::size_t limit) const -> std::optional<std::string>;
 
-  // Puts file bytes, from a multiple of the page size on, over whole pages of the memory, privately: the guest's writes
-  // do not reach the file. Precondition: span(address, size) exists, and all three are multiples of 4096.
+  // Maps bytes of a file over whole pages of the memory, privately: the guest's writes do not reach the file. Returns
+  // false if the host fails to map them. Precondition: span(address, size) exists, and all three numbers are multiples
+  // of 4096.
   [[nodiscard]] auto map_file(GuestAddress address, std::uint64_t size, int descriptor,
                               std::uint64_t file_offset) const noexcept -> bool;
 
-  // Has the host provide the pages of a range now, which takes less time than one page fault for each. Only advice.
+  // Makes the host allocate the pages of a range now, which is faster than one page fault for each. The host can ignore
+  // this.
   void populate(GuestRange range) const noexcept;
 
  private:
@@ -98,7 +101,7 @@ class GuestMemory {
 
   GuestAddress base_;
   std::span<std::byte> bytes_;
-  std::span<std::byte> mapping_;  // what is to be unmapped: bytes_, and what its alignment took
+  std::span<std::byte> mapping_;  // to be unmapped: bytes_, and the bytes before it for alignment
 };
 
 }  // namespace hermitage::vmm

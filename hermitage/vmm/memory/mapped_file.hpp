@@ -1,5 +1,5 @@
-// A file that is looked at where the host's page cache has it. One of a few pages is read instead, which takes less
-// time than mapping it.
+// A file that is mapped from the host's page cache. A file of a few pages is read instead, which is faster than mapping
+// it.
 #pragma once
 
 #include <cstddef>
@@ -13,15 +13,16 @@
 
 namespace hermitage::vmm {
 
-// Read only, and whole. A file that others than its owner may write to is read, not mapped: what they write later must
-// not change what has been checked. The owner may not write to a mapped file while it is in use, or while a guest runs
-// that has parts of it in its memory: a write shows, and an access behind the end of a file that got shorter is SIGBUS.
+// The whole file, read-only. A file that users other than its owner can write to is read, not mapped: later writes must
+// not change checked content. The owner must not write to a mapped file while it is in use, or while a guest runs that
+// has parts of it in its memory. Such a write would be visible, and an access after the end of a truncated file causes
+// SIGBUS.
 class MappedFile {
  public:
-  // Fails with host_failed when there is no such file, or it is none that can be mapped: a directory, or a pipe. The
-  // message begins with the path, and names the system call that failed.
+  // Fails with host_failed if the file does not exist or cannot be mapped (such as a directory or a pipe). The message
+  // starts with the path, and names the system call that failed.
   [[nodiscard]] static auto open(const std::string& path) -> Result<MappedFile>;
-  // The same of a file that is open, which has no path.
+  // The same for an open file, which has no path.
   [[nodiscard]] static auto map(Descriptor descriptor) -> Result<MappedFile>;
 
   MappedFile(MappedFile&& other) noexcept
@@ -38,12 +39,12 @@ class MappedFile {
 
   [[nodiscard]] auto bytes() const noexcept -> std::span<const std::byte> { return bytes_; }
 
-  // The same content, read into memory.
+  // Reads the same content into memory.
   [[nodiscard]] auto read() && -> Result<MappedFile>;
 
-  // -1 when the file was read: there is nothing to be gained from mapping it again.
+  // Returns -1 if the file was read: mapping it again has no advantage.
   [[nodiscard]] auto descriptor() const noexcept -> int { return is_mapped() ? descriptor_.get() : -1; }
-  // Keeps it open only, for map().
+  // Returns the open file, for map().
   [[nodiscard]] auto release() && noexcept -> Descriptor { return std::move(descriptor_); }
 
  private:

@@ -1,4 +1,4 @@
-// What a vCPU says of itself: CPUID.
+// The CPUID of a vCPU.
 #pragma once
 
 #include <linux/kvm.h>
@@ -7,8 +7,8 @@
 
 namespace hermitage::vmm::kvm {
 
-// Makes of what KVM supports what vCPU `number` tells its kernel, as Uhyve does: there is a hypervisor, a
-// deadline timer, and no performance monitoring; and, as the machine is, its own number.
+// Adapts the features that KVM supports for vCPU `number`, as Uhyve does: with a hypervisor, with a deadline timer,
+// without performance monitoring, and with the vCPU's own number.
 void adapt_cpuid(std::span<kvm_cpuid_entry2> entries, unsigned number) noexcept;
 
 }  // namespace hermitage::vmm::kvm

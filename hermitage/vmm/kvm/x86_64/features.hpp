@@ -1,4 +1,4 @@
-// The features that a vCPU of x86_64 has: what KVM supports, as CPUID tells it.
+// The features of a vCPU of x86_64: the CPUID entries that KVM supports.
 #pragma once
 
 #include <linux/kvm.h>
@@ -7,7 +7,7 @@
 
 namespace hermitage::vmm::kvm {
 
-// Of all vCPUs of a machine. Vcpu::configure() adapts it in place to each.
+// One list for all vCPUs of a machine. Vcpu::configure() adapts it in place to each of them.
 using Features = List<kvm_cpuid_entry2>;
 
 }  // namespace hermitage::vmm::kvm
