@@ -1,11 +1,11 @@
-// The features of virtio's network device: virtio 1.2, 5.1.3. Linux's <linux/virtio_net.h> is no C++.
+// The features of virtio's network device: virtio 1.2, 5.1.3. Linux's <linux/virtio_net.h> is not valid C++.
 #pragma once
 
 #include <cstdint>
 
 namespace hermitage::vmm::net::feature {
 
-// What depends on a backend: who completes checksums, and who takes frames that are longer than the MTU.
+// Features that depend on a backend: completion of checksums, and frames that are longer than the MTU.
 inline constexpr std::uint64_t kCsum = 1U << 0U;
 inline constexpr std::uint64_t kGuestCsum = 1U << 1U;
 inline constexpr std::uint64_t kGuestTso4 = 1U << 7U;
@@ -17,7 +17,7 @@ inline constexpr std::uint64_t kHostTso6 = 1U << 12U;
 inline constexpr std::uint64_t kHostEcn = 1U << 13U;
 inline constexpr std::uint64_t kHostUfo = 1U << 14U;
 
-// What the device does.
+// Features of the device.
 inline constexpr std::uint64_t kCtrlGuestOffloads = 1U << 2U;
 inline constexpr std::uint64_t kMtu = 1U << 3U;
 inline constexpr std::uint64_t kMac = 1U << 5U;

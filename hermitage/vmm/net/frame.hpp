@@ -1,4 +1,4 @@
-// What the backends share of a frame's bytes.
+// Operations on the bytes of a frame that all backends use.
 #pragma once
 
 #include <algorithm>
@@ -13,10 +13,10 @@
 
 namespace hermitage::vmm::net {
 
-// Of virtio_net_hdr_v1's num_buffers, the last 2 bytes of the header.
+// The offset of num_buffers in virtio_net_hdr_v1: the last 2 bytes of the header.
 inline constexpr std::size_t kBufferCountOffset = 10;
 
-// At most so many pieces go to the host as they are; a frame of more is copied first.
+// The maximum number of pieces that are passed to the host. A frame of more pieces is copied first.
 inline constexpr std::size_t kMaxPieces = 64;
 
 [[nodiscard]] inline auto size_of(std::span<const iovec> frame) noexcept -> std::size_t {
@@ -25,7 +25,7 @@ inline constexpr std::size_t kMaxPieces = 64;
   return size;
 }
 
-// A frame that has a header, something behind it, and not too much of it.
+// Whether a frame has a header, at least one byte after it, and a permitted size.
 [[nodiscard]] inline auto is_sendable(std::size_t size) noexcept -> bool {
   return size > kHeaderSize && size <= kMaxFrame;
 }
@@ -41,8 +41,7 @@ void visit_pieces(std::span<const iovec> frame, std::size_t skipped, const Visit
   }
 }
 
-// Copies what comes after the first `skipped` bytes. Returns the end of what `target`, which must be large enough, has
-// got.
+// Copies the bytes after the first `skipped` ones. `target` must be large enough. Returns the end of the copied bytes.
 inline auto gather(std::span<const iovec> frame, std::size_t skipped, std::byte* target) noexcept -> std::byte* {
   visit_pieces(frame, skipped,
                [&target](std::span<const std::byte> bytes) { target = std::ranges::copy(bytes, target).out; });
@@ -57,7 +56,7 @@ auto send_whole(std::span<const iovec> frame, const Send& send) -> std::expected
   return send(iovec{.iov_base = copy.data(), .iov_len = static_cast<std::size_t>(end - copy.data())});
 }
 
-// How many buffers the frame is in: one. Little-endian, as everything of virtio 1.
+// Sets the number of buffers of the frame to one, little-endian as all of virtio 1.
 inline void write_buffer_count(std::span<std::byte> buffer) noexcept {
   buffer[kBufferCountOffset] = std::byte{1};
   buffer[kBufferCountOffset + 1] = std::byte{0};

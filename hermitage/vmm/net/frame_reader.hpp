@@ -1,4 +1,5 @@
-// Frames in a stream of bytes, each after its length: 4 bytes, big-endian, as QEMU's and passt's sockets have them.
+// Frames in a stream of bytes. A length of 4 bytes, big-endian, precedes each frame, as on the sockets of QEMU and
+// passt.
 #pragma once
 
 #include <array>
@@ -15,21 +16,21 @@ inline constexpr std::size_t kLengthSize = 4;
 
 [[nodiscard]] auto encode_length(std::uint32_t length) noexcept -> std::array<std::byte, kLengthSize>;
 
-// Says where the next bytes of the stream belong, and is told how many there were. It asks for no more than one frame
-// and the length after it: while a frame is in the stream, the stream is readable.
+// Provides the place for the next bytes of the stream, and is told how many were stored. It requests at most one frame
+// and the length after it, so the stream stays readable while it contains another frame.
 class FrameReader {
  public:
-  // The largest frame that is accepted, in bytes.
+  // `most` is the largest frame that is accepted, in bytes.
   explicit FrameReader(std::size_t most) : partial_{std::make_unique<std::byte[]>(most)}, most_{most} {}
 
-  // The next frame is empty, or larger than what is accepted. Nothing can be read after that.
+  // Whether the next frame is empty or too large. Nothing can be read after that.
   [[nodiscard]] auto is_malformed() const noexcept -> bool;
 
-  // Where the next bytes go. `frame` has room for the largest frame. Not when it is malformed.
+  // The place for the next bytes. `frame` has space for the largest frame. Precondition: not is_malformed().
   [[nodiscard]] auto pieces(std::span<std::byte> frame) noexcept -> std::span<iovec>;
 
-  // So many bytes, at least 1, were stored in the pieces for the same `frame`. Returns the size of the frame that is
-  // there now, or 0: there are only parts of one, which this object keeps.
+  // `count` bytes, at least 1, were stored in the pieces for the same `frame`. Returns the size of the frame that is
+  // now complete, or 0. This object keeps the parts of an incomplete frame.
   [[nodiscard]] auto advance(std::span<std::byte> frame, std::size_t count) noexcept -> std::size_t;
 
  private:

@@ -1,4 +1,4 @@
-// A backend of a descriptor that whoever started this process has left open for it.
+// A backend for a descriptor that this process has inherited from its parent.
 #pragma once
 
 #include <memory>
@@ -8,8 +8,8 @@
 
 namespace hermitage::vmm::net {
 
-// Takes a tap (Tap::adopt), or a connected socket: SOCK_STREAM (StreamSocket), SOCK_DGRAM or SOCK_SEQPACKET
-// (DatagramSocket). The backend has a descriptor of its own: this one stays open, and is the caller's to close. Fails
+// Accepts a tap (Tap::adopt), or a connected socket: SOCK_STREAM (StreamSocket), SOCK_DGRAM or SOCK_SEQPACKET
+// (DatagramSocket). The backend duplicates the descriptor: this one stays open, and the caller must close it. Fails
 // with configuration or host_failed.
 [[nodiscard]] auto open_inherited(int number) -> Result<std::unique_ptr<Backend>>;
 

@@ -1,4 +1,4 @@
-// passt as a network's backend: a process that makes the guest's connections, without privileges. See passt(1).
+// passt as a backend: a process that makes the guest's connections, without privileges. See passt(1).
 #pragma once
 
 #include <chrono>
@@ -19,25 +19,25 @@ namespace hermitage::vmm::net {
 
 struct PasstOptions {
   std::vector<base::PortForward> forwards;
-  std::uint16_t mtu = 1500;       // told to the guest by DHCP and NDP; 1280 or more
-  std::string program = "passt";  // a path, or a name to be looked for in PATH
+  std::uint16_t mtu = 1500;       // told to the guest by DHCP and NDP; at least 1280
+  std::string program = "passt";  // a path, or a name to search in PATH
 };
 
-// The process ends when its socket is closed: with this object, and however this process ends. The destructor waits for
-// it, at most kPatience.
+// The process ends when its socket is closed: when this object is destroyed, or this process ends in any way. The
+// destructor waits for it, at most kPatience.
 class Passt final : public Backend {
  public:
   static constexpr std::chrono::milliseconds kPatience{500};
 
-  // Tries whether the ports of the host are free, and starts passt, which then takes them. It needs about 50 ms until
-  // it answers; frames that are sent before wait for it. Fails with configuration when passt cannot do what is asked
-  // for, host_failed when a port is taken, or there is no passt.
+  // Checks whether the ports of the host are free, and starts passt, which then uses them. passt needs about 50 ms
+  // until it responds; frames that are sent before that are queued. Fails with configuration if passt does not support
+  // the options, and with host_failed if a port is in use or passt is not installed.
   [[nodiscard]] static auto start(const PasstOptions& options) -> Result<std::unique_ptr<Passt>>;
   ~Passt() override;
 
-  // Waits until passt has its ports and takes frames, at most for `limit`. Fails with host_failed when it has ended,
-  // and when it is not ready by then. May be left out: then receive() tells the failure. Not after the sandbox: makes
-  // system calls beyond those of a backend.
+  // Waits at most `limit` until passt uses its ports and accepts frames. Fails with host_failed if it has ended, or is
+  // not ready in time. This call is optional: without it, receive() reports the failure. Do not call it after the
+  // sandbox starts, because it makes system calls beyond those of a backend.
   [[nodiscard]] auto wait_until_ready(std::chrono::milliseconds limit) -> Result<void>;
   [[nodiscard]] auto process() const noexcept -> pid_t { return process_; }
 
@@ -53,13 +53,13 @@ class Passt final : public Backend {
  private:
   Passt(Descriptor socket, Descriptor ready, Descriptor errors, pid_t process);
 
-  // What passt has said of its end, in one line, or `otherwise`.
+  // The last message of passt, in one line, or `otherwise`.
   [[nodiscard]] auto explain(const std::string& otherwise) -> std::string;
 
   std::unique_ptr<StreamSocket> socket_;
-  Descriptor ready_;   // gets passt's process id when it is ready
+  Descriptor ready_;   // receives passt's process ID when it is ready
   Descriptor errors_;  // its standard error
-  std::string said_;   // by it, so far
+  std::string said_;   // what it has written so far
   pid_t process_;
   Descriptor ended_;  // pidfd_open(2)
 };

@@ -1,4 +1,4 @@
-// Writes what goes over the wire to a file, for Wireshark and tcpdump.
+// Records frames in a file, for Wireshark and tcpdump.
 #pragma once
 
 #include <array>
@@ -12,17 +12,17 @@
 
 namespace hermitage::vmm::net {
 
-// A backend around another one. The file is a classic pcap file: nanoseconds, Ethernet frames, in this machine's byte
-// order. Each frame is written with one call of writev(2), as soon as it is received, or sent. When that fails, the
-// network goes on without the file.
+// A backend that wraps another one. The file is a classic pcap file: nanoseconds, Ethernet frames, in the byte order of
+// this machine. Each frame is written with one call of writev(2) when it is received or sent. If that fails, the
+// network continues without the file.
 class Pcap final : public Backend {
  public:
-  // Makes the file, or empties it. `warn` gets one line if writing fails later, in the thread that calls receive() or
-  // send(); it may be empty. Fails with host_failed.
+  // Creates or empties the file. If writing fails later, `warn` receives one line in the thread that calls receive() or
+  // send(). `warn` can be empty. Fails with host_failed.
   [[nodiscard]] static auto create(const std::string& path, std::unique_ptr<Backend> inner,
                                    std::function<void(const std::string&)> warn) -> Result<std::unique_ptr<Pcap>>;
 
-  // What it is around.
+  // The wrapped backend.
   [[nodiscard]] auto inner() const noexcept -> Backend& { return *inner_; }
 
   [[nodiscard]] auto descriptor() const noexcept -> int override { return inner_->descriptor(); }
@@ -30,7 +30,8 @@ class Pcap final : public Backend {
   [[nodiscard]] auto features() const noexcept -> std::uint64_t override { return inner_->features(); }
   [[nodiscard]] auto set_features(std::uint64_t taken) -> Result<void> override { return inner_->set_features(taken); }
   [[nodiscard]] auto receive(std::span<std::byte> buffer) -> std::expected<std::size_t, Closed> override;
-  // What the guest changes between the two writes is in the file as it was before, or after.
+  // Sends the frame, and writes it to the file. If the guest changes the frame between the two, the file contains the
+  // old or the new bytes.
   [[nodiscard]] auto send(std::span<const iovec> frame) -> std::expected<bool, Closed> override;
   [[nodiscard]] auto has_pending() const noexcept -> bool override { return inner_->has_pending(); }
   [[nodiscard]] auto flush() -> std::expected<void, Closed> override { return inner_->flush(); }

@@ -1,5 +1,5 @@
-// A connected socket as a network's backend. Its frames have no virtio-net header: that is left out on the way out and
-// made on the way in, and no offload is offered.
+// A connected socket as a backend. Its frames have no virtio-net header: the header is removed when a frame is sent,
+// and added when one is received. It offers no offloads.
 #pragma once
 
 #include <array>
@@ -14,10 +14,10 @@
 
 namespace hermitage::vmm::net {
 
-// SOCK_STREAM: each frame follows its length (FrameReader), as passt and QEMU's `-netdev stream` have it.
+// SOCK_STREAM: a length precedes each frame (FrameReader), as with passt and QEMU's `-netdev stream`.
 class StreamSocket final : public Backend {
  public:
-  // `peer` is its name in messages.
+  // `peer` is the name of the peer in messages.
   StreamSocket(Descriptor socket, std::string peer) : socket_{std::move(socket)}, peer_{std::move(peer)} {}
 
   [[nodiscard]] auto descriptor() const noexcept -> int override { return socket_.get(); }
@@ -37,16 +37,16 @@ class StreamSocket final : public Backend {
   Descriptor socket_;
   std::string peer_;
   FrameReader reader_{kLargest};
-  // The rest of a frame whose first bytes are sent.
+  // The rest of a frame that is sent in part.
   std::unique_ptr<std::byte[]> pending_ = std::make_unique<std::byte[]>(kLengthSize + kLargest);
   std::size_t pending_start_ = 0;
   std::size_t pending_size_ = 0;
 };
 
-// SOCK_DGRAM or SOCK_SEQPACKET: a frame each, as QEMU's `-netdev dgram` has it.
+// SOCK_DGRAM or SOCK_SEQPACKET: each message is a frame, as with QEMU's `-netdev dgram`.
 class DatagramSocket final : public Backend {
  public:
-  // `has_end`: an empty message means that the peer is gone, as with SOCK_SEQPACKET.
+  // `has_end`: an empty message means that the peer has disconnected, as with SOCK_SEQPACKET.
   DatagramSocket(Descriptor socket, std::string peer, bool has_end)
       : socket_{std::move(socket)}, peer_{std::move(peer)}, has_end_{has_end} {}
 

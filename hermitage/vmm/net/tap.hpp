@@ -1,4 +1,4 @@
-// A tap interface of the host's as a network's backend. See Linux's networking/tuntap.
+// A tap of the host as a backend. See Linux's networking/tuntap.
 #pragma once
 
 #include <cstdint>
@@ -13,17 +13,17 @@ namespace hermitage::vmm::net {
 
 class Tap final : public Backend {
  public:
-  // Attaches to an interface that is there: of one queue, without another process on it, owned by this user, or any
-  // with CAP_NET_ADMIN. Fails with configuration or host_failed.
+  // Attaches to an existing interface with one queue that no other process has open. The interface belongs to this
+  // user; with CAP_NET_ADMIN, it can belong to any user. Fails with configuration or host_failed.
   [[nodiscard]] static auto open(const std::string& name) -> Result<std::unique_ptr<Tap>>;
-  // Makes one, which is up, has no address, and goes away with this object. Needs CAP_NET_ADMIN.
+  // Creates an interface that is up and has no address. It is removed with this object. Needs CAP_NET_ADMIN.
   [[nodiscard]] static auto make() -> Result<std::unique_ptr<Tap>>;
-  // Takes a descriptor of /dev/net/tun with an interface, which has the flags IFF_NO_PI and IFF_VNET_HDR, and makes it
-  // non-blocking. Its MTU is not known.
+  // Uses a descriptor of /dev/net/tun with an interface that has the flags IFF_NO_PI and IFF_VNET_HDR. Makes it
+  // non-blocking. Its MTU is unknown.
   [[nodiscard]] static auto adopt(Descriptor descriptor) -> Result<std::unique_ptr<Tap>>;
 
   [[nodiscard]] auto name() const noexcept -> const std::string& { return name_; }
-  // As it was when the interface was opened; 0: not known.
+  // In bytes, as of the time when the interface was opened; 0: unknown.
   [[nodiscard]] auto mtu() const noexcept -> std::uint16_t { return mtu_; }
 
   [[nodiscard]] auto descriptor() const noexcept -> int override { return descriptor_.get(); }
