@@ -1,4 +1,4 @@
-// Everything between a kernel's file and its first instruction.
+// Prepares a guest, from the kernel's file to its first instruction.
 #pragma once
 
 #include <optional>
@@ -18,32 +18,33 @@
 
 namespace hermitage::vmm {
 
-// Fails with configuration where the options contradict themselves, or this host.
+// Fails with configuration if the options contradict each other or this host.
 [[nodiscard]] auto check_options(const MachineOptions& options) -> Result<void>;
 
-// Decides where the guest's memory and its kernel are. Fails with configuration, image, or host_failed.
+// Selects the addresses of the guest memory and its kernel. Fails with configuration, image, or host_failed.
 [[nodiscard]] auto plan_layout(const entry::KernelObject& kernel, const MachineOptions& options)
     -> Result<arch::MemoryLayout>;
 
 struct BootRequest {
   const entry::KernelObject& kernel;
   int descriptor;           // of the kernel's file, or -1; see KernelSource
-  MachineOptions& options;  // of which the backend of its network card is taken
+  MachineOptions& options;  // set_up() moves the backend of the network card out of it
   const arch::MemoryLayout& layout;
-  const GuestMemory& memory;  // fresh
+  const GuestMemory& memory;  // newly allocated
   Warnings& warnings;
 };
 
-// What KVM has of a guest that is ready to run.
+// The KVM objects of a guest that is ready to run.
 struct BootedVm {
   kvm::Vm vm;
   std::vector<kvm::Vcpu> vcpus;
   kvm::CoalescedWrites coalesced_writes;
-  bool collects_output;                       // and the guest's output is among what is coalesced
-  std::unique_ptr<NetworkCard> network_card;  // or none
+  bool collects_output;                       // the guest's output is among the coalesced writes
+  std::unique_ptr<NetworkCard> network_card;  // null if there is none
 };
 
-// Loads kernel and image, makes the VM with its vCPUs, and writes what the kernel is told. Fails with any ErrorCode.
+// Loads kernel and image, makes the VM with its vCPUs, and writes the data that the kernel gets. Fails with any
+// ErrorCode.
 [[nodiscard]] auto set_up(const BootRequest& request) -> Result<BootedVm>;
 
 }  // namespace hermitage::vmm

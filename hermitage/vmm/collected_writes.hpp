@@ -1,4 +1,4 @@
-// The writes that KVM has collected, on their way to their devices.
+// Passes the writes that KVM has collected to their devices.
 #pragma once
 
 #include <atomic>
@@ -18,8 +18,9 @@ class CollectedWrites {
 
   [[nodiscard]] auto is_empty() const noexcept -> bool { return writes_.is_empty(); }
 
-  // Takes the writes to their devices, in order. A device may wait for the reader of output. So only a vCPU's thread
-  // calls it, before it handles an exit; after the vCPUs' threads have ended, any thread may.
+  // Passes the writes to their devices, in order. A device can wait for the reader of the output. Therefore only the
+  // thread of a vCPU calls this, before it handles an exit. After the vCPUs' threads have ended, any thread can call
+  // it.
   void drain();
 
   [[nodiscard]] auto count() const noexcept -> std::uint64_t { return count_; }
@@ -28,7 +29,7 @@ class CollectedWrites {
   kvm::CoalescedWrites writes_;
   const Bus& ports_;
   PauseGate& gate_;
-  std::mutex mutex_;  // of taking writes, one thread at a time and in order
+  std::mutex mutex_;  // one thread at a time passes writes, to keep their order
   std::atomic<std::uint64_t> count_ = 0;
 };
 

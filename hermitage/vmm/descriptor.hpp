@@ -1,4 +1,4 @@
-// The monitor's name for a file descriptor that closes itself.
+// A file descriptor that its owner closes on destruction.
 #pragma once
 
 #include "hermitage/base/descriptor.hpp"

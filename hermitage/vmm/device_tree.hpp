@@ -1,4 +1,4 @@
-// The device tree that tells a guest what machine it is on, as Uhyve's guests want it.
+// The device tree that describes the machine to a guest, in the format that Uhyve's guests expect.
 #pragma once
 
 #include <cstddef>
@@ -16,13 +16,14 @@ struct DeviceTree {
   GuestRange memory;
   std::uint32_t cpu_count = 1;
   std::string boot_arguments;                // see boot_arguments()
-  std::optional<std::uint32_t> counter_khz;  // the frequency of the counter that the guest tells the time by
-  std::optional<GuestRange> image;           // a packed image that the kernel is to find in its memory
-  std::vector<std::string> mounts;           // directories that the guest finds files in
+  std::optional<std::uint32_t> counter_khz;  // the frequency in kHz of the counter from which the guest derives the
+                                             // time
+  std::optional<GuestRange> image;           // a packed image that the kernel finds in its memory
+  std::vector<std::string> mounts;           // directories in which the guest finds files
 };
 
-// The flattened tree, at most `size_limit` bytes of it. Fails with configuration when it is larger, which only long
-// arguments make it.
+// Makes the flattened tree, at most `size_limit` bytes. Fails with configuration if it is larger, which only long
+// arguments can cause.
 [[nodiscard]] auto flatten(const DeviceTree& tree, std::size_t size_limit) -> Result<std::vector<std::byte>>;
 
 }  // namespace hermitage::vmm

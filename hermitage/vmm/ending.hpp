@@ -17,7 +17,7 @@ struct GuestDeath {
 };
 struct TimedOut {};
 struct Stopped {
-  int reason = 0;  // what stop() was given
+  int reason = 0;  // the parameter of stop()
 };
 struct OutputFailed {
   int error_number = 0;

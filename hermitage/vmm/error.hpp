@@ -1,4 +1,4 @@
-// Why a machine cannot be made or started.
+// The reason why a machine cannot be made or started.
 #pragma once
 
 #include <cstdint>
@@ -9,17 +9,17 @@
 namespace hermitage::vmm {
 
 enum class ErrorCode : std::uint8_t {
-  configuration,   // what is asked for contradicts itself, or the image
-  image,           // not something that this monitor can run
-  kvm_missing,     // the host offers no KVM
-  kvm_permission,  // it does, but not to this user
+  configuration,   // the options contradict each other or the image
+  image,           // this monitor cannot run the image
+  kvm_missing,     // the host has no KVM
+  kvm_permission,  // the user has no permission to use KVM
   kvm_failed,      // a KVM call failed
-  host_failed,     // another system call failed: no memory, no file, no thread
+  host_failed,     // another system call failed, such as for memory, a file or a thread
 };
 
 struct Error {
   ErrorCode code;
-  // One sentence for a person, without a full stop: what went wrong, and what to do where that is known.
+  // One sentence for the user, without a full stop: what failed, and what to do if that is known.
   std::string message;
 
   friend auto operator==(const Error&, const Error&) -> bool = default;
@@ -32,7 +32,7 @@ using Result = std::expected<T, Error>;
   return std::unexpected{Error{code, std::move(message)}};
 }
 
-// host_failed, with `what` and the words for the system's error number.
+// host_failed, with `what` and the description of the error number.
 [[nodiscard]] auto system_failure(std::string_view what, int error_number) -> std::unexpected<Error>;
 
 }  // namespace hermitage::vmm

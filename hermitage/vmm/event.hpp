@@ -1,4 +1,4 @@
-// An event that threads signal, and wait for with a descriptor: eventfd(2).
+// An event that threads signal, and for which they wait with a descriptor: eventfd(2).
 #pragma once
 
 #include <utility>
@@ -8,7 +8,7 @@
 
 namespace hermitage::vmm {
 
-// Any thread and any signal handler may call its functions. They do not change errno.
+// Any thread and any signal handler can call its functions. They do not change errno.
 class Event {
  public:
   // Fails with host_failed.

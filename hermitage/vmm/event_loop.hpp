@@ -1,4 +1,4 @@
-// Waits on any number of descriptors: epoll(7).
+// Waits for any number of descriptors: epoll(7).
 #pragma once
 
 #include <chrono>
@@ -16,26 +16,26 @@ namespace hermitage::vmm {
 
 class EventLoop {
  public:
-  // Gets the events that there are: EPOLLIN and others of epoll_ctl(2). Called in the thread that waits; it must not
-  // block.
+  // Receives the events that have occurred: EPOLLIN and others of epoll_ctl(2). The thread that waits calls it. It must
+  // not block.
   using Handler = std::function<void(std::uint32_t events)>;
 
   [[nodiscard]] static auto make() -> Result<EventLoop>;
 
-  // Any thread may add and remove descriptors at any time, a handler too. The descriptor must stay open until it is
-  // removed. Fails with host_failed, for a regular file for example, or one that is there already.
+  // Any thread, including a handler, can add and remove descriptors at any time. The descriptor must stay open until it
+  // is removed. Fails with host_failed, for example for a regular file or a descriptor that has already been added.
   [[nodiscard]] auto add(int descriptor, std::uint32_t events, Handler handler) -> Result<void>;
-  // Waits for other events from now on. What has not been added is left alone.
+  // Changes the events to wait for. Has no effect for a descriptor that has not been added.
   void change(int descriptor, std::uint32_t events);
-  // A handler that runs just now goes on; it is not called again. What the descriptor was ready for is forgotten, also
-  // where another one gets its number.
+  // Removes a descriptor. If its handler runs now, it continues, but it is not called again. Earlier events of the
+  // descriptor are discarded, even if another file gets its number.
   void remove(int descriptor);
 
-  // Waits until descriptors are ready, at most for `limit`, and calls their handlers. Returns how many were called: 0
-  // after the limit, and after a signal. One thread at a time.
+  // Waits at most `limit` until descriptors are ready, and calls their handlers. Returns the number of called handlers:
+  // 0 after the limit or a signal. One thread at a time can wait.
   auto wait(std::optional<std::chrono::milliseconds> limit) -> std::size_t;
 
-  // Of epoll itself.
+  // The descriptor of epoll.
   [[nodiscard]] auto descriptor() const noexcept -> int { return epoll_.get(); }
 
  private:
@@ -43,9 +43,9 @@ class EventLoop {
     std::uint32_t generation = 0;
     std::shared_ptr<const Handler> handler;
   };
-  // Apart, so that a loop can be moved.
+  // A separate object, so that a loop can be moved.
   struct Handlers {
-    std::mutex mutex;              // of all below
+    std::mutex mutex;              // protects the following members
     std::uint32_t generation = 0;  // of the latest registration
     std::map<int, Registration> by_descriptor;
   };

@@ -1,4 +1,4 @@
-// What a host offers to a monitor.
+// The capabilities of a host that a monitor needs.
 #pragma once
 
 #include <vector>
@@ -10,12 +10,12 @@ namespace hermitage::vmm {
 
 using base::HostCheck;
 
-// Whether KVM runs whole kernels, by a guest of a few instructions. On a host that is a guest itself, without
-// virtualization of its own, /dev/kvm may be there, but interpret kernels, and not know all instructions. Fails with
-// kvm_missing, kvm_permission or kvm_failed.
+// Whether KVM can run complete kernels, tested with a guest of a few instructions. A host that is a guest without
+// nested virtualization can have /dev/kvm, but KVM then interprets kernels and does not support all instructions. Fails
+// with kvm_missing, kvm_permission or kvm_failed.
 [[nodiscard]] auto try_kvm() -> Result<void>;
 
-// Looks at everything that running a guest depends on. Nothing is changed on the host.
+// Checks everything that running a guest depends on. Does not change the host.
 [[nodiscard]] auto check_host() -> std::vector<HostCheck>;
 
 }  // namespace hermitage::vmm

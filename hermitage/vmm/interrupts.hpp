@@ -1,4 +1,4 @@
-// What a device interrupts the guest by.
+// The interrupts that a device sends to the guest.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 namespace hermitage::vmm {
 
-// An interrupt that is a write to memory, which the interrupt controller sees: MSI and MSI-X.
+// An interrupt that is a write to memory, which the interrupt controller receives: MSI and MSI-X.
 struct Message {
   std::uint64_t address = 0;
   std::uint32_t data = 0;
@@ -16,7 +16,7 @@ struct Message {
   friend auto operator==(const Message&, const Message&) -> bool = default;
 };
 
-// By one thread at a time.
+// For one thread at a time.
 class Interrupts {
  public:
   Interrupts() = default;
@@ -24,13 +24,13 @@ class Interrupts {
   auto operator=(const Interrupts&) -> Interrupts& = delete;
   virtual ~Interrupts() = default;
 
-  // Raises the line, which is level triggered, until the guest has acknowledged the interrupt.
+  // Raises the line, which is level-triggered, until the guest has acknowledged the interrupt.
   virtual void raise_line() noexcept = 0;
 
-  // What each of the messages is from now on. `send` sends one of them, by its place there.
+  // Sets all messages. `send` sends one of them, by its index.
   [[nodiscard]] virtual auto set_messages(std::span<const Message> messages) -> Result<void> = 0;
   virtual void send(unsigned message) noexcept = 0;
-  // What to signal, an eventfd(2), where another than this process is to send it.
+  // The eventfd(2) that another process or the kernel signals to send a message.
   [[nodiscard]] virtual auto event_of(unsigned message) const noexcept -> int = 0;
 };
 

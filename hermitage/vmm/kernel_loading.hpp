@@ -1,4 +1,4 @@
-// A kernel into the guest's memory.
+// Loads a kernel into the guest memory.
 #pragma once
 
 #include "hermitage/entry/kernel_object.hpp"
@@ -7,12 +7,12 @@
 
 namespace hermitage::vmm {
 
-// Parses the file, and refuses, with image, what cannot be loaded, and what this monitor cannot run: kernels of other
-// architectures, of a newer interface, or that were built without support for one.
+// Parses the file. Fails with image if the kernel cannot be loaded, or if this monitor cannot run it: kernels of other
+// architectures, of a newer interface, or without support for an interface.
 [[nodiscard]] auto parse_kernel(std::span<const std::byte> elf) -> Result<entry::KernelObject>;
 
-// Loads the kernel at `start`. `memory` must be fresh. Ranges of whole pages are mapped from the file behind
-// `descriptor`, if it is one, where that takes less time than copying them. Fails with image.
+// Loads the kernel at `start`. `memory` must be newly allocated. Maps ranges of whole pages from the file of
+// `descriptor`, if it is not -1, where that is faster than copying. Fails with image.
 [[nodiscard]] auto load_kernel(const entry::KernelObject& kernel, const GuestMemory& memory, GuestAddress start,
                                int descriptor) -> Result<entry::LoadedKernel>;
 

@@ -1,4 +1,4 @@
-// A virtual machine for a Hermit kernel: the one face of this module.
+// A virtual machine for a Hermit kernel: the public interface of this module.
 //
 //   auto machine = vmm::Machine::create({.elf = bytes}, {.arguments = {.application = {"hello"}}},
 //                                       vmm::GuestFiles{"/tmp"});
@@ -23,9 +23,9 @@
 
 namespace hermitage::vmm {
 
-// The kernel's ELF file, needed until create() comes back. Where it is a file that nobody else writes to, of which
-// `descriptor` is open and `elf` is the whole content, large parts are mapped from it instead of being copied, and the
-// descriptor need stay open no longer.
+// The kernel's ELF file, which must exist until create() returns. `descriptor` is optional: a file that no other
+// process writes to, with `elf` as its whole content. Then large parts are mapped from it, not copied. The descriptor
+// can be closed after create().
 struct KernelSource {
   std::span<const std::byte> elf;
   int descriptor = -1;
@@ -35,12 +35,12 @@ struct RunResult {
   Ending ending;
   Statistics statistics;
   std::string output;                    // with OutputBuffer
-  std::uint64_t undelivered_output = 0;  // bytes whose reader did not take them before the run was ended from outside
+  std::uint64_t undelivered_output = 0;  // bytes that the reader had not read when the run was ended from outside
 };
 
 class Machine {
  public:
-  // Makes everything ready. Fails with any ErrorCode.
+  // Prepares everything for the run. Fails with any ErrorCode.
   [[nodiscard]] static auto create(const KernelSource& kernel, MachineOptions options, GuestFiles files)
       -> Result<Machine>;
 
@@ -48,34 +48,34 @@ class Machine {
   auto operator=(Machine&&) -> Machine& = delete;
   ~Machine();
 
-  // Where things lie.
+  // The layout of the guest memory.
   [[nodiscard]] auto layout() const noexcept -> const arch::MemoryLayout&;
 
   // Runs the guest to its end, once. Each vCPU has a thread, and the calling thread supervises. The signal SIGRTMIN is
-  // used to call threads back; its handler is replaced. Fails with host_failed when there are no threads or timers, or
-  // the host refuses the isolation that is asked for.
+  // used to interrupt threads; its handler is replaced. Fails with host_failed if threads or timers cannot be created,
+  // or if the host does not support the requested isolation.
   //
-  // After the time limit or stop() it returns within 0.3 s, whatever the guest does or a reader of its output does not
-  // do. It cannot return while the kernel does not give back a thread: in a file call on a dead network mount, for
-  // example, or in `trace` or `warn`, which have to return soon after `on_stop`.
+  // After the time limit or stop(), it returns within 0.3 s, whatever the guest or a reader of its output does. It
+  // cannot return while a thread is blocked in the kernel, for example in a file operation on a network mount that does
+  // not respond, or in `trace` or `warn`, which must return soon after `on_stop`.
   [[nodiscard]] auto run() -> Result<RunResult>;
 
-  // Ends the run, now or as soon as it begins, with Stopped{reason}, which must not be 0; the first call counts. Any
-  // thread may call it, and a signal handler.
+  // Ends the run, now or as soon as it starts, with Stopped{reason}. `reason` must not be 0. The first call counts. Any
+  // thread and any signal handler can call it.
   void stop(int reason) noexcept;
 
-  // Gets every vCPU out of the guest, between two instructions, and returns when all stand: within 50 ms, or with
-  // `timed_out`. A vCPU that waits in a hypercall, for input or for the reader of output, stands in the middle of it,
-  // and the hypercall goes on after resume(). Before run(), the guest does not begin. The time limit goes on. It and
-  // stop() end the pause with the run: nothing of the guest is certain then.
+  // Stops every vCPU between two instructions, and returns when all are stopped: within 50 ms, or with `timed_out`. A
+  // vCPU that waits in a hypercall, for input or for the reader of output, stops in the middle of it. The hypercall
+  // continues after resume(). Before run(), this prevents the guest from starting. The time limit continues to count.
+  // The time limit and stop() end the pause and the run; then the state of the guest is undefined.
   //
-  // Each pause that returned `paused` takes one resume(). Any thread may call these, except from within `trace`, `warn`
-  // and `on_output`, and no signal handler. Two pauses at the same time wait for one another.
+  // Call resume() once for each pause that returned `paused`. Any thread can call these functions, but not from
+  // `trace`, `warn` or `on_output`, and not from signal handlers. Two simultaneous pauses wait for each other.
   [[nodiscard]] auto pause() -> PauseOutcome;
   void resume();
 
-  // Lets the thread of run() wait for a descriptor, too, and call the handler; see EventLoop::add(). Under a sandbox, a
-  // handler may make the system calls of the supervisor (isolation/system_calls.hpp).
+  // Makes the thread of run() also wait for a descriptor, and call the handler: see EventLoop::add(). In a sandbox, a
+  // handler can make the system calls of the supervisor (isolation/system_calls.hpp).
   [[nodiscard]] auto watch(int descriptor, std::uint32_t events, EventLoop::Handler handler) -> Result<void>;
   void unwatch(int descriptor);
 

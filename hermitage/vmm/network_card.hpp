@@ -1,5 +1,5 @@
-// A guest's network card with all that it consists of: a virtio device on PCI, what is behind it, its interrupts, and
-// the loop of the thread that serves it.
+// The network card of a guest with all of its parts: a virtio device on PCI, its backend, its interrupts, and the event
+// loop of its thread.
 #pragma once
 
 #include <sys/types.h>
@@ -27,8 +27,8 @@ namespace hermitage::vmm {
 
 class NetworkCard {
  public:
-  // The machine must have its interrupt controllers. `bar` is the address that the card's registers begin at. What the
-  // references name must exist as long as this. Fails with kvm_failed or host_failed.
+  // The machine must have its interrupt controllers. `bar` is the address of the card's registers. The referenced
+  // objects must outlive this one. Fails with kvm_failed or host_failed.
   [[nodiscard]] static auto make(NetworkOptions options, const GuestMemory& memory, kvm::Vm& vm, GuestAddress bar,
                                  Warnings& warnings) -> Result<std::unique_ptr<NetworkCard>>;
   NetworkCard(const NetworkCard&) = delete;
@@ -37,14 +37,14 @@ class NetworkCard {
 
   [[nodiscard]] auto function() noexcept -> pci::Function& { return transport_; }
 
-  // Serves the card until `is_stopping` says so. Another thread that makes it say so calls call_back().
+  // Serves the card until `is_stopping` returns true. The thread that causes this must call call_back().
   void run(PauseGate& gate, const std::function<bool()>& is_stopping);
-  // Ends the waiting of run(). Any thread and any signal handler may call these.
+  // Makes run() stop waiting. Any thread and any signal handler can call these.
   void wake() noexcept;
-  // Interrupts a system call, too, such as a write to a file for frames.
+  // Also interrupts a system call, such as a write to a file for frames.
   void call_back() noexcept;
 
-  // The descriptors that lead to the network, and all that run() uses, among which they are.
+  // The descriptors of the backend, and all descriptors that run() uses, which include them.
   [[nodiscard]] auto backend_descriptors() const -> std::vector<int> { return backend_->descriptors(); }
   [[nodiscard]] auto descriptors() const -> std::vector<int>;
 
@@ -56,13 +56,13 @@ class NetworkCard {
   void watch_backend();
 
   std::unique_ptr<net::Backend> backend_;
-  std::unique_ptr<virtio::VhostNet> vhost_;  // or none; gone before the backend
+  std::unique_ptr<virtio::VhostNet> vhost_;  // or null; destroyed before the backend
   std::unique_ptr<kvm::DeviceInterrupts> interrupts_;
   EventLoop events_;
-  Event wakeup_;  // ends the waiting of run(); KVM signals it for the driver's notifications, but for vhost's
+  Event wakeup_;  // makes run() stop waiting; KVM signals it for the driver's notifications, except for queues of vhost
   virtio::NetworkDevice device_;
   virtio::PciTransport transport_;
-  std::atomic<pid_t> thread_ = 0;  // that is in run(), by the kernel's number; 0: none
+  std::atomic<pid_t> thread_ = 0;  // thread ID in the kernel of the thread in run(); 0: none
   std::uint32_t watched_ = 0;      // the backend's events that events_ waits for
 };
 

@@ -1,4 +1,4 @@
-// A network card, as a machine is asked for one.
+// The options of a network card.
 #pragma once
 
 #include <memory>
@@ -11,7 +11,7 @@ namespace hermitage::vmm {
 
 struct NetworkOptions {
   std::unique_ptr<net::Backend> backend;
-  std::unique_ptr<virtio::VhostNet> vhost = nullptr;  // of the backend's tap interface, or none
+  std::unique_ptr<virtio::VhostNet> vhost = nullptr;  // for the backend's tap, or null
   virtio::NetworkSettings card;
 };
 

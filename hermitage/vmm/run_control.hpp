@@ -1,4 +1,4 @@
-// Ends a run: because the guest ends it, or from outside.
+// Ends a run, either for the guest or from outside.
 #pragma once
 
 #include <atomic>
@@ -13,19 +13,20 @@
 
 namespace hermitage::vmm {
 
-// For any thread.
+// Any thread can call its functions.
 class RunControl {
  public:
-  // `on_stop`, which may be empty, is called whenever the run is ended from outside; `call_back` whenever it ends, and
-  // gets all threads to look at is_stopping() soon. Both may be called in a signal handler, and more than once.
+  // `on_stop`, which can be empty, is called when the run is ended from outside. `call_back` is called when the run
+  // ends in any way. It must make all threads check is_stopping() soon. Signal handlers can call both, possibly several
+  // times.
   RunControl(Serial& serial, PauseGate& gate, std::function<void()> on_stop, std::function<void()> call_back);
 
   [[nodiscard]] auto is_stopping() const noexcept -> bool { return is_finished_ || stop_reason_ != 0; }
 
-  // The guest has ended, or cannot go on. The first call counts.
+  // Ends the run because the guest has ended or cannot continue. The first call counts.
   void finish(Ending ending);
-  // The run is ended from outside, for a reason other than 0, or because its time is over. The first call counts, but
-  // finish() is before it. Signal handlers may call these.
+  // End the run from outside, for a reason other than 0, or because of the time limit. The first call counts, but
+  // finish() has precedence. Signal handlers can call these.
   void stop(int reason) noexcept { end_from_outside(reason); }
   void time_out() noexcept;
 
@@ -33,9 +34,9 @@ class RunControl {
   // Precondition: was_stopped().
   [[nodiscard]] auto forced_ending() const -> Ending;
 
-  // What finish() has been told first so far. Any thread.
+  // The first ending that finish() received, if any. Any thread can call it.
   [[nodiscard]] auto ending_so_far() -> std::optional<Ending>;
-  // What finish() was told first. Precondition: finish() was called, and all vCPUs are back.
+  // The first ending that finish() received. Precondition: finish() was called, and all threads of vCPUs have returned.
   [[nodiscard]] auto ending() noexcept -> Ending& { return *ending_; }
 
  private:

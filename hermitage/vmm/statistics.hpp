@@ -1,4 +1,4 @@
-// What a run cost, and why vCPUs left the guest.
+// The resources that a run used, and the reasons of its exits.
 #pragma once
 
 #include <chrono>
@@ -12,18 +12,18 @@
 namespace hermitage::vmm {
 
 struct Statistics {
-  // How often each vCPU left the guest for each reason: "hypercall open", "port read" …
+  // The number of exits for each reason ("hypercall open", "port read" …) and vCPU.
   std::map<std::string, std::vector<std::uint64_t>> exits;
-  std::uint64_t coalesced_writes = 0;         // to ports, without leaving the guest
-  std::chrono::nanoseconds preparation = {};  // from the beginning of create() to the first instruction
-  std::chrono::nanoseconds run_time = {};     // from there to the end
+  std::uint64_t coalesced_writes = 0;         // to ports, without exits
+  std::chrono::nanoseconds preparation = {};  // from the start of create() to the first instruction
+  std::chrono::nanoseconds run_time = {};     // from the first instruction to the end
   std::uint64_t peak_memory = 0;              // of this process, in bytes
 };
 
-// Counts the exits of one vCPU. Used by its thread.
+// Counts the exits of one vCPU. Only its thread uses it.
 class ExitCounts {
  public:
-  // `name` is a literal, and one literal for each reason: it is found by its address.
+  // `name` is a string literal, always the same one for a reason: it is identified by its address.
   void add(const char* name) {
     for (auto& [known, count] : counts_) {
       if (known != name) continue;
@@ -33,14 +33,14 @@ class ExitCounts {
     counts_.emplace_back(name, 1);
   }
 
-  // Adds these as the counts of vCPU `number` of `vcpu_count`.
+  // Adds these counts to the statistics as those of vCPU `number` of `vcpu_count`.
   void add_to(Statistics& statistics, std::size_t number, std::size_t vcpu_count) const;
 
  private:
   std::vector<std::pair<const char*, std::uint64_t>> counts_;
 };
 
-// The most memory that this process has had, in bytes.
+// The peak memory of this process, in bytes.
 [[nodiscard]] auto peak_memory() noexcept -> std::uint64_t;
 
 }  // namespace hermitage::vmm

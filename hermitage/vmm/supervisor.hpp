@@ -1,4 +1,5 @@
-// The thread that called Machine::run(): starts the vCPUs' threads, looks after output and time, and joins them.
+// The supervisor: the thread that called Machine::run(). It starts the threads of the vCPUs, handles output and time,
+// and joins the threads.
 #pragma once
 
 #include <atomic>
@@ -31,21 +32,21 @@ class Supervisor {
  public:
   using Clock = std::chrono::steady_clock;
 
-  // What it runs. All of it stays the caller's, until run() returns.
+  // The guest to run. The caller owns all of it, and must keep it until run() returns.
   struct Guest {
     std::span<const std::unique_ptr<Vcpu>> vcpus;
-    std::span<const unsigned> affinity;  // the host's CPU for each vCPU, or none
+    std::span<const unsigned> affinity;  // the host's CPU for each vCPU; empty: no affinity
     CollectedWrites& collected_writes;
-    bool collects_output;       // KVM tells nobody that it has collected a write
+    bool collects_output;       // KVM collects writes without a notification
     NetworkCard* network_card;  // or null
     debug::Debugger* debugger;  // or null
     const Isolation& isolation;
     Warnings& warnings;
-    // Called by the thread of run() while the vCPUs' threads start, before its system calls are filtered.
+    // The thread of run() calls it while the threads of the vCPUs start, before its system calls are filtered.
     std::function<void()> while_starting;
   };
 
-  // `on_stop` as MachineOptions have it. Fails with host_failed.
+  // `on_stop` is that of MachineOptions. Fails with host_failed.
   [[nodiscard]] static auto make(Serial& serial, std::function<void()> on_stop) -> Result<std::unique_ptr<Supervisor>>;
   Supervisor(const Supervisor&) = delete;
   auto operator=(const Supervisor&) -> Supervisor& = delete;
@@ -53,15 +54,15 @@ class Supervisor {
 
   [[nodiscard]] auto control() noexcept -> RunControl& { return control_; }
   [[nodiscard]] auto gate() noexcept -> PauseGate& { return gate_; }
-  // Its handlers run in the thread of run().
+  // The thread of run() calls its handlers.
   [[nodiscard]] auto events() noexcept -> EventLoop& { return events_; }
 
-  // Before run(), and before pause(), by one thread.
+  // One thread calls this before run() and pause().
   void set_guest(const Guest& guest) { guest_.emplace(guest); }
 
-  // Runs the guest to its end, or to `deadline`. Once. Fails with host_failed.
+  // Runs the guest to its end, or to `deadline`. Call this once. Fails with host_failed.
   [[nodiscard]] auto run(std::optional<Clock::time_point> deadline) -> Result<void>;
-  // Once run() is over.
+  // Precondition: run() has returned.
   [[nodiscard]] auto ended_at() const noexcept -> Clock::time_point { return ended_at_; }
 
   [[nodiscard]] auto pause() -> PauseOutcome;
@@ -95,16 +96,16 @@ class Supervisor {
   Serial& serial_;
   EventLoop events_;
   PauseGate gate_;
-  Event wakeup_;  // ends the waiting of supervise(); any thread and any signal handler signals it
+  Event wakeup_;  // makes supervise() stop waiting; any thread and any signal handler can signal it
   RunControl control_;
   std::optional<Guest> guest_;
 
   std::vector<std::thread> threads_;
 
-  // Interrupts the supervisor's thread: at the deadline, and again and again while the run ends.
+  // Interrupts the thread of the supervisor: at the deadline, and repeatedly while the run ends.
   std::optional<base::Timer> timer_;
-  std::atomic<bool> has_timer_ = false;  // timer_ may be set
-  std::atomic<int> timer_users_ = 0;     // threads that set it just now
+  std::atomic<bool> has_timer_ = false;  // timer_ can be set
+  std::atomic<int> timer_users_ = 0;     // number of threads that set it now
   Clock::time_point deadline_ = Clock::time_point::max();
   Clock::time_point ended_at_;
 };

@@ -1,4 +1,4 @@
-// A guest's vCPU: runs the guest, and takes what it asks for to the devices.
+// A vCPU of a guest: runs the guest, and passes its accesses to the devices.
 #pragma once
 
 #include <sys/types.h>
@@ -20,7 +20,7 @@
 
 namespace hermitage::vmm {
 
-// What all vCPUs of a guest share.
+// The objects that all vCPUs of a guest share.
 struct VcpuEnvironment {
   const Bus& ports;
   const Bus& memory;
@@ -28,7 +28,7 @@ struct VcpuEnvironment {
   Serial& serial;
   RunControl& control;
   PauseGate& gate;
-  debug::VcpuStops* stops;  // of a debugger, or null
+  debug::VcpuStops* stops;  // of the debugger, or null
 };
 
 class Vcpu final : public Initiator {
@@ -37,13 +37,13 @@ class Vcpu final : public Initiator {
 
   Vcpu(kvm::Vcpu vcpu, std::uint32_t number, const VcpuEnvironment& environment) noexcept;
 
-  // Runs the guest in this thread, until the run ends.
+  // Runs the guest in this thread until the run ends.
   void run();
 
-  // Gets run() out of the guest, to its next look at whether the guest is paused or ends, and at collected writes.
-  // Leaves system calls alone. Any thread and any signal handler may call these.
+  // Makes run() leave the guest, and check for a pause, the end of the run, and collected writes. Does not interrupt
+  // system calls. Any thread and any signal handler can call these.
   void leave_guest() noexcept;
-  // Interrupts system calls, too. A thread that is just about to make one misses it.
+  // Also interrupts system calls. A thread that is about to make one misses it.
   void call_back() noexcept;
 
   // For a debugger, while the guest is paused.
@@ -51,7 +51,7 @@ class Vcpu final : public Initiator {
 
   [[nodiscard]] auto number() const noexcept -> std::uint32_t { return number_; }
 
-  // Once run() is over, or while the guest is paused.
+  // Precondition: run() has returned, or the guest is paused.
   [[nodiscard]] auto exit_counts() const noexcept -> const ExitCounts& { return exit_counts_; }
   [[nodiscard]] auto entered_at() const noexcept -> Clock::time_point { return entered_at_; }
 
@@ -75,12 +75,12 @@ class Vcpu final : public Initiator {
   VcpuEnvironment environment_;
   ExitCounts exit_counts_;
   Clock::time_point entered_at_;
-  bool has_asked_ = false;              // for anything, by a port or an address
-  std::atomic<pid_t> thread_ = 0;       // that is in run(), by the kernel's number; 0: none
+  bool has_asked_ = false;              // has made any access, by a port or an address
+  std::atomic<pid_t> thread_ = 0;       // thread ID in the kernel of the thread in run(); 0: none
   std::atomic<bool> in_guest_ = false;  // or is about to enter it
 };
 
-// The signal that calls threads back. Not a constant: the C library reserves the first real-time signals.
+// The signal that interrupts threads. It is not a constant, because the C library reserves the first real-time signals.
 [[nodiscard]] auto call_back_signal() noexcept -> int;
 
 }  // namespace hermitage::vmm

@@ -1,4 +1,4 @@
-// Linux's <linux/vhost.h>, whose rings of virtio 0.9 are no C++.
+// Linux's <linux/vhost.h>. The rings of virtio 0.9 in it are not valid C++.
 #pragma once
 
 #define VIRTIO_RING_NO_LEGACY

@@ -1,4 +1,4 @@
-// What is odd about a guest, but does not end it.
+// Warnings about irregularities of a guest that do not end it.
 #pragma once
 
 #include <cstddef>
@@ -11,12 +11,12 @@
 
 namespace hermitage::vmm {
 
-// Passes on each line once, and at most kMax of them: a guest does not flood its host's log. For any thread.
+// Passes on each line once, and at most kMax lines, so that a guest cannot fill the host's log. Any thread can call it.
 class Warnings {
  public:
   static constexpr std::size_t kMax = 16;
 
-  // `sink` may be empty.
+  // `sink` can be empty.
   explicit Warnings(std::function<void(std::string_view)> sink) : sink_{std::move(sink)} {}
 
   void add(const std::string& line) {
@@ -27,7 +27,7 @@ class Warnings {
 
  private:
   std::function<void(std::string_view)> sink_;
-  std::mutex mutex_;  // of lines_, and of calls of sink_
+  std::mutex mutex_;  // protects lines_, and calls of sink_
   std::set<std::string> lines_;
 };
 
