@@ -5,7 +5,7 @@
 namespace hermitage::vmm::debug {
 namespace {
 
-// Calls visit(offset in the first, offset in the second, size) where two ranges have bytes in common.
+// Calls visit(offset in the first, offset in the second, size) if two ranges overlap.
 template <class Visit>
 void visit_overlap(GuestAddress first, std::size_t first_size, GuestAddress second, std::size_t second_size,
                    const Visit& visit) {
@@ -23,7 +23,7 @@ auto Breakpoints::insert(arch::PagingState paging, std::uint64_t address) -> boo
   const auto bytes = memory_.span(place->address, kSize);
   if (!bytes) return false;
   Breakpoint breakpoint{.address = address, .place = place->address, .original = {}};
-  // Another address may lead to the same place, and have a breakpoint there already.
+  // Another virtual address can refer to the same place, with an existing breakpoint.
   read(place->address, breakpoint.original);
   all_.push_back(breakpoint);
   std::ranges::copy(arch::kBreakpointInstruction, bytes->begin());
@@ -65,7 +65,7 @@ void Breakpoints::put_back() {
   }
 }
 
-// What the guest itself has written there since stays.
+// Keeps bytes that the guest itself has written there since.
 void Breakpoints::restore(const Breakpoint& breakpoint) const {
   const auto bytes = memory_.span(breakpoint.place, kSize);
   if (bytes && std::ranges::equal(*bytes, arch::kBreakpointInstruction)) {

@@ -23,7 +23,7 @@ using Register = kvm::HardwareBreakpoint;
 
 constexpr std::size_t kReceiveSize = 16384;
 
-// None where the CPU has no such thing: for a watchpoint of reads alone. A debugger takes one of all accesses then.
+// None if the CPU has no such debug register: a watchpoint for reads only. A debugger then uses one for all accesses.
 auto register_kind(BreakpointKind kind) -> Register::Kind {
   switch (kind) {
     case BreakpointKind::software:
@@ -84,7 +84,7 @@ void Debugger::set_guest(Guest guest) {
   guest_.emplace(std::move(guest));
   breakpoints_.emplace(guest_->memory);
   states_.resize(guest_->vcpus.size());
-  // No vCPU runs yet, so that this waits for none.
+  // No vCPU runs yet, so this does not wait.
   if (options_.waits) [[maybe_unused]]
     const bool stands = stand();
 }
@@ -113,7 +113,7 @@ auto Debugger::descriptors() const -> std::vector<int> {
   return result;
 }
 
-// ---- The connection
+// ---- Connection
 
 void Debugger::await_debugger() {
   [[maybe_unused]] const auto added = events_.add(listener(), EPOLLIN, [this](std::uint32_t) { accept(); });
@@ -147,7 +147,7 @@ void Debugger::receive() {
 }
 
 void Debugger::end_session() {
-  // One that has not said a word was no debugger.
+  // A client that has sent no complete packet was not a debugger.
   leaves_ = session_->is_running() || (found_running_ && !session_->has_had_packet());
   events_.remove(connection_.get());
   session_.reset();
@@ -159,7 +159,7 @@ void Debugger::end_session() {
   await_debugger();
 }
 
-// A debugger that does not read holds up nothing but itself.
+// A debugger that does not read blocks only its own connection.
 void Debugger::send(std::string_view bytes) {
   constexpr int kLookMilliseconds = 100;
   while (!bytes.empty()) {
@@ -181,12 +181,12 @@ void Debugger::send(std::string_view bytes) {
 
 // ---- Stopping
 
-// False: the run ends, or a vCPU is in a call of the host that does not return.
+// Returns false if the run ends, or a vCPU is in a call of the host that does not return.
 auto Debugger::stand() -> bool {
   if (is_standing_) return true;
   if (guest_->pause() != PauseOutcome::paused) return false;
   is_standing_ = true;
-  // Of vCPUs that have come to something while they were called. No others come now.
+  // Reports of vCPUs that stopped during the pause. No further ones can follow now.
   for (const auto& report : stops_->take_reports()) reports_.push_back(report);
   breakpoints_->put_back();
   return true;
@@ -201,11 +201,11 @@ void Debugger::on_reports() {
   for (const auto& report : stops_->take_reports()) reports_.push_back(report);
   if (reports_.empty() && !wants_interrupt_ && !leaves_) return;
   const bool is_awaited = leaves_ || (session_ && session_->is_running());
-  if (is_standing_ && !is_awaited) return;           // until the debugger lets the guest go on
-  if (!stand()) return stops_->reported().signal();  // again soon
+  if (is_standing_ && !is_awaited) return;           // until the debugger continues the guest
+  if (!stand()) return stops_->reported().signal();  // try again soon
   if (!session_) return leave();
   if (const auto vcpu = std::exchange(steps_over_, std::nullopt)) {
-    // That it is over the breakpoint is news only to a debugger that has asked for a step.
+    // The completed step over the breakpoint is reported only to a debugger that requested a step.
     const bool was_asked_for = states_[*vcpu].action.kind == Action::Kind::step;
     std::erase_if(reports_, [&](const Report& report) {
       return report.vcpu == *vcpu && !report.is_death && report.event.kind == kvm::DebugEvent::Kind::step &&
@@ -218,15 +218,15 @@ void Debugger::on_reports() {
   session_->on_stop(*stop);
 }
 
-// The first that the debugger hears of. Breakpoints that other vCPUs have come to at the same time, they will come to
-// again; where those are that have made a step, it sees.
+// The first stop to report to the debugger. Other vCPUs that reached breakpoints at the same time reach them again
+// later. The debugger can see the places of vCPUs that have made a step.
 auto Debugger::take_stop() -> std::optional<Stop> {
   while (!reports_.empty()) {
     const auto report = reports_.front();
     reports_.erase(reports_.begin());
     auto stop = stop_of(report);
     if (goes_on(stop)) continue;
-    // After a step, a debugger may want another one, and none after an interrupt.
+    // After a step, a debugger can request another one, but not after an interrupt.
     if (stop.kind == Stop::Kind::step && wants_interrupt_) stop.kind = Stop::Kind::interrupted;
     std::erase_if(reports_, [this](const Report& other) {
       const auto kind = stop_of(other).kind;
@@ -260,7 +260,7 @@ auto Debugger::stop_of(const Report& report) -> Stop {
   return stop;
 }
 
-// A step within the range that the debugger has named.
+// Whether a step ended in the range of the debugger.
 auto Debugger::goes_on(const Stop& stop) -> bool {
   const auto& action = states_[stop.vcpu].action;
   if (stop.kind != Stop::Kind::step || action.kind != Action::Kind::step || wants_interrupt_) return false;
@@ -268,23 +268,23 @@ auto Debugger::goes_on(const Stop& stop) -> bool {
   return address && *address >= action.start && *address < action.end;
 }
 
-// ---- Going on
+// ---- Continuing
 
 void Debugger::resume(std::span<const Action> actions) {
   for (std::size_t vcpu = 0; vcpu < states_.size(); ++vcpu) states_[vcpu].action = actions[vcpu];
-  // What has happened already comes first.
+  // Earlier events are reported first.
   if (!reports_.empty()) return stops_->reported().signal();
   let_go();
 }
 
-// As the actions say. Where a vCPU stands at a breakpoint that it has told of, it goes over it alone before.
+// Continues according to the actions. If a vCPU is at a breakpoint that it has reported, it first steps over it alone.
 void Debugger::let_go() {
   steps_over_ = vcpu_at_breakpoint();
   if (steps_over_) breakpoints_->lift(*states_[*steps_over_].stopped_at);
   for (unsigned vcpu = 0; vcpu < states_.size(); ++vcpu) {
     auto& state = states_[vcpu];
     const bool goes = steps_over_ ? vcpu == *steps_over_ : state.action.kind != Action::Kind::hold;
-    // First the registers: KVM makes a step from where the vCPU is when it is told to.
+    // Set the registers first: KVM starts a step at the address that the vCPU has when the step is requested.
     auto set = Result<void>{};
     if (state.has_changed) set = guest_->vcpus[vcpu]->set_debug_state(*state.registers);
     if (set) set = guest_->vcpus[vcpu]->set_debug(setting_of(vcpu, goes));
@@ -298,7 +298,7 @@ void Debugger::let_go() {
   guest_->resume();
 }
 
-// All of it, without a debugger.
+// Continues the whole guest without a debugger.
 void Debugger::leave() {
   leaves_ = false;
   remove_all();
@@ -330,7 +330,7 @@ auto Debugger::setting_of(unsigned vcpu, bool goes) -> kvm::DebugSetting {
   const bool steps_over = steps_over_ == vcpu;
   kvm::DebugSetting setting{.stops_at_breakpoints = session_.has_value(),
                             .steps = steps_over || state.action.kind == Action::Kind::step};
-  // The guest handles its own.
+  // The guest handles its own breakpoints.
   setting.delivers_breakpoint = goes && state.stop == Stop::Kind::guests_breakpoint && state.stopped_at &&
                                 program_counter_of(vcpu) == state.stopped_at;
   for (std::size_t i = 0; i < hardware_.size(); ++i) {
@@ -345,7 +345,7 @@ void Debugger::kill() {
   guest_->kill();
 }
 
-// ---- Looking at the guest
+// ---- Inspection
 
 auto Debugger::vcpu_count() const -> unsigned {
   return static_cast<unsigned>(guest_->vcpus.size());
@@ -384,8 +384,8 @@ auto Debugger::write_register(unsigned vcpu, unsigned number, std::span<const st
   return true;
 }
 
-// Calls visit(GuestAddress, offset, size) for each part of a range that lies in one page. Returns how many bytes there
-// are up to the first that is not there.
+// Calls visit(GuestAddress, offset, size) for each part of a range that is in one page. Returns the number of bytes
+// before the first one that is not mapped.
 template <class Visit>
 auto Debugger::visit_memory(unsigned vcpu, std::uint64_t address, std::size_t size, const Visit& visit) const
     -> std::size_t {
@@ -462,7 +462,7 @@ void Debugger::remove_all() {
   std::erase_if(reports_, [](const Report& report) { return !report.is_death; });
 }
 
-// ---- Commands of ours
+// ---- Commands of this monitor
 
 auto Debugger::command(unsigned vcpu, std::string_view words) -> std::string {
   const auto name = take_until(words, ' ');

@@ -38,7 +38,7 @@ auto bind_and_listen(Descriptor socket, const Address& address, std::string_view
   return socket;
 }
 
-// Whether no process has this socket open. The probe is a socket of another type, so that it never connects: a debugged
+// Whether no process has this socket open. The probe is a socket of another type, so it never connects: a debugged
 // guest would stop for the connection.
 auto is_abandoned(const sockaddr_un& address) -> bool {
   struct stat file{};
@@ -102,7 +102,7 @@ auto listen_at(std::string_view place) -> Result<Listener> {
   }
   auto socket = open_socket(AF_INET);
   if (!socket.is_open()) return failed("socket", place);
-  // Inherited by connections: an answer of a few bytes waits for nothing.
+  // Connections inherit it: short replies are sent without delay.
   ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &kOne, sizeof kOne);
   ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &kOne, sizeof kOne);
   auto listening = bind_and_listen(std::move(socket), *address, place);

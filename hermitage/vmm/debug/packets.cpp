@@ -9,7 +9,7 @@
 namespace hermitage::vmm::debug {
 namespace {
 
-// What a packet, an acknowledgement, a refusal and an interrupt begin with.
+// The first byte of a packet, an acknowledgement, a refusal and an interrupt.
 constexpr std::string_view kFirstBytes = "$+-\x03";
 constexpr char kEscape = '}';
 constexpr char kEscapeMask = 0x20;

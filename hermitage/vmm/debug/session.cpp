@@ -16,15 +16,15 @@ namespace hermitage::vmm::debug {
 namespace {
 
 constexpr const char* kOk = "OK";
-// What is wrong with the packet, and what is wrong with the guest, as numbers of errno.
+// Errors in the packet, and errors of the guest, as errno numbers.
 constexpr const char* kInvalid = "E16";
 constexpr const char* kFault = "E0e";
 constexpr const char* kUnknown = "";
 
-// Of a reply to a read, in bytes: two digits for each, or an escape before each.
+// The limit of a read, in bytes: the reply has two digits for each byte, or an escape before it.
 constexpr std::size_t kMaxRead = kMaxPacket / 2 - 32;
 
-// vFile packets: the numbers of errno that GDB has for files, and the one file that there is.
+// vFile packets: GDB's errno numbers for files, and the descriptor of the only file.
 constexpr const char* kNoFile = "F-1,2";
 constexpr const char* kBadFile = "F-1,9";
 constexpr const char* kInvalidFile = "F-1,16";
@@ -34,7 +34,7 @@ auto binary(std::span<const std::byte> bytes) -> std::string {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-// GDB's fio_stat for a file of that size that can be read: big-endian.
+// GDB's fio_stat for a readable file of that size: big-endian.
 auto file_status(std::uint64_t size) -> std::string {
   constexpr std::size_t kStatusSize = 64;
   constexpr std::size_t kModeOffset = 8;
@@ -116,7 +116,7 @@ void Session::on_stop(const Stop& stop) {
 }
 
 void Session::on_end(const Ended& ended) {
-  // A debugger that has not let the guest run expects no news of it.
+  // A debugger that has not continued the guest expects no report.
   if (is_running_)
     reply(ended.exit_code ? fmt::format("W{:02x}", *ended.exit_code) : fmt::format("X{:02x}", ended.signal));
   is_over_ = true;
@@ -135,7 +135,7 @@ void Session::handle(const Received& received) {
   const auto* const packet = std::get_if<Packet>(&received);
   if (packet != nullptr) has_had_packet_ = true;
   if (acknowledges_) send_(packet == nullptr ? "-" : "+");
-  // While the guest runs, there is nothing to say about it.
+  // While the guest runs, there is nothing to report.
   if (packet == nullptr || is_running_) return;
   handle_packet(packet->data);
 }
@@ -151,7 +151,7 @@ void Session::reply(std::string_view data) {
   send_(last_reply_);
 }
 
-// Nothing where the answer comes later, or never.
+// Returns nothing if the reply is sent later or never.
 auto Session::answer(std::string_view packet) -> std::optional<std::string> {
   if (packet.empty()) return kUnknown;
   const auto rest = packet.substr(1);
@@ -252,7 +252,7 @@ auto Session::transfer(std::string_view words) const -> std::string {
   if (object == "features") return annex == "target.xml" ? part_of(arch::target_description(), words) : "E00";
   if (object == "threads") return part_of(thread_list(), words);
   if (object == "exec-file") return part_of(target_.file_name(), words);
-  // All of the address space: what is mapped there is the guest's own affair, and changes.
+  // The whole address space: the mappings belong to the guest, and change.
   if (object == "memory-map") {
     return part_of(R"(<?xml version="1.0"?><!DOCTYPE memory-map SYSTEM "gdb-memory-map.dtd">)"
                    R"(<memory-map><memory type="ram" start="0" length="0xffffffffffffffff"/></memory-map>)",
@@ -291,7 +291,7 @@ auto Session::read_registers(unsigned vcpu) const -> std::string {
   return digits;
 }
 
-// What cannot be written stays as it is: a debugger writes all of them back, when it has changed one.
+// Ignores read-only registers: a debugger writes all registers after it has changed one.
 auto Session::write_registers(unsigned vcpu, std::string_view digits) -> std::string {
   const auto bytes = parse_hex_bytes(digits);
   if (!bytes || bytes->size() != size_of_registers()) return kInvalid;
@@ -346,8 +346,7 @@ auto Session::write_memory(std::string_view words, bool is_binary) -> std::strin
   return bytes->empty() || target_.write_memory(vcpu_, *address, *bytes) ? kOk : kFault;
 }
 
-// Z or z, a digit for the kind, and `,ADDRESS,SIZE`. Conditions and commands behind them are the debugger's own to see
-// to.
+// Z or z, a digit for the kind, and `,ADDRESS,SIZE`. The debugger itself evaluates conditions and commands after them.
 auto Session::change_breakpoint(std::string_view packet) -> std::string {
   if (packet.size() < 2) return kInvalid;
   const auto kind = kind_of(packet[1]);
@@ -366,7 +365,7 @@ auto Session::change_breakpoint(std::string_view packet) -> std::string {
   return kUnknown;
 }
 
-// Page by page: lldb goes on from one to the next.
+// One page per reply: lldb requests the next page itself.
 auto Session::describe_region(std::string_view address) const -> std::string {
   constexpr std::uint64_t kPage = 0x1000;
   const auto value = parse_hex(address);
@@ -387,7 +386,7 @@ auto Session::select(std::string_view words) -> std::string {
 }
 
 auto Session::resume_one(std::string_view words, Action::Kind kind) -> std::optional<std::string> {
-  if (!words.empty()) return kInvalid;  // an address to go on at: a debugger sets the register instead
+  if (!words.empty()) return kInvalid;  // an address to continue at: a debugger sets the register instead
   const Action others{.kind = kind == Action::Kind::step ? Action::Kind::hold : Action::Kind::run};
   std::vector<Action> actions(target_.vcpu_count(), others);
   actions[resumed_vcpu_].kind = kind;
@@ -395,7 +394,7 @@ auto Session::resume_one(std::string_view words, Action::Kind kind) -> std::opti
   return std::nullopt;
 }
 
-// `;ACTION[:THREAD]` one after the other: of those that fit a thread, the first counts.
+// A list of `;ACTION[:THREAD]`. The first action that matches a thread applies.
 auto Session::resume_by_actions(std::string_view actions) -> std::optional<std::string> {
   std::vector<std::optional<Action>> chosen(target_.vcpu_count());
   while (!actions.empty()) {
@@ -448,7 +447,7 @@ auto Session::answer_v(std::string_view packet) -> std::optional<std::string> {
   return kUnknown;
 }
 
-// The one file that there is has the name of exec-file.
+// The only file has the name of exec-file.
 auto Session::answer_file(std::string_view packet) const -> std::string {
   const auto call = take_until(packet, ':');
   if (call == "setfs") return "F0";

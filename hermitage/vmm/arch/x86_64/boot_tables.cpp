@@ -9,7 +9,7 @@ namespace hermitage::vmm::x86_64 {
 namespace {
 
 constexpr std::uint64_t kLegacyMapping = std::uint64_t{1} << 30;
-constexpr std::uint64_t kFirstTables = 3 * kPageSize;  // what the smallest mapping takes
+constexpr std::uint64_t kFirstTables = 3 * kPageSize;  // in bytes, for the smallest mapping
 
 }  // namespace
 
@@ -17,7 +17,7 @@ auto write_boot_tables(const GuestMemory& memory, const MemoryLayout& layout, Gu
     -> Result<void> {
   const GuestAddress legacy_end{(layout.kernel.start.value / kLegacyMapping + 1) * kLegacyMapping};
   const auto end = is_legacy ? std::max(mapped_end, legacy_end) : mapped_end;
-  // All of it lies together, so that the host provides it in one go.
+  // The tables are adjacent, so the host provides them in one call.
   memory.populate({layout.page_map, layout.page_map + kFirstTables});
   if (auto written = write_identity_map(memory, layout.page_map, layout.page_tables, {layout.memory.start, end});
       !written) {

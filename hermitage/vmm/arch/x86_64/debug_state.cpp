@@ -10,12 +10,12 @@
 namespace hermitage::vmm::x86_64 {
 namespace {
 
-// Where a register is.
+// The place of a register.
 enum class Place : std::uint8_t {
   general,   // offset in Registers
   selector,  // offset in Selectors, 16 bits of 32
   base,      // 0: fs_base, 1: gs_base
-  extended,  // offset in the area of XSAVE
+  extended,  // offset in the XSAVE area
   halfword,  // the same, 16 bits of 32
   tags,      // the x87 tag word
 };
@@ -29,7 +29,7 @@ struct RegisterInfo {
   bool is_writable = true;
 };
 
-// The area of FXSAVE, with which that of XSAVE begins (Intel SDM 1, 10.5.1), and the upper halves of AVX.
+// The FXSAVE area, which is the start of the XSAVE area (Intel SDM 1, 10.5.1), and the upper halves of AVX registers.
 constexpr std::uint16_t kControlWord = 0;
 constexpr std::uint16_t kStatusWord = 2;
 constexpr std::uint16_t kTags = 4;  // a bit for each register that is not empty
@@ -41,7 +41,7 @@ constexpr std::uint16_t kFirstStack = 32;
 constexpr std::uint16_t kFirstXmm = 160;
 constexpr std::uint16_t kFirstYmmHigh = 576;
 constexpr std::uint16_t kSlot = 16;
-// XSTATE_BV: which parts are not as after a reset. A CPU without AVX takes nothing with its bit.
+// XSTATE_BV: a bit for each part that is not in its reset state. A CPU without AVX rejects the bit of AVX.
 constexpr std::size_t kXstateHeader = 512;
 constexpr std::uint64_t kX87AndSse = 3;
 constexpr std::uint64_t kAvxPart = 4;
@@ -85,7 +85,7 @@ constexpr auto ymm_high(const char* name, unsigned number) -> RegisterInfo {
           .place = Place::extended};
 }
 
-// The features of the description, and the registers of each, in the order of their numbers.
+// The features of the description with their registers, in the order of the register numbers.
 constexpr RegisterInfo kCore[] = {
     general("rax", offsetof(Registers, rax)),
     general("rbx", offsetof(Registers, rbx)),
@@ -161,14 +161,14 @@ constexpr RegisterInfo kAvx[] = {
     ymm_high("ymm8h", 8),   ymm_high("ymm9h", 9),   ymm_high("ymm10h", 10), ymm_high("ymm11h", 11),
     ymm_high("ymm12h", 12), ymm_high("ymm13h", 13), ymm_high("ymm14h", 14), ymm_high("ymm15h", 15),
 };
-// What GDB knows nothing of, and shows all the same.
+// Registers that GDB does not know, but displays.
 constexpr RegisterInfo kControl[] = {
     control("cr0", offsetof(Registers, cr0)),   control("cr2", offsetof(Registers, cr2)),
     control("cr3", offsetof(Registers, cr3)),   control("cr4", offsetof(Registers, cr4)),
     control("efer", offsetof(Registers, efer)),
 };
 
-// The types that registers of a feature have, beside those that GDB defines itself.
+// The types of registers in a feature, except for the types that GDB defines.
 constexpr const char* kCoreTypes =
     R"(<flags id="i386_eflags" size="4"><field name="CF" start="0" end="0"/><field name="PF" start="2" end="2"/>)"
     R"(<field name="AF" start="4" end="4"/><field name="ZF" start="6" end="6"/><field name="SF" start="7" end="7"/>)"
@@ -206,8 +206,8 @@ auto bytes_of(Registers& registers) noexcept -> std::span<std::byte> {
   return std::as_writable_bytes(std::span{&registers, 1});
 }
 
-// The x87 tag word of 16 bits: 3 for a register that is empty, and 0 for one that is not. The registers are numbered
-// as in the CPU, not from the top of the stack.
+// The x87 tag word of 16 bits: 3 for an empty register, and 0 for any other. The registers are numbered as in the CPU,
+// not from the top of the stack.
 auto full_tags(std::uint8_t used) noexcept -> std::uint16_t {
   unsigned tags = 0;
   for (std::size_t i = 0; i < kX87Registers; ++i) {
@@ -224,7 +224,7 @@ auto used_registers(std::uint16_t tags) noexcept -> std::uint8_t {
   return static_cast<std::uint8_t>(used);
 }
 
-// The bytes of the state that a register is in; `state` may be const, when nothing is written.
+// The bytes of a register in the state. `state` can be const if nothing is written.
 auto storage(DebugState& state, const RegisterInfo& info) noexcept -> std::span<std::byte> {
   switch (info.place) {
     case Place::general: return bytes_of(state.general).subspan(info.offset, info.size);
@@ -238,7 +238,7 @@ auto storage(DebugState& state, const RegisterInfo& info) noexcept -> std::span<
   return {};
 }
 
-// From now on, the part of the area counts that has the register.
+// Marks the part of the area that contains the register as used.
 void mark_extended_used(DebugState& state, const RegisterInfo& info) noexcept {
   std::uint64_t parts = 0;
   std::memcpy(&parts, state.extended.data() + kXstateHeader, sizeof parts);

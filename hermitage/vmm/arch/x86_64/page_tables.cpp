@@ -17,7 +17,7 @@ constexpr unsigned kPageBits = 12;
 constexpr unsigned kIndexBits = 9;
 constexpr std::uint64_t kIndexMask = (1 << kIndexBits) - 1;
 
-// The level of the tables: 1 for those of 4 KiB pages, 4 for the PML4.
+// Level 1 is the tables of 4 KiB pages, and level 4 is the PML4.
 constexpr auto shift_of(int level) -> unsigned {
   return kPageBits + kIndexBits * static_cast<unsigned>(level - 1);
 }
@@ -31,8 +31,8 @@ class IdentityMapper {
   IdentityMapper(const GuestMemory& memory, GuestAddress page_map, GuestRange tables)
       : memory_{memory}, page_map_{page_map}, next_table_{tables.start}, tables_end_{tables.end} {}
 
-  // Maps everything from here on that one page directory maps, in large pages, up to `end`; the next address. Nothing
-  // when there is no room for a table.
+  // Maps large pages from this one to the end of its page directory, at most up to `end`. Returns the next address, or
+  // nothing if there is no space for a table.
   [[nodiscard]] auto map_some(std::uint64_t large_page, std::uint64_t end) -> std::optional<std::uint64_t> {
     const auto directory = find_directory(large_page);
     if (!directory) return std::nullopt;
