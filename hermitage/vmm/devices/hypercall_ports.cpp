@@ -10,7 +10,7 @@
 namespace hermitage::vmm {
 namespace {
 
-// An access of up to 8 bytes reaches one address only: the next hypercall's is at least 16 behind.
+// An access of up to 8 bytes touches only one address: the next hypercall is at least 16 bytes after it.
 constexpr std::uint64_t kRangeSize = 8;
 
 }  // namespace

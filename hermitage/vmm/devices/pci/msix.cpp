@@ -12,7 +12,7 @@ namespace {
 
 constexpr auto kMask = std::byte{PCI_MSIX_ENTRY_CTRL_MASKBIT};
 
-// Of the last register of an entry, only the mask can be written.
+// In the last register of an entry, only the mask bit is writable.
 auto writable(std::size_t offset) -> std::byte {
   const auto place = offset % MsixTable::kEntrySize;
   if (place < PCI_MSIX_ENTRY_VECTOR_CTRL) return std::byte{0xff};

@@ -20,14 +20,15 @@ using entry::Endian;
 
 constexpr std::uint16_t kId = 1;
 constexpr std::uint32_t kEthernetClass = 0x020000;
-constexpr int kBudget = 2048;  // of a round, in which vCPUs may wait for its lock: descriptors, and kUnit bytes each
+constexpr int kBudget = 2048;  // limit of a round, during which vCPUs can wait for its lock: one for each descriptor,
+                               // and one for each kUnit bytes
 constexpr std::uint64_t kUnit = 2048;
 constexpr std::size_t kMaxCommand = 4096;
 
 constexpr auto kOwnFeatures =
     (net::feature::kMac | net::feature::kStatus | net::feature::kMrgRxbuf | net::feature::kCtrlVq |
      net::feature::kCtrlRx | net::feature::kCtrlRxExtra | net::feature::kCtrlVlan | net::feature::kCtrlMacAddr);
-// virtio 1.2, 5.1.4, as far as the features of this device reach.
+// virtio 1.2, 5.1.4, up to the fields that the features of this device need.
 struct Config {
   MacAddress mac;
   std::uint16_t status;
@@ -37,7 +38,7 @@ struct Config {
 static_assert(std::has_unique_object_representations_v<Config>);
 constexpr std::uint16_t kLinkUp = 1;
 
-// 5.1.6.5: commands of the control queue, by their class.
+// 5.1.6.5: commands of the control queue, by class.
 constexpr std::size_t kCommandHeader = 2;
 constexpr unsigned kReceiveClass = 0;
 constexpr unsigned kLastReceiveCommand = 5;
@@ -51,20 +52,20 @@ constexpr unsigned kOffloadsSet = 0;
 constexpr std::byte kOk{0};
 constexpr std::byte kError{1};
 
-// What a driver may let the device do to frames that it receives, and turn on and off.
+// Offloads for received frames, which a driver can enable and disable.
 constexpr auto kGuestOffloads = (net::feature::kGuestCsum | net::feature::kGuestTso4 | net::feature::kGuestTso6 |
                                  net::feature::kGuestEcn | net::feature::kGuestUfo);
 constexpr auto kHostOffloads = (net::feature::kCsum | net::feature::kHostTso4 | net::feature::kHostTso6 |
                                 net::feature::kHostEcn | net::feature::kHostUfo);
 
-// virtio 1.2, 5.1.3.1: what needs a check sum that is left out needs that feature, too.
+// virtio 1.2, 5.1.3.1: features for frames with incomplete checksums require the checksum feature.
 auto with_requirements(std::uint64_t features) -> std::uint64_t {
   if ((features & (net::feature::kGuestCsum)) == 0) features &= ~kGuestOffloads;
   if ((features & (net::feature::kCsum)) == 0) features &= ~kHostOffloads;
   return features;
 }
 
-// The first bytes of the pieces, as many as `target` has room for. Returns how many there were.
+// Copies the first bytes of the pieces, at most the size of `target`. Returns their number.
 auto gather(std::span<const iovec> pieces, std::span<std::byte> target) -> std::size_t {
   std::size_t size = 0;
   for (const auto& piece : pieces) {
@@ -167,7 +168,7 @@ auto NetworkDevice::service(Queues queues) -> std::expected<Serviced, Broken> {
     if (auto done = receive(*queues[kReceive]); !done) return broken(kReceive, done.error());
   }
   update_interest(queues[kReceive].has_value());
-  // When the link has just gone down, what waited to be sent can be dropped.
+  // After the link goes down, pending frames to send can be dropped.
   const bool has_more = has_more_ || link_changed_;
   return Serviced{.has_more = has_more, .config_changed = std::exchange(link_changed_, false)};
 }
@@ -203,7 +204,8 @@ void NetworkDevice::close(const net::Closed& closed) {
   warn_(fmt::format("the guest's network is down: {}", closed.reason));
 }
 
-// From the backend to the driver. A frame that has been read waits for buffers; others wait in the backend.
+// Moves frames from the backend to the driver. One frame that has been read waits here for buffers; others wait in the
+// backend.
 auto NetworkDevice::receive(Queue& queue) -> std::expected<void, QueueFault> {
   while (is_link_up_ && has_budget()) {
     queue.disable_notifications();
@@ -222,7 +224,7 @@ auto NetworkDevice::receive(Queue& queue) -> std::expected<void, QueueFault> {
   return {};
 }
 
-// Reads one where there is none.
+// Reads a frame if there is none.
 auto NetworkDevice::has_frame() -> bool {
   if (frame_size_ != 0) return true;
   const auto received = backend_.receive(frame_);
@@ -234,8 +236,7 @@ auto NetworkDevice::has_frame() -> bool {
   return frame_size_ != 0;
 }
 
-// Copies the frame to as many chains as it takes, if the driver merges buffers, or to one. One that cannot fit is
-// dropped.
+// Copies the frame to as many chains as needed, if the driver merges buffers, or to one. Drops a frame that cannot fit.
 auto NetworkDevice::deliver(Queue& queue) -> std::expected<Delivery, QueueFault> {
   const std::size_t limit = has(net::feature::kMrgRxbuf) ? queue.size() : 1;
   std::uint64_t room = 0;
@@ -278,7 +279,7 @@ void NetworkDevice::copy_out(std::size_t chain_count) {
   }
 }
 
-// From the driver to the backend.
+// Moves frames from the driver to the backend.
 auto NetworkDevice::transmit(Queue& queue) -> std::expected<void, QueueFault> {
   send_waits_ = false;
   if (is_link_up_ && backend_.has_pending()) {
@@ -305,7 +306,7 @@ auto NetworkDevice::transmit(Queue& queue) -> std::expected<void, QueueFault> {
   return {};
 }
 
-// False: the backend takes it later.
+// Returns false if the backend cannot accept the frame now.
 auto NetworkDevice::send(const Chain& chain) -> bool {
   if (!is_link_up_ || !net::is_sendable(chain.readable_size)) return true;
   const auto sent = backend_.send(chain.readable());
@@ -314,7 +315,7 @@ auto NetworkDevice::send(const Chain& chain) -> bool {
   return true;
 }
 
-// virtio 1.2, 5.1.6.5: a class, a command, and what belongs to it; the device answers with a byte.
+// virtio 1.2, 5.1.6.5: a class, a command, and its data. The device replies with one byte.
 auto NetworkDevice::control(Queue& queue) -> std::expected<void, QueueFault> {
   while (has_budget()) {
     const auto popped = queue.pop(chain_);
@@ -335,8 +336,8 @@ auto NetworkDevice::control(Queue& queue) -> std::expected<void, QueueFault> {
   return {};
 }
 
-// Frames are not filtered by addresses or VLANs: a backend passes on what is for the guest. So the commands that set
-// filters have nothing to do.
+// Frames are not filtered by address or VLAN, because a backend passes on only frames for the guest. So the commands
+// that set filters do nothing.
 auto NetworkDevice::obey(std::span<const std::byte> command) -> bool {
   if (command.size() < kCommandHeader) return false;
   const auto kind = std::to_integer<unsigned>(command[0]);

@@ -22,7 +22,7 @@ constexpr std::uint16_t kFirstModernDevice = 0x1040;
 constexpr std::uint8_t kRevision = 1;
 constexpr unsigned kBar = 0;
 
-// What is where in the BAR. Each has a page of its own.
+// The layout of the BAR: one page for each part.
 constexpr std::uint64_t kPage = 0x1000;
 constexpr std::uint64_t kCommonOffset = 0x0000;
 constexpr std::uint64_t kIsrOffset = 0x1000;
@@ -46,7 +46,7 @@ constexpr auto without(std::uint8_t bits, std::uint8_t unwanted) -> std::uint8_t
   return static_cast<std::uint8_t>(bits & ~unwanted);
 }
 
-// One half of a 64-bit value, as two registers have it.
+// One half of a 64-bit value, which two registers contain.
 auto half(std::uint64_t value, std::uint32_t select) -> std::uint32_t {
   return select > 1 ? 0 : static_cast<std::uint32_t>(value >> (32 * select));
 }
@@ -56,7 +56,7 @@ void set_half(std::uint64_t& value, std::uint32_t select, std::uint32_t bits) {
   value = (value & ~(std::uint64_t{0xffff'ffff} << shift)) | std::uint64_t{bits} << shift;
 }
 
-// A register of the common configuration, by its offset.
+// The size of a register in the common configuration, by its offset.
 auto register_size(std::size_t offset) -> std::size_t {
   switch (offset) {
     case VIRTIO_PCI_COMMON_STATUS:
@@ -78,7 +78,7 @@ auto number_of(std::span<const std::byte> data) -> std::uint32_t {
   return value;
 }
 
-// The capability of a structure in the BAR, from behind its id and link.
+// The capability for a structure in the BAR, without its first two bytes (ID and link).
 template <std::size_t size = sizeof(virtio_pci_cap)>
 auto structure(std::uint8_t type, std::uint64_t offset, std::uint32_t length) {
   virtio_pci_cap capability{};
@@ -97,7 +97,7 @@ auto add(pci::ConfigSpace& config, const std::array<std::byte, size>& capability
   return config.add_capability(PCI_CAP_ID_VNDR, std::span{capability}.subspan(2));
 }
 
-// The part of the BAR that an offset is in, and the offset there.
+// The part of the BAR that contains an offset, and the offset in it.
 struct Place {
   std::uint64_t part;
   std::size_t offset;
@@ -127,7 +127,7 @@ PciTransport::PciTransport(Device& device, Environment environment, std::uint64_
 }
 
 void PciTransport::add_capabilities() {
-  // MSI-X first: its registers are 16 bits of control, and the places of table and pending bits in the BAR.
+  // MSI-X first: its registers are 16 bits of control, and the offsets of table and pending bits in the BAR.
   std::array<std::byte, PCI_CAP_MSIX_SIZEOF> msix{};
   entry::write<std::uint16_t, Endian::little>(msix, PCI_MSIX_FLAGS, static_cast<std::uint16_t>(msix_.size() - 1));
   entry::write<std::uint32_t, Endian::little>(msix, PCI_MSIX_TABLE, kMsixTableOffset | kBar);
@@ -144,7 +144,7 @@ void PciTransport::add_capabilities() {
   entry::write<std::uint32_t, Endian::little>(notify, VIRTIO_PCI_NOTIFY_CAP_MULT, kNotifyMultiplier);
   add(config_, notify);
 
-  // A window to the BAR for those who cannot reach it; the guest says where it is, and how many bytes.
+  // A window to the BAR for guests that cannot access the BAR. The guest sets its offset and its size in bytes.
   window_capability_ = add(config_, structure<sizeof(virtio_pci_cfg_cap)>(VIRTIO_PCI_CAP_PCI_CFG, 0, 0));
   config_.set<std::uint8_t>(window_capability_ + VIRTIO_PCI_CAP_BAR, 0, 0xff);
   config_.set<std::uint32_t>(window_capability_ + VIRTIO_PCI_CAP_OFFSET, 0, ~std::uint32_t{});
@@ -152,7 +152,7 @@ void PciTransport::add_capabilities() {
   config_.set<std::uint32_t>(window_capability_ + sizeof(virtio_pci_cap), 0, ~std::uint32_t{});
 }
 
-// As after a reset by the driver, which leaves the configuration space and the table of MSI-X alone.
+// The state after a reset by the driver. A reset does not change the configuration space and the MSI-X table.
 void PciTransport::set_defaults() {
   device_feature_select_ = 0;
   driver_feature_select_ = 0;
@@ -189,16 +189,17 @@ void PciTransport::write_config(std::size_t offset, std::span<const std::byte> d
   messages_changed_ |= has_msix() && !had_msix;
   if (!has_msix()) msix_.clear_pending();
   if (is_window_data(offset, data.size())) write_by_window();
-  environment_.wake();  // an interrupt that waited may be let through now
+  environment_.wake();  // a pending interrupt may now be permitted
 }
 
-// virtio 1.2, 4.1.4.9: an access to the last register of its capability is one to the BAR, where the others say.
+// virtio 1.2, 4.1.4.9: an access to the last register of this capability accesses the BAR at the place that the other
+// registers select.
 auto PciTransport::is_window_data(std::size_t offset, std::size_t size) const noexcept -> bool {
   const auto start = window_capability_ + sizeof(virtio_pci_cap);
   return offset < start + sizeof(std::uint32_t) && offset + size > start;
 }
 
-// Of 1, 2 or 4 bytes, and aligned; nothing where what the guest has written is something else.
+// Windows have 1, 2 or 4 bytes, and are aligned. Returns nothing if the guest has written other values.
 auto PciTransport::window() const -> std::optional<Window> {
   const auto offset = config_.get<std::uint32_t>(window_capability_ + VIRTIO_PCI_CAP_OFFSET);
   const auto length = config_.get<std::uint32_t>(window_capability_ + VIRTIO_PCI_CAP_LENGTH);
@@ -242,7 +243,7 @@ void PciTransport::read_bar(std::size_t offset, std::span<std::byte> data) {
 }
 
 void PciTransport::write_bar(std::size_t offset, std::span<const std::byte> data) {
-  // KVM answers a driver's usual notification; this one comes after the BAR has been moved.
+  // KVM handles the usual notifications of a driver. This one is a notification after the BAR has been moved.
   const auto [part, place] = place_of(offset);
   if (part == kNotifyOffset) return notify(place);
   const std::scoped_lock lock{mutex_};
@@ -262,7 +263,7 @@ void PciTransport::read_bar_locked(std::size_t offset, std::span<std::byte> data
   }
 }
 
-// virtio 1.2, 4.1.4.5: a read clears it.
+// virtio 1.2, 4.1.4.5: reading clears it.
 void PciTransport::read_isr(std::size_t offset, std::span<std::byte> data) noexcept {
   std::ranges::fill(data, std::byte{});
   if (offset == kIsrOffset) data[0] = std::byte{interrupt_causes_.exchange(0)};
@@ -316,7 +317,7 @@ void PciTransport::read_common(std::size_t offset, std::span<std::byte> data) co
   std::ranges::copy(bytes.subspan(offset, size), data.begin());
 }
 
-// Whole registers only, one or more. virtio 1.2, 4.1.3.1 allows a driver nothing else.
+// Accesses whole registers only, one or more. virtio 1.2, 4.1.3.1 permits nothing else.
 void PciTransport::write_common(std::size_t offset, std::span<const std::byte> data) {
   while (!data.empty()) {
     const auto size = register_size(offset);
@@ -371,7 +372,7 @@ auto PciTransport::negotiates() const noexcept -> bool {
   return (status_ & kFeaturesOk) == 0;
 }
 
-// virtio 1.2, 2.1.2: the driver sets bits one after the other, and clears them all by a reset.
+// virtio 1.2, 2.1.2: the driver sets the bits one by one, and a reset clears all of them.
 void PciTransport::write_status(std::uint8_t status) {
   if (status == 0) {
     if (is_active_) device_.reset();
@@ -382,7 +383,7 @@ void PciTransport::write_status(std::uint8_t status) {
     const bool is_offered = (driver_features_ & ~offered_features()) == 0;
     if (!is_offered || !has(driver_features_, kVersion1)) added = without(added, kFeaturesOk);
   }
-  // A driver that begins without is not one that this could serve.
+  // A driver without FEATURES_OK is not supported.
   if (((status_ | added) & kFeaturesOk) == 0) added = without(added, kDriverOk);
   status_ |= added;
   if ((added & kDriverOk) != 0) environment_.wake();
@@ -451,7 +452,7 @@ auto PciTransport::service_device() -> bool {
   return serviced->has_more;
 }
 
-// virtio 1.2, 2.1.1: the driver is told, and nothing more happens until it resets the device.
+// virtio 1.2, 2.1.1: notifies the driver, and does nothing more until the driver resets the device.
 void PciTransport::break_down(const std::string& what) {
   environment_.warn(fmt::format("{}: {}; the device stops until the driver resets it", device_.name(), what));
   status_ |= kNeedsReset;
@@ -459,7 +460,8 @@ void PciTransport::break_down(const std::string& what) {
   config_interrupt_is_due_ = (status_ & kDriverOk) != 0;
 }
 
-// Where they go is KVM's to know before one is sent. It takes a while, so not a vCPU but this thread waits for it.
+// KVM must know the target of a message before the message is sent. This call takes a while, so this thread makes it,
+// not a vCPU.
 void PciTransport::update_messages() {
   if (!messages_changed_ || !has_msix()) return;
   messages_changed_ = false;
@@ -468,7 +470,7 @@ void PciTransport::update_messages() {
   }
 }
 
-// It is sent at the end of service().
+// The interrupt is sent at the end of service().
 void PciTransport::interrupt(std::uint16_t vector, std::uint8_t cause) {
   if (!has_msix()) {
     interrupt_causes_ |= cause;
@@ -482,7 +484,7 @@ auto PciTransport::sends_messages() const noexcept -> bool {
   return (control & PCI_MSIX_FLAGS_ENABLE) != 0 && (control & PCI_MSIX_FLAGS_MASKALL) == 0;
 }
 
-// What sends a vector's message now; kNoEvent where that has to wait, or is not what the driver is interrupted by.
+// The event that sends the message of a vector now. kNoEvent if it must wait, or the driver does not use messages.
 auto PciTransport::event_of(std::uint16_t vector) const noexcept -> int {
   if (!sends_messages() || vector == VIRTIO_MSI_NO_VECTOR || msix_.is_masked(vector)) return kNoEvent;
   return environment_.interrupts.event_of(vector);

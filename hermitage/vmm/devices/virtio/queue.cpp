@@ -15,13 +15,13 @@ constexpr std::uint64_t kDescriptorAlignment = 16;
 constexpr std::uint64_t kAvailableAlignment = 2;
 constexpr std::uint64_t kUsedAlignment = 4;
 constexpr std::uint64_t kRingHeader = 4;  // flags and index
-constexpr std::uint64_t kEventSize = 2;   // the index behind a ring that the other side wants to hear of
+constexpr std::uint64_t kEventSize = 2;   // the index after a ring at which the other side wants a notification
 constexpr std::uint64_t kAvailableEntry = 2;
 constexpr std::uint64_t kUsedEntry = 8;
 constexpr std::uint64_t kIndexOffset = 2;
 
-// The driver reads and writes these at the same time. All of them are aligned, as make() has seen to. What one side
-// stores is there before it loads what the other stores: both are sequentially consistent, where that matters.
+// The driver accesses these at the same time. make() has checked that they are aligned. A value that one side stores is
+// visible before that side loads the other side's value: the accesses are sequentially consistent where this matters.
 auto load(std::span<const std::byte> ring, std::size_t offset) noexcept -> std::uint16_t {
   return __atomic_load_n(reinterpret_cast<const std::uint16_t*>(ring.data() + offset), __ATOMIC_SEQ_CST);
 }
@@ -30,7 +30,7 @@ void store(std::span<std::byte> ring, std::size_t offset, std::uint16_t value) n
   __atomic_store_n(reinterpret_cast<std::uint16_t*>(ring.data() + offset), value, __ATOMIC_SEQ_CST);
 }
 
-// virtio 1.2, 2.7.10: whether an index goes over the one that the other side has asked for, when it goes from `before`
+// virtio 1.2, 2.7.10: whether an index passes the one that the other side has requested, when it changes from `before`
 // to `now`. All of them wrap around.
 auto passes(std::uint16_t before, std::uint16_t now, std::uint16_t wanted) noexcept -> bool {
   return static_cast<std::uint16_t>(now - wanted - 1) < static_cast<std::uint16_t>(now - before);
@@ -56,7 +56,7 @@ struct Queue::Descriptor {
   std::uint16_t flags;
   std::uint16_t next;
 
-  // Copied once. Precondition: the table has it.
+  // Copies a descriptor once. Precondition: the index is in the table.
   static auto read(std::span<const std::byte> table, std::size_t index) noexcept -> Descriptor {
     Descriptor descriptor{};
     std::memcpy(&descriptor, table.data() + index * kDescriptorSize, sizeof descriptor);

@@ -19,11 +19,11 @@ namespace {
 
 constexpr const char* kPath = "/dev/vhost-net";
 
-// What vhost has to know of the driver's features. It has others, which are for kernels that migrate guests.
+// The features of the driver that vhost must know. vhost has other features for kernels that migrate guests.
 constexpr auto kFeatures = std::uint64_t{1} << kVersion1 | std::uint64_t{1} << kIndirectDescriptors |
                            std::uint64_t{1} << kEventIndex | net::feature::kMrgRxbuf;
 
-// vhost_memory, with an array of one.
+// vhost_memory, with an array of one element.
 struct MemoryTable {
   std::uint32_t count;
   std::uint32_t padding;

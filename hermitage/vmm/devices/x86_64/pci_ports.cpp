@@ -16,7 +16,7 @@ struct Target {
   std::size_t offset;
 };
 
-// What an access to a data port means, if the address says that it means something.
+// The target of an access to a data port, if the address register is enabled.
 auto target_of(std::uint32_t address, std::uint64_t port) -> std::optional<Target> {
   if (port < kDataPort || (address & kEnabled) == 0) return std::nullopt;
   return Target{.function = static_cast<std::uint16_t>(address >> 8), .offset = (address & 0xfc) + (port - kDataPort)};

@@ -35,7 +35,7 @@ auto Platform::add_function(pci::Function& function, GuestRange window) -> bool 
 }
 
 auto pci_window(GuestRange memory) -> PciWindow {
-  // The last addresses before the I/O APIC, and in them the one that Uhyve has, unless the guest's memory is there.
+  // The last addresses before the I/O APIC, and in them the address that Uhyve uses, unless the guest memory is there.
   constexpr std::uint64_t kStart = 0xe000'0000;
   constexpr std::uint64_t kUsualBar = 0xfe00'0000;
   constexpr std::uint64_t kEnd = 0xfec0'0000;
@@ -57,7 +57,7 @@ auto coalesced_ports(entry::UhyveInterfaceVersion interface) -> std::span<const 
 }
 
 auto zero_ranges(entry::UhyveInterfaceVersion interface, GuestAddress base) -> std::span<const GuestRange> {
-  // Of the kernels that look there, those of interface 1, some have their memory elsewhere.
+  // Only kernels of interface 1 access these ranges, and some of them have their memory at other addresses.
   const bool has_them = base < BiosAreas::kRanges.back().end;
   if (interface.value != 1 || has_them) return {};
   return BiosAreas::kRanges;
