@@ -24,14 +24,14 @@ auto type_of(const Node& node) -> FileType {
   return FileType::regular_file;
 }
 
-// What getdents fills.
+// The buffer that getdents fills.
 class DirectoryListing {
  public:
   explicit DirectoryListing(std::span<std::byte> buffer) : left_{buffer} {}
 
   [[nodiscard]] auto size() const -> std::uint64_t { return size_; }
 
-  // False when it does not fit.
+  // Returns false if the entry does not fit.
   auto add(std::string_view name, std::uint64_t number, std::int64_t next, FileType type) -> bool {
     constexpr std::size_t kAlignment = alignof(uhyve::v2::Dirent);
     const auto record = (uhyve::v2::kDirentNameAt + name.size() + 1 + kAlignment - 1) / kAlignment * kAlignment;
@@ -54,7 +54,7 @@ class DirectoryListing {
 // One record of the host's getdents64(2).
 struct HostEntry {
   std::uint64_t number;
-  std::int64_t next;  // where to go on behind it
+  std::int64_t next;  // the position after this entry
   FileType type;
   std::string_view name;
 };
@@ -68,7 +68,7 @@ auto first_entry(std::span<const std::byte>& records) -> HostEntry {
   return {.number = entry.d_ino, .next = entry.d_off, .type = entry.d_type, .name = name};
 }
 
-// A file that is mapped by itself, and that the host does not have.
+// Whether this is a mapped single file that does not exist on the host.
 auto is_missing(const Node& node) -> bool {
   const auto* const file = std::get_if<std::shared_ptr<HostFile>>(&node.what);
   if (file == nullptr) return false;
@@ -76,8 +76,8 @@ auto is_missing(const Node& node) -> bool {
   return !status && status.error() == Errno::noent;
 }
 
-// The names of the tree, behind the last that was given. False when one does not fit. They are copied out of the tree
-// before they are written, because the guest's memory may be a file that takes its time.
+// Lists the names of the tree after the last one returned. Returns false if one does not fit. The names are copied from
+// the tree before they are written, because the guest memory can be a slow file.
 auto list_tree(const GuestTree& tree, OpenFile& file, DirectoryListing& listing) -> bool {
   constexpr std::size_t kBatch = 64;
   for (;;) {
@@ -94,7 +94,7 @@ auto list_tree(const GuestTree& tree, OpenFile& file, DirectoryListing& listing)
   }
 }
 
-// Those of the host's, but for what lies over them. False when one does not fit.
+// Lists the names on the host, except for hidden ones. Returns false if one does not fit.
 auto list_host(const GuestTree& tree, OpenFile& file, DirectoryListing& listing) -> FileResult<bool> {
   constexpr std::size_t kBatch = 4096;
   const auto is_hidden = [&](std::string_view name) {
@@ -111,7 +111,7 @@ auto list_host(const GuestTree& tree, OpenFile& file, DirectoryListing& listing)
     while (!records.empty()) {
       const auto entry = first_entry(records);
       if (!is_hidden(entry.name) && !listing.add(entry.name, entry.number, entry.next, entry.type)) {
-        // The rest of the batch is for the next call.
+        // The next call returns the rest of the batch.
         if (::lseek(file.host.get(), last, SEEK_SET) < 0) return last_error();
         return false;
       }
@@ -135,7 +135,7 @@ auto list_directory(const GuestTree& tree, OpenFile& directory, std::span<std::b
   return listing.size();
 }
 
-// A directory can be listed again from its beginning; where it goes on otherwise is known to getdents only.
+// A directory can only be listed again from its start. Only getdents knows other positions.
 auto rewind_directory(OpenFile& directory, std::int64_t offset, std::int32_t whence) -> FileResult<std::int64_t> {
   if (offset != 0 || whence != uhyve::kSeekSet) return fails(Errno::inval);
   directory.offset = 0;

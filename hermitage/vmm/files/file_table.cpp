@@ -40,7 +40,7 @@ auto FileTable::file_of(std::int32_t descriptor) const -> FileResult<std::shared
 }
 
 auto FileTable::close(std::int32_t descriptor) -> FileResult<void> {
-  FileResult<std::shared_ptr<OpenFile>> closed;  // goes away after the lock
+  FileResult<std::shared_ptr<OpenFile>> closed;  // is destroyed after the lock
   const std::scoped_lock lock{mutex_};
   closed = file_of(descriptor);
   if (!closed) return fails(closed.error());

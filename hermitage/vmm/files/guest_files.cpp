@@ -32,7 +32,7 @@ namespace {
 namespace uhyve = entry::uhyve;
 using uhyve::v2::FileAttr;
 
-// The guest's flags are given numbers of their own, so that they mean the same on every host.
+// The guest's flags have separate numbers, so they mean the same on every host.
 auto host_flags(std::int32_t flags) -> int {
   constexpr std::array<std::pair<std::int32_t, int>, 6> kFlags{{{uhyve::kOpenWriteOnly, O_WRONLY},
                                                                 {uhyve::kOpenReadWrite, O_RDWR},
@@ -61,7 +61,7 @@ auto host_file_of(const std::shared_ptr<Node>& node) -> HostFile* {
   return file == nullptr ? nullptr : file->get();
 }
 
-// A file of the host's in a mapping: the host keeps its position, and has a lock for that.
+// A file of the host in a mapping. The host keeps its position, and has a lock for that.
 auto is_of_host_only(const OpenFile& file) -> bool {
   return file.host.is_open() && temporary_file_of(file.node) == nullptr;
 }
@@ -84,14 +84,14 @@ auto read_image(const ImageFile& image, std::uint64_t offset, std::span<const io
   return total;
 }
 
-// Whether the guest may make what a place below a mapping names.
+// Whether the guest can create the name of a place below a mapping.
 auto check_making(const Place& place) -> FileResult<void> {
   if (place.is_read_only()) return fails(Errno::rofs);
   if (is_private_name(place.name)) return fails(Errno::acces);
   return {};
 }
 
-// What a system call returns that reads or writes.
+// The result of a system call that reads or writes.
 auto transferred(ssize_t result) -> FileResult<std::uint64_t> {
   if (result < 0) return last_error();
   return static_cast<std::uint64_t>(result);
@@ -110,8 +110,8 @@ class GuestFiles::State {
     mapped_.insert(mapped_.end(), paths.begin(), paths.end());
   }
 
-  // Calls act(place) with where a path leads. When that fails, and another thread has changed the tree there meanwhile,
-  // it is done again with what is there now.
+  // Calls act(place) with the place of a path. If that fails and another thread has changed the tree there, tries again
+  // with the new state.
   template <class Act>
   auto at(std::string_view path, bool follow, const Act& act) -> std::invoke_result_t<Act, const Place&> {
     for (;;) {
@@ -119,7 +119,7 @@ class GuestFiles::State {
       if (!place) return fails(place.error());
       auto result = act(*place);
       if (result) return result;
-      // What was there and made the tree refuse to make something may be gone again.
+      // A node that prevented the creation may have been removed again.
       const bool was_made =
           place->kind == Place::Kind::nothing && !place->position.mapping && result.error() == Errno::exist;
       if (!was_made && tree.is_current(*place)) return result;
@@ -145,12 +145,13 @@ class GuestFiles::State {
     return (options_.bypasses_cache ? O_DIRECT : 0) | (options_.is_synchronous ? O_SYNC : 0);
   }
 
-  // For a TemporaryFile, which appends without the host, and is made by the name that the monitor gives it.
+  // For a TemporaryFile, which appends without the host's O_APPEND, and is created with a name that the monitor
+  // chooses.
   [[nodiscard]] auto temporary_flags(std::int32_t flags) const -> int {
     return host_flags(flags & ~(uhyve::kOpenAppend | uhyve::kOpenCreate | uhyve::kOpenExclusive)) | cache_flags();
   }
 
-  // A new file, with the flags of the guest; and it is open.
+  // Creates a file with the flags of the guest, and opens it.
   auto make_temporary_file(std::int32_t flags) -> FileResult<std::pair<std::shared_ptr<TemporaryFile>, Descriptor>> {
     const auto directory = private_directory();
     if (!directory) return fails(directory.error());
@@ -200,8 +201,8 @@ class GuestFiles::State {
 
   GuestFileOptions options_;
   std::vector<isolation::OpenPath> mapped_;
-  std::once_flag private_directory_is_made_;                               // which it is when it is needed
-  std::optional<std::expected<PrivateDirectory, int>> private_directory_;  // does not change from then on
+  std::once_flag private_directory_is_made_;                               // it is made when it is needed
+  std::optional<std::expected<PrivateDirectory, int>> private_directory_;  // constant after it is made
   std::shared_ptr<Room> room_ = std::make_shared<Room>(options_.temporary_limit);
   std::atomic<std::uint64_t> temporary_file_count_ = 0;
 };
@@ -227,7 +228,7 @@ void GuestFiles::add_link(std::string_view path, std::string_view target) {
 }
 
 auto GuestFiles::add_mappings(std::vector<FileMapping> mappings) -> Result<void> {
-  // The outer ones first, which hide what is there.
+  // Outer mappings first, because they hide the content of the tree.
   std::ranges::stable_sort(mappings, {}, [](const FileMapping& one) { return components_of(one.guest).size(); });
   std::set<std::vector<std::string>> taken;
   std::vector<std::vector<std::string>> files;
@@ -275,7 +276,7 @@ auto GuestFiles::top_directories() const -> std::vector<std::string> {
 }
 
 auto GuestFiles::State::open(std::string_view path, std::int32_t flags, mode_t mode) -> FileResult<Opened> {
-  // Nothing is made through a link that must not be there.
+  // With O_CREAT and O_EXCL, do not follow a link at the end of the path.
   const bool is_new = (flags & uhyve::kOpenCreate) != 0 && (flags & uhyve::kOpenExclusive) != 0;
   return at(path, !is_new, [&](const Place& place) { return open(place, flags, mode); });
 }
@@ -316,7 +317,7 @@ auto GuestFiles::State::open_directory(const Place& place) -> FileResult<Opened>
 auto GuestFiles::State::open_on_host(int directory, const std::string& name, bool is_read_only, std::int32_t flags,
                                      mode_t mode) -> FileResult<Opened> {
   if (is_read_only && writes(flags)) return fails(Errno::rofs);
-  if (is_read_only) flags &= ~uhyve::kOpenCreate;  // it is there
+  if (is_read_only) flags &= ~uhyve::kOpenCreate;  // the file exists
   auto opened = open_file_beneath(directory, name.c_str(), host_flags(flags) | cache_flags(), mode);
   if (!opened) return fails(opened.error());
   return Opened{.host = std::move(*opened)};
@@ -343,7 +344,7 @@ auto GuestFiles::State::open_node(const std::shared_ptr<Node>& node, std::int32_
 }
 
 auto GuestFiles::State::make_file(const Place& place, std::int32_t flags) -> FileResult<Opened> {
-  if (!tree.has_room_for(place)) return fails(Errno::nospc);  // before the host makes a file for it
+  if (!tree.has_room_for(place)) return fails(Errno::nospc);  // before the host creates a file
   auto made = make_temporary_file(flags);
   if (!made) return fails(made.error());
   auto node = tree.make(place, made->first);
@@ -364,14 +365,14 @@ auto GuestFiles::State::unlink(const Place& place) -> FileResult<void> {
     return {};
   }
   if (auto* const file = host_file_of(place.node)) return file->unlink();
-  // What the image brought disappears from this guest's sight, not from the image.
+  // A file of the image is removed only for this guest, not from the image.
   if (const auto removed = tree.remove(place); !removed) return removed;
   if (const auto* const file = temporary_file_of(place.node)) return remove_temporary_file(*file);
   return {};
 }
 
 auto GuestFiles::State::mkdir(const Place& place) -> FileResult<void> {
-  // A name that is mapped as a file becomes no directory.
+  // A name that is mapped as a file cannot become a directory.
   if (auto* const file = host_file_of(place.node); file != nullptr && !file->status()) return fails(Errno::acces);
   if (place.kind != Place::Kind::nothing) return fails(Errno::exist);
   if (place.position.mapping) {
@@ -476,7 +477,7 @@ auto GuestFiles::fstat(std::int32_t descriptor) -> FileResult<FileAttr> {
   if (!found) return fails(found.error());
   const auto& file = **found;
   if (!file.host.is_open()) return state_->attributes(file.node);
-  // By descriptor, since its name may be gone.
+  // Uses the descriptor, because the name may be removed.
   struct stat status{};
   if (::fstat(file.host.get(), &status) != 0) return last_error();
   if (temporary_file_of(file.node) != nullptr) return attributes_of(*file.node, status);

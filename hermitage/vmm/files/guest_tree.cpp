@@ -15,17 +15,17 @@ namespace {
 using entry::kMaxLinks;
 using entry::kMaxName;
 
-// Each ".." is looked up from the root of its mapping, which a deep directory and long links make much of: a bound on
-// the time of one walk.
+// Each ".." is looked up from the root of its mapping, which can be slow for deep directories and long links. This
+// limits the time of one walk.
 constexpr std::size_t kMaxLookups = std::size_t{1} << 17;
 
-// One walk along a path. The host is asked for one component at a time, in the directory where the walk is, so that
-// nothing that happens there meanwhile can lead it out of a mapping.
+// One walk along a path. It requests one component at a time from the host, in the current directory of the walk, so
+// changes on the host at the same time cannot lead it out of a mapping.
 class Walk {
  public:
   Walk(const GuestTree& tree, std::string_view path, bool follow)
       : tree_{tree}, follow_{follow}, left_{components_of(path)} {
-    std::ranges::reverse(left_);  // the next one last
+    std::ranges::reverse(left_);  // the next component is last
     way_.push_back({.position = {.node = tree.root()}});
   }
 
@@ -47,7 +47,7 @@ class Walk {
  private:
   using Kind = Place::Kind;
 
-  // A directory on the way, with the name by which the walk came in, and how far that is below the mapping's root.
+  // A directory on the walk, the name by which the walk entered it, and its depth below the root of the mapping.
   struct Step {
     Position position;
     std::string name = {};
@@ -72,7 +72,7 @@ class Walk {
     return {};
   }
 
-  // A path may name directories that are to be made, but not on the host, where whoever wants one makes it.
+  // A path can contain missing directories, which are then created. In a mapping, the guest must create them first.
   auto step_into_nothing(const std::string& name) -> FileResult<void> {
     if (name == ".." || here().mapping) return fails(Errno::noent);
     if (name.size() > kMaxName) return fails(Errno::nametoolong);
@@ -85,7 +85,7 @@ class Walk {
     return find_host_again();
   }
 
-  // The host's directory where the walk is, from the mapping's root.
+  // Finds the current directory on the host, from the root of the mapping.
   auto find_host_again() -> FileResult<void> {
     host_ = Descriptor{};
     const auto depth = way_.back().depth;
@@ -122,7 +122,7 @@ class Walk {
     return step_below_mapping(name, node);
   }
 
-  // To a directory that is there because something is mapped below it, or of the tree alone.
+  // Enters a directory that exists because a mapping is below it, or that exists only in the tree.
   auto step_below_mapping(const std::string& name, const std::shared_ptr<Node>& node) -> FileResult<void> {
     const bool may_be_on_host = here().mapping && !is_private_name(name);
     auto opened = may_be_on_host ? open_beneath(host_here(), name.c_str(), O_PATH | O_DIRECTORY) : fails(Errno::noent);
@@ -183,10 +183,10 @@ class Walk {
   bool follow_;
   std::vector<std::string> left_;
   std::size_t links_ = 0;
-  std::size_t lookups_ = 0;  // of names on the host, on the way back to where the walk is
+  std::size_t lookups_ = 0;  // of names on the host, to return to the current directory
 
-  std::vector<Step> way_;  // the directories from the root to where the walk is
-  Descriptor host_;        // where that is below a mapping's root
+  std::vector<Step> way_;  // the directories from the root to the current one
+  Descriptor host_;        // the current directory, if it is below the root of a mapping
   Kind kind_ = Kind::directory;
   std::string name_;
   std::shared_ptr<Node> node_;
@@ -207,8 +207,8 @@ auto components_of(std::string_view path) -> std::vector<std::string> {
   return components;
 }
 
-// Level by level: left to itself, a directory would take down the one in it first, as deep as the guest has made them,
-// and the stack with it.
+// Destroys the tree level by level. Otherwise, the destructor of a directory would call that of its subdirectory, as
+// deep as the guest has nested them, and exceed the stack.
 GuestTree::~GuestTree() {
   std::vector<std::shared_ptr<Node>> left{std::move(root_)};
   while (!left.empty()) {
@@ -224,7 +224,7 @@ GuestTree::~GuestTree() {
 auto GuestTree::find(std::string_view path, bool follow) const -> FileResult<Place> {
   if (path.size() >= kMaxPath) return fails(Errno::nametoolong);
   if (path.empty()) return fails(Errno::noent);
-  // The host would take it for the end.
+  // The host would treat it as the end of the path.
   if (path.find('\0') != std::string_view::npos) return fails(Errno::inval);
   return Walk{*this, path, follow}.go();
 }

@@ -10,7 +10,7 @@
 namespace hermitage::vmm {
 namespace {
 
-// How often a file is looked for again that a process on the host makes and removes.
+// The number of attempts to find a file that a process on the host creates and removes.
 constexpr int kAttempts = 16;
 
 auto status_of(const Descriptor& opened) -> FileResult<struct stat> {
@@ -57,7 +57,7 @@ auto HostFile::unlink() -> FileResult<void> {
   const std::scoped_lock lock{mutex_};
   if (const auto found = find(); !found) return fails(found.error());
   if (is_read_only_) return fails(Errno::rofs);
-  // What a process on the host puts there at this moment is removed instead: that name is the guest's.
+  // If a process on the host replaces the file at this moment, the new file is removed: the name belongs to the guest.
   if (::unlinkat(directory_.get(), name_.c_str(), 0) != 0) return last_error();
   file_ = Descriptor{};
   return {};
@@ -85,7 +85,7 @@ auto HostFile::find() -> FileResult<struct stat> {
     if (!is_same(*status, *known)) return stale();
     return status;
   }
-  if (is_read_only_) return fails(Errno::noent);  // which holds under isolation, too
+  if (is_read_only_) return fails(Errno::noent);  // isolation enforces this, too
   if (!S_ISREG(status->st_mode)) return fails(Errno::acces);
   file_ = std::move(*by_name);
   return status;
@@ -94,20 +94,20 @@ auto HostFile::find() -> FileResult<struct stat> {
 auto HostFile::make(int flags, mode_t mode) -> FileResult<Descriptor> {
   auto made = open_beneath(directory_.get(), name_.c_str(), flags | O_CREAT | O_EXCL, mode);
   if (!made) return made;
-  file_ = Descriptor{};  // which has no name any more
+  file_ = Descriptor{};  // the old file has no name any more
   const auto found = find();
   const auto status = status_of(*made);
   if (!found || !status || !is_same(*found, *status)) return stale();
   return made;
 }
 
-// Truncates only once it is certain which file that is.
+// Truncates only after the file is identified.
 auto HostFile::open_found(int flags) -> FileResult<Descriptor> {
   const bool truncates = (flags & O_TRUNC) != 0;
   if (is_read_only_ && (can_write(flags) || truncates)) return fails(Errno::rofs);
   auto opened = open_same(flags & ~O_TRUNC);
   if (!opened || !truncates) return opened;
-  // Linux also truncates what is opened to be read: by another descriptor here.
+  // Linux also truncates files that are opened for reading. Here, another descriptor does this.
   const auto writable = can_write(flags) ? FileResult<Descriptor>{} : open_same(O_WRONLY);
   if (!writable) return fails(writable.error());
   if (::ftruncate(can_write(flags) ? opened->get() : writable->get(), 0) != 0) return last_error();

@@ -29,14 +29,14 @@ auto unusable(int error_number) -> std::unexpected<Error> {
   return fail(ErrorCode::host_failed, std::strerror(error_number));
 }
 
-// As realpath(3), with the system's error number.
+// As realpath(3). Fails with the system's error number.
 auto resolved(const std::string& path) -> std::expected<std::string, int> {
   const std::unique_ptr<char, decltype(&std::free)> real{::realpath(path.c_str(), nullptr), &std::free};
   if (!real) return std::unexpected{errno};
   return std::string{real.get()};
 }
 
-// Whether a resolved path leads to the private directory of a monitor, or into it.
+// Whether a resolved path is the private directory of a monitor, or is in it.
 auto is_private(std::string_view path) -> bool {
   return std::ranges::any_of(std::views::split(path, '/'),
                              [](auto component) { return is_private_name(std::string_view{component}); });
@@ -46,7 +46,7 @@ auto private_path() -> std::unexpected<Error> {
   return fail(ErrorCode::host_failed, "is in the private directory of a monitor, which cannot be mapped");
 }
 
-// Into a directory and a name in it.
+// Splits a path into a directory and a name in it.
 auto split(const std::string& path) -> std::pair<std::string, std::string> {
   const auto slash = path.rfind('/');
   if (slash == std::string::npos) return {".", path};
@@ -59,12 +59,12 @@ auto open_directory(const std::string& path) -> Result<Descriptor> {
   return directory;
 }
 
-// A file that is not there yet.
+// Opens a file that does not exist yet.
 auto open_file_to_be(const std::string& host_path, bool is_read_only) -> Result<DirectoryOrFile> {
   const auto [parent, name] = split(host_path);
   const auto path = resolved(parent);
   if (!path) return unusable(path.error());
-  if (name.empty()) return unusable(ENOENT);  // a slash at the end stands for a directory
+  if (name.empty()) return unusable(ENOENT);  // a slash at the end means a directory
   if (is_private(*path + "/" + name)) return private_path();
   auto directory = open_directory(*path);
   if (!directory) return std::unexpected{directory.error()};
@@ -82,13 +82,13 @@ auto open_beneath(int directory, const char* path, int flags, mode_t mode) -> Fi
   if ((flags & O_PATH) == 0) flags |= O_NOCTTY | O_NONBLOCK;
   open_how how{};
   how.flags = static_cast<unsigned>(flags);
-  how.mode = (flags & O_CREAT) != 0 ? mode : 0;  // openat2 takes no mode that means nothing
+  how.mode = (flags & O_CREAT) != 0 ? mode : 0;  // openat2 rejects a mode that has no meaning
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
   for (int attempt = 0;; ++attempt) {
     Descriptor opened{static_cast<int>(::syscall(SYS_openat2, directory, path, &how, sizeof how))};
     if (opened.is_open()) return opened;
-    // EAGAIN: something was renamed meanwhile, and the kernel cannot tell whether this is below still; or a process has
-    // a lease on the file, which it may keep for a minute.
+    // EAGAIN: a file was renamed at the same time, so the kernel cannot tell whether this path is still below the
+    // directory. Or a process has a lease on the file, which it can keep for a minute.
     const bool is_worth_another = errno == EINTR || (errno == EAGAIN && attempt < kAttempts);
     if (!is_worth_another) return last_error();
   }
@@ -100,8 +100,8 @@ auto open_file_beneath(int directory, const char* path, int flags, mode_t mode) 
   struct stat status{};
   if (::fstat(opened->get(), &status) != 0) return last_error();
   if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) return fails(Errno::acces);
-  // Regular files of procfs are the memory and the secrets of processes, of this one among them. It has blocks of 1024
-  // bytes; others are not asked what they are, which a file system over a network may take its time to answer.
+  // Regular files of procfs contain memory and secrets of processes, including this one. procfs has blocks of 1024
+  // bytes. The type of other file systems is not requested, because a network file system can be slow to answer.
   constexpr blksize_t kProcfsBlockSize = 1024;
   if (status.st_blksize != kProcfsBlockSize) return opened;
   struct statfs file_system{};

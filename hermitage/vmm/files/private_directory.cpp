@@ -25,9 +25,9 @@ constexpr std::string_view kPrefix = "hermitage-";
 constexpr std::size_t kDigits = 16;
 constexpr mode_t kMode = 0700;
 constexpr int kOpenFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-// Who sweeps may take a directory away from under a process that has just made it, and has no lock yet.
+// A process that sweeps can remove a directory that another process has just made and not locked yet.
 constexpr int kAttempts = 16;
-// Of 32 KiB each, which hold a hundred names or more: a bound on the time that a start takes.
+// Reads of 32 KiB, each with a hundred names or more. This limits the time of a start.
 constexpr int kSweepReads = 64;
 
 using NameBuffer = std::array<char, std::size_t{1} << 15>;
@@ -43,7 +43,7 @@ auto is_our_name(std::string_view name) -> bool {
          name.find_first_not_of("0123456789abcdef", kPrefix.size()) == std::string_view::npos;
 }
 
-// Calls visit(name) for those names in a directory that one read(2) gives. False when there were none left.
+// Calls visit(name) for the names in a directory that one read returns. Returns false if there were none left.
 template <class Visit>
 auto visit_names(int directory, NameBuffer& buffer, const Visit& visit) -> bool {
   const auto size = ::getdents64(directory, buffer.data(), buffer.size());
@@ -59,7 +59,7 @@ auto visit_names(int directory, NameBuffer& buffer, const Visit& visit) -> bool 
 void remove_files(int directory) {
   NameBuffer buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by the kernel
   bool was_removed = true;
-  // Once more from the beginning as long as there was something: removing may move names about.
+  // Repeat from the start until no file was removed: removing can move other names.
   while (was_removed) {
     was_removed = false;
     ::lseek(directory, 0, SEEK_SET);
@@ -74,7 +74,7 @@ auto lock(int directory) -> bool {
   return ::flock(directory, LOCK_EX | LOCK_NB) == 0;
 }
 
-// Whether a name still leads to what was opened by it.
+// Whether a name still refers to the directory that was opened by it.
 auto is_there(int parent, const char* name, int directory) -> bool {
   struct stat by_name{};
   struct stat opened{};
@@ -87,7 +87,7 @@ void sweep_one(int parent, const char* name) {
   if (!directory.is_open()) return;
   struct stat status{};
   if (::fstat(directory.get(), &status) != 0) return;
-  // A directory in one with the set-group-ID bit has that bit, too: the permissions tell.
+  // In a directory with the set-group-ID bit, a new directory has that bit, too. So compare only the permissions.
   if (status.st_uid != ::geteuid() || (status.st_mode & ACCESSPERMS) != kMode || !lock(directory.get())) return;
   remove_files(directory.get());
   ::unlinkat(parent, name, AT_REMOVEDIR);
@@ -103,12 +103,12 @@ void sweep(int parent) {
   }
 }
 
-// The parent as a descriptor that can make and remove names, and cannot list them: a monitor that a guest has taken
-// over has no use for it.
+// Opens the parent as a descriptor that can create and remove names, but cannot list them. A guest that has taken
+// control of the monitor cannot misuse it for listing.
 auto open_swept(const std::string& path) -> Descriptor {
   Descriptor parent{::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
   if (!parent.is_open()) return parent;
-  // Where names can be made but not listed, nothing is swept.
+  // If the directory cannot be listed, nothing is swept.
   const Descriptor listed{::openat(parent.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
   if (listed.is_open()) sweep(listed.get());
   return parent;
@@ -137,7 +137,7 @@ auto PrivateDirectory::make(const std::string& parent) -> std::expected<PrivateD
       ::unlinkat(opened.get(), name.c_str(), AT_REMOVEDIR);
       return std::unexpected{error};
     }
-    // Where the file system has no locks, nobody sweeps.
+    // On a file system without locks, no process sweeps.
     if (!directory.is_open() || (!lock(directory.get()) && errno == EWOULDBLOCK)) continue;
     if (!is_there(opened.get(), name.c_str(), directory.get())) continue;
     return PrivateDirectory{std::move(opened), std::move(name), std::move(directory)};

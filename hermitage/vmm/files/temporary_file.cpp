@@ -10,7 +10,7 @@
 namespace hermitage::vmm {
 namespace {
 
-// The first `size` bytes of them.
+// The first `size` bytes of the buffers.
 auto cut(std::span<const iovec> buffers, std::uint64_t size) -> std::vector<iovec> {
   std::vector<iovec> result;
   for (auto buffer : buffers) {
@@ -51,7 +51,7 @@ auto TemporaryFile::write(const Descriptor& opened, std::uint64_t& offset, bool 
   if (size == 0) return 0;
   const std::scoped_lock lock{mutex_};
   const auto begin = appends ? size_ : offset;
-  const auto end = begin + size;  // of two numbers below 2^63
+  const auto end = begin + size;  // the sum of two numbers below 2^63
   const auto wanted = end > size_ ? end - size_ : 0;
   const auto taken = room_->take(wanted);
   if (begin >= size_ + taken) {
