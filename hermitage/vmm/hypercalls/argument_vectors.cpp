@@ -10,8 +10,8 @@
 namespace hermitage::vmm {
 namespace {
 
-// Kernels of 2024 leave out the NULL that ends the environment, and read whatever the heap has there. With a vector of
-// at least this many variables it is fresh memory, which is zero; the remains of smaller, freed blocks are not.
+// Kernels of 2024 omit the NULL at the end of the environment, and read the next bytes of the heap. A vector of at
+// least this many variables is in new memory, which is zero. Smaller blocks can contain old data.
 constexpr std::size_t kLeastVariables = 8;
 
 auto too_many(std::string_view what) -> std::unexpected<Error> {

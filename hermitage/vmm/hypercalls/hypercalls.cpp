@@ -1,4 +1,4 @@
-// What the interfaces share: the names of hypercalls, and what they do to files and the serial port.
+// The common parts of the interfaces: names of hypercalls, and their operations on files and the serial port.
 #include "hermitage/vmm/hypercalls/hypercalls.hpp"
 
 #include <algorithm>
@@ -19,7 +19,7 @@ namespace v2 = entry::uhyve::v2;
 
 namespace {
 
-// Statistics say "hypercall open", traces "open".
+// Statistics contain "hypercall open", traces "open".
 constexpr std::string_view kPrefix = "hypercall ";
 
 struct Name {
@@ -64,11 +64,11 @@ constexpr std::array kNamesV2{
     named(v2::Hypercall::mkdir, "hypercall mkdir"),
 };
 
-// The calls from getdents on came with interface 3.
+// Interface 3 has added the hypercalls from getdents on.
 constexpr auto kCountV2 = static_cast<std::size_t>(
     std::ranges::find(kNamesV2, std::to_underlying(v2::Hypercall::getdents), &Name::port) - kNamesV2.begin());
 
-// The names of the interface's hypercalls.
+// The names of the hypercalls of an interface.
 constexpr auto names_of(entry::UhyveInterfaceVersion interface) -> std::span<const Name> {
   if (interface.value == 1) return kNamesV1;
   const std::span<const Name> names{kNamesV2};
@@ -132,7 +132,7 @@ auto Hypercalls::path_at(GuestAddress address) const -> FileResult<std::string> 
   auto text = environment_.memory.read_text(address, GuestFiles::kMaxPath);
   if (text && !entry::is_utf8(*text)) return fails(Errno::inval);
   if (text) return std::move(*text);
-  // It ends behind the longest path, or not before the memory does.
+  // The path is longer than the limit, or is not terminated before the end of the memory.
   return std::unexpected{environment_.memory.span(address, GuestFiles::kMaxPath) ? Errno::nametoolong : Errno::fault};
 }
 
@@ -151,7 +151,7 @@ auto Hypercalls::goes_on() const -> bool {
 auto Hypercalls::read_file(std::int32_t descriptor, Buffers buffers) -> FileResult<std::uint64_t> {
   if (descriptor == kStandardOutput || descriptor == kStandardError) return fails(Errno::badf);
   if (descriptor != kStandardInput) return environment_.files.read(descriptor, buffers);
-  environment_.serial.flush();  // a prompt is on the screen before the guest waits for the answer
+  environment_.serial.flush();  // a prompt must be visible before the guest waits for input
   return environment_.serial.read(buffers);
 }
 
@@ -167,7 +167,7 @@ auto Hypercalls::write_file(std::int32_t descriptor, Buffers buffers) -> FileRes
 }
 
 auto Hypercalls::write_serial(GuestAddress address, std::uint64_t size) -> AccessOutcome {
-  if (size == 0) return Resume{};  // an empty buffer may be anywhere
+  if (size == 0) return Resume{};  // an empty buffer can have any address
   const auto bytes = environment_.memory.span(address, size);
   if (!bytes) {
     return GuestFault{fmt::format("it prints {} bytes at {:#x}, outside of its memory", size, address.value)};
@@ -191,7 +191,7 @@ void Hypercalls::open(uhyve::OpenParams& params) {
 }
 
 void Hypercalls::close(uhyve::CloseParams& params) {
-  // Closing a standard stream does nothing: the monitor needs them still.
+  // Closing a standard stream has no effect, because the monitor still needs it.
   const bool is_standard = params.fd >= kStandardInput && params.fd <= kStandardError;
   params.ret = is_standard ? 0 : static_cast<std::int32_t>(ret_of(environment_.files.close(params.fd)));
   trace("close({}) = {}", std::int32_t{params.fd}, std::int32_t{params.ret});

@@ -1,4 +1,4 @@
-// Uhyve's interface 1: what is written to a port is the guest-physical address of parameters, or a byte.
+// Uhyve's interface 1: a guest writes the guest-physical address of parameters, or a byte, to a port.
 #include <array>
 #include <cstddef>
 #include <cstring>
@@ -66,7 +66,7 @@ auto Hypercalls::transfer_v1(arch::VirtualAddress start, std::uint64_t size, std
     // Report what was transferred before the error.
     if (!result) return total > 0 ? total : result;
     total += *result;
-    // What follows a short write would land behind a gap.
+    // After a short write, further bytes would be written after a gap.
     if (*result < total_size(*pieces) || is_one_call) break;
   }
   return total;
@@ -75,7 +75,7 @@ auto Hypercalls::transfer_v1(arch::VirtualAddress start, std::uint64_t size, std
 void Hypercalls::read_v1(v1::ReadParams& params, std::optional<arch::PagingState> paging) {
   const std::int32_t fd = params.fd;
   const auto read = [&](Buffers pieces) { return read_file(fd, pieces); };
-  // Input that has come is not held up by what has not.
+  // Return available input without waiting for more.
   const auto result = transfer_v1({params.buf}, params.len, paging, fd == kStandardInput, read);
   params.ret = ret_of(result);
   trace("read({}, {:#x}, {}) = {}", fd, std::uint64_t{params.buf}, std::uint64_t{params.len}, std::int64_t{params.ret});
@@ -84,7 +84,7 @@ void Hypercalls::read_v1(v1::ReadParams& params, std::optional<arch::PagingState
 void Hypercalls::write_v1(const v1::WriteParams& params, std::optional<arch::PagingState> paging) {
   const std::int32_t fd = params.fd;
   const auto write = [&](Buffers pieces) { return write_file(fd, pieces); };
-  // This interface has no place for the result.
+  // This interface has no field for the result.
   [[maybe_unused]] const auto result = transfer_v1({params.buf}, params.len, paging, false, write);
   trace("write({}, {:#x}, {})", fd, std::uint64_t{params.buf}, std::uint64_t{params.len});
 }
@@ -92,7 +92,7 @@ void Hypercalls::write_v1(const v1::WriteParams& params, std::optional<arch::Pag
 void Hypercalls::lseek_v1(v1::LseekParams& params) {
   v2::LseekParams wide{.offset = params.offset, .whence = static_cast<std::uint32_t>(params.whence), .fd = params.fd};
   lseek(wide);
-  params.offset = wide.offset < 0 ? -1 : wide.offset;  // this interface knows no other error
+  params.offset = wide.offset < 0 ? -1 : wide.offset;  // this interface has no other error value
 }
 
 void Hypercalls::cmdsize(v1::CmdsizeParams& params) const {

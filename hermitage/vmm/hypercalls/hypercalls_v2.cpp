@@ -1,4 +1,4 @@
-// Uhyve's interfaces 2 and 3: a register has the guest-physical address of parameters, or a value.
+// Uhyve's interfaces 2 and 3: a register contains the guest-physical address of parameters, or a value.
 #include <algorithm>
 #include <cstddef>
 
@@ -13,7 +13,7 @@ namespace v2 = entry::uhyve::v2;
 
 namespace {
 
-// How much of a directory is listed at a time, since nothing interrupts that either.
+// The limit of one directory listing, in bytes, because nothing interrupts it.
 constexpr std::uint64_t kMaxListing = std::uint64_t{1} << 20;
 
 }  // namespace
@@ -58,7 +58,7 @@ auto Hypercalls::call_v2(v2::Hypercall hypercall, std::uint64_t argument) -> Acc
 void Hypercalls::read(v2::ReadParams& params) {
   auto buffer = buffer_at({params.buf}, params.len);
   const auto read = [&](Buffers piece) { return read_file(params.fd, piece); };
-  // A second piece of standard input would be waited for although there is something already.
+  // A second piece of standard input would wait, although data is already available.
   if (buffer && params.fd == kStandardInput) buffer->iov_len = std::min<std::uint64_t>(buffer->iov_len, kPieceSize);
   params.ret = ret_of(buffer ? in_pieces(*buffer, read) : std::unexpected{buffer.error()});
   trace("read({}, {:#x}, {}) = {}", params.fd, params.buf, params.len, params.ret);

@@ -1,5 +1,5 @@
-// Compiles the list of system calls into filters, when the library is built: what libseccomp takes half a millisecond
-// for is then done, and the program that starts a guest does not have it.
+// Compiles the list of system calls into filters when the library is built. libseccomp would need half a millisecond
+// for this at run time, and the program that starts a guest does not contain libseccomp.
 // usage: compile_filters OUTPUT
 #include <seccomp.h>
 
@@ -22,7 +22,7 @@
 namespace hermitage::vmm::isolation {
 namespace {
 
-constexpr int kMaxNumber = 512;  // no call of x86_64 has this one so far
+constexpr int kMaxNumber = 512;  // no system call of x86_64 has reached this number
 
 using Filter = std::unique_ptr<void, decltype(&seccomp_release)>;
 
@@ -47,12 +47,12 @@ void add(const Filter& filter, const SystemCall& call) {
 }
 
 auto compile(Role role) -> std::vector<sock_filter> {
-  // What is not allowed is told to a handler, which names it (SIGSYS); other system call tables than that of 64 bits
-  // (i386, x32) are for nobody here.
+  // A forbidden call sends SIGSYS, and its handler reports the name of the call. System call tables other than the
+  // 64-bit one (i386, x32) are not used.
   const Filter filter{::seccomp_init(SCMP_ACT_TRAP), &::seccomp_release};
   if (!filter) throw std::runtime_error{"seccomp_init"};
   check(::seccomp_attr_set(filter.get(), SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS), "other architectures");
-  // A binary tree: the kernel walks it once for every number there is, when it is installed.
+  // A binary tree. When a filter is installed, the kernel evaluates it once for every system call number.
   check(::seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2), "optimization");
   for (const auto& call : kSystemCalls) {
     if (call.is_for(role)) add(filter, call);
@@ -76,7 +76,7 @@ void write_filter(std::FILE* output, const char* name, Role role) {
   std::fprintf(output, "};\n");
 }
 
-// One text, so that there is no pointer to each name that the program would have to relocate when it starts.
+// One string, because a pointer to each name would need a relocation when the program starts.
 void write_names(std::FILE* output) {
   std::fprintf(output, "constexpr char kNames[] =\n");
   for (int number = 0; number < kMaxNumber; ++number) {

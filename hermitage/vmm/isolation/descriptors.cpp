@@ -28,7 +28,7 @@ auto keep_only(std::span<const int> descriptors) -> Result<void> {
 }
 
 auto hide(std::span<const int> descriptors) -> Result<void> {
-  // Something that has no path, since files may be out of reach already.
+  // An object without a path, because files may already be inaccessible.
   const auto nothing = Event::make();
   if (!nothing) return std::unexpected{nothing.error()};
   for (const int descriptor : descriptors) {

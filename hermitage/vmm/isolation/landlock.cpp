@@ -11,8 +11,8 @@
 namespace hermitage::vmm::isolation {
 namespace {
 
-// What headers of Linux 6.1 do not have yet: https://docs.kernel.org/userspace-api/landlock.html
-constexpr std::uint64_t kTruncate = 1 << 14;       // from version 3 on
+// Definitions that headers of Linux 6.1 do not have: https://docs.kernel.org/userspace-api/landlock.html
+constexpr std::uint64_t kTruncate = 1 << 14;       // from version 3
 constexpr std::uint64_t kDeviceCommand = 1 << 15;  // 5
 constexpr std::uint64_t kBindTcp = 1 << 0;         // 4
 constexpr std::uint64_t kConnectTcp = 1 << 1;
@@ -31,7 +31,7 @@ constexpr std::uint64_t kWrite = kRead | LANDLOCK_ACCESS_FS_WRITE_FILE | kTrunca
                                  LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE;
 constexpr std::uint64_t kMakeFiles = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | kTruncate |
                                      LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REMOVE_FILE;
-// What can be said of something that is no directory.
+// Rights that apply to objects other than directories.
 constexpr std::uint64_t kOfFiles =
     LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_READ_FILE | kTruncate;
 
@@ -45,7 +45,7 @@ auto restrictions(int version, bool confines_signals) -> RulesetAttributes {
   return attributes;
 }
 
-// The structure grew with the versions, and older kernels take more of it only if that is all zeros.
+// The structure has grown with the versions. Older kernels accept a larger one only if the additional bytes are zero.
 auto size_of_attributes(int version) -> std::size_t {
   if (version >= 6) return sizeof(RulesetAttributes);
   return version >= 4 ? offsetof(RulesetAttributes, scoped) : offsetof(RulesetAttributes, handled_access_net);

@@ -26,7 +26,7 @@ static_assert(kViolationStatus == 128 + SIGSYS);
 
 thread_local Role role_of_thread = Role::supervisor;
 
-// A line that a signal handler can build: it calls nothing that is not async-signal-safe.
+// A line that a signal handler can build: it calls only async-signal-safe functions.
 class Line {
  public:
   auto operator<<(std::string_view text) -> Line& {
