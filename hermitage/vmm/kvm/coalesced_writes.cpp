@@ -8,10 +8,10 @@
 namespace hermitage::vmm::kvm {
 namespace {
 
-// What stands before the entries in kvm_coalesced_mmio_ring.
+// The members before the entries in kvm_coalesced_mmio_ring.
 struct RingHeader {
-  std::uint32_t first;  // the oldest entry: ours to advance
-  std::uint32_t last;   // where KVM puts the next
+  std::uint32_t first;  // the oldest entry; the monitor advances it
+  std::uint32_t last;   // the place of the next entry of KVM
 };
 
 }  // namespace

@@ -16,7 +16,8 @@
 namespace hermitage::vmm::kvm {
 namespace {
 
-// Of the upper half of an address; with x2APIC's numbers of 32 bits, KVM refuses all messages if one has any of them.
+// Reserved bits in the upper half of an address. With x2APIC's IDs of 32 bits, KVM rejects all messages if one has any
+// of these bits.
 constexpr std::uint32_t kReservedAddress = 0xff;
 constexpr unsigned long kSetRouting = _IOW(KVMIO, 0x6a, ListHeader);
 

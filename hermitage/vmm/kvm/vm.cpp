@@ -66,7 +66,7 @@ auto Vm::coalesce_ports(std::uint16_t first, std::uint32_t count) -> bool {
 auto Vm::signal_writes(GuestAddress address, int event) -> Result<void> {
   kvm_ioeventfd request{};
   request.addr = address.value;
-  request.len = 0;  // any width
+  request.len = 0;  // any size
   request.fd = event;
   return call(descriptor_, KVM_IOEVENTFD, &request, "KVM_IOEVENTFD");
 }
@@ -81,7 +81,7 @@ auto Vm::create_vcpu(std::uint32_t number) -> Result<Vcpu> {
 }
 
 auto Vm::coalesced_writes(const Vcpu& first) const -> CoalescedWrites {
-  constexpr std::size_t kRingSize = 4096;  // KVM's page, whatever the guest's are
+  constexpr std::size_t kRingSize = 4096;  // KVM's page, for any page size of the guest
   const auto offset = coalesced_page_ * kRingSize;
   const auto pages = first.pages_.bytes();
   if (coalesced_page_ == 0 || offset + kRingSize > pages.size()) return CoalescedWrites{};

@@ -13,7 +13,7 @@
 namespace hermitage::vmm {
 namespace {
 
-// Where guest-physical and host addresses have the same place in a huge page, the host can map one as the other.
+// If guest-physical and host addresses have the same offset in a huge page, the host can map one as the other.
 constexpr std::size_t kHugePageSize = std::size_t{2} << 20;
 
 }  // namespace
@@ -51,8 +51,8 @@ auto GuestMemory::allocate(GuestAddress base, std::uint64_t size, Options option
   std::align(alignment, size, aligned, space);
   GuestMemory memory{base, {static_cast<std::byte*>(aligned), size}, {static_cast<std::byte*>(start), mapping_size}};
 
-  // A guest touches a little here and there: without being asked, a host that gives huge pages to everybody (as many
-  // do) would give it three times what it uses.
+  // A guest touches few, scattered pages. A host that uses huge pages by default, as many do, would use three times as
+  // much memory for it.
   const int advice = options.huge_pages ? MADV_HUGEPAGE : MADV_NOHUGEPAGE;
   if (::madvise(aligned, size, advice) != 0 && options.huge_pages) {
     return system_failure("cannot use transparent huge pages: madvise(MADV_HUGEPAGE)", errno);
@@ -60,7 +60,7 @@ auto GuestMemory::allocate(GuestAddress base, std::uint64_t size, Options option
   if (options.mergeable && ::madvise(aligned, size, MADV_MERGEABLE) != 0) {
     return system_failure("cannot merge pages: madvise(MADV_MERGEABLE)", errno);
   }
-  // A core dump of the monitor need not hold the guest.
+  // A core dump of the monitor does not need to contain the guest.
   ::madvise(aligned, size, MADV_DONTDUMP);
   return memory;
 }
@@ -69,7 +69,7 @@ auto GuestMemory::read_text(GuestAddress address, std::size_t limit) const -> st
   const auto start = span(address, 0);
   if (!start) return std::nullopt;
   const auto available = static_cast<std::size_t>(bytes_.data() + bytes_.size() - start->data());
-  // The length is found in the copy, not in memory that may change between looking and copying.
+  // Search in the copy, not in memory that can change between the search and the copy.
   std::string text{reinterpret_cast<const char*>(start->data()), std::min(limit, available)};
   const auto length = text.find('\0');
   if (length == std::string::npos) return std::nullopt;

@@ -20,7 +20,7 @@ auto failed(std::string_view call) -> std::unexpected<Error> {
   return system_failure(call, errno);
 }
 
-// From its beginning, wherever it was read last: by system calls that an isolated monitor may make, too.
+// Reads from the start, for any current position, with system calls that an isolated monitor can make, too.
 auto read_all(int descriptor, std::size_t size) -> Result<std::vector<std::byte>> {
   if (::lseek(descriptor, 0, SEEK_SET) != 0) return failed("lseek");
   std::vector<std::byte> bytes(size);
@@ -33,7 +33,7 @@ auto read_all(int descriptor, std::size_t size) -> Result<std::vector<std::byte>
 }  // namespace
 
 auto MappedFile::open(const std::string& path) -> Result<MappedFile> {
-  // Without waiting for a writer, should it be a pipe.
+  // O_NONBLOCK: do not wait for a writer if the file is a pipe.
   Descriptor descriptor{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
   if (!descriptor.is_open()) return system_failure(fmt::format("{}: open", path), errno);
   auto file = map(std::move(descriptor));

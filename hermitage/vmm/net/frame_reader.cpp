@@ -7,7 +7,7 @@
 namespace hermitage::vmm::net {
 namespace {
 
-// To and from network byte order.
+// Converts to and from network byte order.
 auto swapped(std::uint32_t value) noexcept -> std::uint32_t {
   return std::endian::native == std::endian::big ? value : std::byteswap(value);
 }

@@ -29,7 +29,7 @@ using base::PortForward;
 using base::Transport;
 using Clock = std::chrono::steady_clock;
 
-// The socket's number in passt.
+// The number of the socket's descriptor in passt.
 constexpr int kSocket = 3;
 constexpr std::size_t kMaxSaid = 16384;
 constexpr int kMinPrivilegedEnd = 1024;
@@ -38,7 +38,7 @@ auto name_of(Transport transport) -> const char* {
   return transport == Transport::tcp ? "tcp" : "udp";
 }
 
-// As it is written in an option.
+// The forward in the format of an option.
 auto name_of(const PortForward& forward, std::uint16_t port) -> std::string {
   if (forward.address.empty()) return fmt::format("port {}/{}", port, name_of(forward.transport));
   const bool is_ipv6 = forward.address.find(':') != std::string::npos;
@@ -80,14 +80,15 @@ auto addresses_of(const PortForward& forward, std::uint16_t port) -> std::vector
   return {};
 }
 
-// Binds as passt will, and lets go again. Returns errno's value, or 0.
+// Binds as passt will do, and closes the socket. Returns the error number, or 0.
 auto try_to_bind(const HostAddress& address, Transport transport) -> int {
   const bool is_tcp = transport == Transport::tcp;
   const Descriptor socket{::socket(address.family(), (is_tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0)};
   if (!socket.is_open()) return errno == EAFNOSUPPORT ? 0 : errno;
   const int on = 1;
   if (address.family() == AF_INET6) ::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
-  // Connections of an earlier server that are about to end do not count. A UDP socket would share its port.
+  // Ignores connections of an earlier server that are about to end. With this option, a UDP socket would share its
+  // port.
   if (is_tcp) ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   return ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address.bytes), address.size) == 0 ? 0 : errno;
 }
@@ -103,7 +104,7 @@ auto bind_failure(const PortForward& forward, std::uint16_t port, int error_numb
               fmt::format("bind of {}: {}{}", name_of(forward, port), std::strerror(error_number), help));
 }
 
-// passt goes on when it gets one port of a range, or one of two families.
+// Checks all ports, because passt continues if it gets one port of a range, or of one address family.
 auto try_ports(const PortForward& forward) -> Result<void> {
   for (unsigned i = 0; i < forward.count; ++i) {
     const auto port = static_cast<std::uint16_t>(forward.host_port + i);
@@ -117,7 +118,7 @@ auto try_ports(const PortForward& forward) -> Result<void> {
   return {};
 }
 
-// passt has one table of the host's ports for each transport, whatever their address.
+// passt has one table of the host's ports for each transport, for all addresses.
 auto check_overlaps(std::span<const PortForward> forwards) -> Result<void> {
   std::map<std::pair<Transport, unsigned>, const PortForward*> owners;
   for (const auto& forward : forwards) {
@@ -155,7 +156,7 @@ auto check_ports(std::span<const PortForward> forwards) -> Result<void> {
   return {};
 }
 
-// As passt's -t and -u take it.
+// In the format of passt's options -t and -u.
 auto specification_of(const PortForward& forward) -> std::string {
   const auto range = [&forward](unsigned first) { return fmt::format("{}-{}", first, first + forward.count - 1); };
   const auto prefix = forward.address.empty() ? std::string{} : forward.address + "/";
@@ -163,7 +164,7 @@ auto specification_of(const PortForward& forward) -> std::string {
 }
 
 auto arguments_for(const PasstOptions& options) -> std::vector<std::string> {
-  // The process id, which it writes when it is ready, goes to its standard output.
+  // passt writes its process ID to its standard output when it is ready.
   std::vector<std::string> arguments{options.program,
                                      "--foreground",
                                      "--quiet",
@@ -189,7 +190,7 @@ struct Pair {
   Descriptor theirs;
 };
 
-// A number behind those that passt has, so that none is overwritten on the way there.
+// Moves a descriptor to a number above those of passt, so that none of these overwrites it.
 auto out_of_the_way(Descriptor descriptor) -> Descriptor {
   if (!descriptor.is_open() || descriptor.get() > kSocket) return descriptor;
   return Descriptor{::fcntl(descriptor.get(), F_DUPFD_CLOEXEC, kSocket + 1)};
@@ -202,16 +203,16 @@ auto make_socket_pair() -> Result<Pair> {
   return Pair{.ours = Descriptor{ends[0]}, .theirs = out_of_the_way(Descriptor{ends[1]})};
 }
 
-// Which never stops the one that writes: what does not go in is lost.
+// The pipe never blocks its writer: data that does not fit is lost.
 auto make_pipe() -> Result<Pair> {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) != 0) return system_failure("pipe2", errno);
-  // passt opens it again, as another user where it was started by root.
+  // passt opens it again, as another user if root has started it.
   ::fchmod(ends[1], S_IRUSR | S_IWUSR | S_IWGRP | S_IWOTH);
   return Pair{.ours = Descriptor{ends[0]}, .theirs = out_of_the_way(Descriptor{ends[1]})};
 }
 
-// What posix_spawn(3) does in the child, and with what.
+// The file actions and attributes of posix_spawn(3) for the child.
 class Spawn {
  public:
   Spawn() {
@@ -222,7 +223,7 @@ class Spawn {
     ::posix_spawnattr_setsigmask(&attributes_, &signals);
     ::sigfillset(&signals);
     ::posix_spawnattr_setsigdefault(&attributes_, &signals);
-    // Its own group: a terminal's Ctrl-C is for us, who end it.
+    // A separate process group: Ctrl-C of a terminal reaches only this process, which then ends passt.
     ::posix_spawnattr_setpgroup(&attributes_, 0);
     ::posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
   }
@@ -233,7 +234,7 @@ class Spawn {
     ::posix_spawn_file_actions_destroy(&actions_);
   }
 
-  // 0, or errno's value.
+  // Returns 0, or the error number.
   auto set_descriptors(int socket, int output, int errors) -> int {
     int result = ::posix_spawn_file_actions_addopen(&actions_, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     if (result == 0) result = ::posix_spawn_file_actions_adddup2(&actions_, output, STDOUT_FILENO);
@@ -243,7 +244,7 @@ class Spawn {
     return result;
   }
 
-  // 0, or errno's value.
+  // Returns 0, or the error number.
   auto run(const std::vector<std::string>& arguments, pid_t& process) -> int {
     std::vector<char*> pointers;
     pointers.reserve(arguments.size() + 1);
@@ -265,12 +266,12 @@ auto start_failure(const std::string& program, int error_number) -> std::unexpec
   return system_failure(fmt::format("posix_spawn of {}", program), error_number);
 }
 
-// Readable when the process has ended. glibc 2.36 is the first with a function for it.
+// Readable when the process has ended. Only glibc 2.36 and later has a function for this.
 auto open_process(pid_t process) -> Descriptor {
   return Descriptor{static_cast<int>(::syscall(SYS_pidfd_open, process, 0))};
 }
 
-// Reads what there is now. False at the end.
+// Reads the available data. Returns false at the end.
 auto read_some(int descriptor, std::string& text) -> bool {
   std::array<char, 4096> buffer{};
   while (true) {
@@ -286,7 +287,7 @@ auto milliseconds_until(Clock::time_point end) -> int {
   return static_cast<int>(std::max<std::int64_t>(left, 0));
 }
 
-// The last line that tells a cause.
+// The last line that states a cause.
 auto cause_in(std::string_view said) -> std::string_view {
   std::string_view cause;
   while (!said.empty()) {
@@ -332,7 +333,7 @@ Passt::~Passt() {
   const auto end = Clock::now() + kPatience;
   while (::poll(&event, 1, milliseconds_until(end)) < 0 && errno == EINTR) {
   }
-  // One that takes longer ends by itself: it is another user's by now, where root has started it.
+  // A slower process ends by itself. It can belong to another user now, if root has started it.
   ::waitpid(process_, nullptr, WNOHANG);
 }
 

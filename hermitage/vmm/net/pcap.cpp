@@ -49,7 +49,7 @@ auto header_for(std::size_t size) -> RecordHeader {
 
 auto Pcap::create(const std::string& path, std::unique_ptr<Backend> inner, std::function<void(const std::string&)> warn)
     -> Result<std::unique_ptr<Pcap>> {
-  // Only this user sees what the guest sends.
+  // Only this user can read what the guest sends.
   Descriptor file{::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)};
   if (!file.is_open()) return system_failure(path, errno);
   const FileHeader header;

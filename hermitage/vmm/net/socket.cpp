@@ -12,7 +12,7 @@
 namespace hermitage::vmm::net {
 namespace {
 
-// The pieces of a message: what goes before the frame, and the frame without its header.
+// The pieces of a message: the bytes before the frame, and the frame without its header.
 struct Message {
   std::array<iovec, kMaxPieces + 1> pieces{};
   std::size_t count = 0;
@@ -32,7 +32,7 @@ auto header_of(std::span<iovec> pieces) -> msghdr {
   return header;
 }
 
-// As sendmsg(2): never blocks, and no signal comes of it.
+// As sendmsg(2), but never blocks and causes no signal.
 auto send_pieces(int socket, std::span<iovec> pieces) -> ssize_t {
   const auto header = header_of(pieces);
   ssize_t sent = -1;
@@ -42,7 +42,7 @@ auto send_pieces(int socket, std::span<iovec> pieces) -> ssize_t {
   return sent;
 }
 
-// As recvmsg(2): never blocks. `flags` gets the message's.
+// As recvmsg(2), but never blocks. `flags` receives the flags of the message.
 auto receive_pieces(int socket, std::span<iovec> pieces, int* flags = nullptr) -> ssize_t {
   auto header = header_of(pieces);
   ssize_t got = -1;
@@ -70,7 +70,7 @@ auto closed_for(const std::string& peer, const char* call, int error_number) -> 
   return std::unexpected{Closed{fmt::format("{} of {}: {}", call, peer, std::strerror(error_number))}};
 }
 
-// How many messages are passed over at most, before others get their turn.
+// The maximum number of messages that are skipped before other work is done.
 constexpr int kMaxOddMessages = 64;
 
 }  // namespace
@@ -104,7 +104,7 @@ auto StreamSocket::send(std::span<const iovec> frame) -> std::expected<bool, Clo
   message.add_frame(frame);
   const auto sent = send_pieces(descriptor(), message.span());
   if (sent < 0 && is_blocked(errno)) return false;
-  if (sent < 0 && errno == EFAULT) return true;  // the guest's page is gone: its file was truncated
+  if (sent < 0 && errno == EFAULT) return true;  // the guest's page does not exist: its file was truncated
   if (sent < 0) return closed_for(peer_, "sendmsg", errno);
   keep(message.span(), static_cast<std::size_t>(sent));
   return true;
@@ -154,7 +154,7 @@ auto DatagramSocket::send(std::span<const iovec> frame) -> std::expected<bool, C
   if (send_pieces(descriptor(), message.span()) >= 0) return true;
   if (is_blocked(errno)) return false;
   if (is_end(errno) || errno == ENOTCONN || errno == EBADF) return closed_for(peer_, "sendmsg", errno);
-  return true;  // too large, no memory, or nobody there just now: the frame is dropped
+  return true;  // too large, no memory, or no receiver now: the frame is dropped
 }
 
 }  // namespace hermitage::vmm::net

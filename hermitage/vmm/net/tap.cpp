@@ -22,13 +22,13 @@ namespace {
 
 constexpr const char* kTunPath = "/dev/net/tun";
 
-// What the guest sends, the host takes as it is when it takes checksums that are not complete.
+// The host accepts all frames of the guest if it accepts incomplete checksums.
 constexpr auto kChecksums = feature::kCsum | feature::kGuestCsum;
 constexpr auto kSegments = feature::kHostTso4 | feature::kHostTso6 | feature::kHostEcn | feature::kGuestTso4 |
                            feature::kGuestTso6 | feature::kGuestEcn;
 constexpr auto kFragments = feature::kHostUfo | feature::kGuestUfo;
 
-// What the host may leave to the guest; see tun_chr_ioctl() and virtio 1.2, 5.1.3.1.
+// The offloads that the host can leave to the guest: see tun_chr_ioctl() and virtio 1.2, 5.1.3.1.
 auto offloads_of(std::uint64_t taken) -> unsigned {
   if ((taken & feature::kGuestCsum) == 0) return 0;
   unsigned offloads = TUN_F_CSUM;
@@ -58,7 +58,7 @@ auto request_for(const std::string& name, short flags) -> ifreq {
   return request;
 }
 
-// A descriptor for questions about interfaces.
+// A descriptor for ioctl(2) on interfaces.
 auto open_socket() -> Descriptor {
   return Descriptor{::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
 }
@@ -104,7 +104,7 @@ auto Tap::open(const std::string& name) -> Result<std::unique_ptr<Tap>> {
   }
   const auto socket = open_socket();
   if (!socket.is_open()) return system_failure("socket", errno);
-  // TUNSETIFF would make an interface that there is not.
+  // TUNSETIFF would create a missing interface.
   auto mtu = request_for(name, 0);
   if (::ioctl(socket.get(), SIOCGIFMTU, &mtu) != 0) {
     if (errno == ENODEV) return no_such_interface(name);

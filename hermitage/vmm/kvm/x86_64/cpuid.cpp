@@ -8,7 +8,7 @@
 namespace hermitage::vmm::kvm {
 namespace {
 
-// Leaves and bits: AMD64 Architecture Programmer's Manual, volume 3, appendix E; Intel's volume 2, CPUID.
+// Leaves and bits: AMD64 Architecture Programmer's Manual, volume 3, appendix E; Intel SDM 2, CPUID.
 constexpr std::uint32_t kFeatures = 0x1;
 constexpr std::uint32_t kPerformanceMonitoring = 0xa;
 constexpr std::uint32_t kTopology = 0xb;

@@ -1,4 +1,4 @@
-// What KVM offers to x86_64.
+// KVM on x86_64.
 #include "hermitage/vmm/kvm/kvm.hpp"
 
 #include <array>

@@ -1,4 +1,4 @@
-// The pins of the I/O APIC, and of the two i8259 that have those of the old PC, too.
+// The pins of the I/O APIC, and of the two i8259, which also have the pins of the old PC.
 #include "hermitage/vmm/kvm/line_routes.hpp"
 
 namespace hermitage::vmm::kvm {

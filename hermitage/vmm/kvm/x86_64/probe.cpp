@@ -30,7 +30,8 @@ constexpr std::array<std::uint8_t, 16> kProgram{
     0xf4,                         // hlt
 };
 
-// What a breakpoint is tried at: it becomes a breakpoint itself, is in a debug register, or what it writes to is.
+// The program for tests of breakpoints. A test replaces its instruction, or sets a debug register for the instruction
+// or for its write.
 constexpr std::array<std::uint8_t, 11> kBreakpointProgram{
     0x88, 0x04,      0x25, 0x00, 0x60, 0x00, 0x00,  // mov [kData], al
     0xe6, kDonePort,                                // out 0x80, al
@@ -38,7 +39,7 @@ constexpr std::array<std::uint8_t, 11> kBreakpointProgram{
 };
 constexpr GuestAddress kData{0x6000};
 
-// A guest of one vCPU, with all that is behind it.
+// A guest of one vCPU, with the objects that it needs.
 struct Guest {
   GuestMemory memory;
   Vm vm;
@@ -71,7 +72,7 @@ auto make_guest(const Kvm& kvm, std::span<const std::uint8_t> program) -> Result
   return Guest{.memory = std::move(*memory), .vm = std::move(*vm), .vcpu = std::move(*vcpu)};
 }
 
-// What it leaves the guest for, but for signals.
+// The next exit, except for exits by signals.
 auto next_exit(Vcpu& vcpu) -> Exit {
   for (int i = 0; i < kMaxExits; ++i) {
     auto exit = vcpu.run();
@@ -97,7 +98,7 @@ auto probe_execution(const Kvm& kvm) -> Result<Execution> {
 }
 
 auto probe_breakpoints(const Kvm& kvm) -> Result<BreakpointSupport> {
-  // Each by a guest of its own: after one that KVM does not know, a vCPU may never go on.
+  // A separate guest for each test: after a breakpoint that KVM does not support, a vCPU may never continue.
   const auto works = [&kvm](const DebugSetting& setting, DebugEvent::Kind kind) -> Result<bool> {
     auto guest = make_guest(kvm, kBreakpointProgram);
     if (!guest) return std::unexpected{guest.error()};

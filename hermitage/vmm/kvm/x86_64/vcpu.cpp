@@ -1,4 +1,4 @@
-// What is x86_64's of a vCPU.
+// The x86_64 parts of a vCPU.
 #include "hermitage/vmm/kvm/vcpu.hpp"
 
 #include <sys/ioctl.h>
@@ -68,13 +68,13 @@ auto set_runnable(const Descriptor& vcpu) -> Result<void> {
 }  // namespace
 
 auto Vcpu::configure(Features& features, std::uint32_t number, const arch::EntryState& state) -> Result<void> {
-  // Linux 6.12 takes long mode only of a vCPU that knows its features.
+  // Linux 6.12 accepts long mode only for a vCPU whose features are set.
   adapt_cpuid(features.entries(), number);
   if (auto set = call(descriptor_, kSetCpuid, features.header(), "KVM_SET_CPUID2"); !set) return set;
   if (auto set = set_model_registers(descriptor_); !set) return set;
   if (auto set = set_special_registers(descriptor_, state); !set) return set;
   if (auto set = set_general_registers(descriptor_, state); !set) return set;
-  // The first one is, when it is made.
+  // The first vCPU is runnable when it is created.
   return number == 0 ? Result<void>{} : set_runnable(descriptor_);
 }
 

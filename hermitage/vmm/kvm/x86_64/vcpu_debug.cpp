@@ -1,4 +1,4 @@
-// What is x86_64's of debugging a vCPU.
+// The x86_64 parts of debugging a vCPU.
 #include <cstring>
 
 #include "hermitage/vmm/kvm/call.hpp"
@@ -7,7 +7,7 @@
 namespace hermitage::vmm::kvm {
 namespace {
 
-// Linux's headers of 2023 give kvm_xsave another size in C++, and so other numbers.
+// Linux's headers of 2023 define a wrong size of kvm_xsave in C++, and so wrong numbers of the calls.
 using ExtendedArea = std::array<std::byte, arch::DebugState::kExtendedSize>;
 constexpr unsigned long kGetXsave = _IOR(KVMIO, 0xa4, ExtendedArea);
 constexpr unsigned long kSetXsave = _IOW(KVMIO, 0xa5, ExtendedArea);
@@ -22,7 +22,7 @@ auto to_selector(std::uint16_t value, kvm_segment segment) -> kvm_segment {
   return segment;
 }
 
-// The two bits of DR7 for what an access is, and the two for its size.
+// The two bits of DR7 for the kind of access, and the two for its size.
 auto condition_of(const HardwareBreakpoint& breakpoint) -> std::uint64_t {
   switch (breakpoint.kind) {
     case HardwareBreakpoint::Kind::write: return 1;

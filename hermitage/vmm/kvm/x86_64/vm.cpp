@@ -1,4 +1,4 @@
-// What is x86_64's of a virtual machine.
+// The x86_64 parts of a virtual machine.
 #include "hermitage/vmm/kvm/vm.hpp"
 
 #include <linux/kvm.h>
