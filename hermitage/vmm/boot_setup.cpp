@@ -43,7 +43,7 @@ auto boot_time_now() -> entry::BootTime {
   return {.seconds = now.tv_sec, .nanoseconds = static_cast<std::uint32_t>(now.tv_nsec)};
 }
 
-// The packed image lies on pages of its own behind the kernel.
+// The packed image is on separate pages after the kernel.
 auto place_image(const BootRequest& request) -> Result<std::optional<GuestRange>> {
   const auto image = request.options.image;
   if (image.empty()) return std::nullopt;
@@ -75,7 +75,7 @@ auto create_vcpus(const BootRequest& request, kvm::Vm& vm, kvm::Features& featur
   return vcpus;
 }
 
-// Null where there is to be none.
+// Null if the options request none.
 auto make_network_card(const BootRequest& request, kvm::Vm& vm) -> Result<std::unique_ptr<NetworkCard>> {
   auto& network = request.options.network;
   if (!network) return nullptr;

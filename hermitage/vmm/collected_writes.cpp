@@ -7,7 +7,7 @@ void CollectedWrites::drain() {
   const auto lock = lock_at(&gate_, mutex_);
   writes_.drain([this](const kvm::CoalescedWrites::Write& write) {
     ++count_;
-    // The vCPU has gone on: there is nobody to tell how this went.
+    // The vCPU has continued, so the outcome cannot be reported to it.
     [[maybe_unused]] const auto outcome =
         ports_.device_at(write.port, write.data.size()).write({.address = write.port}, write.data);
   });

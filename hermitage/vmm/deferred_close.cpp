@@ -9,7 +9,7 @@
 namespace hermitage::vmm {
 namespace {
 
-// With one byte: on some sockets, a message of none has no descriptors.
+// The message has one byte: on some sockets, an empty message cannot contain descriptors.
 auto send(int socket, std::array<int, 2> descriptors) noexcept -> bool {
   alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof descriptors)> control{};
   std::byte content{};

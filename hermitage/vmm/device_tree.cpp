@@ -16,8 +16,8 @@ extern "C" {
 namespace hermitage::vmm {
 namespace {
 
-// libfdt's sequential writer, which remembers the first thing that went wrong: only want of room can. After that it is
-// not asked any more, since it looks for its state in the buffer, and there may be none.
+// libfdt's sequential writer. It remembers the first error, which can only be lack of space. After an error, it calls
+// libfdt no more, because libfdt reads its state from the buffer, which may not contain one.
 class Writer {
  public:
   explicit Writer(std::span<std::byte> buffer) : buffer_{buffer} { call(fdt_create, static_cast<int>(buffer_.size())); }
@@ -40,7 +40,7 @@ class Writer {
     call(fdt_property, name, cells.data(), static_cast<int>(sizeof cells));
   }
 
-  // The size of the finished tree, or nothing when something went wrong.
+  // The size of the finished tree, or nothing after an error.
   [[nodiscard]] auto finish() -> std::optional<std::size_t> {
     call(fdt_finish);
     if (error_ != 0) return std::nullopt;
@@ -57,8 +57,8 @@ class Writer {
   int error_ = 0;
 };
 
-// A device's name and its address. Every start of a guest waits for these: fmt::format takes longer for them than all
-// of the rest of the tree does.
+// The name of a device with its address. Every start of a guest waits for these names. fmt::format needs more time for
+// them than the rest of the tree needs.
 auto unit_name(std::string_view name, std::uint64_t address) -> std::string {
   std::array<char, 2 * sizeof address> digits{};
   const auto end = std::to_chars(digits.begin(), digits.end(), address, 16).ptr;
@@ -99,12 +99,12 @@ void write_mounts(Writer& writer, const std::vector<std::string>& mounts) {
   writer.begin_node("uhyve,mounts");
   std::string list;
   for (const auto& mount : mounts) list.append(mount).push_back('\0');
-  list.pop_back();  // property() ends the last with a NUL
+  list.pop_back();  // property() adds the last NUL
   writer.property("mounts", std::string_view{list});
   writer.end_node();
 }
 
-// More than a tree takes: its frame, a node for each vCPU, and its strings.
+// An upper limit for the size of the tree: its frame, a node for each vCPU, and its strings.
 auto largest_size(const DeviceTree& tree) -> std::size_t {
   constexpr std::size_t kFrame = 1024;
   constexpr std::size_t kProcessor = 64;
@@ -116,11 +116,11 @@ auto largest_size(const DeviceTree& tree) -> std::size_t {
 }  // namespace
 
 auto flatten(const DeviceTree& tree, std::size_t size_limit) -> Result<std::vector<std::byte>> {
-  // libfdt clears all of its buffer first, so that it should not be larger than need be.
+  // libfdt first clears its whole buffer, so it should not be too large.
   std::vector<std::byte> buffer(std::min(size_limit, largest_size(tree)));
   Writer writer{buffer};
   if (tree.image) {
-    // The kernel counts whole pages.
+    // The kernel uses whole pages.
     const auto end = (tree.image->end.value + arch::kPageSize - 1) & ~(arch::kPageSize - 1);
     writer.reserve({tree.image->start, {end}});
   }

@@ -9,9 +9,10 @@
 namespace hermitage::vmm {
 namespace {
 
-constexpr std::size_t kMaxEvents = 16;  // of one round; others come with the next
+constexpr std::size_t kMaxEvents = 16;  // limit for one round; the next round handles the others
 
-// What epoll hands back with an event. A number that is closed and opened again within a round is another descriptor.
+// The data that epoll returns with an event. A number that is closed and opened again within a round is a different
+// descriptor.
 constexpr int kGenerationBits = 32;
 
 auto key_of(int descriptor, std::uint32_t generation) -> std::uint64_t {
@@ -64,7 +65,7 @@ auto EventLoop::wait(std::optional<std::chrono::milliseconds> limit) -> std::siz
   for (int i = 0; i < count; ++i) {
     const auto& event = events[static_cast<std::size_t>(i)];
     const auto handler = handler_of(event.data.u64);
-    if (!handler) continue;  // an earlier one of this round has removed it
+    if (!handler) continue;  // an earlier handler of this round has removed it
     (*handler)(event.events);
     ++called;
   }

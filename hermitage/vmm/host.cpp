@@ -27,7 +27,7 @@ namespace {
 
 using Outcome = HostCheck::Outcome;
 
-// The first `size` bytes of a small file of the kernel's.
+// The first `size` bytes of a small file of the kernel.
 auto read_start(const char* path, std::size_t size) -> std::string {
   const Descriptor file{::open(path, O_RDONLY | O_CLOEXEC)};
   std::string text(size, '\0');
@@ -160,7 +160,7 @@ auto check_passt() -> HostCheck {
           .finding = "not installed; --publish and --net user need the package passt"};
 }
 
-// What a network can have, and works without.
+// Checks an optional device of the network.
 auto check_device(std::string_view subject, const char* path, std::string_view use, std::string_view module)
     -> HostCheck {
   if (const Descriptor device{::open(path, O_RDWR | O_CLOEXEC)}; device.is_open()) {

@@ -13,8 +13,8 @@
 namespace hermitage::vmm {
 namespace {
 
-// Copying a page costs about as much as the fault that maps one, and a start waits for copies, but not for pages that a
-// guest never touches; a mapping itself costs as much as copying a few pages.
+// Copying a page costs about as much as the fault that maps one. A start waits for copies, but not for pages that a
+// guest never touches. Creating a mapping costs as much as copying a few pages.
 constexpr std::uint64_t kLeastMappedSize = std::uint64_t{64} << 10;
 constexpr std::uint64_t kMostRelocatedShare = 4;  // one page in four
 
@@ -29,13 +29,13 @@ auto is_worth_mapping(const entry::LoadStep& step) -> bool {
          step.relocated_pages * kMostRelocatedShare <= step.size / arch::kPageSize;
 }
 
-// Puts bytes of the file where they belong in the memory.
+// Copies or maps bytes of the file to their place in the memory.
 class Placement {
  public:
   Placement(const entry::KernelObject& kernel, const GuestMemory& memory, GuestAddress start, int descriptor)
       : kernel_{kernel}, memory_{memory}, start_{start}, descriptor_{descriptor} {}
 
-  // All of its segments, whole. The memory of a kernel of a few pages is wanted all at once.
+  // Copies all segments completely. A kernel of a few pages needs all of its memory at once.
   [[nodiscard]] auto copy_all() const -> Result<void> {
     const bool is_small = kernel_.mem_size() < kLeastMappedSize;
     if (is_small) memory_.populate({start_, start_ + kernel_.mem_size()});
@@ -49,14 +49,14 @@ class Placement {
     return {};
   }
 
-  // What a large one wants: to be mapped where most of it is never touched.
+  // Maps a large kernel where possible, because most of it is never touched.
   [[nodiscard]] auto map_and_copy() const -> Result<void> {
     const auto page_count = entry::LoadPlan::page_count(kernel_, start_, arch::kPageSize);
     const auto page_flags = std::make_unique<bool[]>(page_count);
     const auto plan = entry::LoadPlan::make(kernel_, start_, arch::kPageSize, {page_flags.get(), page_count});
     if (!plan) return unloadable(plan.error());
     for (const auto& step : *plan) {
-      if (step.action == entry::LoadStep::Action::zero) continue;  // as fresh memory is
+      if (step.action == entry::LoadStep::Action::zero) continue;  // newly allocated memory is zero
       const auto address = start_ + step.memory_offset;
       const bool is_mapped =
           is_worth_mapping(step) && memory_.map_file(address, step.size, descriptor_, step.file_offset.value);
@@ -68,7 +68,7 @@ class Placement {
   }
 
  private:
-  // From the file, where it is open: then its pages need not be mapped first.
+  // Copies from the file if it is open, because then its pages need not be mapped first.
   [[nodiscard]] auto copy(GuestAddress address, entry::FileOffset file_offset, std::uint64_t size) const
       -> Result<void> {
     auto target = memory_.span(address, size);

@@ -26,7 +26,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 auto make_isolation(const IsolationOptions& options, GuestFiles& files, Warnings& warnings) -> Result<Isolation> {
-  // open_paths() makes the private directory, which an isolated process can no longer do.
+  // open_paths() makes the private directory. An isolated process can no longer do that.
   const bool isolates = options.file_isolation != FileIsolation::none || options.sandbox;
   auto made = Isolation::make(options, isolates ? files.open_paths() : std::vector<isolation::OpenPath>{});
   if (made && made->lacks_landlock()) {
@@ -36,7 +36,7 @@ auto make_isolation(const IsolationOptions& options, GuestFiles& files, Warnings
   return made;
 }
 
-// As a debugger is told: a signal says how a guest ends that gives no exit code.
+// The ending for a debugger. A signal represents the end of a guest without an exit code.
 auto as_debugged(const std::optional<Ending>& ending) -> debug::Ended {
   if (!ending) return {.exit_code = {}, .signal = SIGTERM};
   if (const auto* const exit = std::get_if<GuestExit>(&*ending)) return {.exit_code = exit->code};
@@ -53,7 +53,7 @@ auto to_text(const ExitCounts& counts) -> std::string {
 
 }  // namespace
 
-// The parts of a machine, in the order that they need one another.
+// The parts of a machine, in the order of their dependencies.
 class Machine::State {
  public:
   State(MachineOptions options, GuestFiles files, GuestMemory memory, const arch::MemoryLayout& layout,
@@ -79,7 +79,7 @@ class Machine::State {
   auto operator=(const State&) -> State& = delete;
   ~State() = default;
 
-  // Everything up to the first instruction.
+  // Prepares the guest up to its first instruction.
   [[nodiscard]] auto prepare(const entry::KernelObject& kernel, int descriptor) -> Result<void>;
   [[nodiscard]] auto run() -> Result<RunResult>;
 
@@ -95,7 +95,7 @@ class Machine::State {
 
   MachineOptions options_;
   GuestMemory memory_;
-  GuestFiles files_;  // behind the memory, since they go first then: that leaves nothing behind on the host
+  GuestFiles files_;  // after the memory, so that they are destroyed first: then no file is left on the host
   arch::MemoryLayout layout_;
   ArgumentVectors vectors_;
   Serial serial_;
@@ -104,10 +104,11 @@ class Machine::State {
   Hypercalls hypercalls_;
   arch::Platform platform_;
   std::unique_ptr<Supervisor> supervisor_;
-  std::optional<DeferredClose> deferred_close_;  // of vm_; before it and its vCPUs, so that it is destroyed after them
+  std::optional<DeferredClose> deferred_close_;  // of vm_; declared before it and its vCPUs, so that it is destroyed
+                                                 // after them
   std::optional<kvm::Vm> vm_;
-  std::unique_ptr<NetworkCard> network_card_;  // or none
-  std::unique_ptr<debug::Debugger> debugger_;  // or none
+  std::unique_ptr<NetworkCard> network_card_;  // or null
+  std::unique_ptr<debug::Debugger> debugger_;  // or null
   std::optional<CollectedWrites> collected_writes_;
   std::vector<std::unique_ptr<Vcpu>> vcpus_;
   std::optional<Isolation> isolation_;
@@ -164,7 +165,7 @@ auto Machine::State::make_debugger() -> Result<void> {
   return {};
 }
 
-// Where it waits for a debugger, the guest stands from now on.
+// If it waits for a debugger, the guest is stopped from now on.
 void Machine::State::attach_debugger(const entry::KernelObject& kernel) {
   if (!debugger_) return;
   std::vector<kvm::Vcpu*> vcpus;

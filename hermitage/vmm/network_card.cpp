@@ -38,7 +38,7 @@ auto NetworkCard::make(NetworkOptions options, const GuestMemory& memory, kvm::V
   constexpr auto kQueues = virtio::NetworkDevice::kQueueCount;
   auto interrupts = kvm::DeviceInterrupts::make(vm, arch::kPciInterruptLine, PciTransport::vector_count(kQueues));
   if (!interrupts) return std::unexpected{interrupts.error()};
-  // Where the registers are in the beginning. A driver that moves them notifies by an exit: see PciTransport.
+  // The initial address of the registers. If a driver moves them, its notifications are exits: see PciTransport.
   for (unsigned queue = 0; queue < kQueues; ++queue) {
     const auto address = bar + PciTransport::kNotifyOffset + queue * PciTransport::kNotifyMultiplier;
     const bool is_vhosts = options.vhost && queue < virtio::VhostNet::kQueueCount;
@@ -100,7 +100,7 @@ void NetworkCard::run(PauseGate& gate, const std::function<bool()>& is_stopping)
   thread_ = 0;
 }
 
-// One whose peer has gone would be told of again and again, so nothing waits for it while there is nothing to do there.
+// Does not wait for a backend without work. Otherwise, a disconnected peer would be reported repeatedly.
 void NetworkCard::watch_backend() {
   const auto interest = device_.interest();
   if (interest == watched_) return;
@@ -110,7 +110,7 @@ void NetworkCard::watch_backend() {
   } else if (watched_ != 0) {
     events_.remove(descriptor);
   } else if (!events_.add(descriptor, interest, [](std::uint32_t) {})) {
-    return;  // it cannot be waited for: it is tried again after the next round
+    return;  // epoll does not accept it; try again after the next round
   }
   watched_ = interest;
 }

@@ -8,13 +8,13 @@
 namespace hermitage::vmm {
 namespace {
 
-// How often members that have not stopped yet are called again.
+// The interval between calls for members that have not stopped yet.
 constexpr std::chrono::milliseconds kCallBackInterval{5};
 
-// The gate that this thread is a member of.
+// The gate of which this thread is a member.
 thread_local const PauseGate* gate_of_thread = nullptr;
 
-// Whether the event is there in time; a signal ends the waiting, too.
+// Whether the event is signaled within the limit. A signal ends the wait, too.
 auto wait_for(const Event& event, int limit_ms) noexcept -> bool {
   pollfd ready{.fd = event.descriptor(), .events = POLLIN, .revents = 0};
   return ::poll(&ready, 1, limit_ms) > 0;
@@ -38,7 +38,7 @@ PauseGate::PauseGate(PauseGate&& other) noexcept : open_{std::move(other.open_)}
 void PauseGate::enter() noexcept {
   gate_of_thread = this;
   for (;;) {
-    // First the one, then the other: pause() does it the other way round, and one of the two sees the other.
+    // Count first, then check. pause() uses the reverse order, so at least one of them sees the other.
     ++running_count_;
     if (!is_pausing()) return;
     --running_count_;
@@ -70,7 +70,7 @@ PauseGate::Wait::~Wait() {
 auto PauseGate::pause(const CallBack& call_back) -> PauseOutcome {
   const std::scoped_lock lock{mutex_};
   if (pause_count_++ == 0) open_.clear();
-  // end() may have come between.
+  // end() may have been called in between.
   if (is_ended_) open_.signal();
   const bool stand = all_stand(call_back);
   if (is_ended_) return PauseOutcome::ended;

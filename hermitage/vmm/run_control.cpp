@@ -7,7 +7,7 @@
 namespace hermitage::vmm {
 namespace {
 
-// Beside what stop() is told, which is an int.
+// Not an int, so it cannot be a parameter of stop().
 constexpr auto kTimeIsOver = std::numeric_limits<std::int64_t>::min();
 
 }  // namespace
@@ -31,7 +31,7 @@ void RunControl::time_out() noexcept {
 }
 
 void RunControl::end_from_outside(std::int64_t reason) noexcept {
-  const int error = errno;  // a signal handler leaves it to the code that it interrupts
+  const int error = errno;  // restored for the code that a signal handler has interrupted
   std::int64_t none = 0;
   stop_reason_.compare_exchange_strong(none, reason);
   serial_.abandon();

@@ -54,13 +54,13 @@ auto Serial::open(const OutputTarget& target) -> Result<Serial> {
 }
 
 void Serial::begin() {
-  // A pipe or a device has nothing to be cut off.
+  // A pipe or a device cannot be truncated.
   if (owned_.is_open() && ::ftruncate(owned_.get(), 0) != 0 && errno != EINVAL) note_error(errno);
 }
 
 void Serial::write(std::span<const std::byte> bytes) {
   if (kind_ == Kind::none) return;
-  // The size of a copy does not depend on the guest.
+  // The guest does not determine the size of a copy.
   while (!bytes.empty() && write_error() == 0) {
     const auto size = std::min(bytes.size(), kCapacity);
     write_some(bytes.first(size));
@@ -74,7 +74,7 @@ void Serial::write_some(std::span<const std::byte> bytes) {
   bool begins_to_wait = false;
   {
     const auto lock = lock_at(gate_, output_mutex_);
-    // The guest may change what it has written while it is looked at: this is the one copy that counts.
+    // The guest can change its output at any time: this is the only copy.
     const auto old_size = pending_.size();
     pending_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     if (kind_ == Kind::buffer) {
@@ -111,7 +111,7 @@ void Serial::flush_some() {
   if (!lock || pending_.empty() || write_error() != 0) return;
   pollfd ready{.fd = descriptor_, .events = POLLOUT, .revents = 0};
   if (::poll(&ready, 1, 0) <= 0) return;
-  // A pipe that is ready takes so much at once.
+  // A pipe that is ready accepts this many bytes at once.
   const auto written = ::write(descriptor_, pending_.data(), std::min<std::size_t>(pending_.size(), PIPE_BUF));
   if (written < 0 && errno != EINTR && errno != EAGAIN) note_error(errno);
   if (written <= 0) return;
@@ -131,7 +131,7 @@ void Serial::pass_on(std::string_view text) {
 }
 
 auto Serial::write_once(std::string_view& text) -> bool {
-  // The string is ours: a vCPU that waits in poll(2), or in write(2) itself, touches nothing of the guest.
+  // The string belongs to the monitor: a vCPU that waits in poll(2) or write(2) does not access the guest memory.
   const PauseGate::Wait wait{gate_};
   if (!reader_limit_.wait(descriptor_, events_.abandoned.descriptor())) return false;
   const auto written = ::write(descriptor_, text.data(), std::min<std::size_t>(text.size(), base::kWriteSize));
@@ -155,14 +155,14 @@ auto Serial::take_buffer() -> std::string {
   return std::exchange(pending_, {});
 }
 
-// Waits until standard input has something, or its end. False after end().
+// Waits for data on standard input, or its end. Returns false after end().
 auto Serial::wait_for_input() const -> bool {
   const PauseGate::Wait wait{gate_};
   while (!is_ended_.load()) {
     std::array<pollfd, 2> ready{pollfd{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0},
                                 pollfd{.fd = events_.ended.descriptor(), .events = POLLIN, .revents = 0}};
     const int count = ::poll(ready.data(), ready.size(), -1);
-    if (count < 0 && errno != EINTR) return true;  // the read that follows fails, too, and says why
+    if (count < 0 && errno != EINTR) return true;  // the following read fails, too, and reports the error
     if (count > 0 && ready[1].revents == 0) return true;
   }
   return false;

@@ -22,13 +22,13 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// Output is on its way at most ten milliseconds after the guest wrote it.
+// Output is delivered at most ten milliseconds after the guest has written it.
 constexpr milliseconds kFlushInterval{8};
-// How often threads that have not come back are called again.
+// The interval of signals for threads that have not returned.
 constexpr milliseconds kCallBackInterval{5};
 
-// Blocks signals in this thread, and in those that it starts in its time. The host program's handlers run in threads of
-// its own; vCPUs get the one signal that calls them back, and those that a fault of this program itself raises.
+// Blocks signals in this thread, and in threads that it starts while this object exists. The handlers of the program
+// run in its other threads. vCPUs receive only the signal that interrupts them, and signals for faults of this program.
 class BlockedSignals {
  public:
   explicit BlockedSignals(int except) {
@@ -47,7 +47,7 @@ class BlockedSignals {
   sigset_t before_{};
 };
 
-// Lets a signal through in this thread.
+// Unblocks a signal in this thread.
 class UnblockedSignal {
  public:
   explicit UnblockedSignal(int signal) {
@@ -66,7 +66,7 @@ class UnblockedSignal {
 
 constexpr auto kNever = Supervisor::Clock::time_point::max();
 
-// In whole milliseconds, up; nothing for kNever.
+// In whole milliseconds, rounded up; none for kNever.
 auto time_until(Supervisor::Clock::time_point moment) -> std::optional<milliseconds> {
   if (moment == kNever) return std::nullopt;
   return std::max(milliseconds{0}, std::chrono::ceil<milliseconds>(moment - Supervisor::Clock::now()));
@@ -81,12 +81,12 @@ auto bind_to_cpu(unsigned cpu) -> bool {
 
 }  // namespace
 
-// Where threads wait until all of them are ready, or one cannot be.
+// A barrier at which threads wait until all of them are ready, or one has failed.
 class Supervisor::StartingLine {
  public:
   explicit StartingLine(std::size_t count) : missing_{count} {}
 
-  // Comes back when all have arrived; the first error that one came with is everybody's.
+  // Returns when all threads have arrived, or one has failed. All threads get the first error.
   [[nodiscard]] auto arrive(Result<void> outcome) -> Result<void> {
     std::unique_lock lock{mutex_};
     --missing_;
@@ -97,7 +97,7 @@ class Supervisor::StartingLine {
   }
 
  private:
-  std::mutex mutex_;  // of all that follows
+  std::mutex mutex_;  // protects the following members
   std::condition_variable changed_;
   std::size_t missing_;
   Result<void> outcome_;
@@ -136,7 +136,7 @@ auto Supervisor::run(std::optional<Clock::time_point> deadline) -> Result<void> 
   if (ran) {
     end_output();
   } else {
-    gate_.end();  // whoever pauses is told that the run has ended
+    gate_.end();  // threads in pause() learn that the run has ended
   }
   end_timer();
   return ran;
@@ -157,22 +157,22 @@ auto Supervisor::start_timer(std::optional<Clock::time_point> deadline) -> Resul
     deadline_ = *deadline;
     timer_->set(deadline_ - Clock::now());
   }
-  // What stop() was told before there was a timer.
+  // stop() may have been called before the timer existed.
   if (control_.is_stopping()) timer_->set(kCallBackInterval);
   return {};
 }
 
-// No signal of the timer comes after this.
+// After this, the timer sends no more signals.
 void Supervisor::end_timer() {
   has_timer_ = false;
   while (timer_users_ != 0) ::poll(nullptr, 0, 1);
   timer_.reset();
 }
 
-// Called by a signal in the supervisor's thread.
+// A signal in the thread of the supervisor calls it.
 void Supervisor::on_timer() noexcept {
-  const int error = errno;  // the interrupted code goes on with its own
-  // The limit holds for output, too, that is still delivered after the guest has ended by itself.
+  const int error = errno;  // restored for the interrupted code
+  // The time limit also applies to output that is delivered after the guest has ended by itself.
   if (!control_.was_stopped() && Clock::now() >= deadline_) {
     control_.time_out();
   } else if (control_.is_stopping()) {
@@ -193,7 +193,7 @@ auto Supervisor::run_threads() -> Result<void> {
   return started;
 }
 
-// When it returns, the guest runs, and every thread is isolated.
+// When it succeeds, the guest runs, and every thread is isolated.
 auto Supervisor::start_threads(StartingLine& starting_line, std::latch& has_own_descriptors) -> Result<void> {
   if (auto enclosed = guest_->isolation.enclose_caller(); !enclosed) return enclosed;
   threads_.reserve(guest_->vcpus.size() + 2);
@@ -228,7 +228,7 @@ void Supervisor::run_vcpu(Vcpu& vcpu, StartingLine& starting_line) {
   if (starting_line.arrive(guest_->isolation.enclose(isolation::Role::vcpu))) vcpu.run();
 }
 
-// Of the card, and what the thread uses that serves it: to stand in a pause, and to end the run.
+// The descriptors of the card, and those that its thread uses to pause and to end the run.
 auto Supervisor::descriptors_of(const NetworkCard& card) const -> std::vector<int> {
   auto kept = card.descriptors();
   for (const int event : gate_.descriptors()) kept.push_back(event);
@@ -256,7 +256,7 @@ void Supervisor::join_threads() {
 }
 
 void Supervisor::supervise() {
-  auto look_at = kNever;  // when output has waited long enough
+  auto look_at = kNever;  // the time at which output has waited long enough
   while (!control_.is_stopping()) {
     look_at = has_output_to_look_after() ? std::min(look_at, Clock::now() + kFlushInterval) : kNever;
     events_.wait(time_until(look_at));
@@ -270,19 +270,19 @@ auto Supervisor::has_output_to_look_after() const noexcept -> bool {
   return (guest_->collects_output && !guest_->collected_writes.is_empty()) || serial_.has_pending();
 }
 
-// Waits neither for a vCPU nor for a reader: other descriptors may be ready. Collected writes are for vCPUs to take,
-// which may wait.
+// Waits neither for a vCPU nor for a reader, because other descriptors may be ready. Only vCPUs handle collected
+// writes, because that can block.
 void Supervisor::look_after_output() {
   if (guest_->collects_output && !guest_->collected_writes.is_empty()) {
     for (const auto& vcpu : guest_->vcpus) vcpu->leave_guest();
   }
   serial_.flush_some();
-  // A guest that computes or halts does not notice.
+  // A guest that computes or halts does not notice the error.
   if (serial_.write_error() != 0) control_.finish(OutputFailed{serial_.write_error()});
 }
 
-// Delivers what the guest has printed. Its reader may take its time, unless the run is ended from outside: if output is
-// lost then, that is how the run ended.
+// Delivers the output of the guest. Its reader has unlimited time, unless the run is ended from outside. If output is
+// lost then, the run has ended from outside.
 void Supervisor::end_output() {
   guest_->collected_writes.drain();
   serial_.flush();
@@ -296,15 +296,14 @@ void Supervisor::end_output() {
 }
 
 auto Supervisor::pause() -> PauseOutcome {
-  // A system call that returns soon should not see a signal: on some mounts it would fail.
+  // Signals could make system calls on some mounts fail, so give them time to return first.
   constexpr int kPatientRounds = 3;
   return gate_.pause([this](int round) {
     for (const auto& vcpu : guest_->vcpus) round < kPatientRounds ? vcpu->leave_guest() : vcpu->call_back();
   });
 }
 
-// Gets all vCPUs out of the guest, and out of system calls that wait for something. A vCPU that is just about to make
-// such a call misses this.
+// Makes all vCPUs leave the guest, and system calls that wait. A vCPU that is about to make such a call misses this.
 void Supervisor::call_back() noexcept {
   wakeup_.signal();
   if (!guest_) return;

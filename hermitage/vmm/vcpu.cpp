@@ -14,7 +14,7 @@
 namespace hermitage::vmm {
 namespace {
 
-// A visitor made of several functions.
+// A visitor that consists of several functions.
 template <class... Functions>
 struct Overloaded : Functions... {
   using Functions::operator()...;
@@ -50,7 +50,7 @@ void Vcpu::run() {
       stand_for_debugger();
       if (control.is_stopping()) break;
     }
-    // First this, then the look of KVM_RUN at requests; leave_guest() does it the other way round.
+    // Set this before KVM_RUN checks for requests. leave_guest() uses the reverse order.
     in_guest_ = true;
     const auto exit = vcpu_.run();
     in_guest_ = false;
@@ -78,7 +78,7 @@ void Vcpu::stand_while_paused() noexcept {
   do {
     environment_.gate.checkpoint();
     vcpu_.withdraw_exit();
-    // Of a pause that has begun in between, the request may just have been withdrawn.
+    // This may have withdrawn the request of a pause that started in between.
   } while (environment_.gate.is_pausing());
 }
 
@@ -128,7 +128,7 @@ void Vcpu::handle_access(const kvm::IoAccess& access) {
   if (auto* const fault = std::get_if<GuestFault>(&outcome)) die(std::move(fault->reason));
 }
 
-// To the device, item by item.
+// Passes the access to the device, item by item.
 auto Vcpu::pass_on(const kvm::IoAccess& access) -> AccessOutcome {
   const auto size = access.data.size() / access.count;
   const auto& bus = access.space == kvm::AddressSpace::ports ? environment_.ports : environment_.memory;
@@ -144,7 +144,7 @@ auto Vcpu::pass_on(const kvm::IoAccess& access) -> AccessOutcome {
   return outcome;
 }
 
-// A kernel's fault, as KVM reports it.
+// Ends the run for a fault of the kernel that KVM reports.
 void Vcpu::die_of_fault(std::string reason) {
   if (number_ > 0 && !has_asked_) {
     reason +=
