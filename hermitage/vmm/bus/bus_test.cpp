@@ -1,4 +1,4 @@
-// Puts devices on ranges, and looks up who answers.
+// Assigns ranges to devices, and looks up devices.
 #include "hermitage/vmm/bus/bus.hpp"
 
 #include <cstdint>

@@ -17,7 +17,7 @@ constexpr std::uint64_t kSize = std::uint64_t{4} << 20;
 constexpr GuestAddress kPageMap{0x10000};
 constexpr GuestRange kTables{{0x11000}, {0x20000}};
 constexpr std::uint64_t kCode = 0x100000;
-// 511 recursive entries: an address for the page map itself.
+// 511 as each index of the recursive entry: the virtual address of the page map itself.
 constexpr std::uint64_t kPageMapAgain = 0xffff'ffff'ffff'f000;
 constexpr std::byte kInstruction = arch::kBreakpointInstruction[0];
 
@@ -28,7 +28,7 @@ class BreakpointsTest : public ::testing::Test {
     for (std::uint64_t i = 0; i < 0x4000; ++i) *at(kCode + i) = static_cast<std::byte>(i % 100);
   }
 
-  // The memory as the guest has it.
+  // The memory that the guest sees.
   auto at(std::uint64_t address) const -> std::byte* { return memory.span({address}, 1)->data(); }
   auto guests(std::uint64_t address, std::size_t size) const -> std::vector<int> {
     std::vector<int> all;
@@ -141,7 +141,7 @@ TEST_F(BreakpointsTest, AreRemovedWhileLifted) {
   EXPECT_EQ(guests(kCode, 1), (Bytes{0}));
 }
 
-// The page map has an address of its own, beside that of the memory that it is in.
+// The page map has its own virtual address, in addition to the address in its memory.
 TEST_F(BreakpointsTest, ShareAPlace) {
   const auto offset = 0x800;
   *at(kPageMap.value + offset) = std::byte{0x42};

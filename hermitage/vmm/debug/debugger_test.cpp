@@ -1,5 +1,5 @@
-// Guests of our own, debugged over a socket by a small client. What the host's KVM cannot do, the debugger has another
-// way for, so that all of this is the same on each.
+// Guests of this project, debugged over a socket by a small client. If the host's KVM does not support a kind of
+// breakpoint, the debugger uses another one, so the results are the same on each host.
 #include "hermitage/vmm/debug/debugger.hpp"
 
 #include <algorithm>
@@ -39,9 +39,9 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kLimit = 30s;
-constexpr auto kNoNews = 60ms;  // so long nothing comes that should not
+constexpr auto kNoNews = 60ms;  // the time without unexpected packets
 
-// Sanitizers make system calls of their own.
+// Sanitizers make additional system calls.
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
 constexpr bool kHasSandbox = false;
 #else
@@ -63,7 +63,7 @@ class Client {
   }
   void send_packet(std::string_view packet) const { send(framed(packet)); }
 
-  // The next packet: "nothing" when none comes in time, "closed" at the end of the connection.
+  // The next packet: "nothing" if none arrives in time, "closed" at the end of the connection.
   auto receive(std::chrono::milliseconds limit = kLimit) -> std::string {
     const auto deadline = std::chrono::steady_clock::now() + limit;
     for (;;) {
@@ -90,7 +90,7 @@ class Client {
     return value;
   }
   auto program_counter() -> std::uint64_t { return register_of(kProgramCounter); }
-  // Of a vCPU, counted from 0.
+  // For a vCPU, counted from 0.
   auto program_counter(unsigned vcpu) -> std::uint64_t {
     EXPECT_EQ(ask(fmt::format("Hg{:x}", vcpu + 1)), "OK");
     return program_counter();
@@ -131,7 +131,7 @@ class DebuggerTest : public MachineTest {
     thread_ = std::thread{[this] { result_.emplace(machine_->run()); }};
   }
   auto client() const -> Client { return Client{directory.file("gdb")}; }
-  // The guest runs.
+  // Whether the guest runs.
   auto makes_hypercalls() const -> bool {
     constexpr int kMany = 20;
     const int goal = hypercalls_ + kMany;
@@ -139,7 +139,7 @@ class DebuggerTest : public MachineTest {
     while (hypercalls_ < goal && std::chrono::steady_clock::now() < limit) std::this_thread::sleep_for(1ms);
     return hypercalls_ >= goal;
   }
-  // The end of the run.
+  // Waits for the end of the run.
   auto join() -> RunResult& {
     thread_.join();
     machine_.reset();
@@ -150,7 +150,7 @@ class DebuggerTest : public MachineTest {
     return join();
   }
 
-  // Where a symbol is that has this name, or one with this in it.
+  // The address of a symbol with this name, or with this string in its name.
   auto address_of(std::string_view name, Client& debugger) const -> std::uint64_t {
     const auto kernel = entry::KernelObject::parse(elf_);
     const auto symbols = kernel->file().symbols();
@@ -167,7 +167,7 @@ class DebuggerTest : public MachineTest {
     ADD_FAILURE() << "no symbol " << name;
     return 0;
   }
-  // Comes to a function, by a breakpoint that is taken out again.
+  // Runs to a function, with a breakpoint that is removed again.
   void run_to(Client& debugger, std::uint64_t address) {
     ASSERT_EQ(debugger.ask(fmt::format("Z0,{:x},1", address)), "OK");
     ASSERT_TRUE(debugger.ask("vCont;c").starts_with("T05"));
@@ -235,7 +235,7 @@ TEST_P(DebuggerTest, Steps) {
   auto debugger = client();
   const auto first = debugger.program_counter();
   std::vector<std::uint64_t> places{first};
-  for (int i = 0; i < 8; ++i) {  // none of them repeats itself
+  for (int i = 0; i < 8; ++i) {  // none of the instructions repeats
     EXPECT_EQ(debugger.ask("vCont;s:1"), "T05thread:1;");
     places.push_back(debugger.program_counter());
     EXPECT_NE(places[places.size() - 1], places[places.size() - 2]);
@@ -244,7 +244,7 @@ TEST_P(DebuggerTest, Steps) {
   EXPECT_EQ(debugger.ask("c"), "W00");
 }
 
-// At a breakpoint, a step is one instruction, too.
+// A step at a breakpoint is also one instruction.
 TEST_P(DebuggerTest, StepsOverABreakpoint) {
   start("hello");
   auto debugger = client();
@@ -270,7 +270,7 @@ TEST_P(DebuggerTest, StepsThroughARange) {
   EXPECT_EQ(debugger.ask("c"), "W00");
 }
 
-// A step is one from where the debugger has put the vCPU.
+// A step starts at the address that the debugger has set.
 TEST_P(DebuggerTest, StepsFromAPlaceOfTheDebuggers) {
   start("hello");
   auto debugger = client();
@@ -342,7 +342,7 @@ TEST_P(DebuggerTest, InterruptsAGuestThatSpins) {
   stop();
 }
 
-// However an interrupt and a step come together.
+// An interrupt and a step arrive in any order.
 TEST_P(DebuggerTest, TakesInterruptsBetweenSteps) {
   start("waits", {"stay", "spin"});
   auto debugger = client();
@@ -385,7 +385,7 @@ TEST_P(DebuggerTest, StepsOneVcpuWhileOthersStand) {
     EXPECT_NE(debugger.program_counter(2), places[2]);
     for (const unsigned vcpu : {0U, 1U, 3U}) EXPECT_EQ(debugger.program_counter(vcpu), places[vcpu]) << vcpu;
   }
-  // They keep what they were told while they stand.
+  // Stopped vCPUs keep changed registers.
   EXPECT_EQ(debugger.ask("Hg2"), "OK");
   EXPECT_EQ(debugger.ask("P1=3412000000000000"), "OK");
   EXPECT_EQ(debugger.ask("vCont;s:3"), "T05thread:3;");
@@ -409,7 +409,7 @@ TEST_P(DebuggerTest, StepsOneVcpuWhileOthersStand) {
   EXPECT_TRUE(all_spin());
 }
 
-// All come to it, at about the same time: the debugger hears of each.
+// All vCPUs reach it at about the same time: the debugger gets a report of each.
 TEST_P(DebuggerTest, LosesNoBreakpointOfSeveralVcpus) {
   constexpr unsigned kCpus = 4;
   start("waits", {"exit", "spin"}, kCpus);
@@ -471,7 +471,7 @@ TEST_P(DebuggerTest, LetsADyingGuestDieWhenItLeaves) {
 
 TEST_P(DebuggerTest, DetachesAndComesAgain) {
   start("waits", {"stay", "spin"}, 2, false);
-  // Until it has come so far.
+  // Until vCPU 0 is there.
   const auto spins = [this] {
     auto debugger = client();
     const bool is_there = debugger.program_counter(0) == address_of("4spinEv", debugger);
@@ -495,7 +495,7 @@ TEST_P(DebuggerTest, DetachesAndComesAgain) {
   EXPECT_EQ(debugger.receive(kNoNews), "nothing") << "breakpoints are gone";
 }
 
-// What the guest did, it goes on to do, and breakpoints are gone.
+// The guest continues as before, and breakpoints are removed.
 TEST_P(DebuggerTest, SurvivesALostConnection) {
   start("hello");
   {
@@ -523,7 +523,7 @@ TEST_P(DebuggerTest, LetsAGuestRunOnThatRan) {
   EXPECT_EQ(exit_code(join()), 7);
 }
 
-// A look at what listens there is no reason for a guest to stop.
+// A client that only connects does not stop a guest.
 TEST_P(DebuggerTest, LeavesAGuestAsItWasForNoDebugger) {
   start("waits", {"exit", "halt"}, 1, false);
   EXPECT_EQ(exit_code(join()), 7);
@@ -590,7 +590,7 @@ TEST_P(DebuggerTest, Kills) {
   }
 }
 
-// Wherever it stands: before its first instruction, at a breakpoint, after an interrupt, running.
+// In each state: before the first instruction, at a breakpoint, after an interrupt, running.
 TEST_P(DebuggerTest, DoesNotHoldUpAnEnd) {
   for (const int where : {0, 1, 2, 3}) {
     start("waits", {"stay", "spin"}, 4);
@@ -615,7 +615,7 @@ TEST_P(DebuggerTest, DoesNotHoldUpAnEnd) {
   }
 }
 
-// Answers without end, to a debugger that reads none of them.
+// Endless replies to a debugger that reads none of them.
 TEST_P(DebuggerTest, IsNotHeldUpByADebuggerThatDoesNotRead) {
   start("hello");
   const auto debugger = client();

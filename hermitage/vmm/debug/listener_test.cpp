@@ -138,7 +138,7 @@ TEST(Listener, RefusesOtherWords) {
   EXPECT_TRUE(too_long.error().message.contains("1 to 107 bytes")) << too_long.error().message;
 }
 
-// The name of a path of the greatest length has no NUL in the address.
+// A path of the maximum length has no NUL in the address.
 TEST(Listener, TakesTheLongestPath) {
   const testing::TemporaryDirectory directory;
   constexpr std::size_t kLongest = 107;

@@ -111,7 +111,7 @@ TEST(PacketReader, TakesPacketsUpToTheLimit) {
   EXPECT_EQ(read(framed(longest + "a") + "$g#67"), (List{"damaged", "packet g"}));
 }
 
-// No end of it comes.
+// The packet has no end.
 TEST(PacketReader, ForgetsAPacketThatIsTooLong) {
   PacketReader reader;
   reader.add("$");

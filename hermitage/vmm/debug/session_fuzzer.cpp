@@ -1,9 +1,9 @@
-// A debugger's bytes, in pieces, and what a guest does meanwhile. The input is a list of pieces, each of a byte that
-// says what comes, and perhaps bytes of its own:
+// Bytes of a debugger in pieces, and events of a guest in between. The input is a list of pieces. The first byte of
+// each piece determines its kind:
 //
-//   0..0xbf  so many bytes of the debugger's, as they are (Ctrl-C, half a packet, garbage)
-//   0xc0..   a packet, whose data are the bytes up to a newline: the frame is right
-//   0xf0..   the guest stops, or ends, in one way or another
+//   0..0xbf  this number of bytes of the debugger, unchanged (Ctrl-C, half a packet, garbage)
+//   0xc0..   a packet: its data are the bytes up to a newline, and its frame is correct
+//   0xf0..   the guest stops or ends in some way
 #include <cstdint>
 #include <cstdlib>
 #include <optional>
@@ -22,14 +22,14 @@ constexpr unsigned kVcpus = 3;
 constexpr std::uint8_t kPacket = 0xc0;
 constexpr std::uint8_t kEvent = 0xf0;
 constexpr std::uint8_t kEnd = 0xff;
-// Of one packet of the debugger's, at most: an answer, and output of commands in several packets.
+// The limit for replies to one packet: a reply, and the output of commands in several packets.
 constexpr std::size_t kMaxAnswer = 4 * debug::kMaxPacket;
 
 void require(bool holds) {
   if (!holds) std::abort();
 }
 
-// Acknowledgements and whole packets, of which none is longer than the debugger was told.
+// The output consists of acknowledgements and complete packets within the limit.
 void check_frames(std::string_view sent) {
   std::size_t framed_size = 0;
   std::size_t acknowledgements = 0;

@@ -17,7 +17,7 @@ namespace {
 
 using namespace std::string_literals;
 
-// What the debugger has got: packets without their frame, and acknowledgements.
+// The parts that the debugger has received: packets without frames, and acknowledgements.
 auto parts_of(std::string_view bytes) -> std::vector<std::string> {
   PacketReader reader;
   reader.add(bytes);
@@ -33,13 +33,13 @@ auto parts_of(std::string_view bytes) -> std::vector<std::string> {
 
 class SessionTest : public ::testing::Test {
  protected:
-  // All that comes back for these bytes.
+  // All bytes that are sent in reply.
   auto raw(std::string_view bytes) -> std::string {
     sent.clear();
     session.receive(bytes);
     return sent;
   }
-  // The answer to a packet: "none" where there is none.
+  // The reply to a packet: "none" if there is none.
   auto ask(std::string_view packet) -> std::string {
     auto all = parts_of(raw(framed(packet)));
     if (all.empty() || all.front() != "+") return "not acknowledged";
@@ -147,7 +147,7 @@ TEST_F(SessionTest, HasAnEmptyReplyForWhatItDoesNotKnow) {
   EXPECT_EQ(ask(""), "");
 }
 
-// ---- Why it stands
+// ---- Reason of the stop
 
 TEST_F(SessionTest, SaysWhyTheGuestStands) {
   EXPECT_EQ(ask("?"), "T05thread:1;");
@@ -388,7 +388,7 @@ TEST_F(SessionTest, RefusesMalformedBreakpoints) {
   EXPECT_TRUE(target.breakpoints.empty());
 }
 
-// ---- Going on
+// ---- Continuing
 
 auto kinds(const std::vector<Action>& actions) -> std::string {
   std::string text;
@@ -636,7 +636,7 @@ TEST_F(SessionTest, PutsLongOutputIntoSeveralPackets) {
   EXPECT_EQ(output, to_hex(std::string(20'000, 'x')));
 }
 
-// ---- The kernel's file
+// ---- File of the kernel
 
 TEST_F(SessionTest, ReadsTheKernelsFile) {
   const auto open = "vFile:open:" + to_hex("/guests/hello") + ",0,0";
@@ -670,7 +670,7 @@ TEST_F(SessionTest, HasNoOtherFile) {
   EXPECT_EQ(ask("vFile:readlink:" + to_hex("/guests/hello")), "F-1,16");
 }
 
-// Each packet, cut off anywhere, and with bytes in it that do not belong there.
+// Each packet, truncated at each position, and with invalid bytes.
 TEST_F(SessionTest, SurvivesDamagedPackets) {
   const std::string packets[] = {"m1000,4",
                                  "M1000,2:0011",

@@ -1,4 +1,4 @@
-// A guest that a debugger's session works on, in tests and in the fuzz target: a few bytes of registers and of memory.
+// A guest for the session of a debugger, in tests and in the fuzz target: a few bytes of registers and memory.
 #pragma once
 
 #include <algorithm>
@@ -19,10 +19,10 @@
 
 namespace hermitage::vmm::debug {
 
-// Does what it is told, and knows what that was.
+// Executes requests, and records them.
 class FakeTarget : public Target {
  public:
-  static constexpr std::uint64_t kMemory = 0x1000;  // where memory begins
+  static constexpr std::uint64_t kMemory = 0x1000;  // start of the memory
   static constexpr std::size_t kMemorySize = 0x6000;
   using Place = std::tuple<BreakpointKind, std::uint64_t, std::uint64_t>;
 
@@ -91,14 +91,14 @@ class FakeTarget : public Target {
   std::set<Place> breakpoints;
   std::vector<Action> actions;  // of the last resume()
   std::string name = "/guests/hello";
-  std::optional<unsigned> memory_vcpu;  // whose memory was asked for last
+  std::optional<unsigned> memory_vcpu;  // the last vCPU whose memory was accessed
   int resumes = 0;
   int interrupts = 0;
   bool is_killed = false;
-  bool fails = false;  // registers cannot be had
+  bool fails = false;  // registers cannot be accessed
 
  private:
-  // The memory from there to its end.
+  // The memory from this address to its end.
   auto from(std::uint64_t address) -> std::span<std::byte> {
     if (address < kMemory || address - kMemory >= memory.size()) return {};
     return std::span{memory}.subspan(address - kMemory);

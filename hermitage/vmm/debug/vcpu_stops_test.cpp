@@ -1,4 +1,4 @@
-// Threads in the place of vCPUs report and stand; the test is the debugger.
+// Threads that represent vCPUs report and stop. The test is the debugger.
 #include "hermitage/vmm/debug/vcpu_stops.hpp"
 
 #include <atomic>
@@ -27,7 +27,7 @@ constexpr unsigned kVcpus = 4;
 
 class VcpuStopsThreadsTest : public ::testing::Test {
  protected:
-  // Waits for so many reports.
+  // Waits for `count` reports.
   auto reports(std::size_t count) -> std::vector<Report> {
     std::vector<Report> all;
     while (all.size() < count && is_readable(stops->reported().descriptor(), kLong)) {
@@ -111,7 +111,7 @@ TEST_F(VcpuStopsThreadsTest, ReleaseOneAndHoldOthers) {
   for (auto& thread : threads) thread.join();
 }
 
-// As a run ends: it says so, and calls threads back by a signal.
+// As at the end of a run: is_stopping() returns true, and a signal interrupts the threads.
 TEST_F(VcpuStopsThreadsTest, EndWithTheRun) {
   struct sigaction action{};
   action.sa_handler = [](int) {};

@@ -36,14 +36,14 @@ auto write(DebugState& state, unsigned number, const std::vector<int>& values) -
   return write_register(state, number, bytes);
 }
 
-// Other bytes for each register.
+// Different bytes for each register.
 auto sample(unsigned number) -> std::vector<int> {
   std::vector<int> values(register_size(number));
   for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<int>((7 * number + 13 * i + 1) % 256);
   return values;
 }
 
-// Registers of 16 bits that are told as 32.
+// Registers of 16 bits that are reported as 32 bits.
 auto is_half(std::string_view name) -> bool {
   constexpr std::string_view kHalves[] = {"cs", "ss", "ds", "es", "fs", "gs", "fctrl", "fstat", "fop"};
   return std::ranges::find(kHalves, name) != std::end(kHalves);
@@ -97,7 +97,7 @@ TEST(DebugState, HasNoneBehindTheLast) {
   }
 }
 
-// All are written before they are read again, so that none shares its place with another one.
+// All registers are written before they are read again, so no register shares its place with another one.
 TEST(DebugState, KeepsEachRegister) {
   DebugState state;
   for (unsigned number = 0; number < register_count(); ++number) {
@@ -145,7 +145,7 @@ TEST(DebugState, KeepsTheUpperHalfOfTheFlags) {
   EXPECT_EQ(state.general.rflags, 0x1'0000'0246U);
 }
 
-// FXSAVE has a bit for each register that is used; a debugger knows two: 3 for one that is empty.
+// FXSAVE has one bit for each register that is used. A debugger gets two bits: 3 for an empty register.
 TEST(DebugState, TranslatesTheTagWord) {
   constexpr std::size_t kTags = 4;
   DebugState state;
@@ -198,7 +198,7 @@ TEST(TargetDescription, NamesTheRegistersInTheirOrder) {
   EXPECT_EQ(number, register_count());
 }
 
-// Each element ends where it should, and each type is one of GDB's own, or is defined before.
+// Each element is closed correctly, and each type is one of GDB's types or is defined before.
 TEST(TargetDescription, IsWellFormed) {
   auto xml = target_description();
   const std::string_view kProlog = "<?xml version=\"1.0\"?><!DOCTYPE target SYSTEM \"gdb-target.dtd\">";

@@ -48,7 +48,7 @@ TEST(MemoryLayout, IsRandomWithinItsBounds) {
       EXPECT_EQ(layout->kernel.start.value, layout->memory.start.value + 0x40000);
       bases.insert(layout->memory.start.value);
     }
-    // Most of the places there are, the first and last among them.
+    // Most of the available places, including the first and the last.
     const auto places = (bounds.end.value - bounds.start.value - 64 * kMiB) / (2 * kMiB) + 1;
     EXPECT_GT(bases.size(), places / 2);
     EXPECT_EQ(plan_memory(relocatable(interface), 0)->memory.start, bounds.start);
@@ -106,7 +106,7 @@ TEST(MemoryLayout, SaysHowMuchMemoryAKernelTakes) {
   ASSERT_FALSE(layout);
   EXPECT_EQ(layout.error().code, ErrorCode::configuration);
   EXPECT_NE(layout.error().message.find("66 MiB"), std::string::npos) << layout.error().message;
-  // And then it is enough.
+  // That size is sufficient.
   large.memory_size = 66 * kMiB;
   EXPECT_TRUE(plan_memory(large, std::nullopt));
 

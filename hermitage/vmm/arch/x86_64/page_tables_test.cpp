@@ -76,7 +76,7 @@ TEST(IdentityMap, FailsWhereItsTablesHaveNoRoom) {
   const auto written = write_identity_map(fresh, kPageMap, kTables, {{kBase}, {kBase + 38 * kGiB + 1}});
   ASSERT_FALSE(written);
   EXPECT_EQ(written.error().code, ErrorCode::configuration);
-  // Nothing behind the tables was touched.
+  // Nothing after the tables was touched.
   const auto behind = fresh.span(kTables.end, kSize - 0x38000).value();
   EXPECT_TRUE(std::ranges::all_of(behind, [](std::byte byte) { return byte == std::byte{}; }));
 }
@@ -89,7 +89,7 @@ TEST(IdentityMap, FailsOutsideOfTheMemory) {
   EXPECT_FALSE(write_identity_map(memory, kPageMap, {outside, outside + 0x8000}, {{kBase}, {kBase + 1}}));
 }
 
-// A memory at 0, whose tables are written by hand.
+// A memory at 0 with tables that are written manually.
 class TranslateTest : public ::testing::Test {
  protected:
   void set(std::uint64_t table, std::uint64_t index, std::uint64_t entry) {
@@ -121,14 +121,14 @@ TEST_F(TranslateTest, KnowsPagesOfEverySize) {
 }
 
 TEST_F(TranslateTest, TakesOnlyTheAddressFromAnEntry) {
-  // Everything else that an entry can hold: no-execute, protection key, global, dirty, accessed, caching, user.
+  // All other fields of an entry: no-execute, protection key, global, dirty, accessed, caching, user.
   constexpr std::uint64_t kRest = 0xfff0'0000'0000'0f7e;
   set(kTop, 0, 0x2000 | kPresent | kRest);
   set(0x2000, 0, 0x3000 | kPresent | kRest);
   set(0x3000, 0, 0x4000 | kPresent | kRest);
-  set(0x4000, 0, 0x5000 | kPresent | kRest | kLarge);  // PAT, in this place
+  set(0x4000, 0, 0x5000 | kPresent | kRest | kLarge);  // PAT, at this position
   EXPECT_EQ(at(0x10), (Pair{0x5010, 0xff0}));
-  // Bit 12 of a large page's entry is PAT, and not the address.
+  // Bit 12 of a large page's entry is PAT, not a part of the address.
   set(0x3000, 1, 0x40'0000 | 0x1000 | kPresent | kLarge);
   EXPECT_EQ(at(address_of(0, 0, 1, 0, 0)), (Pair{0x40'0000, 0x20'0000}));
 }
