@@ -1,5 +1,5 @@
-// The other end of a virtio device, for tests: a driver that lays out its queues in a guest's memory, a backend that
-// holds frames, and interrupts that count.
+// The driver of a virtio device, for tests: it has its queues in the memory of a guest. And a backend that stores
+// frames, and interrupts that are counted.
 #pragma once
 
 #include <sys/eventfd.h>
@@ -31,7 +31,7 @@ namespace hermitage::vmm::virtio::testing {
 
 using Bytes = std::vector<std::byte>;
 
-// `size` bytes that differ, from `seed` on.
+// `size` different bytes, depending on `seed`.
 inline auto pattern(std::size_t size, unsigned seed) -> Bytes {
   Bytes bytes(size);
   for (auto& byte : bytes) byte = static_cast<std::byte>(seed++ * 7 + 3);
@@ -45,7 +45,7 @@ inline auto frame_of(std::size_t size, unsigned seed) -> Bytes {
   return frame;
 }
 
-// Frames to receive, and those that were sent. Any thread may use it.
+// Frames to receive, and frames that were sent. Any thread can use it.
 class FakeBackend final : public net::Backend {
  public:
   [[nodiscard]] auto descriptor() const noexcept -> int override { return event_.get(); }
@@ -90,16 +90,16 @@ class FakeBackend final : public net::Backend {
   bool is_closed = false;
 
  private:
-  std::mutex mutex_;  // of all that calls use
+  std::mutex mutex_;  // protects the members that calls use
   Descriptor event_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
 };
 
-// Serves nothing, and notes what it is asked for.
+// Serves nothing, and records the requests.
 class FakeVhost final : public Vhost {
  public:
   static constexpr unsigned kQueueCount = 2;
   struct ServedQueue {
-    const std::byte* descriptors = nullptr;  // as it was started with; null: it is not served
+    const std::byte* descriptors = nullptr;  // the value of start(); null: the queue is not served
     int kicks = 0;
     int interrupt = kNoEvent;
     bool has_used = false;
@@ -165,7 +165,7 @@ struct Buffer {
   bool is_writable = false;
 };
 
-// A queue, as a driver has it: the three parts lie one behind the other from `start` on.
+// The driver's side of a queue. The three parts follow each other from `start`.
 class DriverQueue {
  public:
   DriverQueue(const GuestMemory& memory, std::uint64_t start, std::uint16_t size)
@@ -191,7 +191,7 @@ class DriverQueue {
     put(place + 14, next);
   }
 
-  // Makes a chain of these buffers available, from descriptor `head` on, one behind the other, around the end.
+  // Makes a chain of these buffers available, in consecutive descriptors from `head`, with wrap-around.
   void make_available(std::uint16_t head, std::span<const Buffer> buffers) {
     for (std::size_t i = 0; i < buffers.size(); ++i) {
       const auto index = static_cast<std::uint16_t>((head + i) % layout_.size);
@@ -203,7 +203,7 @@ class DriverQueue {
     }
     publish(head);
   }
-  // Makes the chain that begins at a descriptor available, whatever it is.
+  // Makes the chain that starts at a descriptor available, with any content.
   void publish(std::uint16_t head) {
     put(layout_.available.value + 4 + std::uint64_t{2} * (available_ % layout_.size), head);
     set_available(static_cast<std::uint16_t>(available_ + 1));
@@ -213,7 +213,7 @@ class DriverQueue {
     __atomic_store_n(place<std::uint16_t>(layout_.available.value + 2), index, __ATOMIC_RELEASE);
   }
   void set_available_flags(std::uint16_t flags) { put(layout_.available.value, flags); }
-  // The index of the used ring that the driver wants to hear of.
+  // The index of the used ring at which the driver wants an interrupt.
   void set_used_event(std::uint16_t index) {
     put(layout_.available.value + 4 + std::uint64_t{2} * layout_.size, index);
   }
@@ -228,7 +228,7 @@ class DriverQueue {
     return __atomic_load_n(place<std::uint16_t>(layout_.used.value + 4 + std::uint64_t{8} * layout_.size),
                            __ATOMIC_ACQUIRE);
   }
-  // The chain that was returned at this index, and how many bytes were written to it.
+  // The chain that was returned at this index, and the number of bytes written to it.
   [[nodiscard]] auto used(std::uint16_t index) const -> std::pair<std::uint32_t, std::uint32_t> {
     const auto entry = layout_.used.value + 4 + std::uint64_t{8} * (index % layout_.size);
     return {*place<std::uint32_t>(entry), *place<std::uint32_t>(entry + 4)};

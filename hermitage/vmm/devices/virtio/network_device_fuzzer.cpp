@@ -1,7 +1,7 @@
-// A driver that does anything to a network card: registers of every size, rings and descriptors that hold anything,
-// frames both ways, resets.
+// A driver that uses a network card in any way: accesses to registers of any size, any content of rings and
+// descriptors, frames in both directions, resets.
 //
-// The input is a script: bytes that choose an action, and what it takes.
+// The input is a script: bytes that select an action, and its parameters.
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -105,7 +105,7 @@ class Card {
     transport_.write_bar(offset, std::as_bytes(std::span{&value, 1}));
   }
 
-  // As a driver does it, so that the rest gets somewhere.
+  // A correct start, so that other actions reach more code.
   void start(Script& script) {
     set<std::uint8_t>(0x14, 0);
     set<std::uint8_t>(0x14, 3);

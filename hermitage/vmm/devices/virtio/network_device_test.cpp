@@ -45,7 +45,7 @@ class NetworkDeviceTest : public ::testing::Test {
     EXPECT_TRUE(serviced) << (serviced ? "" : serviced.error().what);
     return serviced.value_or(Serviced{});
   }
-  // The byte that the device answers a command with, or 0xee where it does not.
+  // The byte with which the device replies to a command, or 0xee without a reply.
   auto command(const Bytes& bytes) -> unsigned {
     const auto target = memory.span(GuestAddress{kData}, bytes.size() + 1).value();
     std::ranges::copy(bytes, target.begin());
@@ -62,7 +62,7 @@ class NetworkDeviceTest : public ::testing::Test {
     const auto bytes = memory.span(GuestAddress{address}, size).value();
     return {bytes.begin(), bytes.end()};
   }
-  // The frame as it was received: the device says in its header how many buffers it took.
+  // The received frame: its header contains the number of buffers.
   static auto in_buffers(Bytes frame, std::uint16_t count) -> Bytes {
     std::memcpy(frame.data() + 10, &count, sizeof count);
     return frame;
@@ -111,7 +111,7 @@ TEST_F(NetworkDeviceTest, TellsTheBackendWhatTheDriverTook) {
       (net::feature::kCsum | net::feature::kHostTso4 | net::feature::kGuestCsum | net::feature::kGuestTso4);
   start(backend.offered | (net::feature::kMac));
   EXPECT_EQ(backend.set.back(), backend.offered);
-  // Segments without checksums are nothing.
+  // Segmentation without checksums has no effect.
   start((net::feature::kHostTso4 | net::feature::kGuestTso4 | net::feature::kCsum));
   EXPECT_EQ(backend.set.back(), (net::feature::kHostTso4 | net::feature::kCsum));
 }
@@ -194,7 +194,7 @@ TEST_F(NetworkDeviceTest, ReadsNothingWithoutBuffers) {
   EXPECT_FALSE(serve().has_more);
   EXPECT_EQ(backend.incoming.size(), 1U);
   EXPECT_EQ(device.interest(), 0U);
-  EXPECT_EQ(receive.used_flags(), 0);  // the driver has to say when there are some
+  EXPECT_EQ(receive.used_flags(), 0);  // the driver must notify the device of new buffers
   receive.make_available(0, std::vector<Buffer>{{kData, 100, true}});
   serve();
   EXPECT_EQ(receive.used_index(), 1);
@@ -227,7 +227,7 @@ TEST_F(NetworkDeviceTest, WaitsForAsManyBuffersAsAFrameTakes) {
   serve();
   EXPECT_EQ(receive.used_index(), 0);
   EXPECT_EQ(device.interest(), 0U);
-  EXPECT_EQ(receive.available_event(), 2);  // those that there are do not do
+  EXPECT_EQ(receive.available_event(), 2);  // the available buffers are not sufficient
   receive.make_available(2, std::vector<Buffer>{{kData, 100, true}});
   serve();
   EXPECT_EQ(receive.used_index(), 3);
@@ -278,7 +278,7 @@ TEST_F(NetworkDeviceTest, BreaksWithAReceiveBufferThatItIsToRead) {
   EXPECT_EQ(serviced.error().what, "queue 0 has a buffer to read for what is received");
 }
 
-// Chains that were looked at, and given back, are no reason to look again.
+// Chains that were checked and given back cause no further checks.
 TEST_F(NetworkDeviceTest, IsIdleWhileAFrameWaitsForBuffers) {
   start(net::feature::kMrgRxbuf, {.indirect_descriptors = true});
   backend.add(frame_of(5000, 1));
@@ -301,14 +301,14 @@ TEST_F(NetworkDeviceTest, IsDownWhenItsBackendIsClosed) {
   receive.make_available(0, std::vector<Buffer>{{kData, 100, true}});
   const auto serviced = serve();
   EXPECT_TRUE(serviced.config_changed);
-  EXPECT_TRUE(serviced.has_more);  // what waited to be sent is dropped
+  EXPECT_TRUE(serviced.has_more);  // pending frames to send are dropped
   EXPECT_FALSE(serve().config_changed);
   EXPECT_EQ(warnings, std::vector<std::string>{"the guest's network is down: the test has closed it"});
   EXPECT_EQ(device.interest(), 0U);
   std::array<std::byte, 2> status{};
   device.read_config(6, status);
   EXPECT_EQ(status[0], std::byte{});
-  // What is sent goes nowhere, but it goes.
+  // Sent frames are dropped, but their buffers are returned.
   transmit.make_available(0, std::vector<Buffer>{{kData, 62}});
   serve();
   EXPECT_EQ(transmit.used_index(), 1);
@@ -317,7 +317,8 @@ TEST_F(NetworkDeviceTest, IsDownWhenItsBackendIsClosed) {
 TEST_F(NetworkDeviceTest, DoesNotStayInOneRoundForEver) {
   start(0);
   put(kData, frame_of(50, 1));
-  // A driver that refills while the device works, as far as one thread can show it: more than a round's descriptors.
+  // A driver that refills while the device works, as far as one thread can simulate it: more descriptors than the limit
+  // of a round.
   std::size_t rounds = 0;
   const DriverQueue large{memory, 0x20000, 1024};
   queues[1] = Queue::make(memory, large.layout(), {.indirect_descriptors = true}).value();
@@ -344,7 +345,7 @@ TEST_F(NetworkDeviceTest, ObeysCommands) {
     return result;
   };
   EXPECT_EQ(command(bytes({0, 0, 1})), 0U);                 // promiscuous
-  EXPECT_EQ(command(bytes({0, 0})), 1U);                    // without saying whether
+  EXPECT_EQ(command(bytes({0, 0})), 1U);                    // without the parameter
   EXPECT_EQ(command(bytes({0, 6, 1})), 1U);                 // no such command
   EXPECT_EQ(command(bytes({2, 0, 5, 0})), 0U);              // a VLAN
   EXPECT_EQ(command(bytes({1, 0, 0, 0, 0, 0})), 0U);        // an empty table of addresses
@@ -355,7 +356,7 @@ TEST_F(NetworkDeviceTest, ObeysCommands) {
   EXPECT_EQ(mac[5], std::byte{7});
   EXPECT_EQ(command(bytes({5, 0, 2, 0, 0, 0, 0, 0, 0, 0})), 0U);  // checksums, no segments
   EXPECT_EQ(backend.set.back(), (net::feature::kGuestCsum));
-  EXPECT_EQ(command(bytes({5, 0, 0, 1, 0, 0, 0, 0, 0, 0})), 1U);  // what was not negotiated
+  EXPECT_EQ(command(bytes({5, 0, 0, 1, 0, 0, 0, 0, 0, 0})), 1U);  // not negotiated
   EXPECT_EQ(command(bytes({9, 0})), 1U);
   EXPECT_EQ(command(bytes({0})), 1U);
   device.reset();
@@ -397,7 +398,7 @@ TEST_F(VhostDeviceTest, LetsVhostServeAllButTheControlQueue) {
   ASSERT_TRUE(serviced);
   EXPECT_EQ(vhost.queues[0].descriptors, queues[0]->descriptors().data());
   EXPECT_EQ(vhost.queues[1].descriptors, queues[1]->descriptors().data());
-  // Frames are vhost's, commands are not.
+  // vhost handles frames, but not commands.
   EXPECT_EQ(backend.incoming.size(), 1U);
   EXPECT_TRUE(backend.sent.empty());
   EXPECT_TRUE(queues[2]->publish());
@@ -417,7 +418,7 @@ TEST_F(VhostDeviceTest, ServesOnlyQueuesThatTheDriverHasEnabled) {
 TEST_F(VhostDeviceTest, TellsOfInterruptsThatHaveNoEventOfTheirOwn) {
   start_by_vhost();
   by_vhost.set_interrupt(1, 7);
-  by_vhost.set_interrupt(2, 8);  // the control queue's, which is not vhost's
+  by_vhost.set_interrupt(2, 8);  // of the control queue, which vhost does not serve
   vhost.queues[0].has_used = true;
   serve_by_vhost();
   ASSERT_TRUE(serviced);

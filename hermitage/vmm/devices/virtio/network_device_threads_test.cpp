@@ -1,4 +1,5 @@
-// A vCPU that uses the card, its I/O thread, traffic both ways, and resets, all at once. For ThreadSanitizer.
+// A vCPU that uses the card, its I/O thread, frames in both directions, and resets at the same time. For
+// ThreadSanitizer.
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -40,7 +41,7 @@ class NetworkThreadsTest : public ::testing::Test {
     return value;
   }
 
-  // A driver that starts the device, uses it for a while, and resets it. The rings are its own then.
+  // A driver that starts the device, uses it for a while, and resets it. After that, the driver owns the rings.
   void drive(unsigned round) {
     set<std::uint8_t>(VIRTIO_PCI_COMMON_STATUS, 0);
     const auto bytes = memory.span(GuestAddress{kRings}, 0x3000).value();
@@ -70,7 +71,7 @@ class NetworkThreadsTest : public ::testing::Test {
       set<std::uint16_t>(PciTransport::kNotifyOffset + 4, 1);
       seen += get<std::uint8_t>(0x1000) + get<std::uint16_t>(0x2006);
     }
-    // Some rounds end before the device has seen anything of them.
+    // Some rounds end before the device has processed any of their buffers.
     if (round % 3 == 0) wait_for_service(drivers[1]);
   }
 
@@ -122,7 +123,7 @@ TEST_F(NetworkThreadsTest, DriveAndServeAndResetAtOnce) {
   EXPECT_GT(interrupts.lines, 0);
 }
 
-// A thread that serves a flood without a break does not keep a vCPU from a reset.
+// A thread that continuously serves frames does not prevent a reset by a vCPU.
 TEST_F(NetworkThreadsTest, ResetUnderAFlood) {
   drive(1);
   std::atomic<bool> is_over = false;

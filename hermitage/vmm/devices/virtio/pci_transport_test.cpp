@@ -23,7 +23,7 @@ constexpr std::uint64_t kBar = 0xfe00'0000;
 constexpr std::uint64_t kOwnFeature = 5;
 constexpr std::uint16_t kMaxSize = 16;
 
-// A device with two queues, which returns each chain as it is.
+// A device with two queues that returns each chain unchanged.
 class EchoDevice final : public Device {
  public:
   [[nodiscard]] auto id() const noexcept -> std::uint16_t override { return 1; }
@@ -59,7 +59,7 @@ class EchoDevice final : public Device {
   std::uint64_t active = 0;
   bool config_changes = false;
   bool is_stopped = false;
-  std::uint32_t used = 0;  // queues that another has returned chains in
+  std::uint32_t used = 0;  // queues in which other code has returned chains
   std::vector<unsigned> notified = {};
   std::array<int, 2> events{kNoEvent, kNoEvent};
 };
@@ -113,7 +113,7 @@ class PciTransportTest : public ::testing::Test {
   }
   void offer_chain() { queue.make_available(0, std::vector<Buffer>{{0x8000, 4}}); }
 
-  // The capabilities by their type, and MSI-X's as 0.
+  // The capabilities by type. MSI-X has the key 0.
   [[nodiscard]] auto capabilities() -> std::map<unsigned, std::size_t> {
     std::map<unsigned, std::size_t> found;
     for (std::size_t at = config<std::uint8_t>(PCI_CAPABILITY_LIST); at != 0; at = config<std::uint8_t>(at + 1)) {
@@ -196,7 +196,7 @@ TEST_F(PciTransportTest, NegotiatesWhatIsOffered) {
   EXPECT_EQ(get<std::uint32_t>(VIRTIO_PCI_COMMON_DF), 0U);
   negotiate(kVersion | 1U << kOwnFeature);
   EXPECT_EQ(status(), 1 | 2 | kFeaturesOk);
-  // Nothing changes after that.
+  // Later changes have no effect.
   set<std::uint32_t>(VIRTIO_PCI_COMMON_GFSELECT, 0);
   set<std::uint32_t>(VIRTIO_PCI_COMMON_GF, 0);
   EXPECT_EQ(get<std::uint32_t>(VIRTIO_PCI_COMMON_GF), 1U << kOwnFeature);
@@ -208,7 +208,7 @@ TEST_F(PciTransportTest, RefusesWhatIsNotOffered) {
   set_status(0);
   negotiate(1U << kOwnFeature);  // not even version 1
   EXPECT_EQ(status(), 1 | 2);
-  // And there is no way around.
+  // Without FEATURES_OK, nothing else works.
   enable(0, queue.layout());
   EXPECT_EQ(get<std::uint16_t>(VIRTIO_PCI_COMMON_Q_ENABLE), 0);
   set_status(1 | 2 | kDriverOk);
@@ -244,7 +244,7 @@ TEST_F(PciTransportTest, KeepsAQueueAsItWasEnabled) {
   EXPECT_EQ(get<std::uint16_t>(VIRTIO_PCI_COMMON_Q_SIZE), kMaxSize);
   EXPECT_EQ(get<std::uint32_t>(VIRTIO_PCI_COMMON_Q_DESCLO), 0x1000U);
   EXPECT_EQ(get<std::uint16_t>(VIRTIO_PCI_COMMON_Q_ENABLE), 1);
-  set<std::uint16_t>(VIRTIO_PCI_COMMON_Q_SELECT, 2);  // there is none
+  set<std::uint16_t>(VIRTIO_PCI_COMMON_Q_SELECT, 2);  // does not exist
   EXPECT_EQ(get<std::uint16_t>(VIRTIO_PCI_COMMON_Q_SIZE), 0);
   set<std::uint16_t>(VIRTIO_PCI_COMMON_Q_ENABLE, 1);
 }
@@ -278,7 +278,7 @@ TEST_F(PciTransportTest, RaisesItsLineUntilTheGuestHasReadWhy) {
   EXPECT_FALSE(transport.service());
   EXPECT_EQ(interrupts.lines, 1);
   EXPECT_EQ(config<std::uint16_t>(PCI_STATUS) & PCI_STATUS_INTERRUPT, PCI_STATUS_INTERRUPT);
-  transport.on_line_acknowledged();  // without having looked
+  transport.on_line_acknowledged();  // without reading the ISR status
   EXPECT_EQ(interrupts.lines, 2);
   EXPECT_EQ(get<std::uint8_t>(0x1000), 1);
   EXPECT_EQ(get<std::uint8_t>(0x1000), 0);
@@ -315,7 +315,7 @@ TEST_F(PciTransportTest, SendsMessages) {
   EXPECT_FALSE(transport.service());
   EXPECT_EQ(interrupts.sent, (std::vector{1U, 0U}));
   EXPECT_NE(get<std::uint8_t>(VIRTIO_PCI_COMMON_CFGGENERATION), generation);
-  // A vector that moves to another CPU.
+  // A vector is moved to another CPU.
   set_vector(1, 0xfee0'2000, 0x42);
   offer_chain();
   EXPECT_FALSE(transport.service());
@@ -342,7 +342,7 @@ TEST_F(PciTransportTest, KeepsAMaskedMessagePending) {
   EXPECT_EQ(interrupts.sent, std::vector{1U});
 }
 
-// The next driver gets no message that the last one waited for.
+// The next driver gets no pending messages of the last driver.
 TEST_F(PciTransportTest, ForgetsPendingMessages) {
   for (const bool by_reset : {true, false}) {
     set_vector(1, 0xfee0'1000, 0x41);
@@ -363,7 +363,7 @@ TEST_F(PciTransportTest, ForgetsPendingMessages) {
   }
 }
 
-// Another than service() may send it, as long as the driver lets it through.
+// Code other than service() can send it, if the vector is not masked.
 TEST_F(PciTransportTest, SaysWhichEventSendsAQueuesMessage) {
   set_vector(1, 0xfee0'1000, 0x41);
   start(kVersion, 1);
@@ -371,7 +371,7 @@ TEST_F(PciTransportTest, SaysWhichEventSendsAQueuesMessage) {
     EXPECT_FALSE(transport.service());
     return device.events[0];
   };
-  EXPECT_EQ(event(), kNoEvent);  // the line is what interrupts the driver
+  EXPECT_EQ(event(), kNoEvent);  // the line interrupts the driver
   enable_msix();
   EXPECT_EQ(event(), FakeInterrupts::kFirstEvent + 1);
   EXPECT_EQ(interrupts.messages.at(1).data, 0x41U);
@@ -465,7 +465,7 @@ TEST_F(PciTransportTest, IsReachedByItsWindow) {
   aim(0x2004, 4);
   EXPECT_EQ(config<std::uint32_t>(window + 16), 0x3736'3534U);
   aim(VIRTIO_PCI_COMMON_NUMQ, 2);
-  EXPECT_EQ(config<std::uint32_t>(window + 16) & 0xffff, 2U);  // more is read than was asked for
+  EXPECT_EQ(config<std::uint32_t>(window + 16) & 0xffff, 2U);  // more bytes are read than requested
   for (const auto& [offset, length] : std::vector<std::pair<std::uint32_t, std::uint32_t>>{
            {PciTransport::kBarSize, 4}, {0x2001, 4}, {0xffff'fffc, 4}, {0, 8}, {0, 3}, {0, 0}}) {
     aim(offset, length);
@@ -477,7 +477,7 @@ TEST_F(PciTransportTest, IsReachedByItsWindow) {
   EXPECT_EQ(config<std::uint32_t>(window + 16), 0x1234'5678U);
 }
 
-// Of every size, at every offset: what is no register is not changed, and nothing else happens.
+// Accesses of every size at every offset: they change only registers, and have no other effect.
 TEST_F(PciTransportTest, TakesAccessesOfAnySizeAnywhere) {
   start();
   for (std::size_t offset = 0; offset + 8 <= PciTransport::kBarSize; ++offset) {
@@ -502,7 +502,7 @@ TEST_F(PciTransportTest, TakesAccessesOfAnySizeAnywhere) {
   EXPECT_EQ(status(), 0);
 }
 
-// Two registers in one access, as a driver of 64 bits writes an address; half a register is none.
+// One access to two registers, as a 64-bit driver writes an address. An access to half a register has no effect.
 TEST_F(PciTransportTest, TakesWholeRegistersOnly) {
   negotiate(kVersion);
   set<std::uint64_t>(VIRTIO_PCI_COMMON_Q_DESCLO, 0x1'2345'6780);

@@ -24,7 +24,7 @@ class QueueTest : public ::testing::Test {
   [[nodiscard]] auto make(QueueFeatures features = {}) -> Queue {
     return Queue::make(memory, driver.layout(), features).value();
   }
-  // What is wrong with the next chain.
+  // The fault of the next chain.
   [[nodiscard]] static auto fault_of(Queue& queue) -> std::string {
     Chain chain;
     const auto popped = queue.pop(chain);
@@ -100,14 +100,14 @@ TEST_F(QueueTest, InterruptsUnlessTheDriverSaysNo) {
 
 TEST_F(QueueTest, InterruptsAtTheIndexThatTheDriverNames) {
   auto queue = make({.event_index = true});
-  driver.set_available_flags(kAvailableNoInterrupt);  // has no meaning then
+  driver.set_available_flags(kAvailableNoInterrupt);  // has no meaning with event_index
   driver.set_used_event(2);
   for (const bool expected : {false, false, true, false}) {
     queue.push(0, 0);
     EXPECT_EQ(queue.publish(), expected);
   }
   driver.set_used_event(6);
-  for (int i = 0; i < 3; ++i) queue.push(0, 0);  // indexes 4, 5 and 6 at once
+  for (int i = 0; i < 3; ++i) queue.push(0, 0);  // indexes 4, 5 and 6 in one call
   EXPECT_TRUE(queue.publish());
 }
 
@@ -171,7 +171,7 @@ TEST_F(QueueTest, RefusesWhatALayoutMustNotBe) {
   EXPECT_EQ(with([](auto& layout) { layout.available.value = kMemory - 20; }), kOutside);
   EXPECT_EQ(with([](auto& layout) { layout.used.value = kMemory - 68; }), kOutside);
   EXPECT_EQ(with([](auto& layout) { layout.used.value = ~std::uint64_t{3}; }), kOutside);
-  // The last byte of each part is the memory's last.
+  // The last byte of each part is the last byte of the memory.
   EXPECT_EQ(with([](auto& layout) { layout.descriptors.value = kMemory - 128; }), "");
   EXPECT_EQ(with([](auto& layout) { layout.available.value = kMemory - 22; }), "");
   EXPECT_EQ(with([](auto& layout) { layout.used.value = kMemory - 72; }), "");

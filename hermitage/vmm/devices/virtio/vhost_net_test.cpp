@@ -1,4 +1,4 @@
-// The kernel's part is tried in the lab, on kernels that have it: testing/lab/cases/network.toml.
+// The lab tests the kernel's part, on kernels that support it: testing/lab/cases/network.toml.
 #include "hermitage/vmm/devices/virtio/vhost_net.hpp"
 
 #include <gtest/gtest.h>

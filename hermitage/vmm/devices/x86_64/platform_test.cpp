@@ -1,4 +1,4 @@
-// Who answers at which port and address of an x86_64 guest, and how.
+// The devices at each port and address of an x86_64 guest, and their behavior.
 #include "hermitage/vmm/devices/x86_64/platform.hpp"
 
 #include <array>
@@ -18,7 +18,7 @@
 namespace hermitage::vmm::x86_64 {
 namespace {
 
-// A vCPU whose registers are as a test wants them.
+// A vCPU with registers that a test sets.
 class FakeVcpu final : public Initiator {
  public:
   [[nodiscard]] auto hypercall_argument() const noexcept -> std::uint64_t override { return argument; }
@@ -87,7 +87,7 @@ TEST_P(PlatformTest, TakesHypercalls) {
   EXPECT_NE(fault().find("invalid hypercall write: "), std::string::npos) << fault();
 }
 
-// By interface 1, what KVM has collected is whole; by the others, the register that counts is gone.
+// With interface 1, a collected write contains its data. With the others, the register is no longer available.
 TEST_P(PlatformTest, TakesCollectedWrites) {
   const std::array bytes{std::byte{'y'}};
   const std::uint64_t port = GetParam() == 1 ? 0x800 : 0x1020;
@@ -133,7 +133,7 @@ TEST_P(PlatformTest, HasBiosAreasThatAreEmpty) {
     write<std::uint64_t>(platform.memory(), address, 1);
     EXPECT_NE(fault().find("it writes 8 bytes at"), std::string::npos);
   }
-  // KVM splits an access at a page's end.
+  // KVM splits an access at the end of a page.
   using Three = std::array<std::uint8_t, 3>;
   EXPECT_EQ(read<Three>(platform.memory(), 0xf'0ffd), Three{});
   EXPECT_TRUE(std::holds_alternative<Resume>(outcome));
@@ -147,7 +147,7 @@ TEST_P(PlatformTest, EndsAGuestThatLeavesItsMemory) {
   }
 }
 
-// A function whose registers all read as its address.
+// A function whose registers contain their own address.
 class FakeFunction final : public pci::Function {
  public:
   void read_config(std::size_t offset, std::span<std::byte> data) override {
