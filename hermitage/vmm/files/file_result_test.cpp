@@ -53,7 +53,7 @@ TEST(Transfers, TakeAnyNumberOfBuffers) {
   EXPECT_EQ(read_into(-1, one), -1);
   EXPECT_EQ(write_from(-1, both), -1);
 
-  // At an offset, with the position left alone: the content is "aefgabcgbcefg" then.
+  // Access at an offset, without changing the position. The content is then "aefgabcgbcefg".
   EXPECT_EQ(write_at(file.get(), 1, both), 7);
   EXPECT_EQ(write_at(file.get(), 10, one), 3);
   EXPECT_EQ(::lseek(file.get(), 0, SEEK_CUR), 10);

@@ -1,4 +1,4 @@
-// A file system that does not answer, as a network mount whose server is gone, and calls on all other files.
+// A file system that does not respond, such as a network mount without its server, and calls on all other files.
 #include <linux/fuse.h>
 
 #include <array>
@@ -38,11 +38,11 @@ using testing::content_of;
 using testing::list;
 using testing::put;
 
-// A FUSE file system with a file `file` that can be opened. To reading it, and to looking any other name up, there is
-// no answer until the connection is aborted.
+// A FUSE file system with a file `file` that can be opened. Reading it and looking up other names get no reply until
+// the connection is aborted.
 class DeadMount {
  public:
-  // Whether the process may mount it; errno says why not.
+  // Whether the process can mount it. Sets errno on failure.
   auto mount(const std::string& where) -> bool {
     connection_ = Descriptor{::open("/dev/fuse", O_RDWR | O_CLOEXEC)};
     if (!connection_.is_open()) return false;
@@ -54,7 +54,7 @@ class DeadMount {
   }
   ~DeadMount() { abort(); }
 
-  // Waits for requests that get no answer, up to a minute.
+  // Waits at most a minute for requests that get no reply.
   [[nodiscard]] auto has_ignored(int count) const -> bool {
     for (int i = 0; i < 6000 && ignored_ < count; ++i) std::this_thread::sleep_for(10ms);
     return ignored_ >= count;
@@ -62,7 +62,7 @@ class DeadMount {
 
   void abort() {
     if (!server_.joinable()) return;
-    ::umount2(where_.c_str(), MNT_FORCE);  // aborts the connection, and reading it ends with ENODEV
+    ::umount2(where_.c_str(), MNT_FORCE);  // aborts the connection; reading it fails with ENODEV
     ::umount2(where_.c_str(), MNT_DETACH);
     server_.join();
   }
@@ -137,7 +137,7 @@ class DeadMount {
 
 constexpr int kCannotMount = 77;
 
-// What a guest does with other files than those of the dead mount.
+// Uses all files except for those of the mount.
 void use_other_files(GuestFiles& files, std::int32_t dead) {
   EXPECT_EQ(content_of(files, "/image"), "x");
   EXPECT_EQ(content_of(files, "/mapped/file"), "alive");
@@ -163,7 +163,7 @@ auto try_dead_mount() -> int {
   std::filesystem::create_directory(directory.file("dead"));
   std::filesystem::create_directory(directory.file("alive"));
   directory.write("alive/file", "alive");
-  // The order of declarations ends the mount before what waits for it.
+  // The order of declarations unmounts it before the futures wait.
   GuestFiles files{GuestFileOptions{.temporary_parent = directory.path()}};
   std::future<void> opening;
   std::future<void> reading;
@@ -189,7 +189,7 @@ auto try_dead_mount() -> int {
   return ::testing::Test::HasFailure() ? 1 : 0;
 }
 
-// A process that may mount is one of root's, or of a user who is root in a namespace of its own.
+// Whether this process can mount: it belongs to root, or to root in a separate namespace.
 auto may_mount() -> bool {
   const auto user = std::to_string(::geteuid());
   const auto group = std::to_string(::getegid());

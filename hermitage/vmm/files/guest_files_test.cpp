@@ -81,7 +81,7 @@ TEST_F(GuestFilesTest, ReachNothingOfTheHost) {
   EXPECT_EQ(content_of(files, "/absolute"), "errno 2");
   EXPECT_EQ(content_of(files, "/proc/self/exe"), "errno 2");
   EXPECT_EQ(content_of(files, "/dev/null"), "errno 2");
-  // What is made under such a name is the guest's own.
+  // A file that is created with such a name belongs to the guest.
   EXPECT_EQ(make(files, secret, "mine"), Errno{});
   EXPECT_EQ(content_of(files, secret), "mine");
   EXPECT_EQ(content_of(files, "/absolute"), "mine");
@@ -104,7 +104,7 @@ TEST_F(GuestFilesTest, FollowLinks) {
   EXPECT_EQ(content_of(files, "/beyond"), "at the top") << "there is nothing above the root";
   EXPECT_EQ(content_of(files, "/a/b/chain"), "found");
 
-  // As many as Linux follows, and one more.
+  // The number of links that Linux follows, and one more.
   files.add_link("l1", "top");
   for (int i = 2; i <= 41; ++i) files.add_link("l" + std::to_string(i), "l" + std::to_string(i - 1));
   EXPECT_EQ(content_of(files, "/l40"), "at the top");
@@ -285,7 +285,7 @@ TEST_F(GuestFilesTest, TellThatThereIsNoTemporaryDirectory) {
   EXPECT_TRUE(homeless.mkdir("/dir"));
 }
 
-// Neither the monitor's memory nor the host's directory grow with what is refused.
+// Refused calls consume neither memory of the monitor nor space in the directory on the host.
 TEST_F(GuestFilesTest, MakeOnlySoMany) {
   for (std::size_t i = 0; i < GuestFiles::kMaxGuestNodes - 1; ++i) {
     ASSERT_TRUE(files.mkdir("/" + std::to_string(i)));
@@ -302,7 +302,7 @@ TEST_F(GuestFilesTest, MakeOnlySoMany) {
   EXPECT_EQ(host_files, 0U);
 }
 
-// What the guest unlinks of the image makes no room for more of its own.
+// Removing files of the image does not increase the number of files that the guest can create.
 TEST_F(GuestFilesTest, CountWhatTheGuestMakes) {
   constexpr std::size_t kImageFiles = 100;
   for (std::size_t i = 0; i < kImageFiles; ++i) add_file(files, "/image/" + std::to_string(i), "");
@@ -325,7 +325,7 @@ TEST_F(GuestFilesTest, MakeAgainWhatWasUnlinked) {
   }
 }
 
-// The deepest tree there can be is taken down without a deep stack.
+// The deepest possible tree is destroyed without a deep stack.
 TEST_F(GuestFilesTest, NestDeeply) {
   std::string deep;
   while (deep.size() + 2 < GuestFiles::kMaxPath) deep += "/d";
@@ -333,7 +333,7 @@ TEST_F(GuestFilesTest, NestDeeply) {
   for (int i = 0; i < 8; ++i) {
     const auto link = "/l" + std::to_string(i);
     files.add_link(link, target);
-    // Until the tree is deeper than paths may lead.
+    // Until the tree is deeper than the longest path.
     if (!files.mkdir(link + "/d" + deep.substr(0, deep.size() - 8))) break;
     target = link + deep.substr(0, deep.size() - 8);
   }

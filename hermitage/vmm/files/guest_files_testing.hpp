@@ -1,4 +1,4 @@
-// What tests of a guest's files do with them: errors are texts, "errno 2", where contents or names are expected.
+// Operations of tests on the files of a guest. Errors are strings such as "errno 2" in place of contents or names.
 #pragma once
 
 #include <sys/uio.h>
@@ -23,7 +23,7 @@ inline auto error_of(Errno error) -> std::string {
   return "errno " + std::to_string(static_cast<int>(error));
 }
 
-// From where the descriptor stands, in pieces.
+// Reads from the position of the descriptor, in pieces.
 inline auto read_all(GuestFiles& files, std::int32_t descriptor) -> std::string {
   std::string all;
   std::array<char, 7> piece{};
@@ -50,8 +50,8 @@ inline auto put(GuestFiles& files, std::int32_t descriptor, std::string text) ->
   return files.write(descriptor, {&buffer, 1});
 }
 
-// Opens a file, with mode 0640 where it is new, writes to it, and closes it; how many bytes, or the error of opening or
-// of writing.
+// Opens a file, with mode 0640 if it is new, writes to it, and closes it. Returns the number of bytes, or the error of
+// opening or writing.
 inline auto write_to(GuestFiles& files, std::string_view path, const std::string& content, std::int32_t flags)
     -> FileResult<std::uint64_t> {
   const auto descriptor = files.open(path, flags, 0640);
@@ -78,8 +78,7 @@ inline auto entries_in(std::span<const std::byte> records) -> std::vector<Entry>
   return entries;
 }
 
-// Names and types in a directory, asked for with a buffer of so many bytes at a time; `between` gets those of each
-// time.
+// Names and types in a directory, requested with a buffer of `size` bytes. `between` receives the entries of each call.
 template <class Between>
 auto list(GuestFiles& files, std::string_view path, std::size_t size, Between between) -> std::map<std::string, int> {
   std::map<std::string, int> all;
@@ -98,7 +97,7 @@ auto list(GuestFiles& files, std::string_view path, std::size_t size, Between be
   return all;
 }
 
-// With a buffer that has room for few.
+// Uses a buffer for few entries.
 inline auto list(GuestFiles& files, std::string_view path, std::size_t size = 64) -> std::map<std::string, int> {
   return list(files, path, size, [](const auto& /*entries*/) {});
 }

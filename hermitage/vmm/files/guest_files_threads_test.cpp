@@ -1,4 +1,4 @@
-// A guest's vCPUs that use the same files at once. A build with -fsanitize=thread is to run these.
+// vCPUs of a guest that use the same files at the same time. These tests run with -fsanitize=thread.
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -32,10 +32,10 @@ using uhyve::kOpenWriteOnly;
 
 constexpr std::uint64_t kLimit = 1 << 20;
 
-// With two threads, and with four.
+// With two and four threads.
 class GuestFilesThreads : public ::testing::TestWithParam<int> {
  protected:
-  // Calls what(number of the thread) in all threads at once.
+  // Calls what(number of the thread) in all threads at the same time.
   static void run(const std::function<void(int)>& what) {
     std::latch start{GetParam()};
     std::vector<std::jthread> threads;
@@ -53,7 +53,7 @@ class GuestFilesThreads : public ::testing::TestWithParam<int> {
     return attributes ? attributes->st_size : -1;
   }
 
-  // In the private directory, and what else a test has made.
+  // The number of files in the private directory, and of files that a test has created.
   [[nodiscard]] auto host_files() const -> std::size_t {
     std::size_t count = 0;
     for (const auto& entry : std::filesystem::recursive_directory_iterator{directory.path()}) {
@@ -93,7 +93,7 @@ TEST_P(GuestFilesThreads, StayBelowTheLimitWhileOneTruncates) {
       if (number == 1) std::ignore = files.close(files.open("/own", kOpenWriteOnly | kOpenTruncate, 0).value());
     }
   });
-  // The limit knows what is there: as much more can be written as is left.
+  // The limit counts the existing files: the rest can be written.
   const auto size = size_of("/own");
   EXPECT_LE(size, static_cast<std::int64_t>(kLimit));
   const auto file = files.open("/rest", kOpenWriteOnly | kOpenCreate, 0).value();
@@ -112,7 +112,7 @@ TEST_P(GuestFilesThreads, AppendWhole) {
   }
 }
 
-// Each byte is read once, by whichever thread comes.
+// Each byte is read once, by any thread.
 TEST_P(GuestFilesThreads, ReadOneDescriptor) {
   constexpr std::size_t kSize = 100'000;
   const std::shared_ptr<std::byte[]> content{new std::byte[kSize]{}};
@@ -149,7 +149,7 @@ TEST_P(GuestFilesThreads, ListOneDescriptor) {
   EXPECT_EQ(total, static_cast<std::size_t>(kNames));
 }
 
-// A call goes on with the file that it found, or finds none.
+// A call continues with the file that it has found, or finds none.
 TEST_P(GuestFilesThreads, CloseWhileOthersRead) {
   files.add_file("/image", std::make_shared<std::byte[]>(1000), 1000, 0644);
   std::atomic<bool> is_done = false;
@@ -195,7 +195,7 @@ TEST_P(GuestFilesThreads, MakeEachNameOnce) {
   EXPECT_EQ(host_files(), static_cast<std::size_t>(kNames));
 }
 
-// Making a file that may be there already never fails, and nothing stays on the host of what was removed.
+// Creating a file that may exist never fails. Removed files do not stay on the host.
 TEST_P(GuestFilesThreads, MakeAndUnlinkTheSameNames) {
   std::filesystem::create_directory(directory.file("mapped"));
   ASSERT_TRUE(files.add_mappings({{directory.file("mapped"), "/mapped"}}));

@@ -10,14 +10,15 @@
 namespace hermitage::vmm {
 namespace {
 
-// "directory-…/directory-…/…", each name of a length that a string allocates for, and of two kilobytes at most.
+// "directory-…/directory-…/…": each name is long enough for a memory allocation. The whole path has at most two
+// kilobytes.
 auto deep_path(std::size_t depth) -> std::string {
   std::string path;
   for (std::size_t i = 0; i < depth; ++i) path += "directory-" + std::string(16, 'd') + "/";
   return path;
 }
 
-// Of a tree with so many files, so many directories deep, that is made and looked through.
+// The allocations for making and searching a tree of `files` files, `depth` directories deep.
 auto cost(std::size_t files, std::size_t depth) -> hermitage::testing::Allocations {
   const auto directory = deep_path(depth);
   std::vector<std::string> paths;
@@ -29,7 +30,7 @@ auto cost(std::size_t files, std::size_t depth) -> hermitage::testing::Allocatio
   });
 }
 
-// Tenfold the input is at most so many times the work: what does not depend on the input counts for both.
+// The factor for ten times the input. It is larger than ten because both include constant costs.
 constexpr std::size_t kTenfold = 12;
 
 TEST(GuestTreeLimits, CostsAsMuchAsThereAreFiles) {
@@ -47,11 +48,11 @@ TEST(GuestTreeLimits, CostsAsMuchAsPathsHaveNames) {
 }
 
 TEST(GuestTreeLimits, HoldsANodeForEachFileAndDirectory) {
-  constexpr std::size_t kNode = 512;  // with its name, and its place in a directory
+  constexpr std::size_t kNode = 512;  // including its name and its entry in a directory
   EXPECT_LE(cost(1000, 10).peak, (1000 + 10) * kNode);
 }
 
-// What a path leads to is looked up name by name, through at most so many links as an image has on a way.
+// Each name of a path is looked up separately, through at most the permitted number of links.
 TEST(GuestTreeLimits, LinksDoNotMultiply) {
   GuestTree tree;
   tree.place("file", ImageFile{});

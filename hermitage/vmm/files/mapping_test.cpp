@@ -1,5 +1,5 @@
-// Files and directories of the host in the tree that a guest sees. Long, because it tries each call on each kind of
-// mapping.
+// Files and directories of the host in the guest's file tree. The file is long, because it tests each call on each kind
+// of mapping.
 #include "hermitage/vmm/files/mapping.hpp"
 
 #include <array>
@@ -51,7 +51,7 @@ auto outcome_of(const FileResult<T>& result) -> std::string {
   return result ? "done" : error_of(result.error());
 }
 
-// "done", or the error of opening or of writing.
+// "done", or the error of opening or writing.
 auto write(GuestFiles& files, std::string_view path, const std::string& content,
            std::int32_t flags = kOpenWriteOnly | kOpenCreate) -> std::string {
   return outcome_of(write_to(files, path, content, flags));
@@ -136,7 +136,7 @@ TEST_F(MappingTest, LetsTheGuestWrite) {
 TEST_F(MappingTest, MakesAMappedFileThatIsNotThere) {
   map({{"dir/new", "/etc/new"}});
   const auto flags = kOpenReadWrite | kOpenCreate | kOpenExclusive;
-  for (int i = 0; i < 2; ++i) {  // it can be made again
+  for (int i = 0; i < 2; ++i) {  // it can be created again
     EXPECT_EQ(content_of(files, "/etc/new"), "errno 2");
     EXPECT_EQ(outcome_of(files.open("/etc/new", kOpenDirectory, 0)), "errno 2");
     EXPECT_EQ(outcome_of(files.stat("/etc/new", true)), "errno 2");
@@ -200,7 +200,7 @@ TEST_F(MappingTest, RemovesAMappedFileFromTheHost) {
   EXPECT_EQ(text_of("outside"), "anew");
 }
 
-// The file counts that was there, whatever a process on the host renames.
+// The mapping refers to the initial file, even if a process on the host renames files.
 TEST_F(MappingTest, KnowsAMappedFileByItsDescriptor) {
   map({{"dir/file", "/one"}});
   const auto open_before = files.open("/one", kOpenReadWrite, 0).value();
@@ -347,7 +347,7 @@ TEST_F(MappingTest, LeadsNowhereElse) {
   EXPECT_FALSE(fs::exists(host("elsewhere/new")));
 }
 
-// Whoever makes a hard link in a mapped directory maps that file: the file system knows no difference.
+// A hard link in a mapped directory maps its file: the file system has no difference between them.
 TEST_F(MappingTest, ShowsHardLinks) {
   fs::create_hard_link(host("outside"), host("dir/hard"));
   map({{"dir", "/data"}});
@@ -358,7 +358,7 @@ TEST_F(MappingTest, ShowsHardLinks) {
 TEST_F(MappingTest, IsNotLedAstrayByAHostThatRenames) {
   map({{"dir", "/data"}});
   std::atomic<bool> is_done = false;
-  // Now "sub" is a directory, now a link that leads out.
+  // "sub" is sometimes a directory, and sometimes a link to the outside.
   fs::create_directory_symlink(host("elsewhere"), host("dir/away"));
   directory.write("dir/sub/file", "further in");
   std::jthread host_thread{[&] {
@@ -384,7 +384,7 @@ TEST_F(MappingTest, IsNotLedAstrayByAHostThatRenames) {
   EXPECT_FALSE(fs::exists(host("elsewhere/made")));
 }
 
-// There is the memory of the monitor in it.
+// procfs contains the memory of the monitor.
 TEST_F(MappingTest, OpensNothingOfProcfs) {
   if (!std::filesystem::exists("/proc/self/maps")) GTEST_SKIP() << "no procfs";
   GuestFiles guest{directory.path()};
@@ -426,10 +426,10 @@ TEST_F(MappingTest, WaitsForNoPipe) {
   EXPECT_FALSE(open_file_beneath(AT_FDCWD, "/dev/null", O_RDONLY, 0)) << "which is not below";
 }
 
-// A process that has a lease on a file may keep others waiting for lease-break-time, 45 seconds.
+// A process with a lease on a file can delay others for lease-break-time, 45 seconds.
 TEST_F(MappingTest, WaitsForNoLease) {
   const Descriptor holder{::open(host("dir/file").c_str(), O_RDWR | O_CLOEXEC)};
-  const auto usual = std::signal(SIGIO, SIG_IGN);  // which tells the holder that another wants the file
+  const auto usual = std::signal(SIGIO, SIG_IGN);  // the signal that notifies the holder of the request
   if (::fcntl(holder.get(), F_SETLEASE, F_WRLCK) != 0) GTEST_SKIP() << "no leases: " << std::strerror(errno);
   map({{"dir", "/data"}, {"dir/file", "/one"}});
   for (const auto* const path : {"/data/file", "/one"}) EXPECT_EQ(content_of(files, path), "errno 11");
@@ -442,7 +442,7 @@ TEST_F(MappingTest, HidesPrivateDirectories) {
   auto other = PrivateDirectory::make(host("dir")).value();
   const std::string name = other.name();
   directory.write("dir/" + name + "/1", "of another guest");
-  const std::string upper = "HERMITAGE-0123456789ABCDEF";  // another name for one where the host ignores case
+  const std::string upper = "HERMITAGE-0123456789ABCDEF";  // the same name if the host ignores case
   directory.write("dir/" + upper, "no directory");
   fs::create_symlink(name, host("dir/link"));
   fs::create_symlink(name + "/1", host("dir/sub/file_link"));
@@ -465,10 +465,10 @@ TEST_F(MappingTest, HidesPrivateDirectories) {
   EXPECT_FALSE(fs::exists(host("dir/hermitage-0000000000000000")));
 
   EXPECT_EQ(list(files, "/all/dir", 1024), (std::map<std::string, int>{{"file", 8}, {"link", 10}, {"sub", 4}}));
-  // Something is mapped below the name: there is a directory for that, but not the host's.
+  // A mapping is below the name. Its parent directory is in the tree, not on the host.
   EXPECT_EQ(list(files, "/data/" + name), (std::map<std::string, int>{{"mine", 4}}));
   EXPECT_EQ(content_of(files, "/data/" + name + "/mine/inner"), "further in");
-  // Its own, too.
+  // Also its own.
   EXPECT_EQ(write(files, "/own", "x"), "done");
   EXPECT_TRUE(list(files, "/all/tmp").empty());
 }
@@ -590,7 +590,7 @@ TEST_F(MappingTest, LimitsWhatIsNotMapped) {
   EXPECT_EQ(write(files, "/own/second", "x"), "errno 28");
   EXPECT_EQ(write(files, "/own/first", some), "done") << "over what is there";
   EXPECT_EQ(write(files, "/data/new", some + some + some), "done") << "the host's are the operator's business";
-  // What is cut off, or removed and closed, is room again.
+  // Truncated files, and files that are removed and closed, free their space.
   EXPECT_EQ(write(files, "/own/first", "short", kOpenWriteOnly | kOpenTruncate), "done");
   EXPECT_EQ(write(files, "/own/second", some + some), "done");
   EXPECT_EQ(outcome_of(files.unlink("/own/second")), "done");
@@ -667,7 +667,7 @@ TEST_F(MappingTest, OpensAsTheModeSays) {
   EXPECT_EQ(write(synchronous, "/own", "made"), "done");
   GuestFiles direct{GuestFileOptions{.temporary_parent = host("tmp"), .bypasses_cache = true}};
   ASSERT_TRUE(direct.add_mappings({{host("dir"), "/data"}}));
-  // Past the cache go whole blocks only, or nothing at all, as the file system likes.
+  // Without the cache, the file system requires whole blocks, or fails.
   const auto outcome = write(direct, "/data/new", "odd");
   EXPECT_TRUE(outcome == "errno 22" || outcome == "done") << outcome;
 }

@@ -35,7 +35,7 @@ auto names_in(const std::string& path) -> std::vector<std::string> {
   return names;
 }
 
-// What somebody has left behind.
+// A directory that another process has left.
 auto leave_behind(const testing::TemporaryDirectory& parent, const char* name = kStale, mode_t mode = 0700)
     -> std::string {
   const auto path = parent.file(name);
@@ -96,7 +96,7 @@ TEST(PrivateDirectory, OfAKilledProcessIsSwept) {
 TEST(PrivateDirectory, OfAKilledProcessIsSweptFromAmongManyNames) {
   const testing::TemporaryDirectory parent;
   for (int i = 0; i < 1500; ++i) parent.write("a-foreign-name-of-some-length-" + std::to_string(i), "");
-  constexpr int kStaleOnes = 20;  // at whatever place the file system lists them
+  constexpr int kStaleOnes = 20;  // at any place in the listing
   for (int i = 0; i < kStaleOnes; ++i)
     leave_behind(parent, ("hermitage-00000000000000" + std::to_string(10 + i)).c_str());
   EXPECT_TRUE(PrivateDirectory::make(parent.path()));
@@ -110,7 +110,7 @@ TEST(PrivateDirectory, IsSweptWhereTheGroupIsInherited) {
   EXPECT_TRUE(parent.is_empty());
 }
 
-// Under Landlock, names can be made and removed with that descriptor, and nothing else.
+// Under Landlock, the descriptor only permits creating and removing names.
 TEST(PrivateDirectory, KeepsAParentThatCannotBeListed) {
   const testing::TemporaryDirectory parent;
   const auto made = PrivateDirectory::make(parent.path());
@@ -118,7 +118,7 @@ TEST(PrivateDirectory, KeepsAParentThatCannotBeListed) {
   EXPECT_NE(::fcntl(made->parent(), F_GETFL) & O_PATH, 0);
 }
 
-// A process that is there holds its lock, one that was killed does not.
+// A running process holds its lock; a killed one does not.
 TEST(PrivateDirectory, IsLeftAloneWhileItIsInUse) {
   const testing::TemporaryDirectory parent;
   int ready[2];
@@ -150,7 +150,7 @@ TEST(PrivateDirectory, IsAllThatIsSwept) {
   const testing::TemporaryDirectory parent;
   const testing::TemporaryDirectory elsewhere;
   elsewhere.write("1", "content");
-  // Other names, other modes, a link to something with the right name, and a file.
+  // Other names, other modes, a link with a valid name, and a file.
   for (const auto* const name : {"hermitage-backup", "hermitage-0123456789abcdeF", "hermitage-0123456789abcde",
                                  "hermitage-0123456789abcdef0", "Hermitage-0123456789abcdef", "0123456789abcdef"}) {
     leave_behind(parent, name);
@@ -173,7 +173,7 @@ TEST(PrivateDirectory, OfAnotherUserIsNotSwept) {
   EXPECT_TRUE(fs::exists(parent.file(std::string{kStale} + "/1")));
 }
 
-// It never has a directory in it; whatever has, is something else.
+// A private directory never contains a directory. A directory that contains one is not private.
 TEST(PrivateDirectory, IsNotDescendedFrom) {
   const testing::TemporaryDirectory parent;
   const auto stale = leave_behind(parent);
@@ -192,7 +192,7 @@ TEST(PrivateDirectory, CanBeMadeWhereNamesCannotBeListed) {
   EXPECT_TRUE(parent.is_empty());
 }
 
-// Each sweeps before it makes its own: nobody's is taken away, and nothing is left.
+// Each process sweeps before it makes its directory. No directory of another one is removed, and none is left.
 TEST(PrivateDirectory, IsNobodyElsesWhileManyAreMade) {
   const testing::TemporaryDirectory parent;
   std::atomic<int> lost = 0;
