@@ -14,7 +14,7 @@ TEST(ArgumentVectors, BeginWithTheProgram) {
       {.program = "image", .kernel = {"for the kernel"}, .application = {"one", ""}, .environment = {"A=1"}});
   ASSERT_TRUE(vectors);
   EXPECT_EQ(vectors->arguments, (std::vector<std::string>{"image", "one", ""}));
-  // Kernels of interface 1 run over the end of an environment that is small.
+  // Kernels of interface 1 read past the end of a small environment.
   EXPECT_EQ(vectors->environment, (std::vector<std::string>{"A=1", "", "", "", "", "", "", ""}));
 }
 

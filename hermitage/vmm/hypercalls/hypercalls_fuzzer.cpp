@@ -1,7 +1,7 @@
-// A guest that makes any hypercalls, with any parameters, in a memory that holds anything: page tables, too.
+// A guest that makes any hypercalls with any parameters, in a memory with any content, including page tables.
 //
-// The input is a script for that guest: bytes that choose an action, and what it takes. A guest has one vCPU, or two
-// that make their calls at once, on the same memory, files and limits.
+// The input is a script for that guest: bytes that select an action, and its parameters. A guest has one vCPU, or two
+// that make their calls at the same time, on the same memory, files and limits.
 #include <algorithm>
 #include <array>
 #include <csignal>
@@ -39,20 +39,20 @@ namespace fs = std::filesystem;
 namespace uhyve = hermitage::entry::uhyve;
 
 constexpr std::uint64_t kPage = 0x1000;
-constexpr std::uint64_t kMemorySize = std::uint64_t{1} << 20;  // less than what Linux aligns to huge pages
+constexpr std::uint64_t kMemorySize = std::uint64_t{1} << 20;  // less than the size that Linux aligns to huge pages
 constexpr std::uint64_t kTables = 0x10000;
 constexpr std::uint64_t kTableCount = 8;
 constexpr std::uint64_t kParams = 0x8000;
-constexpr std::uint64_t kParamsSize = 0x800;  // two vCPUs use one place, or two
+constexpr std::uint64_t kParamsSize = 0x800;  // two vCPUs use the same place or different places
 constexpr std::uint64_t kVcpus = 2;
-constexpr std::uint64_t kTexts = 0x20000;  // a few places for paths, so that calls meet them
+constexpr std::uint64_t kTexts = 0x20000;  // a few places for paths, so that calls find existing ones
 constexpr std::uint64_t kTextSize = 0x100;
 constexpr std::size_t kTextCount = 4;
 constexpr int kMaxActions = 64;
-constexpr int kPatience = 32;             // how often a call may ask whether to go on
-constexpr rlim_t kLargestFile = 1 << 20;  // bytes; a guest may write as much as it wants
+constexpr int kPatience = 32;             // limit of the checks whether a call continues
+constexpr rlim_t kLargestFile = 1 << 20;  // in bytes; a guest can write any number of bytes
 
-// ThreadSanitizer would report what two vCPUs of a guest do to the same bytes of its memory, which is up to the guest.
+// ThreadSanitizer would report races of two vCPUs on the same bytes of guest memory. Such races are permitted.
 #ifdef __SANITIZE_THREAD__
 constexpr bool kSharesMemory = false;
 #else
@@ -63,7 +63,7 @@ void require(bool condition) {
   if (!condition) std::abort();
 }
 
-// While it is there: libFuzzer writes files, too.
+// Only while this object exists, because libFuzzer writes files, too.
 class LimitedFiles {
  public:
   LimitedFiles() {
@@ -79,7 +79,7 @@ class LimitedFiles {
   rlimit before_{};
 };
 
-// What guests have mapped, and what lies beside it, which none of them may reach. It goes with the process.
+// Mapped files, and files beside them, which guests must not reach. The directory is removed at the end of the process.
 class HostFiles {
  public:
   HostFiles() : path_{(fs::temp_directory_path() / "hermitage-fuzzer-XXXXXX").string()} {
@@ -99,7 +99,7 @@ class HostFiles {
     return {{path("mapped"), "/m"}, {path("read_only"), "/m/r", true}, {path("read_only/file"), "/etc/f", true}};
   }
 
-  // As it was, for the next input; and the rest is still so.
+  // Restores the initial state for the next input, and checks that the other files are unchanged.
   void restore() const {
     fs::remove_all(path("mapped"));
     fs::create_directories(path("mapped/d"));
@@ -145,7 +145,7 @@ class Input {
   std::span<const std::uint8_t> bytes_;
 };
 
-// A call's port and the fields of its parameters:
+// The port of a call, and the fields of its parameters:
 //   f file descriptor   g flags   i 32 bits   _ 32 bits of 0   p address   v virtual address   l length   o 64 bits
 struct Call {
   std::uint16_t port;
@@ -166,11 +166,11 @@ constexpr std::array<std::string_view, 26> kPaths{
     "/m/new",     "/m/d/x", "/m/up/file",  "/m/r/over",  "/m/r/out",     "/m/r/file", "/m/there",
     "/m/d/../..", "/m/r",   "/etc/f",      "/m/new/z",   "/etc/digits/z"};
 
-// Memory once for all inputs, with a page behind it that nobody may touch.
+// One memory for all inputs, followed by an inaccessible page.
 auto memory_at(std::uint64_t base) -> GuestMemory {
-  std::vector<GuestMemory> elsewhere;  // where there was room for the memory, but not for the page
+  std::vector<GuestMemory> elsewhere;  // memory at places without space for the page
   for (;;) {
-    // Linux puts the memory into the room that is left in front of the page, if there is no other that it just fits in.
+    // Linux allocates the memory in the free space before the page, unless another gap fits exactly.
     auto* const room = ::mmap(nullptr, kMemorySize + kPage, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     require(room != MAP_FAILED && ::munmap(room, kMemorySize) == 0);
     auto memory = GuestMemory::allocate({base}, kMemorySize, {});
@@ -180,7 +180,7 @@ auto memory_at(std::uint64_t base) -> GuestMemory {
   }
 }
 
-// All zeros. `Number` tells memories from one another that there are at once.
+// A memory of zeros. `Number` distinguishes memories that exist at the same time.
 template <int Number>
 auto fresh_memory(std::uint32_t interface) -> const GuestMemory& {
   static const auto low = memory_at(x86_64::memory_bounds({1}).start.value);
@@ -190,10 +190,10 @@ auto fresh_memory(std::uint32_t interface) -> const GuestMemory& {
   return memory;
 }
 
-// How often the call that this thread makes has asked whether to go on.
+// The number of times that the current call of this thread has checked whether to continue.
 thread_local int questions = 0;
 
-// What all vCPUs of a guest share.
+// The objects that all vCPUs of a guest share.
 class Guest {
  public:
   Guest(std::uint32_t interface, const HostFiles& host, bool traces)
@@ -236,7 +236,7 @@ class Guest {
   ArgumentVectors arguments_;
 };
 
-// One of its vCPUs, which does what its input says.
+// A vCPU of the guest, which executes its input.
 class Vcpu {
  public:
   Vcpu(Guest& guest, const GuestMemory& memory, std::span<const std::uint8_t> input)
@@ -295,7 +295,7 @@ class Vcpu {
     put(target, {reinterpret_cast<const std::uint8_t*>(bytes.c_str()), bytes.size() + 1});
   }
 
-  // An entry of one of a few tables, that leads to another, or to a page.
+  // Sets an entry of one of a few tables to another table, or to a page.
   void set_table_entry() {
     const auto table = kTables + input_.choice(kTableCount) * kPage;
     const auto index = input_.number<std::uint8_t>() % 2 == 0 ? input_.choice(4) : 511 - input_.choice(4);
@@ -334,7 +334,7 @@ class Vcpu {
         return append(is_large ? input_.number<std::uint64_t>() : std::uint64_t{input_.number<std::uint16_t>()});
       }
       case 'v': {
-        // Through the first or last entries of every table.
+        // An address in the first or last entries of every table.
         const auto high = input_.number<std::uint8_t>() % 2 == 0 ? 0 : ~std::uint64_t{0} << 14;
         return append(high | input_.number<std::uint16_t>());
       }
@@ -370,10 +370,10 @@ class Vcpu {
 }  // namespace
 
 extern "C" auto LLVMFuzzerInitialize(int* /*argc*/, char*** /*argv*/) -> int {  // NOLINT
-  // Nothing is to be read, so that an input means the same every time.
+  // Standard input is empty, so the results of an input are always the same.
   const int nothing = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
   require(nothing >= 0 && ::dup2(nothing, STDIN_FILENO) == STDIN_FILENO);
-  ::signal(SIGXFSZ, SIG_IGN);  // an error of write(2) instead, as in the program
+  ::signal(SIGXFSZ, SIG_IGN);  // makes write(2) fail instead, as in the program
   return 0;
 }
 
@@ -391,7 +391,7 @@ extern "C" auto LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t siz
     Vcpu{guest, memory, script}.run();
     return 0;
   }
-  // Two vCPUs, which have one half of the script each. They begin together, or one is done before the other begins.
+  // Two vCPUs, each with half of the script. They start at the same time, or one after the other.
   const auto& other_memory = kSharesMemory ? memory : fresh_memory<1>(interface);
   const auto half = script.size() / 2;
   std::latch start{2};

@@ -1,8 +1,7 @@
 // No uninitialized byte of the monitor's stack or heap reaches the guest.
 //
-// Two guests make the same calls on the same files. Before each call, the stack below and freed memory are filled: with
-// one byte for one guest, with another byte for the other. What a call copies out uninitialized then differs in their
-// memories.
+// Two guests make the same calls on the same files. Before each call, the stack below and freed memory are filled, with
+// a different byte for each guest. If a call copies uninitialized bytes, the memories of the guests differ.
 #include "hermitage/vmm/hypercalls/hypercalls.hpp"
 
 #include <algorithm>
@@ -32,11 +31,11 @@ constexpr std::uint64_t kParams = testing::kPageTablesEnd;
 constexpr std::uint64_t kPath = 0x30000;
 constexpr std::uint64_t kBuffer = 0x40000;
 
-// Fills what the next call takes for its frames.
+// Fills the stack that the next call uses.
 [[gnu::noinline]] void fill_stack(unsigned char byte) {
   std::array<unsigned char, 32 * 1024> frames;  // NOLINT(cppcoreguidelines-pro-type-member-init)
   std::memset(frames.data(), byte, frames.size());
-  asm volatile("" : : "r"(frames.data()) : "memory");  // or the compiler leaves out what nobody reads
+  asm volatile("" : : "r"(frames.data()) : "memory");  // prevents removal of unused stores by the compiler
 }
 
 class Guest {
@@ -98,7 +97,7 @@ class HypercallsLeaks : public ::testing::Test {
     host_.write("file", "some bytes");
   }
 
-  // Both make it; what the first finds in its parameters.
+  // Both guests make the call. Returns the parameters of the first one after the call.
   template <class Hypercall, class Params>
   auto call(Hypercall hypercall, const Params& params) -> Params {
     const auto port = static_cast<std::uint16_t>(hypercall);
@@ -135,7 +134,7 @@ class HypercallsLeaks : public ::testing::Test {
   Guest other_;
 };
 
-// The files of the image, of the host and of the guest, and none.
+// Files of the image, the host and the guest, and a missing one.
 constexpr std::array kPaths{"/", "/etc", "/etc/digits", "/link", "/m", "/m/file", "/tmp/new", "/none"};
 
 TEST_F(HypercallsLeaks, OfAttributes) {
@@ -191,7 +190,7 @@ TEST_F(HypercallsV1Leaks, OfAnyCall) {
     call(v1::Hypercall::close, uhyve::CloseParams{.fd = fd, .ret = -1000});
   }
   call(v1::Hypercall::cmdsize, v1::CmdsizeParams{});
-  // Three pointers to room for the kernel's arguments and its environment.
+  // Three pointers to space for the kernel's arguments and environment.
   put_number(kBuffer, buffer() + 0x100);
   put_number(kBuffer + 8, buffer() + 0x200);
   put_number(kBuffer + 0x10, buffer() + 0x300);

@@ -1,5 +1,5 @@
-// Every hypercall of every interface, over a memory that no vCPU runs in.
-// Long, because it is a table of all calls of three interfaces.
+// Every hypercall of every interface, on a memory without a vCPU. The file is long, because it is a table of all calls
+// of three interfaces.
 #include "hermitage/vmm/hypercalls/hypercalls.hpp"
 
 #include <algorithm>
@@ -31,8 +31,8 @@ constexpr std::uint64_t kPage = 0x1000;
 constexpr std::uint64_t kSize = std::uint64_t{8} << 20;
 constexpr std::uint64_t kMax = UINT64_MAX;
 
-// Where tests put things, as offsets from the memory's base.
-constexpr std::uint64_t kTables = 0x10000;  // page tables, from the PML4 on
+// The places of test data, as offsets from the start of the memory.
+constexpr std::uint64_t kTables = 0x10000;  // page tables, starting with the PML4
 constexpr std::uint64_t kParams = 0x20000;
 constexpr std::uint64_t kText = 0x30000;
 constexpr std::uint64_t kBuffer = 0x40000;
@@ -72,7 +72,7 @@ class Monitor {
   [[nodiscard]] auto output() -> std::string { return serial_.take_buffer(); }
   [[nodiscard]] auto traced() const -> const std::vector<std::string>& { return traced_; }
 
-  // A text with its NUL; its address.
+  // Writes a string with its NUL. Returns its address.
   auto put(std::string_view text, std::uint64_t offset = kText) -> std::uint64_t {
     const std::string terminated{text};
     std::memcpy(memory_.span({at(offset)}, text.size() + 1).value().data(), terminated.c_str(), text.size() + 1);
@@ -89,7 +89,7 @@ class Monitor {
     return hypercalls_.call(static_cast<std::uint16_t>(hypercall), argument, [this] { return paging; });
   }
 
-  // The call with parameters at an odd address; what is there afterwards.
+  // Makes the call with parameters at an odd address. Returns the parameters after the call.
   template <class Hypercall, class Params>
   auto call(Hypercall hypercall, const Params& params) -> Params {
     const GuestAddress address{at(kParams) + 1};
@@ -124,7 +124,7 @@ auto is_resume(const AccessOutcome& outcome) -> bool {
   return std::holds_alternative<Resume>(outcome);
 }
 
-// What it died of, or "".
+// The reason of the crash, or "".
 auto badness(const AccessOutcome& outcome) -> std::string {
   const auto* const bad = std::get_if<GuestFault>(&outcome);
   return bad == nullptr ? "" : bad->reason;
@@ -154,7 +154,7 @@ TEST(Hypercalls, KnowThePortsOfTheirInterface) {
   EXPECT_EQ(Hypercalls::name({3}, 0x1180), "fstat");
 }
 
-// Those whose argument is a value, or a byte.
+// Whether the argument is a value or a byte, not an address.
 auto takes_a_value(std::uint16_t port) -> bool {
   return port == 0x800 || port == 0x1010 || port == 0x1020 || port == 0x1040;
 }
@@ -185,7 +185,7 @@ TEST(Hypercalls, ReadNoParametersThatAreOnlyHalfThere) {
   EXPECT_FALSE(is_resume(monitor.raw(v2::Hypercall::fstat, last + 1)));
 }
 
-// By interface 1 a pointer has 32 bits, whatever else is in the register.
+// With interface 1, a pointer has 32 bits. The rest of the register is ignored.
 TEST(Hypercalls, LookAt32BitsByInterface1) {
   Monitor monitor{1};
   ASSERT_TRUE(monitor.memory().write({kParams}, v1::ExitParams{.code = 5}));
@@ -202,7 +202,7 @@ TEST(Hypercalls, Exit) {
     ASSERT_TRUE(std::holds_alternative<GuestExit>(by_first));
     EXPECT_EQ(std::get<GuestExit>(by_first).code, code);
 
-    // Half of the register may hold anything.
+    // Half of the register can have any value.
     Monitor third{3};
     const auto by_third =
         third.raw(v2::Hypercall::exit, std::uint64_t{0xffff'ffff} << 32 | static_cast<std::uint32_t>(code));
@@ -232,7 +232,7 @@ TEST(Hypercalls, PrintBuffers) {
   EXPECT_EQ(third.traced().back(), R"(serial_write_buffer("Hello\n", 6))");
 }
 
-// The address of an empty buffer is often none: an empty slice of Rust's is at 1.
+// The address of an empty buffer is often invalid: an empty slice of Rust is at 1.
 TEST(Hypercalls, PrintNothingFromAnywhere) {
   for (const std::uint64_t address : {std::uint64_t{1}, kMax}) {
     Monitor third{3};
@@ -362,7 +362,7 @@ TEST(Hypercalls, ReadAndWriteInsideTheMemoryOnly) {
   }
   EXPECT_EQ(monitor.call(v2::Hypercall::read, v2::ReadParams{1, 0, monitor.end() - 1, fd}).ret, 1);
   EXPECT_EQ(monitor.output(), "");
-  // All of the memory at once is allowed.
+  // The whole memory is a valid buffer.
   EXPECT_EQ(monitor.call(v2::Hypercall::write, v2::WriteParams{kSize, 0, monitor.base(), own}).ret,
             static_cast<std::int64_t>(kSize));
 }
@@ -377,14 +377,14 @@ TEST(Hypercalls, KeepFilesThatTheGuestMakes) {
   EXPECT_EQ(monitor.call(v2::Hypercall::read, v2::ReadParams{100, 0, monitor.at(kBuffer), fd}).ret, 7);
   EXPECT_EQ(monitor.bytes(kBuffer, 7), "content");
 
-  // Opened for reading, it cannot be written.
+  // A file that is opened for reading is not writable.
   const auto reader = monitor.open("/tmp/new/file", uhyve::kOpenReadOnly);
   ASSERT_EQ(reader, 4);
   EXPECT_EQ(monitor.call(v2::Hypercall::write, v2::WriteParams{7, 0, monitor.at(kText), reader}).ret,
             -error_of(Errno::badf));
   EXPECT_EQ(monitor.call(v2::Hypercall::read, v2::ReadParams{3, 0, monitor.at(kBuffer), reader}).ret, 3);
 
-  // Unlinked, it is there until it is closed.
+  // An unlinked file exists until it is closed.
   const auto unlink = [&](std::string_view path) {
     return monitor.call(v2::Hypercall::unlink, uhyve::UnlinkParams{.name = monitor.put(path), .ret = -9}).ret;
   };
@@ -417,12 +417,12 @@ TEST(Hypercalls, RefuseToOpenWhatPosixRefuses) {
     EXPECT_EQ(monitor.open("/x", kCreate | uhyve::kOpenDirectory), -error_of(Errno::inval));
     EXPECT_EQ(monitor.open("/etc/digits", kCreate | uhyve::kOpenExclusive), -error_of(Errno::exist));
     EXPECT_EQ(monitor.open("/" + std::string(256, 'n'), kCreate), -error_of(Errno::nametoolong));
-    // Flags that no guest has are dropped.
+    // Unknown flags are ignored.
     EXPECT_GE(monitor.open("/etc/digits", ~uhyve::kOpenFlags), 0);
   }
 }
 
-// `call` with each kind of wrong path, and what it fails with.
+// Makes `call` with each kind of wrong path, and checks its error.
 template <class Call>
 void expect_wrong_paths_fail(Monitor& monitor, Call call) {
   EXPECT_EQ(call(monitor.end()), error_of(Errno::fault));
@@ -431,13 +431,13 @@ void expect_wrong_paths_fail(Monitor& monitor, Call call) {
     EXPECT_EQ(call(0), error_of(Errno::fault));
   }
 
-  // No NUL before the memory ends.
+  // There is no NUL before the end of the memory.
   const auto tail = monitor.memory().span({monitor.end() - 16}, 16).value();
   std::ranges::fill(tail, std::byte{'a'});
   EXPECT_EQ(call(monitor.end() - 16), error_of(Errno::fault));
   std::ranges::fill(tail, std::byte{});
 
-  // Nor within the longest path.
+  // There is no NUL within the longest path.
   const auto area = monitor.memory().span({monitor.at(kBuffer)}, 2 * GuestFiles::kMaxPath).value();
   std::ranges::fill(area, std::byte{'a'});
   EXPECT_EQ(call(monitor.at(kBuffer)), error_of(Errno::nametoolong));
@@ -509,7 +509,7 @@ TEST(Hypercalls, MakeDirectoriesAndListThem) {
   EXPECT_EQ(monitor.bytes(kBuffer + v2::kDirentNameAt, 6), std::string_view("three\0", 6));
   EXPECT_EQ(getdents(1000).tag, v2::GetdentsTag::end_of_directory);
 
-  // Back to the beginning.
+  // Back to the start.
   EXPECT_EQ(monitor.call(v2::Hypercall::lseek, v2::LseekParams{0, 0, fd}).offset, 0);
   EXPECT_EQ(getdents(1000).payload, 56U);
 }
@@ -553,7 +553,7 @@ TEST(Hypercalls, TellOfFiles) {
   EXPECT_EQ(stat("/tmp/own", v2::StatKind::stat).tag, v2::ResultTag::success);
   EXPECT_EQ(attributes().st_ino, by_descriptor);
 
-  // Where there is no room for the answer.
+  // Without space for the result.
   for (const auto address : {monitor.end(), monitor.end() - sizeof(v2::FileAttr) + 1, std::uint64_t{0}, kMax}) {
     EXPECT_EQ(fstat(address).tag, v2::ResultTag::error);
     EXPECT_EQ(fstat(address).error, error_of(Errno::fault));
@@ -562,7 +562,7 @@ TEST(Hypercalls, TellOfFiles) {
   }
 }
 
-// Every byte that a guest gets was written for it: none is what lay in this process's memory before.
+// Every byte that a guest gets was written for it. No byte is old content of this process's memory.
 TEST(Hypercalls, ShowNothingOfTheMonitorsMemory) {
   Monitor monitor{3};
   constexpr std::array<std::uint64_t, 4> kPaddings{36, 84, 100, 116};
@@ -596,7 +596,7 @@ TEST(Hypercalls, ReadStandardInput) {
   const v2::SerialReadBufferParams two{.maxlen = 2, .len = 99, .buf = monitor.at(kBuffer)};
   EXPECT_EQ(monitor.call(v2::Hypercall::serial_read_buffer, two).len, 2U);
   EXPECT_EQ(monitor.bytes(kBuffer, 2), "ef");
-  // There is no error code: nothing is read, and nothing lost.
+  // There is no error code. Nothing is read or lost.
   const v2::SerialReadBufferParams nowhere{.maxlen = 2, .len = 99, .buf = monitor.end() - 1};
   EXPECT_EQ(monitor.call(v2::Hypercall::serial_read_buffer, nowhere).len, 0U);
   const v2::SerialReadBufferParams rest{.maxlen = 100, .len = 99, .buf = monitor.at(kBuffer)};
@@ -607,7 +607,7 @@ TEST(Hypercalls, ReadStandardInput) {
   EXPECT_EQ(monitor.call(v2::Hypercall::read, v2::ReadParams{3, 0, monitor.at(kBuffer), 0}).ret, 0) << "at the end";
 }
 
-// Page tables by hand: `tables` are taken one behind the other, from kTables on.
+// Page tables that are written manually. New tables follow each other from kTables.
 class Tables {
  public:
   explicit Tables(Monitor& monitor) : memory_{monitor.memory()} {
@@ -654,12 +654,12 @@ struct V1Files {
   }
 };
 
-constexpr std::uint64_t kVirtual = 0xffff'8000'0000'0000;  // far from everything that is identity-mapped
+constexpr std::uint64_t kVirtual = 0xffff'8000'0000'0000;  // outside the identity mapping
 
 TEST(HypercallsV1, ReachVirtualBuffersPageByPage) {
   Monitor monitor{1};
   Tables tables{monitor};
-  // Three pages in a row for the guest, in another order in the memory.
+  // Three consecutive pages for the guest, in another order in the memory.
   tables.map(kVirtual, kBuffer + 4 * kPage);
   tables.map(kVirtual + kPage, kBuffer);
   tables.map(kVirtual + 2 * kPage, kBuffer + 2 * kPage);
@@ -678,7 +678,7 @@ TEST(HypercallsV1, ReachVirtualBuffersPageByPage) {
   EXPECT_EQ(files.seek(fd, 0, uhyve::kSeekCurrent), static_cast<std::int64_t>(150 + kPage));
   EXPECT_EQ(files.seek(fd, 0, uhyve::kSeekSet), 0);
 
-  // And back, into other places.
+  // And back to other places.
   tables.map(kVirtual + 0x10 * kPage, kBuffer + 8 * kPage);
   tables.map(kVirtual + 0x11 * kPage, kBuffer + 7 * kPage);
   EXPECT_EQ(files.read(fd, kVirtual + 0x10 * kPage, kPage + 200), static_cast<std::int64_t>(kPage + 150));
@@ -686,7 +686,7 @@ TEST(HypercallsV1, ReachVirtualBuffersPageByPage) {
   EXPECT_EQ(monitor.bytes(kBuffer + 7 * kPage, 150), content.substr(kPage, 150));
   EXPECT_EQ(monitor.bytes(kBuffer + 7 * kPage + 150, 1), std::string_view("\0", 1));
 
-  // The console, too.
+  // Also for the console.
   files.write(1, start, 150 + kPage);
   EXPECT_EQ(monitor.output(), content.substr(0, 150 + kPage));
 }
@@ -694,7 +694,7 @@ TEST(HypercallsV1, ReachVirtualBuffersPageByPage) {
 TEST(HypercallsV1, ReachMoreThanTheyHandOverAtOnce) {
   Monitor monitor{1};
   Tables tables{monitor};
-  // So many pages, that they take several rounds; every other place in the memory.
+  // A number of pages that needs several rounds. Every second page of the memory is used.
   constexpr std::uint64_t kPages = 150;
   std::string expected;
   for (std::uint64_t i = 0; i < kPages; ++i) {
@@ -721,7 +721,7 @@ TEST(HypercallsV1, ReachLargePages) {
   Tables tables{monitor};
   tables.map(kVirtual, 0x200000, 2);
   tables.map(kVirtual + 0x200000, 0x400000, 2);
-  tables.map(kVirtual + 0x4000'0000, 0, 3);  // 1 GiB, of which the guest has 8 MiB
+  tables.map(kVirtual + 0x4000'0000, 0, 3);  // 1 GiB, but the guest has only 8 MiB of it
   monitor.put(std::string(100, 'x') + std::string(100, 'y'), 0x400000 - 100);
   const V1Files files{monitor};
   files.write(1, kVirtual + 0x200000 - 100, 200);
@@ -740,7 +740,7 @@ TEST(HypercallsV1, ReachFiveLevels) {
   Monitor monitor{1};
   Tables tables{monitor};
   tables.map(kVirtual, kBuffer);
-  // One more table above, as LA57 has it: its entry is chosen by bits 48 to 56.
+  // One more level of tables, as with LA57: bits 48 to 56 select its entry.
   constexpr std::uint64_t kTop = 0xe000;
   constexpr std::uint64_t kFar = 0x00ab'8000'0000'0000;
   ASSERT_TRUE(monitor.memory().write({kTop + (kFar >> 48 & 511) * 8}, kTables | 1));
@@ -759,7 +759,7 @@ TEST(HypercallsV1, TellOfFaultsInBuffers) {
   tables.map(kVirtual, kBuffer);
   const V1Files files{monitor};
   const auto fd = monitor.open("/etc/digits", uhyve::kOpenReadOnly);
-  // Not mapped at all; and who got something, is told of that.
+  // Unmapped pages. A partial read is reported before the error.
   EXPECT_EQ(files.read(fd, kVirtual + kPage, 1), -error_of(Errno::fault));
   EXPECT_EQ(files.read(fd, 0x1234, 1), -error_of(Errno::fault));
   EXPECT_EQ(files.read(fd, kVirtual + kPage - 4, 8), 4);
@@ -767,13 +767,13 @@ TEST(HypercallsV1, TellOfFaultsInBuffers) {
   files.write(1, kVirtual + kPage - 4, 8);
   EXPECT_EQ(monitor.output(), "0123");
 
-  // More than the memory has is no buffer, whatever its first page is.
+  // A buffer larger than the memory is invalid, for any first page.
   EXPECT_EQ(files.read(fd, kVirtual + kPage - 4, kMax), -error_of(Errno::fault));
   EXPECT_EQ(files.read(fd, kVirtual + kPage - 4, kSize + 1), -error_of(Errno::fault));
   files.write(1, kVirtual + kPage - 4, kSize + 1);
   EXPECT_EQ(monitor.output(), "");
 
-  // The vCPU's state cannot be had.
+  // The state of the vCPU is not available.
   monitor.paging = std::nullopt;
   EXPECT_EQ(files.read(fd, kVirtual, 1), -error_of(Errno::fault));
   files.write(1, kVirtual, 4);
@@ -785,7 +785,7 @@ TEST(HypercallsV1, SurviveAnyPageTables) {
   const V1Files files{monitor};
   const auto fd = monitor.open("/etc/digits", uhyve::kOpenReadOnly);
   const auto fault = -error_of(Errno::fault);
-  // The PML4 outside of the memory.
+  // The PML4 is outside the memory.
   for (const auto page_map : {kSize, kSize - 4, std::uint64_t{0x000f'ffff'ffff'f000}, kMax - 0xfff}) {
     for (const int levels : {4, 5}) {
       monitor.paging = x86_64::PagingState{.page_map = {page_map}, .levels = levels};
@@ -794,7 +794,7 @@ TEST(HypercallsV1, SurviveAnyPageTables) {
     }
   }
 
-  // One of the lower tables, or the page.
+  // A lower table or the page is outside.
   for (int level = 1; level <= 4; ++level) {
     Tables tables{monitor};
     tables.map(kVirtual, kBuffer);
@@ -816,14 +816,14 @@ TEST(HypercallsV1, SurviveAnyPageTables) {
 TEST(HypercallsV1, FollowTablesThatPointAtThemselves) {
   Monitor monitor{1};
   Tables tables{monitor};
-  tables.set(Tables::entry_of(kTables, kMax, 4), kTables | 1);  // 511, as Hermit has it
+  tables.set(Tables::entry_of(kTables, kMax, 4), kTables | 1);  // 511, as in Hermit
   const V1Files files{monitor};
   const auto fd = monitor.open("/etc/digits", uhyve::kOpenReadOnly);
-  // By it, the PML4 is a page like others.
+  // With this entry, the PML4 is an ordinary page.
   EXPECT_EQ(files.read(fd, 0xffff'ffff'ffff'f000 + 0x800, 4), 4);
   EXPECT_EQ(monitor.bytes(kTables + 0x800, 4), "0123");
 
-  // Of all entries, each: every address is this one page, over and over. Ends after as much as Linux transfers.
+  // All entries point to this page, so every address is in it. Ends after the maximum that Linux transfers.
   for (std::uint64_t i = 0; i < 512; ++i) tables.set(kTables + i * 8, kTables | 1);
   const auto own = monitor.open("/tmp/own", uhyve::kOpenReadWrite | uhyve::kOpenCreate);
   files.write(own, kMax - 10, 100);
@@ -936,7 +936,7 @@ TEST(HypercallsV1, GiveNoArgumentsOutsideOfTheMemory) {
     EXPECT_NE(cmdval(array, good), "") << std::hex << array;
     EXPECT_NE(cmdval(good, array), "") << std::hex << array;
   }
-  // The second text of two: half of it, behind the end, and where adding wraps.
+  // The second of two strings: half of it is outside, all of it is outside, and the address overflows.
   for (const auto place : {kSize - 4, kSize, kMax, kMax - 2}) {
     ASSERT_TRUE(monitor.memory().write({good + 8}, place));
     EXPECT_NE(cmdval(good, good).find("outside of its memory"), std::string::npos) << std::hex << place;

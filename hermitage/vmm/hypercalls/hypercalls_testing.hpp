@@ -1,4 +1,4 @@
-// What tests of hypercalls share: a guest's page tables.
+// Common code of hypercall tests: page tables of a guest.
 #pragma once
 
 #include <cstdint>
@@ -10,11 +10,11 @@
 
 namespace hermitage::vmm::testing {
 
-// Where they are, from the PML4 on, as offsets from the memory's base.
+// Their places, starting with the PML4, as offsets from the start of the memory.
 inline constexpr std::uint64_t kPageTables = 0x10000;
 inline constexpr std::uint64_t kPageTablesEnd = 0x20000;
 
-// Maps all of the memory to itself. False where there is no room for its tables.
+// Maps the whole memory one to one. Returns false if its tables do not fit.
 [[nodiscard]] inline auto write_page_tables(const GuestMemory& memory) -> bool {
   const auto at = [&](std::uint64_t offset) { return memory.base() + offset; };
   return x86_64::write_identity_map(memory, at(kPageTables), {at(kPageTables + x86_64::kPageSize), at(kPageTablesEnd)},

@@ -1,6 +1,6 @@
-// Hypercalls of several vCPUs at once: on the same files, directories, serial port, input and limits. ThreadSanitizer
-// runs these tests (preset `thread`). Each vCPU has parameters and buffers of its own: what two vCPUs of a guest do to
-// the same bytes of its memory is up to the guest.
+// Simultaneous hypercalls of several vCPUs: on the same files, directories, serial port, input and limits.
+// ThreadSanitizer runs these tests (preset `thread`). Each vCPU has its own parameters and buffers, because races of
+// two vCPUs on the same bytes of the guest memory are permitted.
 #include "hermitage/vmm/hypercalls/hypercalls.hpp"
 
 #include <algorithm>
@@ -40,9 +40,9 @@ namespace v1 = entry::uhyve::v1;
 namespace v2 = entry::uhyve::v2;
 
 constexpr std::uint64_t kSize = std::uint64_t{4} << 20;
-constexpr std::uint64_t kVcpus = 0x100000;      // the first vCPU's part of the memory
+constexpr std::uint64_t kVcpus = 0x100000;      // the part of the first vCPU in the memory
 constexpr std::uint64_t kVcpuSize = 0x40000;    // of each part
-constexpr std::uint64_t kPath = 0x1000;         // in a part, behind the parameters
+constexpr std::uint64_t kPath = 0x1000;         // in a part, after the parameters
 constexpr std::uint64_t kBuffer = 0x3000;       // in a part
 constexpr std::uint64_t kBufferSize = 0x10000;  // bytes
 constexpr std::uint64_t kTemporaryLimit = 1 << 20;
@@ -52,7 +52,7 @@ constexpr auto error_of(Errno error) -> std::int32_t {
   return static_cast<std::int32_t>(error);
 }
 
-// Runs `action` with each number below `count` in a thread of its own. They begin together.
+// Runs `action` with each number below `count` in a separate thread. The threads start at the same time.
 void run_at_once(int count, const std::function<void(int)>& action) {
   std::latch start{count};
   std::vector<std::jthread> threads;
@@ -64,7 +64,7 @@ void run_at_once(int count, const std::function<void(int)>& action) {
   }
 }
 
-// What all vCPUs share.
+// The objects that all vCPUs share.
 class Monitor {
  public:
   explicit Monitor(std::uint32_t interface)
@@ -104,7 +104,7 @@ class Monitor {
   Hypercalls hypercalls_;
 };
 
-// One of its vCPUs.
+// One of the vCPUs.
 class Vcpu {
  public:
   Vcpu(Monitor& monitor, int number)
@@ -132,7 +132,7 @@ class Vcpu {
   auto unlink(std::string_view path) -> std::int32_t {
     return call(v2::Hypercall::unlink, uhyve::UnlinkParams{.name = put(path, kPath), .ret = -1000}).ret;
   }
-  // 0, or the error.
+  // Returns 0, or the error.
   auto mkdir(std::string_view path) -> std::int32_t {
     const auto params = call(v2::Hypercall::mkdir,
                              v2::MkdirParams{.path = put(path, kPath), .len = path.size() + 1, .tag = {}, .error = 0});
@@ -147,7 +147,7 @@ class Vcpu {
     call(v2::Hypercall::serial_write_buffer,
          v2::SerialWriteBufferParams{.len = bytes.size(), .buf = put(bytes, kBuffer)});
   }
-  // What was read, or "errno 2".
+  // The bytes that were read, or "errno 2".
   auto read(std::int32_t fd, std::uint64_t size) -> std::string {
     const auto got =
         call(v2::Hypercall::read, v2::ReadParams{.len = size, .ret = -1000, .buf = buffer(), .fd = fd}).ret;
@@ -163,13 +163,13 @@ class Vcpu {
                 v2::LseekParams{.offset = offset, .whence = static_cast<std::uint32_t>(whence), .fd = fd})
         .offset;
   }
-  // The file's size, or the negative error.
+  // The size of the file, or the negative error.
   auto size_of(std::int32_t fd) -> std::int64_t {
     const auto params = call(v2::Hypercall::fstat, v2::FstatParams{.fd = fd, .attr = buffer(), .tag = {}, .error = 0});
     if (params.tag != v2::ResultTag::success) return -params.error;
     return monitor_.memory().read<v2::FileAttr>({buffer()}).value().st_size;
   }
-  // Names with how often each was there; or "errno 2".
+  // Names with their numbers of occurrences, or "errno 2".
   auto list(std::string_view path) -> std::map<std::string, int> {
     std::map<std::string, int> names;
     const auto fd = open(path, uhyve::kOpenDirectory);
@@ -187,7 +187,7 @@ class Vcpu {
   }
 
  private:
-  // With a NUL behind it; its address.
+  // Writes bytes with a NUL after them. Returns their address.
   auto put(std::string_view bytes, std::uint64_t offset) -> std::uint64_t {
     const auto room = monitor_.memory().span(base_ + offset, bytes.size() + 1).value();
     std::memcpy(room.data(), bytes.data(), bytes.size());
@@ -203,14 +203,14 @@ class Vcpu {
   GuestAddress base_;
 };
 
-// How often each byte is there.
+// The number of occurrences of each byte.
 auto histogram(std::string_view bytes) -> std::array<int, 256> {
   std::array<int, 256> counts{};
   for (const char byte : bytes) ++counts[static_cast<unsigned char>(byte)];
   return counts;
 }
 
-// Many bytes of every kind.
+// Many bytes with different values.
 auto all_bytes(std::size_t size) -> std::string {
   std::string bytes(size, '\0');
   for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<char>(i * 7 % 251);
@@ -219,7 +219,7 @@ auto all_bytes(std::size_t size) -> std::string {
 
 class HypercallsThreads : public ::testing::TestWithParam<int> {
  protected:
-  // Every vCPU at once.
+  // Runs all vCPUs at the same time.
   void run(const std::function<void(Vcpu&, int)>& action) {
     run_at_once(GetParam(), [&](int number) {
       Vcpu vcpu{monitor, number};
@@ -227,7 +227,7 @@ class HypercallsThreads : public ::testing::TestWithParam<int> {
     });
   }
 
-  // Its index is i for descriptors of files that nobody else may have open.
+  // The indexes are descriptors of files that no other vCPU can have open.
   void take(std::int32_t fd) { EXPECT_FALSE(taken_.at(static_cast<std::size_t>(fd)).exchange(true)) << fd; }
   void give_back(std::int32_t fd) { taken_.at(static_cast<std::size_t>(fd)) = false; }
 
@@ -293,7 +293,7 @@ TEST_P(HypercallsThreads, AppendToOneFile) {
   EXPECT_EQ(records, kRecords * GetParam());
 }
 
-// One closes what the others use.
+// One vCPU closes descriptors that the others use.
 TEST_P(HypercallsThreads, UseDescriptorsThatOthersClose) {
   std::atomic<std::int32_t> shared = (Vcpu{monitor, 0}.open("/tmp/shared", kNewFile));
   run([&](Vcpu& vcpu, int number) {
@@ -339,7 +339,7 @@ TEST_P(HypercallsThreads, MakeEachDirectoryOnce) {
   EXPECT_EQ((Vcpu{monitor, 0}.list("/d").size()), kDirectories + 1);
 }
 
-// In a directory of the host's, where no lock of the monitor's makes a call one.
+// In a directory of the host, where no lock of the monitor makes calls atomic.
 TEST_P(HypercallsThreads, WorkInOneMappedDirectory) {
   const hermitage::testing::TemporaryDirectory host;
   ASSERT_TRUE(monitor.files().add_mappings({{.host = host.path(), .guest = "/m"}}));
@@ -386,7 +386,7 @@ TEST_P(HypercallsThreads, WriteAsMuchAsTheLimitAllows) {
 
 TEST_P(HypercallsThreads, PrintWholeLines) {
   constexpr std::size_t kLines = 200;
-  // As the monitor does, with what waits for the end of its line.
+  // As the monitor does it, for the rest of a line.
   std::atomic<bool> is_over = false;
   std::atomic<int> pending = 0;
   monitor.serial().set_on_pending([&] { ++pending; });
@@ -440,7 +440,7 @@ TEST_P(HypercallsThreads, ReadEachByteOfTheInputOnce) {
 
 INSTANTIATE_TEST_SUITE_P(Vcpus, HypercallsThreads, ::testing::Values(2, 4), ::testing::PrintToStringParamName{});
 
-// By interface 1, buffers are found by the guest's page tables.
+// With interface 1, the guest's page tables translate the addresses of buffers.
 TEST(HypercallsV1Threads, WorkOnVirtualBuffers) {
   Monitor monitor{1};
   run_at_once(4, [&](int number) {
@@ -469,7 +469,7 @@ TEST(HypercallsV1Threads, WorkOnVirtualBuffers) {
   });
 }
 
-// The limit on temporary files, which files with locks of their own share.
+// The limit of temporary files, which several files with separate locks share.
 TEST(RoomThreads, GivesEachByteOnce) {
   constexpr std::uint64_t kBytes = 1'000'000;
   Room room{kBytes};

@@ -55,7 +55,7 @@ TEST(Descriptors, LeadNowhereOnceTheyAreHidden) {
   ASSERT_TRUE(hide(std::array{pipe.writing.get()}));
   EXPECT_EQ(::fcntl(pipe.writing.get(), F_GETFD), FD_CLOEXEC);
   char byte = 0;
-  EXPECT_EQ(::read(pipe.reading.get(), &byte, 1), 0);  // nobody has the other end
+  EXPECT_EQ(::read(pipe.reading.get(), &byte, 1), 0);  // no process has the other end open
 }
 
 }  // namespace

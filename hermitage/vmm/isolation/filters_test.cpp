@@ -1,4 +1,4 @@
-// Proves the filters that are shipped: by running them as the kernel does, over every system call that there is.
+// Tests the filters of the program: runs them as the kernel does, for every system call.
 #include "hermitage/vmm/isolation/filters.hpp"
 
 #include <linux/audit.h>
@@ -19,10 +19,10 @@
 namespace hermitage::vmm::isolation {
 namespace {
 
-constexpr int kNumbers = 1024;  // more than there are
+constexpr int kNumbers = 1024;  // more than exist
 constexpr std::uint32_t kX32 = 0x4000'0000;
 
-// Classic BPF, as far as filters for system calls have any use for it.
+// The subset of classic BPF that filters for system calls use.
 auto run(std::span<const sock_filter> filter, const seccomp_data& data) -> std::uint32_t {
   std::uint32_t accumulator = 0;
   for (std::size_t at = 0; at < filter.size(); ++at) {
@@ -105,7 +105,7 @@ TEST_P(Filter, LetsWhatIsOnTheListAndNothingElse) {
   for (const auto& rule : kSystemCalls) EXPECT_EQ(let.contains(rule.name), !rules_of(GetParam(), rule.name).empty());
 }
 
-// As tables of their own number their calls, what is allowed there would be another thing than here.
+// Other tables have other numbers, so these filters would permit other calls.
 TEST_P(Filter, LetsNoOtherTableOfSystemCalls) {
   for (int number = 0; number < kNumbers; ++number) {
     EXPECT_EQ(answer(call(number, AUDIT_ARCH_I386)), SECCOMP_RET_KILL_PROCESS);
@@ -164,7 +164,7 @@ TEST(SystemCallNames, AreThoseOfTheKernel) {
   EXPECT_EQ(name_of(1 << 30), "");
 }
 
-// The lines of the table in docs/monitor.md, by call.
+// The lines of the table in docs/monitor.md, by system call.
 auto documented() -> std::map<std::string, std::string> {
   std::ifstream file{HERMITAGE_SOURCE "/docs/monitor.md"};
   std::map<std::string, std::string> lines;

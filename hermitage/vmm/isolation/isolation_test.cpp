@@ -1,5 +1,5 @@
-// A monitor that is owned: what its threads try to do to the host, in isolation, and how far they get. All of it in
-// processes of their own, since nobody comes back from there.
+// A monitor that is under control of a guest: its threads attack the host from isolation, and fail. Each test runs in a
+// separate process, because isolation is permanent.
 #include "hermitage/vmm/isolation/isolation.hpp"
 
 #include <linux/filter.h>
@@ -51,18 +51,18 @@ using isolation::OpenPath;
 using isolation::Role;
 
 struct Ended {
-  int status = -1;  // the exit status, or 128 and the number of the signal
+  int status = -1;  // the exit status, or 128 plus the number of the signal
   std::string said;
 };
 
-// What becomes of a process that does this, and what it says on standard error.
+// The end of a process that calls `what`, and its output on standard error.
 auto in_a_process(const std::function<int()>& what) -> Ended {
   std::array<int, 2> pipe{};
   if (::pipe2(pipe.data(), O_CLOEXEC) != 0) return {};
   const auto child = ::fork();
   if (child == 0) {
     ::dup2(pipe[1], STDERR_FILENO);
-    ::syscall(SYS_exit_group, what());  // before _exit(2), AddressSanitizer makes calls that a filter may not let
+    ::syscall(SYS_exit_group, what());  // AddressSanitizer makes system calls before _exit(2) that a filter may forbid
   }
   ::close(pipe[1]);
   Ended ended;
@@ -78,7 +78,7 @@ auto in_a_process(const std::function<int()>& what) -> Ended {
 }
 
 struct Attempt {
-  const char* call;  // by which it is stopped
+  const char* call;  // that the filter forbids
   std::function<void()> make;
 };
 
@@ -121,13 +121,13 @@ const std::vector<Attempt>& attempts() {
   return all;
 }
 
-// What a violation says.
+// The message of a violation.
 auto words_about(const char* call) -> std::string {
   const std::string name{call};
   return " thread called " + (name.starts_with("system call") ? name : name + " (");
 }
 
-// All that a thread of this role is put behind, in a program.
+// Imposes all restrictions of a thread with this role in a program.
 auto enclose(Role role) -> bool {
   return isolation::guard_process() && isolation::forbid_new_privileges() && isolation::drop_capabilities() &&
          isolation::filter_system_calls(role);
@@ -162,7 +162,7 @@ TEST_P(Sandbox, KnowsTheTablesOfOtherArchitectures) {
     asm volatile("int $0x80" : "+a"(number) : : "memory");
     return 0;
   });
-  // A kernel without calls of 32 bits takes the instruction for a fault.
+  // On a kernel without 32-bit calls, the instruction causes a fault.
   EXPECT_TRUE(i386.status == 128 + SIGSYS || i386.status == 128 + SIGSEGV) << i386.status;
 }
 
@@ -180,10 +180,10 @@ TEST_P(Sandbox, LetsGoOnWhatIsAllowed) {
 INSTANTIATE_TEST_SUITE_P(Role, Sandbox, ::testing::ValuesIn(isolation::kRoles),
                          [](const auto& test) { return name_of(test.param); });
 
-// How /proc tells that a set of capabilities is empty.
+// The format of an empty set of capabilities in /proc.
 constexpr const char* kNone = ":\t0000000000000000\n";
 
-// All of capabilities(7) but SECBIT_KEEP_CAPS, which is locked, too.
+// All bits of capabilities(7), except for SECBIT_KEEP_CAPS, which is locked, too.
 constexpr int kAllLocked = 0xef;
 
 auto read_file(const std::string& path) -> std::string {
@@ -258,19 +258,19 @@ TEST_F(LandlockTest, LeavesOnlyWhatIsGiven) {
     if (error_of(::unlink(shown.file("file").c_str())) != EACCES) return 6;
     if (open(others.file("file"), O_RDONLY) != EACCES || open("/etc/passwd", O_RDONLY) != EACCES) return 7;
     if (open("/", O_RDONLY) != EACCES || open("/dev/null", O_RDWR) != EACCES) return 8;
-    // No more than files and directories are made, none is removed as a directory, none is executed.
+    // Only files and directories can be created. Removing a directory and executing a file fail.
     if (error_of(::symlink("/", given.file("link").c_str())) != EACCES) return 9;
     if (error_of(::rmdir(given.file("directory").c_str())) != EACCES) return 10;
     ::chmod(given.file("file").c_str(), 0700);
     ::execl(given.file("file").c_str(), "file", nullptr);
     if (errno != EACCES) return 11;
     char byte = 0;
-    return ::read(opened.get(), &byte, 1) == 1 ? 0 : 12;  // what is open stays open
+    return ::read(opened.get(), &byte, 1) == 1 ? 0 : 12;  // open files stay open
   });
   EXPECT_EQ(ended.status, 0);
 }
 
-// From version 3 on. Before, who has a path could still truncate it.
+// From version 3. In earlier versions, a thread with a path could truncate the file.
 TEST_F(LandlockTest, KeepsFilesThatAreOnlyReadFromBeingTruncated) {
   if (isolation::landlock_version() < 3) return;
   const testing::TemporaryDirectory written;
@@ -362,7 +362,7 @@ TEST_F(LandlockTest, KeepsFromTcpAndFromOthers) {
   EXPECT_EQ(ended.status, 0);
 }
 
-// Makes the kernel one that does not have a system call, for this process.
+// Makes a system call fail in this process as on a kernel without it.
 auto take_away(unsigned system_call) -> bool {
   std::array<sock_filter, 4> steps{{BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
                                     BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, system_call, 0, 1),
@@ -411,14 +411,14 @@ TEST(WallsTest, AreNoneUnlessAskedFor) {
   EXPECT_EQ(ended.status, 0);
 }
 
-// With a guest, which takes a KVM that works.
+// Tests with a guest need a working KVM.
 
 auto guest_path(const std::string& name) -> std::string {
   const auto* const lab = std::getenv("LAB");
   return (lab != nullptr ? std::string{lab} + "/guests/" : std::string{HERMITAGE_GUESTS} + "/x86_64/") + name;
 }
 
-// Runs a guest in a process of its own, isolated so; `hook` is called where the monitor answers the guest.
+// Runs a guest in a separate process with this isolation. `hook` is called while the monitor handles a hypercall.
 auto run_guest(const std::string& guest, IsolationOptions isolation, const std::function<void()>& hook) -> Ended {
   const testing::TemporaryDirectory directory;
   return in_a_process([&] {
@@ -494,7 +494,8 @@ auto cpu_time_of_process() -> std::chrono::nanoseconds {
   return std::chrono::seconds{used.tv_sec} + std::chrono::nanoseconds{used.tv_nsec};
 }
 
-// A network card's thread stands in a pause without working, though frames come; the run goes on and ends as ever.
+// The thread of a network card waits in a pause without working, although frames arrive. After that, the run continues
+// and ends normally.
 TEST_P(OwnedMonitor, PausesItsNetwork) {
   using namespace std::chrono_literals;
   const testing::TemporaryDirectory directory;
@@ -529,7 +530,7 @@ TEST_P(OwnedMonitor, PausesItsNetwork) {
   EXPECT_EQ(ended.status, 0) << ended.said;
 }
 
-// Only the vCPUs: the calling thread goes on as before.
+// Only the vCPUs are isolated: the calling thread continues as before.
 TEST_P(OwnedMonitor, LeavesTheCallerAlone) {
   const testing::TemporaryDirectory directory;
   const auto ended = in_a_process([&] {
