@@ -10,7 +10,7 @@
 namespace hermitage::vmm::kvm {
 namespace {
 
-// Calls of a pipe's, which is what everybody has.
+// Calls on a pipe, which every system has.
 TEST(KvmCall, FailsWithTheNameOfTheCall) {
   std::array<int, 2> ends{};
   ASSERT_EQ(::pipe(ends.data()), 0);

@@ -58,7 +58,7 @@ TEST(CoalescedWrites, FillThePageButForOne) {
   for (std::uint64_t i = 0; i < count; ++i) EXPECT_EQ(seen[i].first, i);
 }
 
-// An entry is free for KVM when it has been visited, and not before.
+// An entry becomes free for KVM only after it has been visited.
 TEST(CoalescedWrites, AnEntryIsTakenWhileItIsVisited) {
   WritesPage page;
   ASSERT_TRUE(page.put(1, "a"));

@@ -1,4 +1,4 @@
-// A page of writes, filled as KVM fills it.
+// A page of writes, filled like KVM does it.
 #pragma once
 
 #include <linux/kvm.h>
@@ -20,13 +20,13 @@ class WritesPage {
   static constexpr std::size_t kEntriesAt = 2 * sizeof(std::uint32_t);
   static constexpr std::uint32_t kCount = (kSize - kEntriesAt) / sizeof(kvm_coalesced_mmio);
 
-  // `first` is where the oldest entry is going to be.
+  // `first` is the place of the oldest entry.
   explicit WritesPage(std::uint32_t first = 0) {
     set(0, first);
     set(1, first);
   }
 
-  // False where the ring is full: KVM leaves one entry free.
+  // Returns false if the ring is full: KVM keeps one entry free.
   auto put(std::uint64_t port, std::string_view data) -> bool {
     const auto next = (last() + 1) % kCount;
     if (next == first()) return false;
@@ -34,7 +34,7 @@ class WritesPage {
     return true;
   }
 
-  // Of a stated length, whatever the data.
+  // With any stated length.
   void put_entry(std::uint64_t port, std::string_view data, std::uint32_t length) {
     kvm_coalesced_mmio entry{};
     entry.phys_addr = port;

@@ -8,7 +8,7 @@
 namespace hermitage::vmm::kvm {
 namespace {
 
-// Other tests are skipped where KVM cannot be opened.
+// Other tests are skipped if KVM cannot be opened.
 TEST(Kvm, IsOpenedWhereItIs) {
   const Descriptor device{::open("/dev/kvm", O_RDWR | O_CLOEXEC)};
   if (!device.is_open()) GTEST_SKIP() << "no KVM here";

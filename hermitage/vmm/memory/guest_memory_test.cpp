@@ -49,7 +49,7 @@ TEST(GuestMemory, InHugePagesIsAlignedAsTheGuestSeesIt) {
   memory->bytes().back() = std::byte{1};
 }
 
-// What Linux notes of the mapping that begins at an address (proc(5), VmFlags in smaps).
+// The flags of the mapping that starts at an address (proc(5), VmFlags in smaps).
 auto mapping_flags(const void* address) -> std::string {
   std::ifstream mappings{"/proc/self/smaps"};
   const auto start = fmt::format("{:x}-", reinterpret_cast<std::uintptr_t>(address));
@@ -64,7 +64,7 @@ auto mapping_flags(const void* address) -> std::string {
 TEST(GuestMemory, IsMergedWhereThatIsAskedFor) {
   if (!std::filesystem::exists("/sys/kernel/mm/ksm")) GTEST_SKIP() << "this Linux merges no pages";
   for (const bool mergeable : {false, true}) {
-    // Between others, so that Linux does not take two mappings for one.
+    // Between mappings with other flags, so that Linux does not merge two mappings.
     const auto before = GuestMemory::allocate({0}, 2 * kPage, {.mergeable = !mergeable});
     const auto memory = GuestMemory::allocate({0}, 2 * kPage, {.mergeable = mergeable});
     const auto after = GuestMemory::allocate({0}, 2 * kPage, {.mergeable = !mergeable});
@@ -125,7 +125,7 @@ TEST(GuestMemory, ReadsAndWritesAtAnyAlignment) {
   const auto memory = memory_at(kBase);
   ASSERT_TRUE(memory.write(GuestAddress{kEnd - 9}, std::uint64_t{0x0102'0304'0506'0708}));
   EXPECT_EQ(memory.read<std::uint64_t>({kEnd - 9}), 0x0102'0304'0506'0708U);
-  EXPECT_EQ(memory.read<std::uint8_t>({kEnd - 9}), 8U);  // little endian, as the host
+  EXPECT_EQ(memory.read<std::uint8_t>({kEnd - 9}), 8U);  // little-endian, as the host
   EXPECT_EQ(memory.read<std::uint64_t>({kEnd - 7}).error(), (OutsideMemory{{kEnd - 7}, 8}));
   EXPECT_EQ(memory.write(GuestAddress{kEnd - 7}, std::uint64_t{1}).error(), (OutsideMemory{{kEnd - 7}, 8}));
   EXPECT_EQ(memory.read<std::uint8_t>({kEnd - 1}), 0U) << "half a write";
@@ -183,7 +183,7 @@ TEST(GuestMemory, PopulatesWithoutChangingAnything) {
   ASSERT_TRUE(memory.write(GuestAddress{kBase + kPage}, 'x'));
   memory.populate({{kBase + 1}, {kBase + kPage + 1}});
   EXPECT_EQ(memory.read<char>({kBase + kPage}), 'x');
-  memory.populate({{kEnd}, {kEnd + kPage}});  // advice for memory that is not there
+  memory.populate({{kEnd}, {kEnd + kPage}});  // advice for missing memory
   memory.populate({{kMax - 1}, {kMax}});
   memory.populate({{kEnd}, {kBase}});
 }

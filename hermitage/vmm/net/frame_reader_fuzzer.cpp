@@ -1,4 +1,5 @@
-// A stream of frames in chunks: the input's even bytes are the stream, the odd ones say how much of it comes at once.
+// A stream of frames in chunks: the even bytes of the input are the stream, and the odd ones are the sizes of the
+// chunks.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
@@ -20,7 +21,7 @@ struct Result {
   friend auto operator==(const Result&, const Result&) -> bool = default;
 };
 
-// `chunks`: sizes less 1, again from the start when they are used up. None: everything at once.
+// `chunks` contains the sizes minus 1, and is repeated. If it is empty, there is one chunk.
 auto read_all(std::span<const std::byte> stream, std::span<const std::uint8_t> chunks) -> Result {
   FrameReader reader{kMost};
   Result result;

@@ -20,7 +20,7 @@ void append(Bytes& stream, const Bytes& frame) {
   stream.insert(stream.end(), frame.begin(), frame.end());
 }
 
-// Puts at most `most` of the bytes where the pieces are, and takes them from the stream.
+// Copies at most `most` bytes to the pieces, and removes them from the stream.
 auto fill(std::span<iovec> pieces, std::span<const std::byte>& stream, std::size_t most) -> std::size_t {
   std::size_t count = 0;
   for (const auto& piece : pieces) {
@@ -32,7 +32,7 @@ auto fill(std::span<iovec> pieces, std::span<const std::byte>& stream, std::size
   return count;
 }
 
-// All frames of a stream that comes in chunks of at most next_chunk() bytes. Each chunk has a new buffer for the frame.
+// All frames of a stream in chunks of at most next_chunk() bytes. Each chunk has a new buffer for the frame.
 template <class NextChunk>
 auto read_all(FrameReader& reader, std::span<const std::byte> stream, const NextChunk& next_chunk)
     -> std::vector<Bytes> {

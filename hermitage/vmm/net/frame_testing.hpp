@@ -20,12 +20,12 @@ namespace hermitage::vmm::net {
 
 using Bytes = std::vector<std::byte>;
 
-// The type of our frames (IEEE 802, local experimental).
+// The type of the test frames (IEEE 802, local experimental).
 inline constexpr std::array kEtherType{std::byte{0x88}, std::byte{0xb5}};
 inline constexpr std::size_t kEthernetSize = 14;
 inline constexpr std::size_t kMinFrame = 60;
 
-// An Ethernet frame to everyone, with a seed in each of its other bytes.
+// An Ethernet frame to the broadcast address, with `seed` in each of its other bytes.
 inline auto ethernet_frame(std::size_t size, unsigned seed) -> Bytes {
   Bytes frame(std::max(size, kEthernetSize), static_cast<std::byte>(seed));
   std::fill_n(frame.begin(), 6, std::byte{0xff});
@@ -49,7 +49,7 @@ inline auto wait_for(int descriptor, short events, int milliseconds = 5000) -> b
   return ::poll(&event, 1, milliseconds) == 1 && (event.revents & events) != 0;
 }
 
-// In `count` pieces of about the same size.
+// Sends a frame in `count` pieces of about the same size.
 inline auto send_in_pieces(Backend& backend, Bytes frame, std::size_t count) -> std::expected<bool, Closed> {
   std::vector<iovec> pieces;
   const auto each = (frame.size() + count - 1) / count;
@@ -63,7 +63,7 @@ inline auto send_frame(Backend& backend, const Bytes& ethernet) -> std::expected
   return send_in_pieces(backend, with_header(ethernet), 1);
 }
 
-// The next frame that is there within 5 s, without its header; none: nothing came, or it is closed.
+// The next frame within 5 s, without its header; none: no frame has arrived, or the backend is closed.
 inline auto receive_frame(Backend& backend) -> std::optional<Bytes> {
   static constexpr std::uint16_t kOneBuffer = 1;
   Bytes buffer(kMaxFrame, std::byte{0xee});

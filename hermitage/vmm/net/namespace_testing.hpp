@@ -1,4 +1,4 @@
-// Tests in a network namespace of their own.
+// Tests in a separate network namespace.
 #pragma once
 
 #include <cstdio>
@@ -21,8 +21,8 @@ namespace hermitage::vmm::net {
 
 enum class Outcome { passed, failed, no_namespace, no_tun };
 
-// Calls check() in a child process with a network namespace of its own, and all capabilities there. What it expects in
-// vain fails the child, which prints it.
+// Calls check() in a child process with a separate network namespace, and all capabilities there. Failed expectations
+// are printed, and make the child fail.
 template <class Check>
 auto in_network_namespace(const Check& check) -> Outcome {
   constexpr int kNoNamespace = 77;
@@ -45,7 +45,7 @@ auto in_network_namespace(const Check& check) -> Outcome {
   }
 }
 
-// Makes the test that calls it passed, failed or skipped.
+// Sets the result of the calling test: passed, failed or skipped.
 #define EXPECT_IN_NETWORK_NAMESPACE(check)                                                 \
   switch (in_network_namespace(check)) {                                                   \
     case Outcome::passed: break;                                                           \

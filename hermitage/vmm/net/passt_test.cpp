@@ -45,7 +45,7 @@ auto port_of(const Descriptor& socket) -> std::uint16_t {
   return ntohs(address.sin_port);
 }
 
-// Of the host's loopback interface, just now.
+// A free port of the host's loopback interface.
 auto free_port(int type = SOCK_STREAM) -> std::uint16_t {
   return port_of(bound_socket(type, 0));
 }
@@ -58,7 +58,7 @@ auto is_running(pid_t process) -> bool {
   return ::kill(process, 0) == 0 || errno == EPERM;
 }
 
-// Within 5 s.
+// Whether the process ends within 5 s.
 auto ends(pid_t process) -> bool {
   for (int i = 0; i < 500 && is_running(process); ++i) std::this_thread::sleep_for(milliseconds{10});
   return !is_running(process);
@@ -75,7 +75,7 @@ auto error_of(const PasstOptions& options) -> std::string {
   return passt ? std::string{} : passt.error().message;
 }
 
-// A request for the Ethernet address of an IPv4 address that is not the guest's own: passt answers all of them.
+// A request for the Ethernet address of an IPv4 address other than the guest's: passt answers all of them.
 auto arp_request() -> Bytes {
   Bytes frame(kMinFrame);
   constexpr std::array kRequest{0x00, 0x01, 0x08, 0x00, 0x06, 0x04, 0x00, 0x01, 0x02, 0x00, 0x00, 0x00, 0x00, 0x01,
@@ -100,7 +100,7 @@ class PasstTest : public testing::Test {
 TEST_F(PasstTest, TakesAndAnswersFrames) {
   auto passt = Passt::start({});
   ASSERT_TRUE(passt) << passt.error().message;
-  // Before it is ready.
+  // Before passt is ready.
   EXPECT_EQ(send_frame(**passt, arp_request()), true);
   const auto answer = receive_frame(**passt);
   ASSERT_TRUE(answer);
@@ -114,7 +114,7 @@ TEST_F(PasstTest, ForwardsPortsOnceItIsReady) {
   ASSERT_TRUE(passt) << passt.error().message;
   ASSERT_TRUE((*passt)->wait_until_ready(kLimit));
   EXPECT_TRUE(can_connect(port));
-  // Not UDP as well.
+  // UDP is not forwarded.
   EXPECT_TRUE(bound_socket(SOCK_DGRAM, port).is_open());
 }
 
@@ -199,7 +199,7 @@ TEST_F(PasstTest, EndsWithItsOwner) {
   ASSERT_TRUE((*passt)->wait_until_ready(kLimit));
   passt->reset();
   EXPECT_FALSE(is_running(process));
-  // No zombie either.
+  // There is no zombie.
   EXPECT_EQ(::waitpid(process, nullptr, WNOHANG), -1);
 }
 
@@ -212,7 +212,7 @@ TEST_F(PasstTest, EndsBeforeItIsReady) {
 }
 
 TEST_F(PasstTest, EndsWhenItsOwnerIsKilled) {
-  // Gets what the child leaves, so that its end can be seen.
+  // This process adopts the processes of the child, to see their end.
   ASSERT_EQ(::prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
   std::array<int, 2> pipe{};
   ASSERT_EQ(::pipe2(pipe.data(), O_CLOEXEC), 0);

@@ -29,7 +29,7 @@ auto read_file(const std::string& path) -> std::string {
   return {std::istreambuf_iterator<char>{file}, {}};
 }
 
-// As a reader of pcap files takes them; none where the file is malformed.
+// The records of a pcap file; none if the file is malformed.
 auto records_of(const std::string& file) -> std::vector<Record> {
   const auto word = [&file](std::size_t at) {
     std::uint32_t value = 0;

@@ -24,7 +24,7 @@ auto connect(int type) -> Ends {
   return {.ours = Descriptor{ends[0]}, .peer = Descriptor{ends[1]}};
 }
 
-// Whose buffers are as small as they get.
+// A connection with the smallest possible buffers.
 auto connect_narrowly() -> Ends {
   auto ends = connect(SOCK_STREAM);
   const int size = 1;
@@ -45,7 +45,7 @@ void write(const Descriptor& peer, std::span<const std::byte> bytes) {
   ASSERT_EQ(::send(peer.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL), static_cast<ssize_t>(bytes.size()));
 }
 
-// All that is there now.
+// All bytes that are available now.
 auto read_now(const Descriptor& peer) -> Bytes {
   Bytes bytes(1U << 20U);
   const auto got = ::recv(peer.get(), bytes.data(), bytes.size(), MSG_DONTWAIT);

@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::uint64_t kChecksums = feature::kCsum | feature::kGuestCsum;
 
-// The host's end of an interface: what it sends the guest gets, and the other way round.
+// The host's end of an interface: the guest receives the frames that it sends, and vice versa.
 auto host_end(const std::string& name) -> Descriptor {
   Descriptor socket{::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(ETH_P_ALL))};
   sockaddr_ll address{};
@@ -28,7 +28,7 @@ auto host_end(const std::string& name) -> Descriptor {
   return socket;
 }
 
-// The next frame of ours: the host sends some by itself (IPv6).
+// The next test frame: the host sends other frames itself (IPv6).
 auto next_of_ours(Backend& backend) -> Bytes {
   while (auto frame = receive_frame(backend)) {
     if (is_ours(*frame)) return *frame;
@@ -65,7 +65,7 @@ TEST(Tap, PassesFramesBothWays) {
       EXPECT_EQ(next_of_ours(**tap), in);
       const auto out = ethernet_frame(size, 2);
       EXPECT_EQ(send_frame(**tap, out), true);
-      // The socket sees what goes to the interface, too.
+      // The socket also receives the frames that are sent to the interface.
       while (true) {
         const auto seen = next_at_host(host);
         ASSERT_FALSE(seen.empty());

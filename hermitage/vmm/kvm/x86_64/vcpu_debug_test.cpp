@@ -1,4 +1,4 @@
-// A vCPU with a guest of a few instructions, as a debugger sets it and looks at it.
+// A vCPU with a guest of a few instructions, which a debugger sets and reads.
 #include <algorithm>
 #include <array>
 #include <cstdint>
@@ -60,7 +60,7 @@ class VcpuDebugTest : public ::testing::Test {
         {.rip = kCode, .rdi = 0, .rsi = 0, .rsp = kMemorySize, .cr3 = kPageMap.value, .gdt = kDescriptors.value}));
   }
 
-  // What the vCPU leaves the guest for, in a word.
+  // The reason of the next exit, in a word.
   auto run() -> std::string {
     for (;;) {
       const auto exit = vcpu->run();
@@ -131,7 +131,7 @@ TEST_F(VcpuDebugTest, Steps) {
   EXPECT_EQ(run(), "out");
 }
 
-// KVM makes a step from where the vCPU is when it is told to: see Debugger::let_go().
+// KVM starts a step at the address that the vCPU has when the step is requested: see Debugger::let_go().
 TEST_F(VcpuDebugTest, StepsFromWhereItIsSet) {
   ASSERT_TRUE(vcpu->set_debug({.steps = true}));
   EXPECT_EQ(run(), "step");
@@ -155,7 +155,7 @@ TEST_F(VcpuDebugTest, StopsAtDebugRegisters) {
   ASSERT_TRUE(vcpu->set_debug(setting));
   EXPECT_EQ(run(), "hardware 3");
   EXPECT_EQ(rip(), kLastNop);
-  // Over it, and round to it again.
+  // Step over it, and run to it again.
   setting.steps = true;
   const auto last = std::exchange(setting.hardware[3], {});
   ASSERT_TRUE(vcpu->set_debug(setting));
@@ -190,7 +190,7 @@ TEST_F(VcpuDebugTest, StopsAtWatchedMemoryIfTheProbeSaysSo) {
   ASSERT_TRUE(support) << support.error().message;
   if (!support->data_registers) GTEST_SKIP() << "KVM here does not";
   constexpr std::uint32_t kWatched = 0x6000;
-  // mov [kWatched], al in the place of the first two
+  // mov [kWatched], al replaces the first two instructions
   ASSERT_TRUE(memory.write({kCode}, std::array<std::uint8_t, 7>{0x88, 0x04, 0x25, 0, kWatched >> 8, 0, 0}));
   for (const std::uint8_t size : std::array<std::uint8_t, 4>{1, 2, 4, 8}) {
     DebugSetting setting;
