@@ -14,14 +14,14 @@ namespace {
 
 using Seen = std::vector<std::pair<std::uint64_t, std::string>>;
 
-// Keeps what is written to it.
+// Stores the writes.
 class Recorder final : public Device {
  public:
   auto read(const Access& /*access*/, std::span<std::byte> /*data*/) -> AccessOutcome override { return Resume{}; }
   auto write(const Access& access, std::span<const std::byte> data) -> AccessOutcome override {
     EXPECT_EQ(access.vcpu, nullptr) << "which has gone on";
     seen.emplace_back(access.address, std::string{reinterpret_cast<const char*>(data.data()), data.size()});
-    return GuestFault{"writes there"};  // which nobody is told of
+    return GuestFault{"writes there"};  // not reported to the vCPU
   }
   auto name_of(std::uint64_t /*address*/, bool /*is_write*/) const noexcept -> const char* override { return ""; }
 

@@ -1,4 +1,4 @@
-// With pipes in the place of machines: their readers see when the last descriptor of the other end goes.
+// Pipes represent machines: a reader detects when the last descriptor of the other end is closed.
 #include "hermitage/vmm/deferred_close.hpp"
 
 #include <array>
@@ -32,14 +32,14 @@ struct Pipe {
     return {.reader = Descriptor{ends[0]}, .writer = Descriptor{ends[1]}};
   }
 
-  // Whether all writers are gone, at the latest after this time.
+  // Whether all writers have closed the pipe within this time.
   [[nodiscard]] auto is_ended(int milliseconds) const -> bool {
     pollfd end{.fd = reader.get(), .events = 0, .revents = 0};
     return ::poll(&end, 1, milliseconds) == 1 && (end.revents & POLLHUP) != 0;
   }
 };
 
-// Far more than the kernel takes, also on a busy machine.
+// Much longer than the kernel needs, also on a busy machine.
 constexpr int kSoon = 20'000;  // ms
 
 auto open_descriptors() -> std::ptrdiff_t {

@@ -16,7 +16,7 @@ using namespace std::literals;
 
 constexpr std::size_t kSizeLimit = 0x4000;
 
-// Read back with libfdt.
+// Reads a tree with libfdt.
 class Reader {
  public:
   explicit Reader(const DeviceTree& tree, std::size_t size_limit = kSizeLimit) {
@@ -29,7 +29,7 @@ class Reader {
   [[nodiscard]] auto size() const -> std::size_t { return bytes_.size(); }
   [[nodiscard]] auto has(const char* path) const -> bool { return fdt_path_offset(bytes_.data(), path) >= 0; }
 
-  // A property's bytes, or "(none)".
+  // The bytes of a property, or "(none)".
   [[nodiscard]] auto property(const char* path, const char* name) const -> std::string {
     const int node = fdt_path_offset(bytes_.data(), path);
     int size = 0;

@@ -1,4 +1,4 @@
-// Descriptors that become ready, come and go.
+// Descriptors that become ready, are added and removed.
 #include "hermitage/vmm/event_loop.hpp"
 
 #include <chrono>
@@ -62,7 +62,7 @@ TEST_F(EventLoopTest, TakesNoDescriptorTwiceAndNoFile) {
   EXPECT_TRUE(loop.add(first.get(), EPOLLIN, [](std::uint32_t) {}));
 }
 
-// Both are ready in the same round, and the one that comes first removes both.
+// Both are ready in the same round. The first handler removes both.
 TEST_F(EventLoopTest, CallsNoHandlerThatIsGone) {
   int called = 0;
   const auto remove_both = [&](std::uint32_t) {
@@ -77,10 +77,10 @@ TEST_F(EventLoopTest, CallsNoHandlerThatIsGone) {
   EXPECT_EQ(loop.wait(std::nullopt), 1U);
   EXPECT_EQ(called, 1);
   EXPECT_EQ(loop.wait(0ms), 0U);
-  loop.remove(first.get());  // which is not there any more
+  loop.remove(first.get());  // already removed
 }
 
-// Both are ready in the same round; the one that comes first replaces the other by a new one with the same number.
+// Both are ready in the same round. The first handler replaces the other descriptor by a new one with the same number.
 TEST_F(EventLoopTest, ANewDescriptorGetsNoEventsOfAnOldOne) {
   int called = 0;
   int called_of_new = 0;

@@ -28,7 +28,7 @@ TEST(EventTest, LeavesErrnoAsItIs) {
   const auto event = Event::make();
   ASSERT_TRUE(event);
   errno = ENOTTY;
-  event->clear();  // which finds nothing there
+  event->clear();  // not signaled
   EXPECT_EQ(errno, ENOTTY);
   event->signal();
   EXPECT_EQ(errno, ENOTTY);

@@ -25,7 +25,7 @@ TEST(CheckHost, LooksAtEachSubjectOnce) {
   }
 }
 
-// Every Linux since 3.14 says it.
+// Every Linux since 3.14 reports it.
 TEST(CheckHost, SaysHowMuchMemoryIsLeft) {
   const auto checks = check_host();
   const auto memory = std::ranges::find(checks, "memory", &HostCheck::subject);

@@ -90,14 +90,14 @@ TEST(ParseKernel, RefusesWhatCannotBeLoaded) {
   for (const auto& sample : testing::sample_kernels()) {
     if (sample.loadable) continue;
     const auto kernel = parse_kernel(sample.bytes);
-    if (kernel) continue;  // its fault shows when it is relocated
+    if (kernel) continue;  // its fault is detected during relocation
     EXPECT_EQ(kernel.error().code, ErrorCode::image) << sample.name;
     EXPECT_FALSE(kernel.error().message.empty()) << sample.name;
   }
   EXPECT_EQ(error_of({}).code, ErrorCode::image);
 }
 
-// The memory after a load from the bytes alone, and from the file.
+// The memory after loading from the bytes alone, and after loading from the file.
 struct Loaded {
   GuestMemory copied;
   GuestMemory mapped;
@@ -122,7 +122,7 @@ auto load_both_ways(const Bytes& elf, std::uint64_t offset) -> Loaded {
   return loaded;
 }
 
-// As the core loads it into a buffer.
+// The memory after the core has loaded the kernel into a buffer.
 auto expected(const Bytes& elf, std::uint64_t offset) -> Bytes {
   const auto kernel = parse_kernel(elf).value();
   const auto start = kernel.start_addr().value_or(GuestAddress{kBase + offset});
@@ -150,7 +150,7 @@ TEST(LoadKernel, MapsWhatItWouldCopy) {
   }
 }
 
-// How many bytes of a file are mapped into this process (proc(5)).
+// The number of bytes of a file that are mapped into this process (proc(5)).
 auto mapped_bytes(const std::string& path) -> std::uint64_t {
   std::ifstream mappings{"/proc/self/maps"};
   std::uint64_t total = 0;
@@ -163,7 +163,7 @@ auto mapped_bytes(const std::string& path) -> std::uint64_t {
   return total;
 }
 
-// How much of a kernel's file is mapped into the guest's memory.
+// The number of bytes of a kernel's file that are mapped into the guest memory.
 auto mapped_of(const Bytes& elf) -> std::uint64_t {
   const testing::TemporaryDirectory directory;
   const auto path = directory.write("kernel", {reinterpret_cast<const char*>(elf.data()), elf.size()});
@@ -176,7 +176,7 @@ auto mapped_of(const Bytes& elf) -> std::uint64_t {
 
 TEST(LoadKernel, MapsRangesOf64KiBThatAreHardlyRelocated) {
   EXPECT_EQ(mapped_of(testing::large_kernel(32 << 10)), 0U) << "copying is faster";
-  // Every page of its data would be copied anyway. The table of relocations is not relocated itself.
+  // Every page of its data would be copied in any case. The table of relocations itself is not relocated.
   constexpr std::uint64_t kRelocations = 100'000;
   EXPECT_LT(mapped_of(testing::many_relocations_kernel(kRelocations)), (kRelocations + 1000) * 24);
   EXPECT_GE(mapped_of(testing::large_kernel(8 << 20)), 7U << 20);
@@ -186,7 +186,7 @@ TEST(LoadKernel, LoadsAnyRightKernelTheSameWay) {
   for (std::uint64_t seed = 0; seed < 40; ++seed) {
     const auto elf = testing::random_kernel(seed, Arch::x86_64, Endian::little, seed % 2 == 0);
     const auto kernel = parse_kernel(elf);
-    if (!kernel) continue;  // without an interface note, or of another
+    if (!kernel) continue;  // no interface note, or one of another interface
     if (kernel->start_addr() &&
         (*kernel->start_addr() < GuestAddress{kBase} || kernel->start_addr()->value - kBase > (64U << 20))) {
       continue;
@@ -206,7 +206,7 @@ TEST(LoadKernel, LeavesTheFileAlone) {
   const auto kernel = parse_kernel(file.bytes()).value();
   const auto memory = memory_of(kernel.mem_size());
   ASSERT_TRUE(load_kernel(kernel, memory, {kBase}, file.descriptor()));
-  std::ranges::fill(memory.bytes(), std::byte{0xa5});  // as the guest may
+  std::ranges::fill(memory.bytes(), std::byte{0xa5});  // the guest can do this
   EXPECT_EQ(testing::read_bytes(path), elf);
 }
 
@@ -274,7 +274,7 @@ TEST(MappedFile, HasTheBytesOfSmallAndLargeOnes) {
     text.back() = 'z';
     auto file = MappedFile::open(directory.write("file", text)).value();
     auto other = MappedFile::open(directory.write("other", "other")).value();
-    std::swap(file, other);  // as moves do, which must not lose them
+    std::swap(file, other);  // moves must keep them
     const auto bytes = other.bytes();
     EXPECT_EQ((std::string_view{reinterpret_cast<const char*>(bytes.data()), bytes.size()}), text);
     EXPECT_EQ(file.bytes().size(), 5U);

@@ -1,4 +1,4 @@
-// Pauses guests that compute, halt, wait for the host or end, and lets them go on.
+// Pauses and resumes guests that compute, halt, wait for the host, or end.
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -27,14 +27,14 @@ namespace {
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
-// Waits until something is so, at most a minute.
+// Waits at most a minute for a condition.
 auto eventually(const std::function<bool()>& is_so) -> bool {
   const auto limit = Clock::now() + 60s;
   while (!is_so() && Clock::now() < limit) std::this_thread::sleep_for(1ms);
   return is_so();
 }
 
-// How much the CPUs worked for this process in `time`.
+// The CPU time of this process during `time`.
 auto work_in(std::chrono::milliseconds time) -> std::chrono::nanoseconds {
   const auto now = [] {
     timespec used{};
@@ -48,7 +48,7 @@ auto work_in(std::chrono::milliseconds time) -> std::chrono::nanoseconds {
 
 class PauseTest : public MachineTest {
  protected:
-  // Makes a guest of two vCPUs that both wait so, until the guest is stopped, or CPU 0 ends it.
+  // Makes a guest of two vCPUs that both wait in this way, until the guest is stopped or vCPU 0 ends it.
   auto create_waiting(const std::string& ending, const std::string& wait, OutputTarget output = NoOutput{}) -> Machine {
     MachineOptions options{
         .cpu_count = 2,
@@ -61,7 +61,7 @@ class PauseTest : public MachineTest {
   std::atomic<int> hypercalls = 0;
 };
 
-// A guest that runs in a thread of its own.
+// A guest that runs in a separate thread.
 class Running {
  public:
   explicit Running(Machine& machine) : machine_{machine}, thread_{[this] { result_.emplace(machine_.run()); }} {}
@@ -127,7 +127,7 @@ TEST_P(PauseTest, TakesNoInput) {
   EXPECT_TRUE(eventually([&] { return input.unread() == 0; }));
 }
 
-// Both vCPUs write, and nobody reads.
+// Both vCPUs write, and no process reads.
 TEST_P(PauseTest, StopsGuestsThatWaitForAReader) {
   const auto path = directory.file("pipe");
   ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
@@ -138,7 +138,7 @@ TEST_P(PauseTest, StopsGuestsThatWaitForAReader) {
   ASSERT_TRUE(eventually([&] { return ::ioctl(reader.get(), FIONREAD, &waiting) == 0 && waiting >= 0xe000; }));
   ASSERT_EQ(machine.pause(), PauseOutcome::paused);
   std::array<char, 0x1000> room;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by read
-  // What the guest has handed over before may still come, but there is an end of it.
+  // Earlier output of the guest can still arrive, but it ends.
   const auto is_quiet = [&] {
     while (::read(reader.get(), room.data(), room.size()) > 0) continue;
     std::this_thread::sleep_for(30ms);
@@ -178,7 +178,7 @@ TEST_P(PauseTest, HoldsAGuestThatHasNotBegun) {
   EXPECT_EQ(machine.pause(), PauseOutcome::ended);
 }
 
-// The guest ends while it is paused, and paused again, as quickly as that goes.
+// The guest ends while it is paused again and again, without delay.
 TEST_P(PauseTest, TellsThatTheGuestHasEnded) {
   for (const auto* const ending : {"exit", "die"}) {
     for (int i = 0; i < 5; ++i) {

@@ -1,4 +1,4 @@
-// Makes machines, and runs guests in them where there is a KVM that works.
+// Makes machines, and runs guests in them if KVM works.
 #include "hermitage/vmm/machine.hpp"
 
 #include <array>
@@ -39,7 +39,7 @@ using Bytes = std::vector<std::byte>;
 
 constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
 
-// What create() says of options that it does not take, before it asks for KVM.
+// The error of create() for invalid options, before it opens KVM.
 auto error_with(MachineOptions options,
                 const Bytes& elf = write(testing::minimal_kernel(Arch::x86_64, Endian::little, true))) -> Error {
   const auto machine = Machine::create({.elf = elf}, std::move(options), GuestFiles{"/tmp"});
@@ -93,7 +93,7 @@ TEST(Machine, ChecksItsArguments) {
   EXPECT_EQ(error.code, ErrorCode::configuration);
 }
 
-// The rest needs a KVM that runs guests.
+// The other tests need a KVM that runs guests.
 
 auto text_of(const std::string& path) -> std::string {
   std::ifstream file{path};
@@ -149,7 +149,7 @@ TEST_P(MachineTest, SaysWhenOutputFails) {
   }
 }
 
-// A guest that goes on without ever asking its monitor for anything does not notice that nobody hears it any more.
+// A guest that runs without any exits does not notice that no process reads its output.
 TEST_P(MachineTest, EndsWhenNobodyReadsAnyMore) {
   if (GetParam() == "if2") GTEST_SKIP() << "has no such guest";
   const auto path = directory.file("pipe");
@@ -168,7 +168,7 @@ TEST_P(MachineTest, EndsWhenNobodyReadsAnyMore) {
   EXPECT_EQ(failed->error_number, EPIPE);
 }
 
-// The limit holds for what is still to be delivered when the guest has ended by itself.
+// The time limit also applies to output that is pending when the guest has ended by itself.
 TEST_P(MachineTest, KeepsItsTimeLimitAfterTheGuestHasEnded) {
   const auto path = directory.file("pipe");
   ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
@@ -234,7 +234,7 @@ TEST_P(MachineTest, TracesHypercalls) {
   EXPECT_EQ(lines.back(), "exit(0)");
 }
 
-// Guests that there are for interfaces 1 and 3.
+// Guests that exist for interfaces 1 and 3.
 class ApplicationTest : public MachineTest {};
 
 TEST_P(ApplicationTest, ExitsWithAnyCode) {
@@ -259,7 +259,8 @@ TEST_P(ApplicationTest, FindsItsArguments) {
   }
 }
 
-// KVM may collect the bytes that interface 1 prints. By interface 3 a byte is in a register, and each write is an exit.
+// KVM can collect the bytes that interface 1 prints. With interface 3, a register contains the byte, and each write is
+// an exit.
 TEST_P(ApplicationTest, PrintsEachByteOnce) {
   const Descriptor before{::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)};
   const Descriptor input{::open(directory.write("input", "abc").c_str(), O_RDONLY | O_CLOEXEC)};
@@ -295,7 +296,7 @@ TEST_P(ApplicationTest, KeepsFiles) {
   EXPECT_TRUE(directory.is_empty()) << "and leaves none behind";
 }
 
-// The guest `hostile` does one evil thing.
+// The guest `hostile` makes one kind of attack.
 class HostileTest : public ApplicationTest {
  protected:
   auto options_for(const std::string& thing) -> MachineOptions {
@@ -350,7 +351,7 @@ TEST_P(HostileTest, WritesAsMuchAsItWants) {
   EXPECT_EQ(result.output, std::string(kMiB, '.'));
 }
 
-// Those that never end by themselves: one runs, one sleeps.
+// Endless guests: one runs, one sleeps.
 constexpr std::array kEndless{"loop", "halt"};
 
 TEST_P(HostileTest, IsToldOfAProcessorThatItsKernelDoesNotKnow) {
@@ -452,7 +453,7 @@ TEST_P(HostileTest, EndsWhenStoppedByASignal) {
   ::sigaction(SIGALRM, &before, nullptr);
 }
 
-// As servers have it, whose threads leave all signals to one.
+// As in servers with one thread for all signals.
 TEST_P(HostileTest, EndsInAThreadThatBlocksSignals) {
   for (const auto* const thing : kEndless) {
     std::optional<RunResult> result;
@@ -498,7 +499,7 @@ TEST_P(ApplicationTest, CannotBeFixedBelowItsMemory) {
 
 const auto kName = [](const auto& info) { return info.param; };
 
-// Its parent sees one process end, and the end of its output then.
+// Its parent sees the end of one process, and then the end of its output.
 TEST_P(HostileTest, LeavesNoProcessBehindWhenItEndsInBackground) {
   ASSERT_EQ(::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0);
   for (const bool is_killed : {false, true}) {
@@ -519,7 +520,7 @@ TEST_P(HostileTest, LeavesNoProcessBehindWhenItEndsInBackground) {
     }
     ::close(output[1]);
     char byte = 0;
-    EXPECT_EQ(::read(output[0], &byte, 1), 1);  // its guest runs
+    EXPECT_EQ(::read(output[0], &byte, 1), 1);  // the guest runs
     if (is_killed) ::kill(child, SIGKILL);
     while (::read(output[0], &byte, 1) > 0) {
     }

@@ -1,4 +1,4 @@
-// Machines with guests of our own, for tests. They are skipped where there is no KVM that runs them.
+// Machines with guests of this project, for tests. The tests are skipped if KVM cannot run them.
 #pragma once
 
 #include <chrono>
@@ -22,7 +22,7 @@ namespace hermitage::vmm {
   return std::string{HERMITAGE_GUESTS} + "/x86_64/" + name;
 }
 
-// Why guests cannot be run here, or "".
+// The reason why guests cannot run here, or "".
 [[nodiscard]] inline auto why_no_guests() -> std::string {
   const auto hello = guest_path("if3/hello");
   if (!std::filesystem::exists(hello)) return "no " + hello;

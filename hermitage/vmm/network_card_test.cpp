@@ -1,4 +1,4 @@
-// A guest of ours with a network card: its frames go to a socket, whose other end is the test.
+// A guest of this project with a network card. Its frames are sent to a socket, whose other end is the test.
 #include "hermitage/vmm/network_card.hpp"
 
 #include <array>
@@ -123,7 +123,7 @@ class NetworkCardTest : public MachineTest {
     frame.resize(static_cast<std::size_t>(size));
     return frame;
   }
-  // Asks again and again, until there is an answer that `accepts` likes.
+  // Repeats the request until a reply satisfies `accepts`.
   template <class Accepts>
   auto ask(const Bytes& question, const Accepts& accepts) -> std::optional<Bytes> {
     for (int round = 0; round < 200; ++round) {
@@ -136,24 +136,24 @@ class NetworkCardTest : public MachineTest {
   }
   void expect_echo(std::uint16_t sequence, std::size_t size) {
     const auto request = echo_request(guest_mac, sequence, size);
-    // All but type and checksum is as it was sent.
+    // All bytes are unchanged, except for the type and the checksum.
     const auto is_reply = [&](const Bytes& frame) {
       return frame.size() >= request.size() && frame[kPayloadStart] == 0 &&
              std::equal(request.begin() + kPayloadStart + 4, request.end(), frame.begin() + kPayloadStart + 4);
     };
     EXPECT_TRUE(ask(request, is_reply)) << "no answer to " << sequence;
   }
-  // ARP, then packets of these sizes there and back.
+  // ARP, then packets of these sizes in both directions.
   void expect_service(const std::vector<std::size_t>& sizes = {1, 56, 1000, 1472}) {
     const auto is_answer = [](const Bytes& frame) { return frame.size() >= 42 && frame[13] == 6 && frame[21] == 2; };
     const auto answer = ask(arp_request(), is_answer);
     ASSERT_TRUE(answer);
-    // Where the driver does not take the card's address, the guest has one of its own.
+    // If the driver does not accept the address of the card, the guest has its own.
     std::copy_n(answer->begin() + 22, guest_mac.size(), guest_mac.begin());
     std::uint16_t sequence = 0;
     for (const auto size : sizes) expect_echo(++sequence, size);
   }
-  // At most ten seconds.
+  // Waits at most ten seconds.
   void wait_for_warning() const {
     const auto limit = std::chrono::steady_clock::now() + 10s;
     while (warning_count == 0 && std::chrono::steady_clock::now() < limit) std::this_thread::sleep_for(1ms);
@@ -169,7 +169,7 @@ class NetworkCardTest : public MachineTest {
   Descriptor wire;
   std::optional<Machine> machine;
   std::optional<Result<RunResult>> result;
-  std::vector<std::string> warnings;  // to be read when the run is over
+  std::vector<std::string> warnings;  // can be read after the run
   std::atomic<int> warning_count = 0;
   std::thread runner;
 };
@@ -205,7 +205,7 @@ TEST_P(NetworkCardTest, AnswersWithSmallQueues) {
   end_guest();
 }
 
-// Any subset of what is offered works: each feature alone, and all but each.
+// Any subset of the offered features works: each feature alone, and all features except for one.
 TEST_P(NetworkCardTest, AnswersWithAnyFeatures) {
   constexpr std::uint64_t kAll = 0x300188ab;
   std::vector<std::string> masks{"features=0x0"};
@@ -246,7 +246,7 @@ TEST_P(NetworkCardTest, HoldsNothingUpWhenTheGuestTakesNoMore) {
   start({"no-refill"});
   const auto is_answer = [](const Bytes& frame) { return frame[13] == 6; };
   ASSERT_TRUE(ask(arp_request(), is_answer));
-  // More than its queue holds. The socket's own limit is what ends it.
+  // More frames than the queue can hold, up to the limit of the socket.
   const auto request = echo_request(guest_mac, 1, 1000);
   int sent = 0;
   while (sent < 2000 && ::send(wire.get(), request.data(), request.size(), MSG_DONTWAIT) > 0) ++sent;
@@ -267,7 +267,7 @@ TEST_P(NetworkCardTest, IsDownWhenThePeerHasGone) {
   EXPECT_EQ(warnings.front().find("the guest's network is down: "), 0U) << warnings.front();
 }
 
-// A pause holds the card, too: no frame reaches the guest or comes from it.
+// A pause stops the card, too: no frame reaches the guest or is sent by it.
 TEST_P(NetworkCardTest, StandsWhileTheGuestIsPaused) {
   start({});
   expect_service();

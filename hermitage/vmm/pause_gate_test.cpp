@@ -1,4 +1,4 @@
-// Threads that pass the gate, stand in it, and wait at it.
+// Threads that pass the gate, are paused in it, and wait at it.
 #include "hermitage/vmm/pause_gate.hpp"
 
 #include <atomic>
@@ -141,7 +141,7 @@ TEST_F(PauseGateTest, LetsAllGoOnceTheRunHasEnded) {
   gate.end();
   thread.join();
   EXPECT_EQ(gate.pause(nothing), PauseOutcome::ended);
-  gate.enter();  // at once
+  gate.enter();  // returns at once
   gate.leave();
 }
 

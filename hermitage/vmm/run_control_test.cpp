@@ -72,7 +72,7 @@ TEST_F(RunControlTest, EveryEndEndsPauses) {
   EXPECT_FALSE(gate.is_pausing());
 }
 
-// A signal handler leaves it to the code that it interrupts.
+// As a signal handler must do for the interrupted code.
 TEST_F(RunControlTest, LeavesErrnoAlone) {
   RunControl other{serial, gate, [] { errno = EIO; }, [] { errno = EIO; }};
   errno = EAGAIN;

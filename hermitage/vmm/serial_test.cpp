@@ -109,7 +109,7 @@ TEST(Serial, MakesItsFileAnew) {
   write(serial, "x\n");
   EXPECT_EQ(content_of(path), "x\n");
 
-  // What has no length stays as it is.
+  // A file without a length does not change.
   auto device = opened(OutputFile{"/dev/null"});
   device.begin();
   EXPECT_EQ(device.write_error(), 0);
@@ -179,7 +179,7 @@ TEST(Serial, RemembersTheFirstError) {
   EXPECT_FALSE(serial.has_pending()) << "what comes after it is dropped";
 }
 
-// A pipe that is full, and its two ends.
+// A full pipe, with its two ends.
 class FullPipe {
  public:
   explicit FullPipe(const std::string& path) : path_{path} {
@@ -187,7 +187,7 @@ class FullPipe {
     reader_ = Descriptor{::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC)};
   }
 
-  // After this, nothing more goes into it.
+  // After this, the pipe is full.
   void fill() const {
     const Descriptor writer{::open(path_.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC)};
     const std::array<char, 4096> block{};
@@ -247,7 +247,7 @@ TEST(Serial, StopsWaitingForAReaderOnceAbandoned) {
   EXPECT_EQ(serial.undelivered(), 5U);
 }
 
-// Its last output still reaches a reader that takes a moment.
+// The last output still reaches a reader that needs a moment.
 TEST(Serial, GivesAReaderTimeOnceAbandoned) {
   const testing::TemporaryDirectory directory;
   const FullPipe pipe{directory.file("pipe")};
@@ -261,7 +261,7 @@ TEST(Serial, GivesAReaderTimeOnceAbandoned) {
   EXPECT_EQ(serial.undelivered(), 0U);
 }
 
-// A guest that has ended by itself is not ended from outside: a slow reader loses nothing.
+// A guest that has ended by itself is not ended from outside: a slow reader loses no output.
 TEST(Serial, WaitsForAReaderAfterTheEnd) {
   const testing::TemporaryDirectory directory;
   const FullPipe pipe{directory.file("pipe")};
@@ -293,10 +293,10 @@ TEST(Serial, CutsALargeWriteShortAtTheEnd) {
   EXPECT_EQ(abandoned.undelivered(), 99 * Serial::kCapacity);
 }
 
-// A signal is no reason to give up.
+// A signal does not end the wait.
 class InterruptedThread {
  public:
-  // Runs `work` in a thread that gets a signal every millisecond.
+  // Runs `work` in a thread that receives a signal every millisecond.
   explicit InterruptedThread(std::function<void()> work) {
     struct sigaction action{};
     action.sa_handler = [](int) {};
@@ -390,7 +390,7 @@ TEST(Serial, TakesOnlyInputThatIsThere) {
   EXPECT_EQ(read_byte(serial), 0U);
 }
 
-// Each byte goes to one reader. The others wait for the next one, and come back at the end; the pipe stays open.
+// Each byte is read by one reader. The others wait for the next byte, and return at the end. The pipe stays open.
 TEST(SerialThreads, ShareInputAndAllComeBack) {
   for (int round = 0; round < 300; ++round) {
     const testing::InputPipe input;

@@ -23,7 +23,7 @@ struct Statistics {
 // Counts the exits of one vCPU. Only its thread uses it.
 class ExitCounts {
  public:
-  // `name` is a string literal, always the same one for a reason: it is identified by its address.
+  // `name` is a string literal. It is identified by its address; add_to() adds the counts of equal names.
   void add(const char* name) {
     for (auto& [known, count] : counts_) {
       if (known != name) continue;

@@ -34,7 +34,7 @@ TEST(ExitCounts, OfNoExitAddNothing) {
   EXPECT_TRUE(statistics.exits.empty());
 }
 
-// Two literals with the same characters, as two devices may have them.
+// Two literals with the same characters, as two devices can have.
 TEST(ExitCounts, OfTwoLiteralsWithOneNameAreOneReason) {
   static constexpr char kOther[] = "halt";
   ExitCounts counts;
