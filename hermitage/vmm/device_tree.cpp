@@ -16,8 +16,8 @@ extern "C" {
 namespace hermitage::vmm {
 namespace {
 
-// libfdt's sequential writer. It remembers the first error, which can only be lack of space. After an error, it calls
-// libfdt no more, because libfdt reads its state from the buffer, which may not contain one.
+// libfdt's sequential writer. It remembers the first error, which can only be lack of space. After an error, it no
+// longer calls libfdt, because libfdt reads its state from the buffer, which may contain none.
 class Writer {
  public:
   explicit Writer(std::span<std::byte> buffer) : buffer_{buffer} { call(fdt_create, static_cast<int>(buffer_.size())); }

@@ -16,8 +16,7 @@ struct DeviceTree {
   GuestRange memory;
   std::uint32_t cpu_count = 1;
   std::string boot_arguments;                // see boot_arguments()
-  std::optional<std::uint32_t> counter_khz;  // the frequency in kHz of the counter from which the guest derives the
-                                             // time
+  std::optional<std::uint32_t> counter_khz;  // the frequency of the counter from which the guest derives the time
   std::optional<GuestRange> image;           // a packed image that the kernel finds in its memory
   std::vector<std::string> mounts;           // directories in which the guest finds files
 };

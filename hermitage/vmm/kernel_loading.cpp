@@ -49,7 +49,7 @@ class Placement {
     return {};
   }
 
-  // Maps a large kernel where possible, because most of it is never touched.
+  // Maps large ranges of a kernel if possible, because most of it is never touched.
   [[nodiscard]] auto map_and_copy() const -> Result<void> {
     const auto page_count = entry::LoadPlan::page_count(kernel_, start_, arch::kPageSize);
     const auto page_flags = std::make_unique<bool[]>(page_count);

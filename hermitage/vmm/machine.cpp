@@ -104,8 +104,7 @@ class Machine::State {
   Hypercalls hypercalls_;
   arch::Platform platform_;
   std::unique_ptr<Supervisor> supervisor_;
-  std::optional<DeferredClose> deferred_close_;  // of vm_; declared before it and its vCPUs, so that it is destroyed
-                                                 // after them
+  std::optional<DeferredClose> deferred_close_;  // of vm_; before it and its vCPUs, so that it is destroyed last
   std::optional<kvm::Vm> vm_;
   std::unique_ptr<NetworkCard> network_card_;  // or null
   std::unique_ptr<debug::Debugger> debugger_;  // or null

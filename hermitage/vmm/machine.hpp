@@ -56,8 +56,8 @@ class Machine {
   // or if the host does not support the requested isolation.
   //
   // After the time limit or stop(), it returns within 0.3 s, whatever the guest or a reader of its output does. It
-  // cannot return while a thread is blocked in the kernel, for example in a file operation on a network mount that does
-  // not respond, or in `trace` or `warn`, which must return soon after `on_stop`.
+  // cannot return while the kernel blocks a thread, for example in a file operation on a network mount that does not
+  // respond. It also waits for `trace` and `warn`, which must return soon after `on_stop`.
   [[nodiscard]] auto run() -> Result<RunResult>;
 
   // Ends the run, now or as soon as it starts, with Stopped{reason}. `reason` must not be 0. The first call counts. Any

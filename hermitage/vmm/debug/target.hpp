@@ -21,7 +21,7 @@ enum class BreakpointKind : std::uint8_t {
 
 enum class BreakpointOutcome : std::uint8_t { done, failed, unsupported };
 
-// What a vCPU does after resume().
+// The action of a vCPU after resume().
 struct Action {
   enum class Kind : std::uint8_t { hold, run, step };
 

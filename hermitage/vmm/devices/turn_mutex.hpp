@@ -6,7 +6,7 @@
 namespace hermitage::vmm {
 
 // A thread that locks it repeatedly does not block other threads: a waiting thread gets the mutex before a thread that
-// returns.
+// locks it again.
 class TurnMutex {
  public:
   void lock() {

@@ -25,8 +25,7 @@ namespace hermitage::vmm {
 using base::FileMapping;
 
 struct GuestFileOptions {
-  std::string temporary_parent;                            // the directory in which the private directory is made when
-                                                           // it is needed
+  std::string temporary_parent;                            // the private directory is made here when it is needed
   std::uint64_t temporary_limit = std::uint64_t{1} << 30;  // in bytes, for all files in the private directory together
   bool bypasses_cache = false;                             // O_DIRECT for all files that are opened
   bool is_synchronous = false;                             // O_SYNC

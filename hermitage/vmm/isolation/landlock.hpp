@@ -27,8 +27,8 @@ struct OpenPath {
   friend auto operator==(const OpenPath&, const OpenPath&) -> bool = default;
 };
 
-// The Landlock version of the kernel, from 1; 0 without Landlock. Version 1 restricts file names, 3 truncating files, 4
-// TCP, 5 ioctl on devices, and 6 abstract sockets and signals.
+// The Landlock version of the kernel, from 1; 0 without Landlock. Version 1 restricts opening, creating and removing
+// files, 3 truncating files, 4 TCP, 5 ioctl on devices, and 6 abstract sockets and signals.
 [[nodiscard]] auto landlock_version() noexcept -> int;
 
 // A thread under this ruleset can open, create and remove only those paths. It cannot execute files, use TCP, or send

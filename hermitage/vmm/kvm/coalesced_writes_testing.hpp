@@ -1,4 +1,4 @@
-// A page of writes, filled like KVM does it.
+// A page of writes, filled as KVM fills it.
 #pragma once
 
 #include <linux/kvm.h>

@@ -10,8 +10,7 @@ namespace hermitage::vmm::kvm {
 
 enum class Execution : std::uint8_t {
   native,       // the host's CPU executes the guest's kernel
-  interpreted,  // KVM interprets it, without support for all instructions: the host is a guest without nested
-                // virtualization
+  interpreted,  // KVM interprets it, without support for all instructions (a host without virtualization)
 };
 
 // Runs a guest of a few instructions, one of which uses an SSE register in ring 0. Fails with kvm_failed if no guest

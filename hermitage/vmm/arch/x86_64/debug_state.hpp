@@ -45,8 +45,8 @@ struct DebugState {
 [[nodiscard]] auto register_name(unsigned number) noexcept -> std::string_view;
 inline constexpr std::size_t kMaxRegisterSize = 16;
 
-// Copies a register, little-endian. `bytes` has the size of the register. Returns false if the register does not exist
-// or cannot be written.
+// Copy a register, little-endian. Return false if the register does not exist, if `bytes` does not have its size, or if
+// a register to write is read-only.
 [[nodiscard]] auto read_register(const DebugState& state, unsigned number, std::span<std::byte> bytes) noexcept -> bool;
 [[nodiscard]] auto write_register(DebugState& state, unsigned number, std::span<const std::byte> bytes) noexcept
     -> bool;

@@ -58,8 +58,8 @@ class Device {
   // The device is broken: it serves nothing until the driver resets it. Any thread can call this, so it must not wait
   // for the peer of the device.
   virtual void stop() noexcept = 0;
-  // The driver has reset the device, and owns the memory of the queues again. The thread of a vCPU calls this, as
-  // stop().
+  // The driver has reset the device, and owns the memory of the queues again. The thread of a vCPU calls this, so it
+  // must not wait for the peer of the device, either.
   virtual void reset() noexcept = 0;
   // Does a part of the work in the queues. Called between activate() and reset().
   [[nodiscard]] virtual auto service(Queues queues) -> std::expected<Serviced, Broken> = 0;

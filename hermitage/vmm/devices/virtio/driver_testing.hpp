@@ -1,5 +1,5 @@
-// The driver of a virtio device, for tests: it has its queues in the memory of a guest. And a backend that stores
-// frames, and interrupts that are counted.
+// The peers of a virtio device, for tests: a driver with queues in the memory of a guest, a backend that stores frames,
+// and interrupts that are counted.
 #pragma once
 
 #include <sys/eventfd.h>

@@ -21,7 +21,7 @@ class Vhost {
   [[nodiscard]] virtual auto set_features(std::uint64_t taken) -> Result<void> = 0;
   // Starts to serve a queue. Has no effect if the queue is already served.
   [[nodiscard]] virtual auto start(unsigned queue, const Queue& rings) -> Result<void> = 0;
-  // Stops serving all queues. After this, guest memory is neither read nor written. Any thread may call it.
+  // Stops serving all queues. After this, guest memory is neither read nor written. Any thread can call it.
   virtual void stop() noexcept = 0;
   // Reports that the driver has made chains available in a queue. Any thread can call it at any time.
   virtual void kick(unsigned queue) noexcept = 0;
