@@ -10,8 +10,8 @@
 namespace hermitage::vmm {
 namespace {
 
-// "directory-…/directory-…/…": each name is long enough for a memory allocation. The whole path has at most two
-// kilobytes.
+// "directory-…/directory-…/…": each name is so long that a string allocates memory for it. Use depths whose path is
+// shorter than GuestTree::kMaxPath.
 auto deep_path(std::size_t depth) -> std::string {
   std::string path;
   for (std::size_t i = 0; i < depth; ++i) path += "directory-" + std::string(16, 'd') + "/";

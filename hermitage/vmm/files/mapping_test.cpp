@@ -667,7 +667,7 @@ TEST_F(MappingTest, OpensAsTheModeSays) {
   EXPECT_EQ(write(synchronous, "/own", "made"), "done");
   GuestFiles direct{GuestFileOptions{.temporary_parent = host("tmp"), .bypasses_cache = true}};
   ASSERT_TRUE(direct.add_mappings({{host("dir"), "/data"}}));
-  // Without the cache, the file system requires whole blocks, or fails.
+  // Without the cache, some file systems accept only whole blocks.
   const auto outcome = write(direct, "/data/new", "odd");
   EXPECT_TRUE(outcome == "errno 22" || outcome == "done") << outcome;
 }
