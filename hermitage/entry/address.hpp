@@ -1,4 +1,4 @@
-// Addresses and offsets that must not be taken for one another.
+// Types for addresses and offsets, so that the compiler rejects a mix of them.
 #pragma once
 
 #include <compare>
@@ -6,8 +6,8 @@
 
 namespace hermitage::entry {
 
-// An address as the guest sees it when it is entered. Hermit kernels are entered with their memory
-// identity-mapped, so this is the physical and the virtual address.
+// An address in the guest at its entry. A loader enters a Hermit kernel with identity-mapped memory, so the address
+// is both guest-physical and guest-virtual.
 struct GuestAddress {
   std::uint64_t value = 0;
 

@@ -1,4 +1,4 @@
-// The machines that Hermit runs on.
+// The architectures that Hermit supports.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@ namespace hermitage::entry {
 
 enum class Arch : std::uint8_t { x86_64, aarch64, riscv64 };
 
-// The architecture of an ELF file's e_machine; nothing for a machine that Hermit does not run on.
+// The architecture for e_machine of an ELF file. Returns nothing for a machine that Hermit does not support.
 [[nodiscard]] auto arch_of_machine(std::uint16_t e_machine) noexcept -> std::optional<Arch>;
 
 // "x86_64", "aarch64" or "riscv64".
@@ -20,7 +20,7 @@ enum class Arch : std::uint8_t { x86_64, aarch64, riscv64 };
 // "little" or "big".
 [[nodiscard]] auto name(Endian endian) noexcept -> std::string_view;
 
-// Hermit is little endian everywhere; aarch64 has a big-endian port, too (aarch64_be).
+// Hermit is little endian on every architecture. aarch64 also has a big-endian port (aarch64_be).
 [[nodiscard]] auto supports(Arch arch, Endian endian) noexcept -> bool;
 
 }  // namespace hermitage::entry

@@ -30,8 +30,8 @@ constexpr auto boot_time_at(Arch arch) noexcept -> std::size_t {
   return arch == Arch::x86_64 ? kPayloadAt + 24 : kPayloadAt + 20;
 }
 
-// hermit_entry::boot_info::RawBootInfo as a C compiler lays it out, to hold the offsets against. The boot time
-// is bytes in Rust: aligned on x86_64 by an Align8 around it.
+// hermit_entry::boot_info::RawBootInfo as a C compiler lays it out, to check the offsets. In Rust, the boot time is
+// an array of bytes; on x86_64, an Align8 aligns it.
 struct AlignedUhyveLayout {
   std::uint8_t has_pci;
   std::uint64_t num_cpus;
@@ -213,12 +213,12 @@ class Encoder {
   RawBootInfoBytes raw_{};
 };
 
-// nanoseconds = high * 2^64 + low, two's complement, to whole seconds rounded down and the rest. Divided by
-// hand, 32 bits at a time: a 128-bit division would be a call into the compiler's library.
+// Converts nanoseconds = high * 2^64 + low, in two's complement, to whole seconds rounded down and the rest. Divides
+// 32 bits at a time: a 128-bit division would call the compiler's library.
 auto boot_time_of(std::uint64_t high, std::uint64_t low) noexcept -> std::expected<BootTime, BootInfoError> {
   const bool is_negative = high >> 63 != 0;
   if (is_negative) {
-    // -n - 1, which is never negative, and is its own inverse.
+    // Computes -n - 1, which is never negative. The operation is its own inverse.
     high = ~high;
     low = ~low;
   }
@@ -238,7 +238,7 @@ auto boot_time_of(std::uint64_t high, std::uint64_t low) noexcept -> std::expect
     return BootTime{.seconds = static_cast<std::int64_t>(quotient_low),
                     .nanoseconds = static_cast<std::uint32_t>(rest)};
   }
-  // floor((-n - 1) / d) = -(n / d) - 1, with d - 1 - n % d left over.
+  // floor((-n - 1) / d) = -(n / d) - 1, with the rest d - 1 - n % d.
   return BootTime{.seconds = -static_cast<std::int64_t>(quotient_low) - 1,
                   .nanoseconds = static_cast<std::uint32_t>(kNanosecondsPerSecond - 1 - rest)};
 }

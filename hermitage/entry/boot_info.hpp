@@ -1,7 +1,8 @@
-// What a loader tells a kernel about the machine and about itself: hermit_entry::boot_info.
+// The boot info: a description of the machine and of the loader for a kernel (hermit_entry::boot_info).
 //
-// A kernel gets a pointer to RawBootInfo, 128 bytes in the guest's own byte order and layout, which differs
-// from architecture to architecture. BootInfo holds the same for all of them; encode and decode go between.
+// A kernel gets a pointer to RawBootInfo: 128 bytes in the guest's byte order. Its layout depends on the
+// architecture. BootInfo holds the same values independent of the architecture. encode and decode convert between the
+// two.
 #pragma once
 
 #include <array>
@@ -23,15 +24,15 @@ namespace hermitage::entry {
 inline constexpr std::size_t kRawBootInfoSize = 128;
 inline constexpr std::size_t kRawBootInfoAlignment = 8;
 
-// The bytes as the guest finds them; to be placed at a multiple of kRawBootInfoAlignment.
+// The raw bytes in guest memory. Their address must be a multiple of kRawBootInfoAlignment.
 using RawBootInfoBytes = std::array<std::byte, kRawBootInfoSize>;
 
 struct HardwareInfo {
-  // All physical memory addresses that exist. Both 0 where the device tree tells instead.
+  // The range of all physical addresses. Both ends are 0 if the device tree states the range.
   GuestRange phys_addr_range = {};
-  // x86_64: an I/O port, 1 to 0xffff. Elsewhere: an address, not 0.
+  // x86_64: an I/O port, 1 to 0xffff. Other architectures: an address, not 0.
   std::optional<std::uint64_t> serial_port_base = std::nullopt;
-  // The flattened device tree; not 0.
+  // The address of the flattened device tree, not 0.
   std::optional<GuestAddress> device_tree = std::nullopt;
 
   friend constexpr auto operator==(const HardwareInfo&, const HardwareInfo&) noexcept -> bool = default;
@@ -44,7 +45,7 @@ struct LoadInfo {
   friend constexpr auto operator==(const LoadInfo&, const LoadInfo&) noexcept -> bool = default;
 };
 
-// A text in the guest's memory, in UTF-8, `size` bytes without a NUL.
+// A UTF-8 string in guest memory: `size` bytes without a NUL.
 struct CommandLine {
   GuestAddress address;  // not 0
   std::uint64_t size = 0;
@@ -55,7 +56,7 @@ struct CommandLine {
 // Time since 1970-01-01T00:00:00Z.
 struct BootTime {
   std::int64_t seconds = 0;
-  std::uint32_t nanoseconds = 0;  // less than 10^9; counts forward also when seconds are negative
+  std::uint32_t nanoseconds = 0;  // less than 10^9; added to `seconds`, also if those are negative
 
   friend constexpr auto operator<=>(const BootTime&, const BootTime&) noexcept = default;
 };
@@ -68,7 +69,7 @@ struct MultibootPlatform {
   friend constexpr auto operator==(const MultibootPlatform&, const MultibootPlatform&) noexcept -> bool = default;
 };
 
-// aarch64 and riscv64 only: everything is in the device tree.
+// aarch64 and riscv64 only. The device tree contains everything else.
 struct LinuxBootPlatform {
   friend constexpr auto operator==(LinuxBootPlatform, LinuxBootPlatform) noexcept -> bool = default;
 };
@@ -90,7 +91,7 @@ struct LinuxBootParamsPlatform {
       -> bool = default;
 };
 
-// Everything is in the device tree.
+// The device tree contains everything.
 struct FdtPlatform {
   friend constexpr auto operator==(FdtPlatform, FdtPlatform) noexcept -> bool = default;
 };
@@ -99,17 +100,17 @@ using PlatformInfo =
     std::variant<MultibootPlatform, LinuxBootPlatform, UhyvePlatform, LinuxBootParamsPlatform, FdtPlatform>;
 
 enum class BootInfoErrorCode : std::uint8_t {
-  platform_not_on_arch,  // Multiboot elsewhere than on x86_64, LinuxBoot there
+  platform_not_on_arch,  // Multiboot not on x86_64, or LinuxBoot on x86_64
   unknown_platform,      // decode: value is the tag
   serial_port_range,     // value is the port: 0, or above 0xffff on x86_64
-  device_tree_zero,      // an address that is there must not be 0, which stands for absence
+  device_tree_zero,      // a present address must not be 0, because 0 means absence
   command_line_zero,
   platform_address_zero,  // multiboot_info or boot_params
   no_cpu,
   cpu_freq_zero,
-  boot_time_range,  // nanoseconds not below 10^9, or (decode) seconds that do not fit in 64 bits
+  boot_time_range,  // nanoseconds are not below 10^9, or (decode) seconds do not fit in 64 bits
   has_pci_value,    // decode: value is neither 0 nor 1
-  tls_zero,         // a TLS of zeros only stands for none
+  tls_zero,         // all values of a present TLS are 0, which means absence
 };
 
 struct BootInfoError {
@@ -119,7 +120,7 @@ struct BootInfoError {
   friend constexpr auto operator==(const BootInfoError&, const BootInfoError&) noexcept -> bool = default;
 
   [[nodiscard]] auto name() const noexcept -> std::string_view;
-  // One sentence for a person, without a full stop.
+  // One sentence for users, without a full stop.
   [[nodiscard]] auto message() const noexcept -> Message;
 };
 
@@ -130,11 +131,11 @@ struct BootInfo {
 
   friend constexpr auto operator==(const BootInfo&, const BootInfo&) noexcept -> bool = default;
 
-  // The raw bytes for a guest of this architecture and byte order; unused bytes are zero. What the
-  // architecture cannot express, or the raw form has no room for, is an error.
+  // Returns the raw bytes for a guest of this architecture and byte order. Unused bytes are 0. Fails if the
+  // architecture cannot express a value, or if a value does not fit in the raw form.
   [[nodiscard]] auto encode(Arch arch, Endian endian) const noexcept -> std::expected<RawBootInfoBytes, BootInfoError>;
 
-  // The inverse: decode(encode(x)) is x. Takes any bytes; ignores those that are unused.
+  // The inverse: decode(encode(x)) is x. Accepts any bytes, and ignores unused ones.
   [[nodiscard]] static auto decode(std::span<const std::byte, kRawBootInfoSize> raw, Arch arch, Endian endian) noexcept
       -> std::expected<BootInfo, BootInfoError>;
 };

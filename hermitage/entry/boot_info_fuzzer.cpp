@@ -1,4 +1,4 @@
-// Decodes any bytes as boot information of any guest: what comes out must be encoded to what comes out again.
+// Decodes any bytes as the boot info of any guest. An encoded result must decode to the same value.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -20,7 +20,7 @@ void check(const RawBootInfoBytes& raw, Arch arch, Endian endian) {
   if (!encoded) __builtin_trap();
   const auto decoded = BootInfo::decode(*encoded, arch, endian);
   if (!decoded || *decoded != *info) __builtin_trap();
-  // The canonical bytes are their own.
+  // The encoding of a decoded value is canonical.
   if (decoded->encode(arch, endian) != *encoded) __builtin_trap();
 }
 

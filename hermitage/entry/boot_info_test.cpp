@@ -28,16 +28,17 @@ struct Guest {
   Endian endian;
 };
 
-// Layout depends on the architecture, byte order on the guest: every pair, also those that no Hermit runs on.
+// The layout depends on the architecture, and the byte order on the guest. Includes pairs that Hermit does not
+// support.
 constexpr Guest kGuests[] = {
     {"x86_64", Arch::x86_64, Endian::little},   {"x86_64, big", Arch::x86_64, Endian::big},
     {"aarch64", Arch::aarch64, Endian::little}, {"aarch64, big", Arch::aarch64, Endian::big},
     {"riscv64", Arch::riscv64, Endian::little}, {"riscv64, big", Arch::riscv64, Endian::big},
 };
 
-// ---- The layout once more, from the documentation of the ABI and not from the library
+// ---- An independent implementation of the layout, from the documentation of the ABI
 
-// 128 bytes, into which numbers are put byte by byte.
+// 128 bytes, filled with numbers byte by byte.
 class Raw {
  public:
   explicit Raw(Endian endian) : endian_{endian} {}
@@ -71,7 +72,7 @@ void put_addresses(Raw& raw, const std::optional<CommandLine>& command_line, Gue
   raw.put(104, 8, address.value);
 }
 
-// What a guest must find for this BootInfo, which is one that can be encoded.
+// The expected raw bytes for a BootInfo that can be encoded.
 auto expected_bytes(const BootInfo& info, const Guest& guest) -> RawBootInfoBytes {
   Raw raw{guest.endian};
   const auto& [hardware, load, platform] = info;
@@ -137,7 +138,7 @@ auto uhyve_info(BootTime time) -> BootInfo {
   return {.platform = UhyvePlatform{.boot_time = time}};
 }
 
-// Something in every field.
+// A value in every field.
 auto full_info(const PlatformInfo& platform) -> BootInfo {
   return {.hardware = {.phys_addr_range = {.start = {0x0102030405060708}, .end = {0x1112131415161718}},
                        .serial_port_base = 0x2122,
@@ -319,7 +320,7 @@ TEST(BootInfo, EncodesEveryBootTime) {
       {-2, 500'000'000},
       {1'700'000'000, 123'456'789},
       {-1'700'000'000, 123'456'789},
-      // Where nanoseconds begin to need more than 63, 64 and 65 bits.
+      // The smallest values that need more than 63, 64 and 65 bits of nanoseconds.
       {9'223'372'036, 854'775'807},
       {9'223'372'036, 854'775'808},
       {18'446'744'073, 709'551'615},
@@ -435,7 +436,7 @@ TEST(BootInfo, ACommandLineWithoutAddressIsNone) {
   }
 }
 
-// Whether any field of this platform uses the byte.
+// Whether a field of this platform uses the byte.
 auto is_used(std::size_t at, std::uint32_t tag, Arch arch) -> bool {
   if (at < 80) return arch != Arch::x86_64 || at < 18 || at >= 24;
   if (at < 84) return true;
@@ -471,7 +472,7 @@ TEST(BootInfo, IgnoresUnusedBytes) {
 
 // ---- Round trips
 
-// Random numbers that like the edges; the same on every machine.
+// Random numbers, often edge values. The sequence is the same on every machine.
 class Random {
  public:
   explicit Random(std::uint64_t seed) : engine_{seed} {}
@@ -545,8 +546,8 @@ TEST(BootInfo, RandomOnesAreEncodedByteForByteAndDecodedAgain) {
   }
 }
 
-// Decodes random bytes with this platform tag, and gives back whether that succeeded; what comes out must encode
-// to the same bytes again, besides those that are not used.
+// Decodes random bytes with this platform tag, and returns whether that succeeded. The result must encode to the same
+// bytes, except for unused ones.
 auto check_random_bytes(const Guest& guest, RawBootInfoBytes bytes, std::uint32_t tag) -> bool {
   write<std::uint32_t>(bytes, 80, tag, guest.endian);
   const auto info = BootInfo::decode(bytes, guest.arch, guest.endian);
@@ -555,7 +556,7 @@ auto check_random_bytes(const Guest& guest, RawBootInfoBytes bytes, std::uint32_
   for (std::size_t at = 0; at < bytes.size(); ++at) {
     if (!is_used(at, tag, guest.arch)) bytes[at] = std::byte{0};
   }
-  // The size of a command line that is not there.
+  // The size of an absent command line.
   const bool has_command_line = tag == 2 || (tag == 0 && guest.arch == Arch::x86_64);
   if (has_command_line && read<std::uint64_t>(bytes, 88, guest.endian) == 0) {
     write<std::uint64_t>(bytes, 96, 0, guest.endian);
@@ -575,7 +576,7 @@ TEST(BootInfo, RandomBytesAreDecodedOrRefused) {
         auto bytes = random.bytes();
         if (random.chance()) bytes[88] &= std::byte{1};
         if (random.chance()) {
-          // A boot time of this age; random ones hardly ever fit.
+          // A boot time of this age: random values rarely fit.
           const auto time_at = boot_time_offset(guest.arch);
           write<std::uint64_t>(bytes, guest.endian == Endian::little ? time_at + 8 : time_at, 0, guest.endian);
         }

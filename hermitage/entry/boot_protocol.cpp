@@ -3,8 +3,8 @@
 namespace hermitage::entry {
 namespace {
 
-// A Multiboot header is looked for at every aligned place at the beginning of the file, is little endian, and
-// begins with a magic number and a few more words, all of which add up to 0.
+// A Multiboot header can be at every aligned offset at the beginning of the file. It is little endian. It begins with
+// a magic number and more words, and the sum of all these words is 0.
 struct MultibootHeader {
   std::uint32_t magic;
   std::size_t words;
@@ -27,7 +27,7 @@ auto has_header(ByteView bytes, const MultibootHeader& header) noexcept -> bool 
   return false;
 }
 
-// The first HERMIT note counts, as it does for parsing.
+// The first HERMIT note counts, as in parsing.
 auto has_hermit_note(const ElfFile& file) noexcept -> bool {
   std::optional<std::uint8_t> version;
   file.for_each_note([&](const Note& note, std::uint64_t) {

@@ -1,4 +1,4 @@
-// By which protocols an ELF file says that it can be booted.
+// The boot protocols that an ELF file declares.
 #pragma once
 
 #include <cstdint>

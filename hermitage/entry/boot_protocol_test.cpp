@@ -17,7 +17,7 @@ namespace {
 constexpr std::uint32_t kMultiboot = 0x1badb002;
 constexpr std::uint32_t kMultiboot2 = 0xe85250d6;
 
-// The names of the protocols by which a file says that it can be booted.
+// The names of the boot protocols that a file declares.
 auto protocols_of(std::span<const std::byte> bytes) -> std::string {
   const auto file = ElfFile::open(bytes);
   if (!file) return "not an ELF file";
@@ -34,7 +34,7 @@ auto kernel_with(std::vector<testing::NoteDescription> notes) -> std::vector<std
   return write(kernel);
 }
 
-// An ELF header, then zeros, with these words at `at`.
+// An ELF header, then zeros, with these words at offset `at`.
 auto file_with_words(std::size_t size, std::size_t at, std::initializer_list<std::uint32_t> words,
                      Endian endian = Endian::little) -> std::vector<std::byte> {
   auto file = write(testing::minimal_kernel(Arch::x86_64, Endian::little, true));
@@ -80,7 +80,7 @@ TEST(BootProtocol, HermitIsOneOfThisEntryVersion) {
   EXPECT_EQ(protocols_of(kernel_with({testing::hermit_note(4)})), "hermit ");
   EXPECT_EQ(protocols_of(kernel_with({testing::hermit_note(3)})), "");
   EXPECT_EQ(protocols_of(kernel_with({testing::hermit_note(5)})), "");
-  // The first counts, as it does for parsing.
+  // The first note counts, as in parsing.
   EXPECT_EQ(protocols_of(kernel_with({testing::hermit_note(4), testing::hermit_note(3)})), "hermit ");
   EXPECT_EQ(protocols_of(kernel_with({testing::hermit_note(3), testing::hermit_note(4)})), "");
   EXPECT_EQ(protocols_of(kernel_with({})), "");
@@ -136,7 +136,7 @@ TEST(BootProtocol, ChecksumsMustHold) {
   EXPECT_EQ(protocols_of(file_with_words(kSize, 64, {kMultiboot, 0, 0 - kMultiboot})), "multiboot ");
   EXPECT_EQ(protocols_of(file_with_words(kSize, 64, {kMultiboot, 0, 1 - kMultiboot})), "");
   EXPECT_EQ(protocols_of(file_with_words(kSize, 64, {kMultiboot + 1, 0, 0 - kMultiboot - 1})), "");
-  // Adds up without the third or the fourth word.
+  // The sum is 0 without the third or the fourth word.
   EXPECT_EQ(protocols_of(file_with_words(kSize, 64, {kMultiboot, 0 - kMultiboot, 1})), "");
   EXPECT_EQ(protocols_of(file_with_words(kSize, 64, {kMultiboot2, 0, 0 - kMultiboot2, 1})), "");
   EXPECT_EQ(protocols_of(file_with_words(kSize, 64, {kMultiboot2, 0, 16, 0 - kMultiboot2})), "");

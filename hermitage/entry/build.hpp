@@ -1,5 +1,5 @@
-// What a build of the core leaves out. A boot loader starts kernels of its own machine, has no words for what is odd
-// but no error, and is to be small: compiled with HERMITAGE_FOR_BOOT_LOADER, the core is.
+// Features that HERMITAGE_FOR_BOOT_LOADER removes from the core to keep a boot loader small. A boot loader starts
+// only kernels of its own architecture, and prints errors only.
 #pragma once
 
 namespace hermitage::entry {
@@ -10,11 +10,11 @@ inline constexpr bool kIsForBootLoader = true;
 inline constexpr bool kIsForBootLoader = false;
 #endif
 
-// Whether files of both byte orders are read. If not, all is taken for the order of the machine, and files of the other
-// one must be turned away before the core sees them.
+// Whether the core reads files of both byte orders. If not, it reads every file in the byte order of the machine, and
+// its caller must refuse files of the other order first.
 inline constexpr bool kHasBothByteOrders = !kIsForBootLoader;
 
-// Whether problems that are no errors have messages.
+// Whether warnings and infos have messages.
 inline constexpr bool kHasWordsForOddities = !kIsForBootLoader;
 
 }  // namespace hermitage::entry

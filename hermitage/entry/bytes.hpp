@@ -1,4 +1,4 @@
-// Bytes that others control, and the one place that turns them into numbers.
+// Untrusted bytes, and the only functions that decode numbers from them.
 #pragma once
 
 #include <bit>
@@ -15,12 +15,12 @@ namespace hermitage::entry {
 
 static_assert(sizeof(std::size_t) == sizeof(std::uint64_t), "file and guest sizes are held in size_t");
 
-// The byte order of a file or a guest; a run-time value, independent of the machine that looks at it.
+// The byte order of a file or a guest: a run-time value, independent of the host's byte order.
 enum class Endian : std::uint8_t { little, big };
 
 inline constexpr Endian kNativeEndian = std::endian::native == std::endian::big ? Endian::big : Endian::little;
 
-// std::byteswap, but without a call into the compiler's library where the machine has no instruction for it.
+// Like std::byteswap, but without a call into the compiler's library on machines without such an instruction.
 template <std::unsigned_integral T>
 [[nodiscard]] constexpr auto swap_bytes(T value) noexcept -> T {
   std::uint64_t bits = value;
@@ -30,10 +30,10 @@ template <std::unsigned_integral T>
   return static_cast<T>(bits >> (64 - 8 * sizeof(T)));
 }
 
-// (`__builtin_memcpy` below: with -ffreestanding, std::memcpy would be a call for each integer.)
-//
-// Reads an integer of byte order `order` at `offset`, which need not be aligned.
+// Reads an integer of byte order `order` at `offset`, which may be unaligned.
 // Precondition: offset + sizeof(T) <= bytes.size().
+//
+// Uses __builtin_memcpy: with -ffreestanding, std::memcpy would be a function call for each integer.
 template <std::unsigned_integral T, Endian order>
 [[nodiscard]] inline auto read(std::span<const std::byte> bytes, std::size_t offset) noexcept -> T {
   T value;
@@ -48,7 +48,7 @@ template <std::unsigned_integral T>
   return order == Endian::little ? read<T, Endian::little>(bytes, offset) : read<T, Endian::big>(bytes, offset);
 }
 
-// Writes an integer in byte order `order` at `offset`. Precondition as for `read`.
+// Writes an integer in byte order `order` at `offset`. The precondition is the same as for `read`.
 template <std::unsigned_integral T, Endian order>
 inline void write(std::span<std::byte> bytes, std::size_t offset, T value) noexcept {
   if constexpr (order != kNativeEndian) value = swap_bytes(value);
@@ -62,25 +62,25 @@ inline void write(std::span<std::byte> bytes, std::size_t offset, T value, Endia
                           : write<T, Endian::big>(bytes, offset, value);
 }
 
-// a + b, or nothing when the sum does not fit.
+// Returns a + b, or nothing if the sum does not fit.
 [[nodiscard]] constexpr auto checked_add(std::uint64_t a, std::uint64_t b) noexcept -> std::optional<std::uint64_t> {
   std::uint64_t sum = 0;
   if (__builtin_add_overflow(a, b, &sum)) return std::nullopt;
   return sum;
 }
 
-// Whether [offset, offset + size) lies within [0, limit), for any values.
+// Whether [offset, offset + size) lies within [0, limit). Accepts any values.
 [[nodiscard]] constexpr auto range_fits(std::uint64_t offset, std::uint64_t size, std::uint64_t limit) noexcept
     -> bool {
   return offset <= limit && size <= limit - offset;
 }
 
-// Unlike std::has_single_bit no call into the compiler's library where the machine has no instruction for it.
+// Like std::has_single_bit, but without a call into the compiler's library on machines without such an instruction.
 [[nodiscard]] constexpr auto is_power_of_two(std::uint64_t value) noexcept -> bool {
   return value != 0 && (value & (value - 1)) == 0;
 }
 
-// `value` rounded up to a multiple of `alignment`, a power of two; nothing when that does not fit.
+// Rounds `value` up to a multiple of `alignment`, a power of two. Returns nothing if the result does not fit.
 [[nodiscard]] constexpr auto checked_align_up(std::uint64_t value, std::uint64_t alignment) noexcept
     -> std::optional<std::uint64_t> {
   const auto sum = checked_add(value, alignment - 1);
@@ -88,12 +88,12 @@ inline void write(std::span<std::byte> bytes, std::size_t offset, T value, Endia
   return *sum & ~(alignment - 1);
 }
 
-// Bytes as characters, whatever they are.
+// Returns the bytes as characters, without validation.
 [[nodiscard]] inline auto text_of(std::span<const std::byte> bytes) noexcept -> std::string_view {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-// Whether there is no byte but zeros; looks no further than to the first other one.
+// Whether all bytes are zero. Stops at the first other byte.
 [[nodiscard]] constexpr auto is_zero(std::span<const std::byte> bytes) noexcept -> bool {
   for (const auto byte : bytes) {
     if (byte != std::byte{}) return false;
@@ -101,7 +101,7 @@ inline void write(std::span<std::byte> bytes, std::size_t offset, T value, Endia
   return true;
 }
 
-// A run of bytes together with its byte order. Never owns, never outlives the bytes it was made from.
+// A range of bytes with its byte order. It does not own the bytes and must not outlive them.
 class ByteView {
  public:
   constexpr ByteView() noexcept = default;
@@ -122,14 +122,14 @@ class ByteView {
 
   [[nodiscard]] auto text() const noexcept -> std::string_view { return text_of(bytes_); }
 
-  // The bytes [offset, offset + size), or nothing when they do not all exist. Takes any values.
+  // Returns the bytes [offset, offset + size), or nothing if a part of them does not exist. Accepts any values.
   [[nodiscard]] constexpr auto slice(std::uint64_t offset, std::uint64_t size) const noexcept
       -> std::optional<ByteView> {
     if (!range_fits(offset, size, bytes_.size())) return std::nullopt;
     return ByteView{bytes_.subspan(offset, size), endian_};
   }
 
-  // As much of [offset, offset + size) as exists.
+  // Returns the part of [offset, offset + size) that exists.
   [[nodiscard]] constexpr auto clamped_slice(std::uint64_t offset, std::uint64_t size) const noexcept -> ByteView {
     if (offset >= bytes_.size()) return ByteView{{}, endian_};
     const std::uint64_t available = bytes_.size() - offset;

@@ -12,7 +12,7 @@ namespace {
 constexpr std::uint64_t kMax = UINT64_MAX;
 constexpr std::uint64_t kHighestBit = std::uint64_t{1} << 63;
 
-// 0x00, 0x01, 0x02 …: each byte tells its place.
+// 0x00, 0x01, 0x02 …: the value of each byte is its offset.
 template <std::size_t size>
 constexpr auto numbered_bytes() -> std::array<std::byte, size> {
   std::array<std::byte, size> bytes{};
@@ -67,7 +67,7 @@ TEST(Bytes, ReadsTheVeryLastBytes) {
   EXPECT_EQ((read<std::uint8_t, Endian::big>(bytes, 7)), 7U);
 }
 
-// Writes `value` at offset 3 and compares with bytes put there one by one.
+// Writes `value` at offset 3, and compares the result with bytes written one by one.
 template <std::unsigned_integral T>
 void expect_written(T value) {
   constexpr std::size_t kAt = 3;

@@ -1,4 +1,4 @@
-// The records and numbers of ELF64, as far as Hermit kernels use them.
+// The records and constants of ELF64 that Hermit kernels use.
 // Names follow the ELF specification (gABI) without its prefixes: Segment::vaddr is p_vaddr.
 #pragma once
 
@@ -45,8 +45,8 @@ inline constexpr std::uint32_t kSectionDynamicSymbols = 11;  // SHT_DYNSYM
 
 inline constexpr std::uint16_t kSectionUndefined = 0;  // SHN_UNDEF
 
-// In e_phnum and e_shstrndx: the number is too large for the field, and in sh_info or sh_link of section header 0. For
-// e_shnum that is 0, and the number in sh_size.
+// In e_phnum and e_shstrndx, these values state that the number does not fit in the field: section header 0 has it,
+// in sh_info or sh_link. For e_shnum, the value is 0, and sh_size has the number.
 inline constexpr std::uint16_t kExtendedSegmentCount = 0xffff;  // PN_XNUM
 inline constexpr std::uint16_t kExtendedSectionIndex = 0xffff;  // SHN_XINDEX
 
@@ -220,7 +220,7 @@ struct Symbol {
   }
 };
 
-// One word of a DT_RELR table: an address, or a bitmap when its lowest bit is set.
+// One word of a DT_RELR table: a bitmap if its lowest bit is set, otherwise an address.
 struct RelrWord {
   static constexpr std::size_t kSize = 8;
 

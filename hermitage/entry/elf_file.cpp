@@ -30,16 +30,16 @@ auto read_dynamic_info(const Table<elf::DynamicEntry>& dynamic) noexcept -> Dyna
   return info;
 }
 
-// DT_HASH: nbucket, nchain, …; there is one chain entry for each symbol.
+// DT_HASH: nbucket, nchain, …. The number of chain entries is the number of symbols.
 auto count_by_hash(ByteView hash) noexcept -> std::optional<std::uint64_t> {
   const auto counts = hash.slice(0, 8);
   if (!counts) return std::nullopt;
   return counts->get<std::uint32_t>(4);
 }
 
-// DT_GNU_HASH: nbuckets, symoffset, bloom_size, bloom_shift, bloom words, buckets, chains. The last symbol is
-// the end (lowest bit set) of the chain that begins at the highest bucket. A table without hashed symbols does
-// not say how many others there are.
+// DT_GNU_HASH: nbuckets, symoffset, bloom_size, bloom_shift, bloom words, buckets, chains. The last symbol is the end
+// (lowest bit set) of the chain that begins at the highest bucket. A table without hashed symbols does not state the
+// number of other symbols.
 auto count_by_gnu_hash(ByteView hash) noexcept -> std::optional<std::uint64_t> {
   constexpr std::uint64_t kHeaderSize = 16;
   const auto header = hash.slice(0, kHeaderSize);
@@ -115,7 +115,7 @@ auto ElfFile::section_count() const noexcept -> std::uint64_t {
 }
 
 auto ElfFile::sections() const noexcept -> Table<elf::Section> {
-  // No file holds more than one for each of its bytes, and the product cannot overflow.
+  // A file has at most one section per byte, and the product cannot overflow.
   const auto count = section_count() < bytes_.size() ? section_count() : bytes_.size();
   return Table<elf::Section>{bytes_.clamped_slice(header_.shoff, count * elf::Section::kSize)};
 }
@@ -194,7 +194,7 @@ auto ElfFile::symbol_section(std::uint32_t type) const noexcept -> std::optional
   return std::nullopt;
 }
 
-// The dynamic section does not say how many symbols there are; what refers to them does.
+// The dynamic section does not state the number of symbols. The hash tables, the section or the string table do.
 auto ElfFile::dynamic_symbol_count(std::uint64_t symbols_vaddr) const noexcept -> std::optional<std::uint64_t> {
   if (dynamic_info_.hash) {
     const auto hash = bytes_from(*dynamic_info_.hash);
@@ -205,7 +205,7 @@ auto ElfFile::dynamic_symbol_count(std::uint64_t symbols_vaddr) const noexcept -
     if (const auto count = hash ? count_by_gnu_hash(*hash) : std::nullopt) return count;
   }
   if (const auto section = symbol_section(elf::kSectionDynamicSymbols)) return section->size();
-  // Linkers put the names right behind the symbols.
+  // Linkers place the names directly after the symbols.
   if (dynamic_info_.strings && *dynamic_info_.strings > symbols_vaddr) {
     return (*dynamic_info_.strings - symbols_vaddr) / elf::Symbol::kSize;
   }

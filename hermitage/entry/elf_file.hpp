@@ -1,4 +1,4 @@
-// An ELF64 file of either byte order, as far as it can be read.
+// Access to an ELF64 file of either byte order, which may be malformed.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +17,7 @@
 
 namespace hermitage::entry {
 
-// The values of the dynamic section that matter to a loader; of several entries with one tag the last counts.
+// The values of the dynamic section that a loader needs. If several entries have the same tag, the last one counts.
 struct DynamicInfo {
   std::optional<std::uint64_t> rela, rela_size, rela_entry;
   std::optional<std::uint64_t> relr, relr_size, relr_entry;
@@ -28,13 +28,12 @@ struct DynamicInfo {
   bool is_linked_dynamically = false;  // DT_NEEDED
 };
 
-// Views of every part of the file, for those who want to look at it whatever its state: a table that is cut
-// off by the end of the file is given up to there, one that lies outside is empty. Nothing is copied, and
-// nothing that a view hands out lies outside of the file. Whether it is a kernel that can be loaded is for
-// KernelObject::parse to say.
+// Views of every part of a file, also of a malformed one. A table that the end of the file truncates has the entries
+// before that end. A table outside of the file is empty. A view copies nothing, and never refers to bytes outside of
+// the file. KernelObject::parse checks whether the file is a kernel that can be loaded.
 class ElfFile {
  public:
-  // Fails (not_elf, truncated_header, not_64_bit, unknown_byte_order) only when there is nothing to be read.
+  // Fails (not_elf, truncated_header, not_64_bit, unknown_byte_order) only if no part of the file can be read.
   [[nodiscard]] static auto open(std::span<const std::byte> bytes) noexcept -> std::expected<ElfFile, ParseError>;
 
   [[nodiscard]] auto bytes() const noexcept -> ByteView { return bytes_; }
@@ -42,25 +41,25 @@ class ElfFile {
   [[nodiscard]] auto header() const noexcept -> const elf::FileHeader& { return header_; }
 
   [[nodiscard]] auto segments() const noexcept -> Table<elf::Segment> { return segments_; }
-  // How many program and section headers the file says that it has: e_phnum and e_shnum, or, where these are too small
-  // for it, section header 0.
+  // The numbers of program and section headers that the file states: e_phnum and e_shnum, or, if the numbers do not
+  // fit there, the values in section header 0.
   [[nodiscard]] auto segment_count() const noexcept -> std::uint64_t;
   [[nodiscard]] auto section_count() const noexcept -> std::uint64_t;
   [[nodiscard]] auto sections() const noexcept -> Table<elf::Section>;
   [[nodiscard]] auto section_name(const elf::Section& section) const noexcept -> std::string_view;
 
-  // The first segment of a type.
+  // Returns the first segment of this type.
   [[nodiscard]] auto find_segment(std::uint32_t type) const noexcept -> std::optional<elf::Segment>;
-  // The bytes that a segment has in the file.
+  // The bytes of a segment in the file.
   [[nodiscard]] auto segment_bytes(const elf::Segment& segment) const noexcept -> ByteView;
-  // The bytes that a section has in the file; none for SHT_NOBITS.
+  // The bytes of a section in the file. Empty for SHT_NOBITS.
   [[nodiscard]] auto section_bytes(const elf::Section& section) const noexcept -> ByteView;
 
   // The notes of one PT_NOTE segment.
   [[nodiscard]] auto notes(const elf::Segment& segment) const noexcept -> Notes;
-  // Calls visit(const elf::Segment&, index) for each PT_NOTE segment in order; but not for those that begin where all
-  // of them together have more bytes than the file, as overlapping ones can, so that reading all notes takes no longer
-  // than reading the file. False when there is such a one.
+  // Calls visit(const elf::Segment&, index) for each PT_NOTE segment in order. Segments can overlap. At the first
+  // segment that makes the total size larger than the file, the function stops and returns false. Reading all notes
+  // therefore takes no longer than reading the file.
   template <class Visitor>
   auto for_each_note_segment(Visitor&& visit) const -> bool {
     std::uint64_t left = bytes_.size();
@@ -92,19 +91,20 @@ class ElfFile {
   [[nodiscard]] auto relocations() const noexcept -> Table<elf::Rela>;
   [[nodiscard]] auto relr() const noexcept -> Table<elf::RelrWord>;
 
-  // The symbols that relocations refer to: DT_SYMTAB, found through the segments, else the SHT_DYNSYM section.
+  // The symbols that relocations refer to: DT_SYMTAB, found through the segments, or otherwise the SHT_DYNSYM
+  // section.
   [[nodiscard]] auto dynamic_symbols() const noexcept -> SymbolTable;
-  // The SHT_SYMTAB section, which a stripped file has not.
+  // The SHT_SYMTAB section. A stripped file has none.
   [[nodiscard]] auto symbols() const noexcept -> SymbolTable;
 
-  // The bytes in the file that are loaded at [vaddr, vaddr + size), found through the PT_LOAD segments;
-  // nothing when they do not all come from one segment's part of the file.
+  // The bytes in the file that are loaded at [vaddr, vaddr + size), found through the PT_LOAD segments. Returns
+  // nothing if one segment does not contain all of them in the file.
   [[nodiscard]] auto bytes_at(std::uint64_t vaddr, std::uint64_t size) const noexcept -> std::optional<ByteView>;
-  // From vaddr to the end of the file's part of its segment.
+  // The bytes from vaddr to the end of its segment in the file.
   [[nodiscard]] auto bytes_from(std::uint64_t vaddr) const noexcept -> std::optional<ByteView>;
 
  private:
-  // Section header 0, when there is one; all zeros else.
+  // Section header 0, or all zeros if there is none.
   [[nodiscard]] auto first_section() const noexcept -> elf::Section;
 
   ElfFile(ByteView bytes, const elf::FileHeader& header) noexcept;

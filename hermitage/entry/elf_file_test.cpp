@@ -16,7 +16,7 @@ using testing::Elf;
 using testing::HashTables;
 using testing::minimal_kernel;
 
-// A kernel with a few dynamic symbols, which relocations of its own refer to.
+// A kernel with a few dynamic symbols, and relocations that refer to them.
 auto kernel_with_symbols(HashTables hash_tables, bool has_section_headers) -> Elf {
   auto kernel = minimal_kernel(Arch::x86_64, Endian::little, true);
   kernel.dynamic_symbols = {
@@ -78,8 +78,8 @@ TEST(ElfFile, CountsDynamicSymbolsByWhicheverTableThereIs) {
   }
 }
 
-// GNU ld writes a hash table without hashed symbols for a kernel that has undefined ones only; that table says
-// nothing of how many there are.
+// GNU ld writes a hash table without hashed symbols for a kernel that has only undefined ones. That table does not
+// state the number of symbols.
 TEST(ElfFile, CountsUndefinedSymbolsThatNoGnuHashTableHolds) {
   for (const bool has_section_headers : {true, false}) {
     auto kernel = kernel_with_symbols(HashTables::gnu, has_section_headers);
@@ -91,7 +91,7 @@ TEST(ElfFile, CountsUndefinedSymbolsThatNoGnuHashTableHolds) {
 
 TEST(ElfFile, FallsBackToTheSectionWhereThereIsNoSymbolTag) {
   auto bytes = write(kernel_with_symbols(HashTables::both, true));
-  // DT_SYMTAB becomes a tag that means nothing.
+  // Replace DT_SYMTAB by an unknown tag.
   const auto value_at = testing::find_dynamic_value(bytes, elf::kTagSymbolTable);
   testing::patch<std::uint64_t>(bytes, value_at - 8, 0x6fff1234, Endian::little);
   const auto symbols = open(bytes).dynamic_symbols();
@@ -116,7 +116,7 @@ TEST(ElfFile, TranslatesAddressesThroughTheSegments) {
   ASSERT_TRUE(last);
   EXPECT_EQ(last->size(), 1U);
 
-  // Zeros behind what the file has are in no part of the file.
+  // Zeros after the bytes of the file are not in the file.
   const auto& data = kernel.segments[1];
   ASSERT_GT(data.memory_size(), data.bytes.size());
   EXPECT_FALSE(file.bytes_from(data.vaddr + data.bytes.size()));

@@ -5,7 +5,7 @@
 namespace hermitage::entry {
 namespace {
 
-// Walks through the file once, in the order in which a reader would ask.
+// Checks the parts of a file in one pass, in the order of its structure.
 class Examiner {
  public:
   Examiner(const ElfFile& file, ProblemSink sink) noexcept : file_{file}, sink_{sink} {}
@@ -26,8 +26,8 @@ class Examiner {
     if (!stopped_) stopped_ = !sink_(problem);
   }
 
-  // A Hermit application that was built without a boot feature links to a file of nothing but headers. This is the
-  // cause of whatever else is wrong with it, and comes first.
+  // A Hermit application built without a boot feature links to a file that contains only headers. This causes all
+  // other problems of the file, so the check comes first.
   void check_emptiness() noexcept {
     const auto& header = file_.header();
     if (header.entry == 0 && header.os_abi == elf::kOsAbiStandalone && !file_.find_segment(elf::kSegmentNote)) {
@@ -63,14 +63,14 @@ class Examiner {
               .offset = header.phoff,
               .expected = checked_add(header.phoff, count * elf::Segment::kSize).value_or(UINT64_MAX),
               .found = file_.bytes().size()});
-      // So many headers are none: what the file has in their place would only make more problems.
+      // No file has so many headers: the bytes at their place would only cause more problems.
       stopped_ = stopped_ || count > elf::kExtendedSegmentCount;
     }
   }
 
   void check_load_segments() noexcept {
     std::uint64_t index = 0;
-    std::uint64_t end = 0;  // of the segments so far
+    std::uint64_t end = 0;  // of the segments before this one
     for (const auto segment : file_.segments()) {
       if (stopped_) return;
       if (segment.type == elf::kSegmentLoad) check_load_segment(segment, index, end);
@@ -123,7 +123,8 @@ class Examiner {
     if (tls.filesz > tls.memsz) {
       report({.code = ProblemCode::tls_size, .offset = tls.offset, .expected = tls.memsz, .found = tls.filesz});
     }
-    // The kernel copies the TLS image from the loaded image, where it must be; an empty one can be anywhere.
+    // The kernel copies the TLS template from the loaded kernel, so that must contain it. An empty one can be
+    // anywhere.
     if (tls.filesz == 0 || !facts_.mem_size) return;
     if (tls.vaddr < *facts_.first_vaddr || !range_fits(tls.vaddr - *facts_.first_vaddr, tls.filesz, *facts_.mem_size)) {
       report({.code = ProblemCode::tls_outside_image, .offset = tls.offset, .found = tls.vaddr});
@@ -159,7 +160,7 @@ class Examiner {
     for (const auto& note : notes) take_note(note, segment.offset + note.offset);
   }
 
-  // Of several notes of one kind the first counts, as it does to hermit-entry.
+  // Of several notes of one kind, the first counts, as in hermit-entry.
   void take_note(const Note& note, std::uint64_t offset) noexcept {
     if (!facts_.entry_version) {
       facts_.entry_version = entry_version_of(note);
@@ -221,7 +222,7 @@ class Examiner {
   bool stopped_ = false;
 };
 
-// Stops asking for more when the sink has had enough; each check is one question.
+// Stops when the sink returns false. Each function checks one condition.
 class OddityExaminer {
  public:
   OddityExaminer(const ElfFile& file, const KernelFacts& facts, ProblemSink sink) noexcept
@@ -352,7 +353,7 @@ class OddityExaminer {
     if (facts_.arch) check_symbols_of_relocations();
   }
 
-  // Symbol 0 is not one: its value is 0 by definition.
+  // Symbol 0 is not a symbol: its value is 0 by definition.
   void check_symbols_of_relocations() noexcept {
     const auto symbols = file_.dynamic_symbols().symbols();
     std::uint64_t index = 0;
@@ -384,11 +385,11 @@ class OddityExaminer {
   const ElfFile& file_;
   const KernelFacts& facts_;
   ProblemSink sink_;
-  bool has_entry_version_ = false;  // one has been seen
+  bool has_entry_version_ = false;  // after the first such note
   bool stopped_ = false;
 };
 
-// False when the sink has had enough.
+// Returns false if the sink wants no more problems.
 auto examine_relr(const Table<elf::RelrWord>& relr, std::uint64_t mem_size, ProblemSink sink) noexcept -> bool {
   std::size_t visited = 0;
   bool goes_on = true;
@@ -410,7 +411,7 @@ void examine_rela(const ElfFile& file, Arch arch, std::uint64_t mem_size, Proble
   std::size_t index = 0;
   for (const auto rela : file.relocations()) {
     const auto rela_index = index++;
-    if (rela.type == relative && relocation_fits(rela.offset, mem_size)) continue;  // as almost all are
+    if (rela.type == relative && relocation_fits(rela.offset, mem_size)) continue;  // almost all relocations
     const auto value = resolver.resolve(rela, rela_index);
     if (!value && !sink(value.error())) return;
   }
@@ -424,7 +425,7 @@ auto examine(const ElfFile& file, ProblemSink sink) noexcept -> KernelFacts {
 
 void examine_relocations(const ElfFile& file, const KernelFacts& facts, ProblemSink sink) noexcept {
   if (!facts.is_relocatable || !facts.arch || !facts.mem_size) return;
-  // In the order in which they are applied.
+  // Check in the order in which loading applies them.
   if (examine_relr(file.relr(), *facts.mem_size, sink)) examine_rela(file, *facts.arch, *facts.mem_size, sink);
 }
 

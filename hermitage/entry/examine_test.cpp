@@ -68,7 +68,7 @@ INSTANTIATE_TEST_SUITE_P(All, Samples, ::testing::ValuesIn(testing::sample_kerne
   return name;
 });
 
-// By the index of its program header, whatever kind of segment it is.
+// The index is that of the program header, for every type of segment.
 TEST(Examine, NamesTheSegmentThatIsOutsideOfTheFile) {
   std::size_t named = 0;
   for (const auto& sample : testing::sample_kernels()) {
@@ -149,7 +149,7 @@ TEST(Examine, TakesAnyCallableForASink) {
   EXPECT_TRUE(examine(*file, [](const Problem&) { return true; }).mem_size);
 }
 
-// Sixty thousand segments over the same notes: reading them all would take hours.
+// 60,000 segments contain the same notes: reading them all would take hours.
 TEST(Examine, TakesNoLongerForOverlappingNotes) {
   auto kernel = minimal_kernel(Arch::x86_64, Endian::little, true);
   constexpr std::size_t kRoom = 0x400000;
@@ -198,7 +198,7 @@ TEST(Examine, ListsEachRelocationThatCannotBeApplied) {
 
 // ---- Numbers that are too large for the ELF header
 
-// A kernel whose numbers are in section header 0.
+// A kernel with the numbers in section header 0.
 auto extended_kernel(std::uint32_t segment_count, std::uint64_t section_count) -> std::vector<std::byte> {
   using testing::HeaderField;
   auto file = write(testing::minimal_kernel(Arch::x86_64, Endian::little, true));

@@ -32,7 +32,7 @@ struct Magic {
   std::size_t offset = 0;
 };
 
-// The Linux kernels come before PE files, which they are as well when they boot by UEFI.
+// Linux kernels come before PE files, because a kernel that boots by UEFI is also a PE file.
 constexpr Magic kMagics[] = {
     {{"\x1f\x8b\x08", 3}, Format::gzip},
     {{"\xfd"
@@ -56,7 +56,7 @@ constexpr Magic kMagics[] = {
     {"#!", Format::script},
 };
 
-// The PE header is where the DOS header says, and begins with "PE\0\0", a COFF header of 20 bytes, and an optional
+// The DOS header contains the offset of the PE header. That has "PE\0\0", a COFF header of 20 bytes, and an optional
 // header, with the subsystem at 68.
 auto detect_pe(Bytes bytes) noexcept -> std::optional<Format> {
   constexpr std::size_t kHeaderOffsetAt = 0x3c;
@@ -70,7 +70,8 @@ auto detect_pe(Bytes bytes) noexcept -> std::optional<Format> {
   return subsystem >= kFirstOfUefi && subsystem <= kLastOfUefi ? Format::uefi_application : Format::pe;
 }
 
-// Mach-O files for several machines share their magic number with Java classes, whose next number is above 44.
+// Mach-O files for several machines and Java classes have the same magic number. In a class, the next number is above
+// 44.
 auto is_universal_mach_o(Bytes bytes) noexcept -> bool {
   constexpr std::uint32_t kMaxMachines = 44;
   if (!has_at(bytes, 0, "\xca\xfe\xba\xbe") || bytes.size() < 8) return false;
@@ -82,7 +83,7 @@ auto is_control(char character) noexcept -> bool {
   return (byte < 0x20 && (byte < '\t' || byte > '\r') && byte != 0x1b) || byte == 0x7f;
 }
 
-// Whether it is UTF-8 without control characters. The last character may be cut off by the end of `bytes`.
+// Whether the bytes are UTF-8 without control characters. The end of `bytes` may truncate the last character.
 auto is_text(std::string_view bytes, bool is_cut_off) noexcept -> bool {
   for (const char character : bytes) {
     if (is_control(character)) return false;

@@ -59,13 +59,13 @@ TEST(Format, EveryByteOfTheMagicCounts) {
             Format::unknown);
 }
 
-// Bytes at an offset, and zeros before them.
+// These bytes at an offset, with zeros before them.
 auto at(std::size_t offset, std::string_view bytes, std::string beginning = {}) -> std::string {
   beginning.resize(offset, '\0');
   return beginning.append(bytes);
 }
 
-// A DOS header, and a PE header at 0x80 for a subsystem.
+// A DOS header, and a PE header at 0x80 for this subsystem.
 auto pe_file(char subsystem) -> std::string {
   const auto dos = at(0x3c, {"\x80\0\0\0", 4}, "MZ");
   const auto pe = at(0x80, {"PE\0\0\x64\x86", 6}, dos);
@@ -77,7 +77,7 @@ struct Case {
   std::string bytes;
 };
 
-// The beginnings of files that the usual tools made.
+// The first bytes of files made with common tools.
 auto files_of_others() -> std::vector<Case> {
   const std::string elf32{
       "\x7f"
@@ -132,7 +132,7 @@ TEST(Format, NamesWhatElseAFileIs) {
 TEST(Format, TakesAnyBeginningOfAFile) {
   for (const auto& [format, bytes] : files_of_others()) {
     for (std::size_t size = 0; size < bytes.size(); ++size) {
-      // Behind the copy there is nothing that could be read unnoticed.
+      // The copy has exactly these bytes, so that AddressSanitizer detects a read after its end.
       const std::vector<char> beginning{bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size)};
       EXPECT_NE(format_of({beginning.data(), size}), Format::gzip) << bytes;
     }
@@ -140,7 +140,7 @@ TEST(Format, TakesAnyBeginningOfAFile) {
 }
 
 TEST(Format, OfLongTextOnlyTheBeginningCounts) {
-  // The end of what is looked at is within a character.
+  // The end of the examined bytes is within a character.
   for (std::size_t size = kFormatBytes - 4; size <= kFormatBytes; ++size) {
     EXPECT_EQ(format_of(std::string(size, 'x') + "\xf0\x9f\x98\x80" + std::string(10, 'x')), Format::text) << size;
   }
@@ -170,7 +170,7 @@ TEST(Format, IsSaidWhereAKernelIsWanted) {
   EXPECT_EQ(message_for(Format::text), "text, not an ELF file");
   EXPECT_EQ(message_for(Format::git_lfs_pointer), "a Git LFS pointer, not an ELF file; run git lfs pull");
   for (const auto& [format, bytes] : files_of_others()) {
-    if (format == Format::elf32) continue;  // not_64_bit, once the header is whole
+    if (format == Format::elf32) continue;  // not_64_bit, if the header is complete
     const auto opened = ElfFile::open(std::as_bytes(std::span{bytes}));
     ASSERT_FALSE(opened);
     EXPECT_EQ(std::string{opened.error().message().view()}, message_for(format));

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Proves that the core can be part of a boot loader: it compiles with -ffreestanding, without exceptions and
-# RTTI, for every architecture there is a compiler for, and needs nothing but four memory functions.
+# Checks that the core can be part of a boot loader: it compiles with -ffreestanding, without exceptions and RTTI, for
+# every architecture with an installed compiler. It needs only four memory functions.
 set -euo pipefail
 module=$(cd "$(dirname "$0")" && pwd)
 objects=$(mktemp -d)
@@ -26,7 +26,7 @@ check() {  # check NAME COMPILER…
   echo "$name: ok"
 }
 
-# One object of all, so that what they need of each other is resolved.
+# Link all objects into one, to resolve the symbols that they define for each other.
 ld_relocatable() {
   local name=$1
   shift

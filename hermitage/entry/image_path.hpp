@@ -1,4 +1,4 @@
-// Paths in a packed image: where they may lead, and where they lead. For all who read images, with a heap or without.
+// Paths in an image: their limits, and how to resolve them. Works with and without a heap.
 #pragma once
 
 #include <cstddef>
@@ -10,23 +10,23 @@
 
 namespace hermitage::entry {
 
-// Where an image has its configuration, how large that may be, in bytes, and how many elements an array in it may have:
-// each variable is compared with all others.
+// The path of the configuration in an image, its largest size in bytes, and the largest number of elements of an
+// array in it. The number is limited because each variable is compared with all others.
 inline constexpr std::string_view kConfigPath = "hermit.toml";
 inline constexpr std::size_t kMaxConfigSize = 256 << 10;
 inline constexpr std::size_t kMaxConfigElements = 4096;
 
-// As Linux has them.
+// The limits of Linux.
 inline constexpr std::size_t kMaxPath = 4096;
 inline constexpr std::size_t kMaxName = 255;
 inline constexpr std::size_t kMaxLinks = 40;
 
-// No tree that people make is deeper, or has more in it. Who reads an image walks along its paths for each entry, and
-// keeps a descriptor for each directory on the way: the work for an image follows from these.
+// Limits on the depth and the size of an image's file tree, larger than those of real images. They limit the work for
+// an image: a reader follows the path of each entry, and keeps a descriptor open for each directory on it.
 inline constexpr std::size_t kMaxDepth = 256;        // names of a path
 inline constexpr std::size_t kMaxEntries = 100'000;  // files, directories and links
 
-// Takes the next name off the front of a path, without the slashes around it; empty at its end.
+// Removes the first name of a path and returns it, without the slashes around it. Returns an empty string at the end.
 [[nodiscard]] constexpr auto take_name(std::string_view& path) noexcept -> std::string_view {
   while (path.starts_with('/')) path.remove_prefix(1);
   const auto name = path.substr(0, index_of(path, '/'));
@@ -34,41 +34,41 @@ inline constexpr std::size_t kMaxEntries = 100'000;  // files, directories and l
   return name;
 }
 
-// What is left of a path when what means nothing is taken away: "." and slashes that are not between two names.
+// The properties of a path without its redundant parts: "." and slashes that are not between two names.
 struct PathShape {
   std::size_t names = 0;
   std::size_t size = 0;      // bytes, with one slash between two names
-  bool goes_up = false;      // has "..", which may mean any place
-  bool is_too_long = false;  // more than kMaxPath bytes, or a name of more than kMaxName
+  bool goes_up = false;      // has "..", which can lead to any place
+  bool is_too_long = false;  // has more than kMaxPath bytes, or a name of more than kMaxName bytes
 
   [[nodiscard]] constexpr auto is_too_deep() const noexcept -> bool { return names > kMaxDepth; }
 };
 
 [[nodiscard]] auto shape_of(std::string_view path) noexcept -> PathShape;
 
-// Whether a symbolic link that is `depth` directories deep surely leads to a place in the image: its target is
-// relative, and has ".." only at its beginning, and no more of them than the link is deep. Then it cannot get out
-// through other links, either.
+// Whether the target of a symbolic link in a directory of this depth is certainly in the image. The target must be
+// relative, have ".." only at its beginning, and have at most `depth` of them. Then the link cannot leave the image
+// through other links either.
 [[nodiscard]] auto stays_inside(std::size_t depth, std::string_view target) noexcept -> bool;
 
 enum class FileKind : std::uint8_t { regular, directory, symbolic_link };
 
-// Follows a path, and all links on it, through `files`:
+// Resolves a path and all links on it in `files`, which has:
 //
-//     Place                                         what stands for a file, a directory or a link
+//     Place                                         identifies a file, a directory or a link
 //     root() -> Place
 //     child(Place, std::string_view name) -> std::optional<Place>
-//     parent(Place) -> Place                        the root's is the root
+//     parent(Place) -> Place                        the parent of the root is the root
 //     kind(Place) -> FileKind
-//     target(Place) -> std::string_view             of a link; stays as long as `files`
+//     target(Place) -> std::string_view             of a link; valid as long as `files`
 //
-// Nothing for a path with "..", for one that is too long or too deep for any file, and where there is nothing.
+// Returns nothing for a path with "..", for a path that is too long or too deep, and if the file does not exist.
 template <class Files>
 [[nodiscard]] auto follow_path(std::string_view path, const Files& files) -> std::optional<typename Files::Place> {
   const auto shape = shape_of(path);
   if (shape.goes_up || shape.is_too_long || shape.is_too_deep()) return std::nullopt;
   auto place = files.root();
-  // What is still to be followed: the rest of the path, and on top of it those of links' targets.
+  // The unresolved parts: the rest of the path, and above it the rests of the links' targets.
   std::string_view rests[kMaxLinks + 1] = {path};
   std::size_t links = 0;
   for (std::size_t depth = 1; depth != 0;) {

@@ -81,7 +81,7 @@ TEST(StaysInside, TakesWhatCannotLeaveTheImage) {
       {0, "/", false},
       {0, "/etc", false},
       {1, "/a/c", false},
-      // Through a link named "c", this could lead anywhere.
+      // Through a link named "c", this could lead to any place.
       {1, "c/../../d", false},
       {1, "c/..", false},
       {1, "../c/..", false},

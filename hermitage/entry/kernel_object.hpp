@@ -1,4 +1,4 @@
-// A Hermit kernel: parse it, ask it, load it.
+// A Hermit kernel: parsing, its properties, and loading.
 #pragma once
 
 #include <cstddef>
@@ -17,64 +17,64 @@
 
 namespace hermitage::entry {
 
-// Where the template of the thread-local storage lies in the loaded kernel. Sizes in bytes.
+// The location of the TLS template in the loaded kernel. Sizes in bytes.
 struct TlsInfo {
   GuestAddress start;
-  std::uint64_t filesz = 0;  // how much of it is in the image; at most memsz
-  std::uint64_t memsz = 0;   // the rest is zero
+  std::uint64_t filesz = 0;  // size in the file; at most memsz
+  std::uint64_t memsz = 0;   // size in memory; the rest is zero
   std::uint64_t align = 0;
 
   friend constexpr auto operator==(const TlsInfo&, const TlsInfo&) noexcept -> bool = default;
 };
 
 struct LoadOptions {
-  // The memory is known to be all zeros, as a fresh mapping is: what need not be written is not touched.
+  // The memory contains only zeros, as a new mapping does. Loading then does not write zeros.
   bool zeroed_memory = false;
 };
 
-// What a loader must tell the kernel it has loaded (hermit_entry::elf::LoadedKernel).
+// Values that a loader passes to the kernel (hermit_entry::elf::LoadedKernel).
 struct LoadedKernel {
   GuestRange image;
   GuestAddress entry_point;
   std::optional<TlsInfo> tls;
 };
 
-// A checked view of a kernel's ELF file. It allocates and copies nothing and refers to the bytes it was parsed
-// from, which must outlive it and must not change. A value: cheap to copy.
+// A checked view of a kernel's ELF file. It allocates and copies nothing. It refers to the bytes it was parsed from:
+// these must outlive it and must not change. It is cheap to copy.
 //
-// Everything in it has been bounds-checked by parse(), except single relocations: those are checked when they
-// are applied. Mirrors hermit_entry::elf::KernelObject.
+// parse() checks the ranges of everything except single relocations. Those are checked when they are applied. Mirrors
+// hermit_entry::elf::KernelObject.
 class KernelObject {
  public:
-  // Fails with the first of the errors that `examine` knows, or those of ElfFile::open. The bytes may be any,
-  // of any size and alignment.
+  // Fails with the first error of `examine`, or with an error of ElfFile::open. Accepts any bytes of any size and
+  // alignment.
   [[nodiscard]] static auto parse(std::span<const std::byte> elf) noexcept -> std::expected<KernelObject, ParseError>;
 
   [[nodiscard]] auto arch() const noexcept -> Arch { return arch_; }
   [[nodiscard]] auto endian() const noexcept -> Endian { return file_.endian(); }
-  // ET_DYN: can be loaded anywhere. Otherwise fixed: ET_EXEC, to be loaded at start_addr().
+  // ET_DYN: the kernel can be loaded at any address. Otherwise it is fixed: ET_EXEC, loaded at start_addr().
   [[nodiscard]] auto is_relocatable() const noexcept -> bool { return is_relocatable_; }
 
-  // From the ABI tag; nothing for kernels before 0.10.
+  // From the ABI tag. Nothing for kernels before 0.10.
   [[nodiscard]] auto hermit_version() const noexcept -> std::optional<HermitVersion> { return hermit_version_; }
-  // Always kEntryVersion: parse refuses any other.
+  // Always kEntryVersion: parse() refuses all others.
   [[nodiscard]] static constexpr auto entry_version() noexcept -> std::uint8_t { return kEntryVersion; }
-  // From the UHYVEIF note; 1 when there is none. May be newer than kNewestUhyveInterface.
+  // From the UHYVEIF note, or 1 without a note. Can be newer than kNewestUhyveInterface.
   [[nodiscard]] auto uhyve_interface_version() const noexcept -> UhyveInterfaceVersion {
     return uhyve_interface_.value_or(kUhyveInterfaceWithoutNote);
   }
   [[nodiscard]] auto has_uhyve_interface_note() const noexcept -> bool { return uhyve_interface_.has_value(); }
 
-  // The size of the loaded image in bytes, at least 1: from the first PT_LOAD segment to the end of the last. The file
-  // says so: compare it with what there is before allocating or slicing anything.
+  // The size of the loaded kernel in bytes, at least 1: from the first PT_LOAD segment to the end of the last. The
+  // value is untrusted: compare it with the available memory before any allocation or slice.
   [[nodiscard]] auto mem_size() const noexcept -> std::uint64_t { return mem_size_; }
-  // Where the kernel must be loaded; nothing for a relocatable one.
+  // The address at which a fixed kernel must be loaded. Nothing for a relocatable kernel.
   [[nodiscard]] auto start_addr() const noexcept -> std::optional<GuestAddress>;
-  // Of the kernel when it is loaded at `start`, which a fixed kernel ignores.
+  // The entry point of the kernel loaded at `start`. A fixed kernel ignores `start`.
   [[nodiscard]] auto entry_point(GuestAddress start) const noexcept -> GuestAddress;
   [[nodiscard]] auto tls_info(GuestAddress start) const noexcept -> std::optional<TlsInfo>;
 
-  // Every part of the file (segments, notes, dynamic section, sections, symbols).
+  // The file, with all its parts (segments, notes, dynamic section, sections, symbols).
   [[nodiscard]] auto file() const noexcept -> const ElfFile& { return file_; }
   [[nodiscard]] auto segments() const noexcept -> Table<elf::Segment> { return file_.segments(); }
   [[nodiscard]] auto relocations() const noexcept -> Table<elf::Rela> { return relocations_; }
@@ -86,28 +86,28 @@ class KernelObject {
     file_.for_each_note(visit);
   }
 
-  // Where a segment's first byte lies in the image, in bytes.
+  // The offset of a segment's first byte from the first byte of the loaded kernel, in bytes.
   [[nodiscard]] auto memory_offset(const elf::Segment& segment) const noexcept -> std::uint64_t {
     return segment.vaddr - first_vaddr_;
   }
 
-  // Makes `memory`, which must not overlap the file, what the kernel wants to find at `start`: segments, zeros between
-  // and behind them, and relocations. Fails with
+  // Loads the kernel for the address `start` into `memory`: copies the segments, writes zeros between and after them,
+  // and applies relocations. `memory` must not overlap the file. Fails with
   //   memory_size        memory is not mem_size() bytes
-  //   start_address      a fixed kernel, and start is not start_addr()
+  //   start_address      the kernel is fixed, and start is not start_addr()
   //   address_overflow   start + mem_size() does not fit in 64 bits
-  //   and, when a relocation cannot be applied, with the errors of relocate(); the memory's content is
-  //   unspecified then, but nothing outside of it was written.
+  //   the errors of relocate(), if a relocation cannot be applied
+  // After a failure, the content of `memory` is unspecified, but nothing outside of it was written.
   [[nodiscard]] auto load(std::span<std::byte> memory, GuestAddress start, LoadOptions options = {}) const noexcept
       -> std::expected<LoadedKernel, LoadError>;
 
-  // The last step of load() alone, for memory in which the segments have been placed by other means (see
-  // LoadPlan). Not idempotent: DT_RELR adds to what is there. Fails with unsupported_relocation,
-  // relocation_outside_memory, relocation_symbol, relocation_addend, malformed_relr, or as load() does.
+  // Only the last step of load(), for memory that already contains the segments (see LoadPlan). Not idempotent:
+  // DT_RELR adds to the values in memory. Fails with unsupported_relocation, relocation_outside_memory,
+  // relocation_symbol, relocation_addend, malformed_relr, or with the errors of load().
   [[nodiscard]] auto relocate(std::span<std::byte> memory, GuestAddress start) const noexcept
       -> std::expected<LoadedKernel, LoadError>;
 
-  // What load() and relocate() check before they touch the memory.
+  // The checks of load() and relocate() before they write to the memory.
   [[nodiscard]] auto check_placement(std::uint64_t memory_size, GuestAddress start) const noexcept
       -> std::expected<void, LoadError>;
 

@@ -1,4 +1,4 @@
-// Any bytes at all: everything that can be asked of them, and loading.
+// Parses any bytes, reads all parts of them, and loads them.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -39,7 +39,7 @@ void look_at(const ElfFile& file) {
   require(sum != UINT64_MAX);
 }
 
-// What the plan says to do, done.
+// Executes the steps of the plan.
 void follow(const LoadPlan& plan, std::span<const std::byte> file, std::span<std::byte> memory) {
   for (const auto& step : plan) {
     const auto target = memory.subspan(step.memory_offset, step.size);

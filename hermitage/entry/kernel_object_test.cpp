@@ -46,7 +46,7 @@ TEST(KernelObject, AnswersForAFixedKernel) {
   EXPECT_EQ(kernel->start_addr(), GuestAddress{description.base});
   EXPECT_EQ(kernel->mem_size(),
             description.segments.back().vaddr + description.segments.back().memory_size() - description.base);
-  // Wherever one might wish to have it.
+  // For any start address.
   EXPECT_EQ(kernel->entry_point({0x1234}).value, description.entry_point);
   EXPECT_EQ(kernel->tls_info({0x1234})->start.value, description.tls->vaddr);
 }
@@ -84,7 +84,7 @@ TEST(KernelObject, FailsWithTheFirstErrorOfEachWrongSample) {
       continue;
     }
     if (kernel) {
-      // A relocation is at fault: parsing does not look at single ones, relocating does.
+      // A relocation is malformed: parsing does not check single relocations, but relocating does.
       std::vector<std::byte> memory(kernel->mem_size());
       const auto loaded = kernel->load(memory, kernel->start_addr().value_or(GuestAddress{0x40000}));
       ASSERT_FALSE(loaded) << sample.name;

@@ -1,4 +1,4 @@
-// What kernels cost that are made to cost much: docs/limits.md has the table that this holds.
+// Worst-case costs of malicious kernels: the values of the table in docs/limits.md.
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
@@ -25,11 +25,11 @@ using testing::Elf;
 
 constexpr std::uint64_t kPageSize = 4096;
 
-// Tenfold the input takes at most so many times as long. Ten times would be right, a hundred times would be a square;
-// the machine has other things to do.
+// The factor by which the time may grow if the input grows tenfold. Linear time gives 10, quadratic time 100. The
+// value between them tolerates other load on the host.
 constexpr int kTenfold = 30;
 
-// With so much of everything that a kernel has tables of.
+// A kernel with `count` entries in each of its tables.
 auto large_kernel(std::size_t count) -> Elf {
   auto kernel = testing::minimal_kernel(Arch::x86_64, Endian::little, true);
   constexpr std::uint64_t kRoom = 0x4000000;
@@ -45,13 +45,13 @@ auto large_kernel(std::size_t count) -> Elf {
     kernel.symbols.push_back({.name = "t" + std::to_string(i)});
     kernel.extra_dynamic.push_back({.tag = 0x7fffffff, .value = i});
   }
-  // The ELF header counts no more of them.
+  // The ELF header cannot state a larger number.
   constexpr std::size_t kMostSegments = 60'000;
   kernel.extra_segments.assign(std::min(count, kMostSegments), {.type = elf::kSegmentGnuStack, .align = 1});
   return kernel;
 }
 
-// All that reading a kernel is, and the names of its symbols.
+// Reads a kernel completely, with the names of its symbols.
 void read_all(std::span<const std::byte> bytes) {
   const auto kernel = KernelObject::parse(bytes);
   ASSERT_TRUE(kernel);
@@ -76,7 +76,7 @@ TEST(KernelLimits, ReadingAllocatesNothing) {
   EXPECT_EQ(testing::allocations_of([&] { read_all(bytes); }).total, 0U);
 }
 
-// Segments over the same zeros, each 12 of which are an empty note.
+// Segments over the same zeros. Every 12 bytes are an empty note.
 auto kernel_of_overlapping_notes(std::size_t segments, std::size_t size) -> Bytes {
   auto kernel = testing::minimal_kernel(Arch::x86_64, Endian::little, true);
   constexpr std::uint64_t kRoom = 0x100000;
@@ -113,7 +113,7 @@ struct Plan {
   explicit Plan(const KernelObject& kernel)
       : pages{LoadPlan::page_count(kernel, {0}, kPageSize)}, flags{std::make_unique<bool[]>(pages)} {}
 
-  // Makes it, and takes all of its steps; returns how many.
+  // Makes the plan and iterates over its steps. Returns their number.
   auto follow(const KernelObject& kernel) const -> std::size_t {
     const auto plan = LoadPlan::make(kernel, {0}, kPageSize, {flags.get(), pages});
     EXPECT_TRUE(plan);
@@ -139,7 +139,7 @@ TEST(LoadPlanLimits, LooksAtEachRelocationOnce) {
   EXPECT_LE(durations[1], kTenfold * durations[0]);
 }
 
-// Segments of a byte, and a gap behind each.
+// Segments of one byte, with a gap after each.
 auto kernel_of_segments(std::size_t count) -> Bytes {
   auto kernel = testing::minimal_kernel(Arch::x86_64, Endian::little, true);
   constexpr std::uint64_t kRoom = 0x400000;

@@ -34,13 +34,13 @@ class Relocator {
     return {};
   }
 
-  // Almost all relocations are relative and stand in one row: those are applied in a loop of their own, each
-  // with one check, and whatever stops that loop is applied singly.
+  // Almost all relocations are relative and adjacent. A separate loop applies them with one check each. Relocations
+  // that stop that loop are applied one by one.
   [[nodiscard]] auto apply(const Table<elf::Rela>& relocations) const noexcept -> std::expected<void, LoadError> {
     auto index = apply_relative_run(relocations, 0);
     if (index == relocations.size()) return {};
 
-    // Only now, since counting the symbols takes as long as a hundred relocations.
+    // Not earlier: counting the symbols takes as long as a hundred relocations.
     const RelocationResolver resolver{.arch = kernel_.arch(),
                                       .mem_size = kernel_.mem_size(),
                                       .symbols = kernel_.dynamic_symbols().symbols(),
@@ -55,8 +55,8 @@ class Relocator {
   }
 
  private:
-  // Applies relative relocations from `index` on, and gives the index of the first that is not relative, names
-  // a symbol, or does not fit in the memory.
+  // Applies relative relocations from `index` on. Returns the index of the first relocation that is not relative,
+  // refers to a symbol, or does not fit in the memory.
   [[nodiscard]] auto apply_relative_run(const Table<elf::Rela>& relocations, std::size_t index) const noexcept
       -> std::size_t {
     if (memory_.size() < kRelocationSize) return index;
@@ -117,7 +117,7 @@ void KernelObject::place_segments(std::span<std::byte> memory, LoadOptions optio
   const auto zero = [&](std::uint64_t from, std::uint64_t to) {
     if (!options.zeroed_memory && from < to) std::memset(memory.data() + from, 0, to - from);
   };
-  std::uint64_t placed = 0;  // everything before this has its final content
+  std::uint64_t placed = 0;  // all bytes before this offset are final
   for (const auto segment : segments()) {
     if (segment.type != elf::kSegmentLoad) continue;
     const auto offset = memory_offset(segment);

@@ -32,7 +32,7 @@ auto LoadPlan::make(const KernelObject& kernel, GuestAddress start, std::uint64_
   return plan;
 }
 
-// (std::countr_zero would be a call into the compiler's library where the machine has no instruction for it.)
+// (std::countr_zero would call the compiler's library on machines without such an instruction.)
 LoadPlan::LoadPlan(const KernelObject& kernel, GuestAddress start, std::uint64_t page_size,
                    std::span<bool> page_flags) noexcept
     : kernel_{kernel}, start_{start}, page_size_{page_size}, page_flags_{page_flags} {
@@ -110,8 +110,8 @@ void LoadPlan::Iterator::plan_step() noexcept {
   }
 }
 
-// A segment's bytes of the file are a part of a page, whole pages, and a part of a page; or, when the file has
-// them elsewhere on its pages, one piece to be copied.
+// The bytes of a segment in the file are a part of a page, whole pages, and a part of a page. If their offsets in
+// pages differ between file and memory, they are one step to copy.
 void LoadPlan::Iterator::plan_file_bytes(const elf::Segment& segment, std::uint64_t done_of_segment) noexcept {
   const auto page_size = plan_->page_size_;
   const auto left = segment.filesz - done_of_segment;

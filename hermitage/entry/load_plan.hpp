@@ -1,4 +1,4 @@
-// Where each byte of a loaded kernel comes from, for those who would rather map the file than copy it.
+// The source of each byte of a loaded kernel, for loaders that map the file instead of copying it.
 #pragma once
 
 #include <cstddef>
@@ -22,29 +22,29 @@ struct Permissions {
 
 [[nodiscard]] auto permissions_of(const elf::Segment& segment) noexcept -> Permissions;
 
-// One range of the image and what is to be done for it.
+// One range of the loaded kernel, and the action for it.
 struct LoadStep {
   enum class Action : std::uint8_t {
-    map,   // whole pages that lie on whole pages of the file: can be mapped, privately; or copied
-    copy,  // bytes of the file that share a page with others, or that do not lie on pages as they do in memory
-    zero,  // no bytes of the file: the rest of a segment, or a gap between two
+    map,   // whole pages of the file, page-aligned in memory: map them privately, or copy them
+    copy,  // bytes of the file that share a page with others, or whose offset in a page differs from that in memory
+    zero,  // no bytes of the file: the end of a segment, or a gap between two segments
   };
 
   Action action = Action::zero;
   Permissions permissions = {};       // of the segment; none for a gap
-  std::uint64_t memory_offset = 0;    // from the image's first byte
+  std::uint64_t memory_offset = 0;    // in bytes, from the first byte of the loaded kernel
   std::uint64_t size = 0;             // in bytes, at least 1
-  FileOffset file_offset = {};        // of map and copy
-  std::uint64_t relocated_pages = 0;  // how many of the step's pages relocations will write to
+  FileOffset file_offset = {};        // for map and copy
+  std::uint64_t relocated_pages = 0;  // number of the step's pages that relocations write to
 };
 
-// A plan for loading a kernel at `start` in memory with pages of `page_size` bytes. Its steps cover the image
-// from its first byte to its last, in order and without overlap; when all of them have been done,
-// KernelObject::relocate does the rest, and the memory is as KernelObject::load makes it.
+// A plan to load a kernel at `start` in memory with pages of `page_size` bytes. The steps cover the loaded kernel
+// from its first to its last byte, in order and without overlap. After all steps, KernelObject::relocate applies the
+// relocations, and the memory is the same as after KernelObject::load.
 //
-// Iterators refer to the plan, which must stay where it is meanwhile.
+// Iterators refer to the plan. It must not be moved or destroyed during the iteration.
 //
-// A file that is mapped and then changes, changes the kernel: map only files that nobody else writes.
+// A write to a mapped file changes the kernel: map only files that no other process writes.
 class LoadPlan {
  public:
   class Iterator {
@@ -71,20 +71,20 @@ class LoadPlan {
     void plan_file_bytes(const elf::Segment& segment, std::uint64_t done_of_segment) noexcept;
 
     const LoadPlan* plan_ = nullptr;
-    std::size_t segment_ = 0;  // the one that is being placed, or the next
+    std::size_t segment_ = 0;  // the current segment, or the next one
     std::uint64_t done_ = 0;   // memory offset of the current step
     std::uint64_t end_ = 0;    // memory offset at which the last step ends
     LoadStep step_;
   };
 
-  // How many pages the image lies on, the size of `page_flags` below; 0 when page_size is no power of two.
+  // The number of pages of the loaded kernel: the size of `page_flags` below. 0 if page_size is not a power of two.
   [[nodiscard]] static auto page_count(const KernelObject& kernel, GuestAddress start, std::uint64_t page_size) noexcept
       -> std::uint64_t;
 
-  // `page_flags`, one for each page, is where the plan remembers which pages relocations write to; it must
-  // outlive the plan. Fails with page_size (a power of two of at least 8), page_flags_size, start_address,
-  // address_overflow, or with the errors of KernelObject::relocate when a relocation cannot be applied.
-  // `kernel` may go away, its bytes may not.
+  // `page_flags` has one flag for each page. The plan stores there which pages relocations write to. `page_flags`
+  // must outlive the plan. Fails with page_size (must be a power of two, at least 8), page_flags_size, start_address,
+  // address_overflow, or with the errors of KernelObject::relocate if a relocation cannot be applied. The plan does
+  // not refer to `kernel`, but to its bytes.
   [[nodiscard]] static auto make(const KernelObject& kernel, GuestAddress start, std::uint64_t page_size,
                                  std::span<bool> page_flags) noexcept -> std::expected<LoadPlan, LoadError>;
 
@@ -92,7 +92,7 @@ class LoadPlan {
   [[nodiscard]] static auto end() noexcept -> std::default_sentinel_t { return {}; }
 
   [[nodiscard]] auto page_size() const noexcept -> std::uint64_t { return page_size_; }
-  // Whether relocations write to the page that holds the byte at this offset of the image.
+  // Whether relocations write to the page that contains the byte at this offset.
   // Precondition: memory_offset < mem_size.
   [[nodiscard]] auto is_relocated(std::uint64_t memory_offset) const noexcept -> bool {
     return page_flags_[page_of(memory_offset)];
@@ -102,7 +102,7 @@ class LoadPlan {
   LoadPlan(const KernelObject& kernel, GuestAddress start, std::uint64_t page_size,
            std::span<bool> page_flags) noexcept;
 
-  // Asked twice for each relocation: dividing would take longer than everything else that is done for one.
+  // Called twice for each relocation. A division would take longer than all other work for a relocation.
   [[nodiscard]] auto page_of(std::uint64_t memory_offset) const noexcept -> std::uint64_t {
     return ((start_.value & (page_size_ - 1)) + memory_offset) >> page_shift_;
   }

@@ -19,11 +19,11 @@ using testing::minimal_kernel;
 
 constexpr std::uint64_t kPageSize = 4096;
 
-// A plan together with what it refers to.
+// A plan with the objects it refers to.
 struct Planned {
   std::unique_ptr<bool[]> flags;
   std::vector<LoadStep> steps;
-  std::vector<bool> relocated;  // by page
+  std::vector<bool> relocated;  // one flag per page
 };
 
 auto plan(const KernelObject& kernel, GuestAddress start, std::uint64_t page_size = kPageSize) -> Planned {
@@ -42,7 +42,7 @@ auto parse(const std::vector<std::byte>& bytes) -> KernelObject {
   return *kernel;
 }
 
-// Does what the plan says, the way a monitor would, but for copying what it could map.
+// Executes the steps of the plan like a monitor, but copies instead of mapping.
 auto follow(const KernelObject& kernel, GuestAddress start, const Planned& planned, const std::vector<std::byte>& file)
     -> std::vector<std::byte> {
   std::vector<std::byte> memory(kernel.mem_size(), std::byte{0xa5});
@@ -106,7 +106,7 @@ TEST(LoadPlan, MapsWholePagesOnly) {
   }
 }
 
-// A relocatable kernel whose data segment begins in the middle of a page and has five pages and a bit.
+// A relocatable kernel. Its data segment begins in the middle of a page, and has more than five pages.
 auto kernel_with_edges() -> testing::Elf {
   auto description = minimal_kernel(Arch::x86_64, Endian::little, true);
   description.relocations.clear();
@@ -122,7 +122,7 @@ TEST(LoadPlan, CopiesTheEdgesOfASegmentAndMapsItsMiddle) {
   auto description = kernel_with_edges();
   const auto data = description.segments[1].vaddr;
   const auto middle = data - 0x10 + kPageSize;
-  // The last writes to two pages.
+  // The last relocation writes to two pages.
   description.relocations = {{.offset = middle + 8, .type = 8}, {.offset = middle + 3 * kPageSize - 4, .type = 8}};
   const auto file = write(description);
   const auto kernel = parse(file);

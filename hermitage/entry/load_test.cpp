@@ -23,7 +23,7 @@ auto parse(const std::vector<std::byte>& bytes) -> KernelObject {
   return *kernel;
 }
 
-// What the memory must hold, worked out plainly from the description: for one with RELATIVE relocations only.
+// The expected memory, computed from the description in a simple way. Supports RELATIVE relocations only.
 auto expected_memory(const Elf& description, const std::vector<std::byte>& file, std::uint64_t start)
     -> std::vector<std::byte> {
   const auto kernel = parse(file);
@@ -51,7 +51,7 @@ TEST(Load, PutsEveryByteWhereItBelongs) {
       const auto kernel = parse(file);
       for (const std::uint64_t wanted : {0x0ULL, 0x40000ULL, 0x123456789000ULL, 0xffff800000000000ULL}) {
         const auto start = kernel.start_addr().value_or(GuestAddress{wanted});
-        // Not zero before: gaps and the rest of segments must become so.
+        // Memory that is not zero: load() must zero the gaps and the ends of segments.
         std::vector<std::byte> memory(kernel.mem_size(), kPattern);
         const auto loaded = kernel.load(memory, start);
         ASSERT_TRUE(loaded) << loaded.error().message().view();
@@ -132,7 +132,7 @@ TEST(Load, AppliesEachKindOfRelocation) {
   for (const auto& target : testing::kTargets) {
     const auto types = testing::relocation_types(target.arch);
     const auto description = kernel_for_symbols(target.arch, target.endian);
-    const auto place = description.segments[1].vaddr + 3;  // need not be aligned
+    const auto place = description.segments[1].vaddr + 3;  // may be unaligned
     const auto load = [&](std::uint32_t type, std::uint32_t symbol, std::uint64_t addend) {
       return load_one(description, {.offset = place, .type = type, .symbol = symbol, .addend = addend});
     };
@@ -180,7 +180,7 @@ TEST(Load, RefusesSymbolsThatThereAreNot) {
   EXPECT_EQ(load_one(description, rela), std::unexpected{ProblemCode::relocation_symbol});
 }
 
-// A relative relocation that names a symbol is odd, but means the same; it must not slip by unchecked.
+// A relative relocation that refers to a symbol has the same result, but load() must also check its offset.
 TEST(Load, AppliesRelativeRelocationsThatNameASymbol) {
   const auto description = kernel_for_symbols(Arch::x86_64, Endian::little);
   const elf::Rela rela{.offset = description.segments[1].vaddr, .type = 8, .symbol = 77, .addend = 16};
@@ -212,7 +212,7 @@ TEST(Load, AppliesRelrToWhatIsThere) {
     auto description = minimal_kernel(target.arch, target.endian, true);
     description.relocations.clear();
     auto& data = description.segments[1];
-    // More than one bitmap's worth, with holes.
+    // More offsets than one bitmap can express, with gaps.
     std::vector<std::uint64_t> places;
     data.bytes.assign(256 * 8, std::byte{0});
     data.memsz = data.bytes.size();
@@ -248,7 +248,7 @@ TEST(Load, RefusesRelrOutsideOfTheMemory) {
   };
   EXPECT_EQ(load({end - 8}), std::nullopt);
   EXPECT_EQ(load({UINT64_MAX - 1}), ProblemCode::relocation_outside_memory);
-  // The address is within, what the bitmap says of the words behind it is not.
+  // The address is inside the memory, but an offset of the bitmap is outside.
   EXPECT_EQ(load({end - 8, UINT64_MAX}), ProblemCode::relocation_outside_memory);
   EXPECT_EQ(load({3}), ProblemCode::malformed_relr);
 }

@@ -1,6 +1,6 @@
-// Hostile files: every kernel cut off at every length, and with every bit that matters turned over, ends in a value
-// or an error. AddressSanitizer and UndefinedBehaviorSanitizer watch in the debug build; guards around the memory
-// do in every build.
+// Malicious files: every kernel truncated to every length, and with each relevant bit inverted. The result must be a
+// value or an error. AddressSanitizer and UndefinedBehaviorSanitizer check this in the debug build. Guards around the
+// memory check it in every build.
 #include <algorithm>
 #include <memory>
 #include <string>
@@ -20,7 +20,7 @@ namespace {
 constexpr std::uint64_t kMaxMemory = 4 << 20;
 constexpr std::uint64_t kStart = 0x40000;
 
-// Memory with guards before and behind it, which no load may change. Is used again and again.
+// Memory with guards before and after it, which no load may change. The tests reuse it.
 class GuardedMemory {
  public:
   auto of_size(std::size_t size) -> std::span<std::byte> {
@@ -46,7 +46,7 @@ class GuardedMemory {
   std::size_t size_ = 0;
 };
 
-// A sum over everything that the views hand out, so that all of it is read.
+// A sum over all bytes of the views, so that the test reads all of them.
 auto read_everything(const ElfFile& file) -> std::uint64_t {
   std::uint64_t sum = 0;
   const auto add_text = [&](std::string_view text) {
@@ -71,7 +71,7 @@ auto read_everything(const ElfFile& file) -> std::uint64_t {
 
 class Exerciser {
  public:
-  // Everything that can be asked of a file.
+  // Calls all functions for a file.
   void exercise(std::span<const std::byte> bytes) {
     if (const auto file = ElfFile::open(bytes)) {
       sum_ += read_everything(*file);
@@ -86,7 +86,7 @@ class Exerciser {
     load(bytes);
   }
 
-  // Parsing, loading, and planning only.
+  // Only parses, loads and plans.
   void load(std::span<const std::byte> bytes) {
     const auto kernel = KernelObject::parse(bytes);
     if (!kernel || kernel->mem_size() > kMaxMemory) return;
@@ -129,7 +129,7 @@ auto headers_end(const std::vector<std::byte>& bytes) -> std::size_t {
   return file ? file->header().phoff + file->segments().bytes().size() : 0;
 }
 
-// Calls action with each bit of the range turned over, one at a time.
+// Calls action once for each bit of the range, with that bit inverted.
 template <class Action>
 void flip_every_bit(std::vector<std::byte>& bytes, ByteRange range, Action action) {
   for (auto at = range.begin; at < range.end; ++at) {
@@ -149,7 +149,7 @@ TEST_P(Mutations, OfSamplesEndInAValueOrAnError) {
   Exerciser exerciser;
   const auto last = std::min(bytes.size(), headers_end(bytes) + 4096);
   for (std::size_t length = 0; length <= last; ++length) {
-    // A buffer of its own, so that reading behind its end is seen.
+    // A separate buffer, so that AddressSanitizer detects a read after its end.
     const std::vector<std::byte> truncated{bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(length)};
     exerciser.exercise(truncated);
   }
@@ -163,10 +163,10 @@ TEST_P(Mutations, OfSamplesEndInAValueOrAnError) {
   SUCCEED() << exerciser.sum();
 }
 
-// Those that can be loaded: what goes wrong with the others, goes wrong with their mutants, too.
+// The samples that can be loaded: mutants of the others fail in the same way as the originals.
 auto right_samples() -> std::vector<testing::NamedKernel> {
   auto samples = testing::sample_kernels();
-  // A large one takes its time, and tells nothing that a small one does not.
+  // Large samples take long, and cover nothing that small ones do not.
   std::erase_if(samples, [](const auto& sample) { return !sample.loadable || sample.bytes.size() > (64U << 10); });
   return samples;
 }
@@ -183,7 +183,7 @@ TEST(Mutations, OfAThousandRelocationsEndInAValueOrAnError) {
     const auto types = testing::relocation_types(Arch::aarch64);
     description.relocations.clear();
     description.dynamic_symbols = {{.name = "there", .value = 0x1010}};
-    // Make room for the table before the first segment.
+    // Make space for the table before the first segment.
     constexpr std::uint64_t kRoom = 0x10000;
     description.entry_point += kRoom;
     for (auto& segment : description.segments) segment.vaddr += kRoom;
@@ -213,7 +213,7 @@ TEST(Mutations, OfAThousandRelocationsEndInAValueOrAnError) {
       ++(result ? applied : refused);
       ASSERT_TRUE(memory.is_intact());
     });
-    // Any addend will do; of types and offsets only few.
+    // Every addend is valid, but only few types and offsets are.
     EXPECT_GT(applied, 64000U);
     EXPECT_GT(refused, 60000U);
   }

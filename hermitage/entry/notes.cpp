@@ -8,7 +8,7 @@ namespace {
 constexpr std::uint64_t kHeaderSize = 12;
 constexpr std::uint64_t kDefaultAlignment = 4;
 
-// Reads the note at `offset` and moves `offset` behind it; nothing when it is truncated or malformed.
+// Reads the note at `offset` and moves `offset` after it. Returns nothing if the note is truncated or malformed.
 auto take_note(ByteView bytes, std::uint64_t alignment, std::uint64_t& offset) noexcept -> std::optional<Note> {
   const auto header = bytes.slice(offset, kHeaderSize);
   if (!header) return std::nullopt;
@@ -17,7 +17,7 @@ auto take_note(ByteView bytes, std::uint64_t alignment, std::uint64_t& offset) n
 
   const auto name = bytes.slice(offset + kHeaderSize, name_size);
   if (!name) return std::nullopt;
-  // Padding counts from the note's own beginning; these sums of 32-bit sizes cannot overflow.
+  // Padding is relative to the note's beginning. These sums of 32-bit sizes cannot overflow.
   const auto desc_at = checked_align_up(kHeaderSize + name_size, alignment);
   if (!desc_at) return std::nullopt;
   const auto desc = bytes.slice(offset + *desc_at, desc_size);

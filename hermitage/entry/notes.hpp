@@ -1,4 +1,4 @@
-// ELF notes, and the ones by which a Hermit kernel says what it is.
+// ELF notes, and the notes that identify a Hermit kernel.
 #pragma once
 
 #include <cstddef>
@@ -19,23 +19,24 @@ inline constexpr std::uint32_t kHermitEntryVersionNote = 0x5a00;  // desc: one b
 inline constexpr std::string_view kUhyveNoteName = "UHYVEIF";
 inline constexpr std::uint32_t kUhyveInterfaceNote = 0x5b00;  // desc: big-endian u32
 inline constexpr std::string_view kGnuNoteName = "GNU";
-inline constexpr std::uint32_t kGnuAbiTagNote = 1;  // desc: four words: operating system, major, minor, patch
+inline constexpr std::uint32_t kGnuAbiTagNote = 1;  // desc: four 32-bit words: operating system, major, minor, patch
 inline constexpr std::uint32_t kGnuAbiTagHermit = 6;
 inline constexpr std::string_view kXenNoteName = "Xen";
 inline constexpr std::uint32_t kXenPvhEntryNote = 18;  // XEN_ELFNOTE_PHYS32_ENTRY
 
 struct Note {
-  std::string_view name;  // without the NUL that ends it in the file
+  std::string_view name;  // without the final NUL of the file
   std::uint32_t type = 0;
   ByteView desc;
-  std::uint64_t offset = 0;  // of the note's header, from the beginning of the notes it was read from
+  std::uint64_t offset = 0;  // of the note's header, from the beginning of the bytes passed to Notes
 
   [[nodiscard]] auto is(std::string_view wanted_name, std::uint32_t wanted_type) const noexcept -> bool {
     return type == wanted_type && name == wanted_name;
   }
 };
 
-// The notes of one PT_NOTE segment. Iteration ends at the first note that does not lie within it whole.
+// The notes of one PT_NOTE segment. The iteration ends at the first note that the segment does not contain
+// completely.
 class Notes {
  public:
   class Iterator {
@@ -70,15 +71,15 @@ class Notes {
   };
 
   Notes() noexcept = default;
-  // `alignment` is the segment's p_align, by which names and descriptors are padded; below 4 it means 4, as
-  // it does to every ELF tool. It must be a power of two, otherwise there are no notes.
+  // `alignment` is p_align of the segment, the alignment of names and descriptors. A value below 4 means 4, as in
+  // other ELF tools. It must be a power of two; otherwise there are no notes.
   Notes(ByteView bytes, std::uint64_t alignment) noexcept;
 
   [[nodiscard]] auto begin() const noexcept -> Iterator { return {bytes_, alignment_}; }
   [[nodiscard]] static auto end() noexcept -> std::default_sentinel_t { return {}; }
 
-  // The offset of the first note whose name or descriptor is truncated or malformed, if there is one. Missing padding
-  // after the last note and fewer bytes than a note's header at the end are no fault.
+  // The offset of the first note whose name or descriptor is truncated or malformed, if any. Missing padding after
+  // the last note, and a rest that is smaller than a note's header, are permitted.
   [[nodiscard]] auto malformed_at() const noexcept -> std::optional<std::uint64_t>;
 
  private:
@@ -88,19 +89,19 @@ class Notes {
 
 }  // namespace hermitage::entry
 
-// Its iterators refer to the file.
+// The iterators refer to the file.
 template <>
 inline constexpr bool std::ranges::enable_borrowed_range<hermitage::entry::Notes> = true;
 
 namespace hermitage::entry {
 
-// The value of an entry version note; nothing for another note or an empty one.
+// The value of an entry version note. Nothing for another note or an empty one.
 [[nodiscard]] auto entry_version_of(const Note& note) noexcept -> std::optional<std::uint8_t>;
 
-// The value of an ABI tag that names Hermit; nothing for another note, system or size.
+// The value of an ABI tag of Hermit. Nothing for another note, operating system or size.
 [[nodiscard]] auto hermit_version_of(const Note& note) noexcept -> std::optional<HermitVersion>;
 
-// The value of a Uhyve interface note; nothing for another note or size.
+// The value of a Uhyve interface note. Nothing for another note or size.
 [[nodiscard]] auto uhyve_interface_of(const Note& note) noexcept -> std::optional<UhyveInterfaceVersion>;
 
 }  // namespace hermitage::entry

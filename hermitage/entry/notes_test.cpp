@@ -29,12 +29,12 @@ auto words(std::initializer_list<std::uint32_t> values, Endian endian) -> Bytes 
   return bytes;
 }
 
-// Writes notes one behind the other, as a linker does.
+// Writes notes in sequence, as a linker does.
 class NoteWriter {
  public:
   explicit NoteWriter(std::size_t padding = 4, Endian endian = Endian::little) : padding_{padding}, endian_{endian} {}
 
-  // `name` is written as it stands: with a NUL at its end only if it has one.
+  // Writes `name` unchanged: it ends with a NUL only if the caller passes one.
   auto add(std::string_view name, std::uint32_t type, std::string_view desc) -> NoteWriter& {
     append(words({static_cast<std::uint32_t>(name.size()), static_cast<std::uint32_t>(desc.size()), type}, endian_));
     append(bytes_of(name));
@@ -44,7 +44,7 @@ class NoteWriter {
     return *this;
   }
 
-  // A note's header alone, whatever follows.
+  // Only a note's header.
   auto add_header(std::uint32_t name_size, std::uint32_t desc_size, std::uint32_t type) -> NoteWriter& {
     append(words({name_size, desc_size, type}, endian_));
     return *this;
@@ -127,7 +127,7 @@ TEST(Notes, ArePaddedByTheSegmentsAlignment) {
   };
   constexpr Case kCases[] = {{0, 4}, {1, 4}, {2, 4}, {3, 4}, {4, 4}, {8, 8}, {16, 16}, {64, 64}};
   for (const auto& [alignment, padding] : kCases) {
-    // Lengths that need no padding, the most, and something between.
+    // Lengths that need no padding, the maximum of padding, and a value between.
     const auto bytes = NoteWriter{padding}
                            .add(with_nul("GNU"), 1, "12345678")
                            .add(with_nul("GNUX"), 2, "1")
@@ -159,7 +159,7 @@ TEST(Notes, AHugeAlignmentLeavesTheDescriptorOutside) {
     const auto alignment = std::uint64_t{1} << shift;
     EXPECT_TRUE(found_notes(bytes, alignment).empty()) << shift;
     EXPECT_EQ(malformed_at(bytes, alignment), 0U) << shift;
-    // One that is empty can lie anywhere.
+    // An empty descriptor can be anywhere.
     EXPECT_EQ(found_notes(without_desc, alignment), (std::vector<FoundNote>{{"GNU", 1, "", 0}})) << shift;
     EXPECT_FALSE(malformed_at(without_desc, alignment)) << shift;
   }
@@ -187,7 +187,7 @@ TEST(Notes, MissingPaddingAtTheEndIsNoFault) {
   EXPECT_EQ(found_notes(bytes, 4).back().desc, "\x04");
   EXPECT_FALSE(malformed_at(bytes));
 
-  // Nor after a name that no descriptor follows.
+  // Nor after a name without a descriptor.
   const auto name_only = NoteWriter{}.add_header(5, 0, 7).add_bytes(with_nul("ABCD")).bytes();
   EXPECT_EQ(found_notes(name_only, 4), (std::vector<FoundNote>{{"ABCD", 7, "", 0}}));
   EXPECT_FALSE(malformed_at(name_only));
@@ -218,7 +218,7 @@ TEST(Notes, EndAtTheFirstThatIsNotWhole) {
       {5, 0, "ABCD"},
       {4, 1, "ABCD"},
       {4, 5, "ABCDabcd"},
-      {5, 1, "ABCDE..."},  // the descriptor would begin behind the padding
+      {5, 1, "ABCDE..."},  // the descriptor would begin after the padding
       {UINT32_MAX, 0, "ABCD"},
       {0, UINT32_MAX, "ABCD"},
       {UINT32_MAX, UINT32_MAX, "ABCD"},
@@ -282,7 +282,7 @@ TEST(HermitNotes, HermitVersionIsInTheAbiTagOfSystemSix) {
     EXPECT_EQ(hermit_version_of(note_of("GNU", 1, words({6, 0, 13, 2}, endian), endian)), (HermitVersion{0, 13, 2}));
     EXPECT_EQ(hermit_version_of(note_of("GNU", 1, words({6, UINT32_MAX, 1, 0}, endian), endian)),
               (HermitVersion{UINT32_MAX, 1, 0}));
-    // Linux, and Hermit read in the wrong byte order.
+    // Linux, and Hermit in the wrong byte order.
     EXPECT_FALSE(hermit_version_of(note_of("GNU", 1, words({0, 0, 13, 2}, endian), endian)));
     EXPECT_FALSE(hermit_version_of(note_of("GNU", 1, words({0x06000000, 0, 13, 2}, endian), endian)));
   }

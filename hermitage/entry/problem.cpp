@@ -10,16 +10,16 @@ namespace {
 struct Description {
   Severity severity;
   std::string_view name;
-  // {index}, {expected}, {found}, {offset} stand for the problem's numbers; {x:…} writes them in hexadecimal.
+  // {index}, {expected}, {found}, {offset} are placeholders for the problem's numbers; {x:…} is hexadecimal.
   std::string_view text;
 };
 
-// Of a problem that is no error.
+// The description of a warning or an info.
 constexpr auto odd(Severity severity, std::string_view name, std::string_view text) noexcept -> Description {
   return {severity, name, kHasWordsForOddities ? text : std::string_view{}};
 }
 
-// A switch, not a table indexed by code: the compiler then sees to it that no code is without words.
+// A switch, not a table: the compiler then reports each code without a description.
 constexpr auto describe(ProblemCode code) noexcept -> Description {
   using enum ProblemCode;
   using enum Severity;
@@ -182,7 +182,7 @@ constexpr auto describe(ProblemCode code) noexcept -> Description {
   return {error, "unknown", "unknown problem"};
 }
 
-// Appends the number that a placeholder (without its braces) stands for.
+// Appends the number for a placeholder (without its braces).
 void append_value(Message& message, std::string_view placeholder, const Problem& problem) noexcept {
   const bool hex = placeholder.starts_with("x:");
   if (hex) placeholder.remove_prefix(2);
@@ -209,7 +209,7 @@ auto Problem::name() const noexcept -> std::string_view {
 
 auto Problem::message() const noexcept -> Message {
   Message message;
-  // A boot loader knows no other formats, and leaves the names of them out.
+  // A boot loader detects no other formats, and omits their names.
   const auto format = static_cast<Format>(found);
   const bool is_other_format = !kIsForBootLoader && code == ProblemCode::not_elf && format != Format::unknown;
   if (is_other_format) message.append(description(format)).append(", ");

@@ -1,4 +1,4 @@
-// What can be wrong with an image, or with what a caller asks of it: errors as values.
+// Problems of a kernel file, or of a caller's request: errors as values.
 #pragma once
 
 #include <concepts>
@@ -11,25 +11,25 @@
 namespace hermitage::entry {
 
 enum class Severity : std::uint8_t {
-  info,     // worth knowing
-  warning,  // odd: the kernel can be loaded, but may not do what its author meant
+  info,     // useful information
+  warning,  // the kernel can be loaded, but may not behave as its author intended
   error,    // the kernel cannot be loaded
 };
 
 enum class ProblemCode : std::uint8_t {
   // The file is not an ELF64 file.
-  not_elf,  // found: the Format that it is of instead
+  not_elf,  // found: the detected Format
   packed_image,
   truncated_header,
   not_64_bit,
   unknown_byte_order,
 
-  // It is one, but not for a machine that Hermit runs on.
+  // The file is an ELF64 file, but not for a machine that Hermit supports.
   unsupported_type,
   unsupported_machine,
   unsupported_byte_order,
 
-  // Its segments make no image.
+  // The segments are invalid.
   segment_entry_size,
   segment_table_outside_file,
   no_load_segment,
@@ -42,7 +42,7 @@ enum class ProblemCode : std::uint8_t {
   tls_size,
   tls_outside_image,
 
-  // It does not say, or not well, that it is a Hermit kernel.
+  // The file does not declare itself as a Hermit kernel, or the declaration is malformed.
   empty_application,
   no_note_segment,
   note_segment_outside_file,
@@ -52,7 +52,7 @@ enum class ProblemCode : std::uint8_t {
   entry_version,
   malformed_uhyve_note,
 
-  // Its dynamic section asks for what a loader cannot give.
+  // The dynamic section requires something that a loader does not support.
   dynamic_segment_outside_file,
   linked_dynamically,
   implicit_addends,
@@ -69,14 +69,14 @@ enum class ProblemCode : std::uint8_t {
   malformed_relr,
   more_relocation_problems,
 
-  // The caller asks for something that does not fit the kernel.
+  // The caller's request does not fit the kernel.
   memory_size,
   start_address,
   address_overflow,
   page_size,
   page_flags_size,
 
-  // Odd, but no reason not to load.
+  // Warnings and infos.
   boots_by_pvh,
   os_abi,
   elf_version,
@@ -100,35 +100,35 @@ enum class ProblemCode : std::uint8_t {
 
 using Message = FixedText<320>;
 
-// One thing that is wrong or odd: what, where, and why. Which of the numbers mean something, and what, is
-// part of the code; message() says it in words.
+// One problem: its code, location and values. The code determines which numbers have a meaning. message() describes
+// them.
 struct Problem {
   static constexpr std::uint64_t kNowhere = UINT64_MAX;
 
   ProblemCode code = ProblemCode::not_elf;
   std::uint64_t offset = kNowhere;  // in the file, in bytes
-  std::uint64_t index = 0;          // of the segment, note, relocation … counted from 0
+  std::uint64_t index = 0;          // of the segment, note, relocation …, counted from 0
   std::uint64_t expected = 0;
   std::uint64_t found = 0;
 
   friend constexpr auto operator==(const Problem&, const Problem&) noexcept -> bool = default;
 
   [[nodiscard]] auto severity() const noexcept -> Severity;
-  // The code's name as it stands above: stable, for scripts.
+  // The code's name as in the enum. The names are stable, for scripts.
   [[nodiscard]] auto name() const noexcept -> std::string_view;
-  // One sentence for a person, without a full stop.
+  // One sentence for users, without a full stop.
   [[nodiscard]] auto message() const noexcept -> Message;
 };
 
-// What KernelObject::parse, and what loading, fail with: a Problem of severity error.
+// The error of KernelObject::parse and of loading: a Problem of severity error.
 using ParseError = Problem;
 using LoadError = Problem;
 
 // "info", "warning" or "error".
 [[nodiscard]] auto name(Severity severity) noexcept -> std::string_view;
 
-// Refers to any callable `bool(const Problem&)`, which is told of each problem in turn and answers whether it wants
-// to hear of more. The callable must outlive the sink (as an argument of the call it does) and must not throw.
+// Refers to any callable `bool(const Problem&)`. The callable gets one problem at a time, and returns false to get no
+// more. It must outlive the sink (as a temporary in the argument of the call it does) and must not throw.
 class ProblemSink {
  public:
   template <class Callable>

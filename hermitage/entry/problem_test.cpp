@@ -15,7 +15,7 @@ struct Row {
   ProblemCode code;
   Severity severity;
   std::string_view name;
-  // Which numbers the message tells: o, i, e, f for offset, index, expected, found.
+  // The numbers in the message: o, i, e, f for offset, index, expected, found.
   std::string_view numbers;
 };
 
@@ -91,7 +91,7 @@ constexpr Row kRows[] = {
 };
 #undef HERMITAGE_ROW
 
-// Numbers that no message has by itself, and no part of one another in either base.
+// Numbers that no message contains otherwise, and that do not contain each other in either base.
 constexpr std::uint64_t kOffset = 7040506;
 constexpr std::uint64_t kIndex = 81828384;
 constexpr std::uint64_t kExpected = 5152535455;
@@ -106,7 +106,7 @@ auto has_number(std::string_view message, std::uint64_t number) -> bool {
 TEST(Problem, EveryCodeIsInTheTable) {
   for (std::size_t i = 0; i < std::size(kRows); ++i) EXPECT_EQ(static_cast<std::size_t>(kRows[i].code), i);
   EXPECT_EQ(kRows[std::size(kRows) - 1].code, ProblemCode::left_out);
-  // There is none behind the last.
+  // No code follows the last.
   EXPECT_EQ(Problem{.code = static_cast<ProblemCode>(std::size(kRows))}.name(), "unknown");
   EXPECT_EQ(Problem{.code = static_cast<ProblemCode>(255)}.name(), "unknown");
 }
@@ -160,7 +160,7 @@ TEST(Problem, MessagesAreOneSentenceEach) {
 
 TEST(Problem, TheLongestMessagesFit) {
   for (const auto& row : kRows) {
-    // kNowhere is the largest number, too.
+    // kNowhere is also the largest number.
     const Problem problem{
         .code = row.code, .offset = UINT64_MAX, .index = UINT64_MAX, .expected = UINT64_MAX, .found = UINT64_MAX};
     const auto message = problem.message();

@@ -9,7 +9,7 @@ constexpr auto to_lower(char c) noexcept -> char {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
 
-// Reads digits off the front of `text`. (std::from_chars would need the C++ library.)
+// Removes digits from the beginning of `text`. (std::from_chars would need the C++ library.)
 auto take_number(std::string_view& text, unsigned base) noexcept -> std::optional<std::uint64_t> {
   constexpr std::string_view kDigits = "0123456789abcdef";
   std::uint64_t number = 0;
@@ -25,7 +25,7 @@ auto take_number(std::string_view& text, unsigned base) noexcept -> std::optiona
   return number;
 }
 
-// How many bits a unit shifts a number to the left.
+// The number of bits by which a unit shifts a number to the left.
 auto unit_shift(std::string_view unit) noexcept -> std::optional<unsigned> {
   constexpr std::string_view kPrefixes = "kmgt";
   const auto letter = [unit](std::size_t index) { return to_lower(unit[index]); };

@@ -1,4 +1,4 @@
-// Sizes and addresses as users write them, in options and in configuration files.
+// Sizes and addresses in the syntax of options and configuration files.
 #pragma once
 
 #include <cstdint>
@@ -7,9 +7,8 @@
 
 namespace hermitage::entry {
 
-// A decimal or 0x-hexadecimal number, then, with or without a space, one of K, KB, KiB … T, TB, TiB in any case,
-// all of which are powers of 1024, as QEMU and Docker read them. Nothing for anything else, and for more than
-// 64 bits.
+// A decimal or 0x-hexadecimal number, then optionally a space and one of K, KB, KiB … T, TB, TiB in any case. All
+// units are powers of 1024, as in QEMU and Docker. Returns nothing for other strings, and for values above 64 bits.
 [[nodiscard]] auto parse_quantity(std::string_view text) noexcept -> std::optional<std::uint64_t>;
 
 }  // namespace hermitage::entry

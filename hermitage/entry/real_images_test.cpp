@@ -1,4 +1,4 @@
-// What is true of real Hermit images, as the original hermit-entry 0.10.11 finds it.
+// Properties of real Hermit images, with the expected values from the original hermit-entry 0.10.11.
 #include <array>
 #include <cstdio>
 #include <fstream>
@@ -102,7 +102,7 @@ INSTANTIATE_TEST_SUITE_P(Entry4, RealImages, ::testing::ValuesIn(facts()), [](co
   return name;
 });
 
-// Crate uhyve 0.2.2 has two images of 2023, whose entry version no loader of today speaks.
+// Crate uhyve 0.2.2 contains two images of 2023. Current loaders do not support their entry version.
 TEST(OldRealImages, AreRefusedForTheirEntryVersion) {
   for (const auto* name : {"x86_64-0.2.2-entry3-hello_world", "x86_64-0.2.2-entry3-hello_c"}) {
     const auto image = testing::read_image(name);

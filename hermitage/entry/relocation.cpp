@@ -6,7 +6,7 @@
 namespace hermitage::entry {
 namespace {
 
-// The numbers that the loader knows; riscv64 has no GLOB_DAT (its linkers use R_RISCV_64).
+// The types that the loader supports. riscv64 has no GLOB_DAT: its linkers use R_RISCV_64.
 struct KnownTypes {
   std::uint32_t relative;
   std::uint32_t absolute64;
@@ -48,7 +48,7 @@ constexpr auto kX86_64Names = std::to_array<TypeName>({
     {38, "R_X86_64_RELATIVE64"},   {41, "R_X86_64_GOTPCRELX"}, {42, "R_X86_64_REX_GOTPCRELX"},
 });
 
-// AArch64 ELF 2023Q3: the data relocations and the dynamic ones.
+// AArch64 ELF 2023Q3: the data relocations and the dynamic relocations.
 constexpr auto kAarch64Names = std::to_array<TypeName>({
     {0, "R_AARCH64_NONE"},
     {257, "R_AARCH64_ABS64"},
@@ -68,7 +68,7 @@ constexpr auto kAarch64Names = std::to_array<TypeName>({
     {1032, "R_AARCH64_IRELATIVE"},
 });
 
-// RISC-V psABI 1.0, table 3: the dynamic relocations and the data ones.
+// RISC-V psABI 1.0, table 3: the dynamic relocations and the data relocations.
 constexpr auto kRiscv64Names = std::to_array<TypeName>({
     {0, "R_RISCV_NONE"},
     {1, "R_RISCV_32"},

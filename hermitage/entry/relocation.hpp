@@ -1,4 +1,4 @@
-// What relocations mean to a Hermit loader.
+// The relocations that a Hermit loader supports.
 #pragma once
 
 #include <cstdint>
@@ -12,23 +12,23 @@
 
 namespace hermitage::entry {
 
-// What is stored at start + offset, eight bytes in the guest's byte order.
+// The value stored at start + offset: eight bytes in the guest's byte order.
 enum class RelocationKind : std::uint8_t {
   relative,     // start + addend
   absolute64,   // start + symbol value + addend; 0 for a weak undefined symbol
   glob_dat,     // the same; not on riscv64
-  unsupported,  // none that a Hermit kernel may have
+  unsupported,  // not permitted in a Hermit kernel
 };
 
 [[nodiscard]] auto relocation_kind(Arch arch, std::uint32_t type) noexcept -> RelocationKind;
 
-// The number of the architecture's R_*_RELATIVE.
+// The number of R_*_RELATIVE of the architecture.
 [[nodiscard]] auto relative_relocation_type(Arch arch) noexcept -> std::uint32_t;
 
-// "R_X86_64_RELATIVE" and so on, also for types that no Hermit kernel may have; empty when not known.
+// "R_X86_64_RELATIVE" and so on, also for types that Hermit kernels must not have. Empty for unknown types.
 [[nodiscard]] auto relocation_type_name(Arch arch, std::uint32_t type) noexcept -> std::string_view;
 
-// The size of what a relocation writes.
+// The number of bytes that a relocation writes.
 inline constexpr std::uint64_t kRelocationSize = 8;
 
 // Whether a relocation at `offset` writes within an image of mem_size bytes.
@@ -36,24 +36,24 @@ inline constexpr std::uint64_t kRelocationSize = 8;
   return range_fits(offset, kRelocationSize, mem_size);
 }
 
-// Computes what relocations store, once it has checked that they may.
+// Checks relocations, and computes the values that they store.
 struct RelocationResolver {
   Arch arch = Arch::x86_64;
   std::uint64_t mem_size = 0;
   Table<elf::Symbol> symbols;
-  std::uint64_t start = 0;  // the guest address of the image's first byte
+  std::uint64_t start = 0;  // guest address of the first byte of the loaded kernel
 
-  // The value to be stored at `rela.offset`, which is within the image then. Fails with
+  // Returns the value to store at `rela.offset`. On success, that offset is inside the loaded kernel. Fails with
   // unsupported_relocation, relocation_outside_memory, relocation_symbol or relocation_addend. `index` is the
-  // relocation's place in its table, for the error.
+  // relocation's index in its table, for the error.
   [[nodiscard]] auto resolve(const elf::Rela& rela, std::size_t index) const noexcept
       -> std::expected<std::uint64_t, LoadError>;
 };
 
-// Walks a DT_RELR table (gABI "Relative Relocation Table") and calls `visit(offset)` for each place to
-// which the start address is to be added, in order, until it returns false. Gives the index of the word at
-// which it stopped: relr.size() at the end, less when `visit` returned false or when the table is malformed
-// (it begins with a bitmap).
+// Iterates over a DT_RELR table (gABI "Relative Relocation Table"). Calls `visit(offset)` in order for each place to
+// which the loader adds the start address, until `visit` returns false. Returns the index of the word at which it
+// stopped: relr.size() at the end, or less if `visit` returned false or the table is malformed (it begins with a
+// bitmap).
 template <class Visitor>
 auto for_each_relr(const Table<elf::RelrWord>& relr, Visitor&& visit) -> std::size_t {
   constexpr std::uint64_t kBitsPerMap = 63;

@@ -18,7 +18,7 @@ namespace {
 
 constexpr Arch kArches[] = {Arch::x86_64, Arch::aarch64, Arch::riscv64};
 
-// By <elf.h>, which was written by others.
+// From <elf.h>, an independent source.
 auto expected_kind(Arch arch, std::uint32_t type) -> RelocationKind {
   switch (arch) {
     case Arch::x86_64:
@@ -44,7 +44,7 @@ TEST(RelocationKind, IsRightForEveryType) {
     for (std::uint32_t type = 0; type < 5000; ++type) {
       EXPECT_EQ(relocation_kind(arch, type), expected_kind(arch, type)) << name(arch) << ' ' << type;
     }
-    // Right in the lower bits only.
+    // Only the lower bits are those of a known type.
     for (const std::uint32_t type : {0x10001U, 0x10003U, 0x10008U, 0x80000001U, UINT32_MAX - 1, UINT32_MAX}) {
       EXPECT_EQ(relocation_kind(arch, type), RelocationKind::unsupported) << name(arch) << ' ' << type;
     }
@@ -175,14 +175,14 @@ constexpr std::uint32_t kUndefined = 3;
 constexpr std::uint32_t kWeakUndefined = 4;
 constexpr std::uint32_t kSymbolCount = 5;
 
-// The bytes of a symbol table with one symbol of each sort above.
+// The bytes of a symbol table with one symbol of each kind above.
 class Symbols {
  public:
   Symbols() {
     put(kDefined, testing::kBindGlobal, 1, 0x120);
     put(kWeakDefined, elf::kBindWeak, 1, 0x240);
     put(kUndefined, testing::kBindGlobal, 0, 0);
-    // Its value means nothing.
+    // The value of this symbol is ignored.
     put(kWeakUndefined, elf::kBindWeak, 0, 0x360);
   }
 
@@ -231,7 +231,7 @@ struct Types {
 };
 constexpr Types kX86_64{Arch::x86_64, R_X86_64_RELATIVE, R_X86_64_64, R_X86_64_GLOB_DAT};
 constexpr Types kAarch64{Arch::aarch64, R_AARCH64_RELATIVE, R_AARCH64_ABS64, R_AARCH64_GLOB_DAT};
-// There is no GLOB_DAT: the type that takes its place is named twice.
+// riscv64 has no GLOB_DAT: the list contains the type that replaces it twice.
 constexpr Types kRiscv64{Arch::riscv64, R_RISCV_RELATIVE, R_RISCV_64, R_RISCV_64};
 constexpr Types kAllTypes[] = {kX86_64, kAarch64, kRiscv64};
 
@@ -239,11 +239,11 @@ TEST_F(RelocationResolverTest, RelativeIsStartPlusAddend) {
   for (const auto& types : kAllTypes) {
     EXPECT_EQ(resolve(types.arch, {.offset = 8, .type = types.relative, .addend = 0x123}), kStart + 0x123);
     EXPECT_EQ(resolve(types.arch, {.offset = 8, .type = types.relative, .addend = 0}), kStart);
-    // Addends are signed, and sums wrap as the guest's do.
+    // Addends are signed, and sums wrap as in the guest.
     const auto minus_one = std::numeric_limits<std::uint64_t>::max();
     EXPECT_EQ(resolve(types.arch, {.offset = 8, .type = types.relative, .addend = minus_one}), kStart - 1);
     EXPECT_EQ(resolver(types.arch, minus_one).resolve({.type = types.relative, .addend = 3}, 0), 2U);
-    // A symbol, even one that does not exist, is not looked at.
+    // The symbol is ignored, even if it does not exist.
     EXPECT_EQ(resolve(types.arch, {.type = types.relative, .symbol = 1000, .addend = 1}), kStart + 1);
   }
 }
@@ -383,7 +383,7 @@ TEST(Relr, IsTheInverseOfEncoding) {
     std::uint64_t at = random() % 0x1000 * 2;
     for (auto count = random() % 300; count > 0; --count) {
       places.push_back(at);
-      // Mostly close together, as in a table of pointers.
+      // Mostly small distances, as in a table of pointers.
       at += 8 * (1 + (random() % 10 == 0 ? random() % 200 : random() % 3));
       if (random() % 40 == 0) at += 2;
     }

@@ -1,11 +1,11 @@
-// Words as a POSIX shell reads them, which is how kernels read their command lines.
+// The syntax of a kernel's command line, which the kernel splits like a POSIX shell.
 #pragma once
 
 #include <string_view>
 
 namespace hermitage::entry {
 
-// Whether a character means itself in a word without quotes. More may, but these surely do.
+// Whether a character certainly needs no quotes. Other characters may need none either.
 [[nodiscard]] constexpr auto needs_no_quotes(char character) noexcept -> bool {
   if ((character >= 'a' && character <= 'z') || (character >= 'A' && character <= 'Z') ||
       (character >= '0' && character <= '9')) {
@@ -17,10 +17,10 @@ namespace hermitage::entry {
   return false;
 }
 
-// Behind it, all words are the application's.
+// All arguments after this one are the application's.
 inline constexpr std::string_view kEndOfKernelWords = "--";
 
-// Boot loaders take words that begin so for their own, unless they are in quotes.
+// Boot loaders take unquoted arguments with this prefix as their own.
 inline constexpr std::string_view kLoaderWordBeginning = "hermitage.";
 
 }  // namespace hermitage::entry

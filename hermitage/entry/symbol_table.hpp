@@ -1,4 +1,4 @@
-// A symbol table together with the names of its symbols.
+// A symbol table with the names of its symbols.
 #pragma once
 
 #include <cstdint>
@@ -19,15 +19,15 @@ class SymbolTable {
   [[nodiscard]] constexpr auto size() const noexcept -> std::size_t { return symbols_.size(); }
   [[nodiscard]] constexpr auto empty() const noexcept -> bool { return symbols_.empty(); }
 
-  // All names, each with a NUL behind it, for those who look for the end of one in a way of their own.
+  // All names, each with a NUL at its end.
   [[nodiscard]] constexpr auto names() const noexcept -> ByteView { return names_; }
 
-  // The symbol's name as it stands in the file (mangled); empty when the file has none for it.
+  // The symbol's name as in the file (mangled). Empty if the file has none for it.
   [[nodiscard]] auto name(const elf::Symbol& symbol) const noexcept -> std::string_view {
     return string_at(names_, symbol.name);
   }
 
-  // The text from `offset` up to its NUL (or the end) in a string table.
+  // The string from `offset` to its NUL (or to the end) in a string table.
   [[nodiscard]] static auto string_at(ByteView strings, std::uint64_t offset) noexcept -> std::string_view {
     const auto text = strings.clamped_slice(offset, UINT64_MAX).text();
     return {text.data(), index_of(text, '\0')};

@@ -1,4 +1,4 @@
-// A table of fixed-size records, read in place.
+// A table of fixed-size records that is read in place.
 #pragma once
 
 #include <compare>
@@ -11,9 +11,9 @@
 
 namespace hermitage::entry {
 
-// A random-access range over records that are decoded from their bytes when they are looked at.
-// Record has `static constexpr std::size_t kSize` and `static auto decode(ByteView) -> Record`, which is
-// given exactly kSize bytes. A part of a record at the end is not in the table.
+// A random-access range of records. Each access decodes a record from its bytes. Record has `static constexpr
+// std::size_t kSize` and `static auto decode(ByteView) -> Record`, which gets exactly kSize bytes. The table omits an
+// incomplete record at the end.
 template <class Record>
 class Table {
  public:
@@ -70,12 +70,12 @@ class Table {
     return {bytes_, static_cast<std::ptrdiff_t>(size())};
   }
 
-  // The first `count` records, or all when there are not as many.
+  // The first `count` records, or all if there are fewer.
   [[nodiscard]] constexpr auto first(std::size_t count) const noexcept -> Table {
     return count < size() ? Table{ByteView{bytes_.bytes().first(count * Record::kSize), bytes_.endian()}} : *this;
   }
 
-  // The bytes that the table is read from.
+  // The bytes of the table.
   [[nodiscard]] constexpr auto bytes() const noexcept -> ByteView { return bytes_; }
 
  private:
@@ -84,7 +84,7 @@ class Table {
 
 }  // namespace hermitage::entry
 
-// Its iterators refer to the file, not to the table.
+// The iterators refer to the file, not to the table.
 template <class Record>
 inline constexpr bool std::ranges::enable_borrowed_range<hermitage::entry::Table<Record>> = true;
 template <class Record>

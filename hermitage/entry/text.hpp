@@ -1,4 +1,4 @@
-// Short texts without a heap: error messages and versions.
+// Short strings without a heap: error messages and versions.
 #pragma once
 
 #include <cstddef>
@@ -7,16 +7,16 @@
 
 namespace hermitage::entry {
 
-// The index of the first `wanted` in `text`, or text.size(). (string_view::find would call memchr, which a
-// boot loader may not have.)
+// The index of the first `wanted` in `text`, or text.size(). string_view::find would call memchr, which a boot loader
+// may not have.
 [[nodiscard]] constexpr auto index_of(std::string_view text, char wanted) noexcept -> std::size_t {
   std::size_t index = 0;
   while (index < text.size() && text[index] != wanted) ++index;
   return index;
 }
 
-// A text of at most Capacity - 1 characters that lives where it stands and ends with a NUL.
-// What does not fit is cut off.
+// A string of at most Capacity - 1 characters with a NUL at the end, stored in the object. Longer strings are
+// truncated.
 template <std::size_t Capacity>
 class FixedText {
  public:

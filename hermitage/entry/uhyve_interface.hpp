@@ -1,15 +1,16 @@
 // The hypercalls between a Hermit kernel and its monitor: the crate uhyve-interface.
 //
-// One definition for both sides. The structs are what lies in the guest's memory, in the guest's byte order. A kernel
-// fills them in; a monitor copies one out, looks at the copy, and copies back what the kernel waits for: the memory is
-// the guest's, need not be aligned, and can change at any time.
+// Both sides use this definition. The structs describe guest memory, in the guest's byte order. A kernel fills them
+// in. A monitor copies a struct, checks the copy, and copies the results back: the guest's struct may be unaligned,
+// and can change at any time.
 //
-// By interface 1 a kernel writes the 32-bit address of the parameters to an I/O port (x86_64). By interfaces 2 and 3 it
-// writes to an I/O port with the 64-bit address, or the value itself, in rdi (x86_64), or stores that to a
-// guest-physical address (aarch64). `Gpa` is a guest-physical address, `Gva` a virtual one; texts end with a NUL.
+// With interface 1, a kernel writes the 32-bit address of the parameters to an I/O port (x86_64). With interfaces 2
+// and 3, it passes the 64-bit address, or the value itself: in rdi with a write to an I/O port (x86_64), or with a
+// store to a guest-physical address (aarch64). `Gpa` is a guest-physical address, `Gva` a guest-virtual address.
+// Strings end with a NUL.
 //
-// No structure has padding that the compiler inserts: a monitor copies them out to its guest, and bytes that nobody
-// wrote would show the guest what lay in the monitor's memory. Fields named `padding` are 0.
+// No struct has padding that the compiler inserts: a monitor copies structs to its guest, and uninitialized padding
+// would disclose the monitor's memory. Fields named `padding` are 0.
 #pragma once
 
 #include <array>
@@ -23,8 +24,8 @@ namespace hermitage::entry::uhyve {
 using Gpa = std::uint64_t;
 using Gva = std::uint64_t;
 
-// Errors of the calls below: hermit_abi::errno, whose numbers are those of Linux. `ret` holds them negative, tagged
-// results hold them positive.
+// Errors of the calls below: hermit_abi::errno, with the numbers of Linux. `ret` contains the negative number, tagged
+// results contain the positive number.
 enum class Errno : std::int32_t {
   perm = 1,
   noent = 2,
@@ -50,7 +51,7 @@ enum class Errno : std::int32_t {
   overflow = 75,
 };
 
-// Flags of `open`, with the numbers of Linux on x86_64, on every architecture. A monitor drops all others.
+// Flags of `open`, with the numbers of Linux on x86_64, on every architecture. A monitor ignores all others.
 inline constexpr std::int32_t kOpenReadOnly = 0;
 inline constexpr std::int32_t kOpenWriteOnly = 01;
 inline constexpr std::int32_t kOpenReadWrite = 02;
@@ -67,7 +68,7 @@ inline constexpr std::int32_t kSeekSet = 0;
 inline constexpr std::int32_t kSeekCurrent = 1;
 inline constexpr std::int32_t kSeekEnd = 2;
 
-// The same in every interface.
+// The same in all interfaces.
 struct [[gnu::packed]] OpenParams {
   Gpa name;
   std::int32_t flags;
@@ -92,7 +93,7 @@ static_assert(sizeof(UnlinkParams) == 12 && offsetof(UnlinkParams, ret) == 8);
 // Interface 1, uhyve_interface::v1: for kernels before Hermit 0.12.
 namespace v1 {
 
-// I/O ports. Each takes the address of the call's parameters, 32 bits wide; `uart` takes the byte itself.
+// I/O ports. The kernel writes the 32-bit address of the call's parameters; for `uart`, it writes the byte itself.
 enum class Hypercall : std::uint16_t {
   write = 0x400,
   open = 0x440,
@@ -107,9 +108,9 @@ enum class Hypercall : std::uint16_t {
   serial_write_buffer = 0x880,
 };
 
-inline constexpr std::size_t kMaxArguments = 128;  // and as many environment variables
+inline constexpr std::size_t kMaxArguments = 128;  // also the limit for environment variables
 
-// Tells nothing of what was written.
+// The call does not return the number of bytes written.
 struct [[gnu::packed]] WriteParams {
   std::int32_t fd;
   Gva buf;
@@ -138,7 +139,7 @@ struct [[gnu::packed]] LseekParams {
 };
 static_assert(sizeof(LseekParams) == 16 && offsetof(LseekParams, offset) == 4 && offsetof(LseekParams, whence) == 12);
 
-// Filled in by the monitor. Sizes in bytes, each with the NUL at the end. The first argument is the kernel's path.
+// The monitor fills this in. Sizes in bytes, with the final NUL. The first argument is the kernel's path.
 struct [[gnu::packed]] CmdsizeParams {
   std::int32_t argc;
   std::int32_t argsz[kMaxArguments];
@@ -148,7 +149,7 @@ struct [[gnu::packed]] CmdsizeParams {
 static_assert(sizeof(CmdsizeParams) == 1032 && offsetof(CmdsizeParams, argsz) == 4 &&
               offsetof(CmdsizeParams, envc) == 516 && offsetof(CmdsizeParams, envsz) == 520);
 
-// Two arrays of Gpa, with room there for a text of each size that cmdsize told.
+// Two arrays of Gpa. Each address has space for a string of the size that cmdsize returned.
 struct [[gnu::packed]] CmdvalParams {
   Gpa argv;
   Gpa envp;
@@ -167,7 +168,7 @@ static_assert(sizeof(SerialWriteBufferParams) == 16 && offsetof(SerialWriteBuffe
 namespace v2 {
 
 // I/O ports (x86_64) or guest-physical addresses (aarch64). `exit`, `serial_write_byte` and `serial_read_byte` take a
-// value in the place of the parameters' address.
+// value instead of the parameters' address.
 enum class Hypercall : std::uint16_t {
   exit = 0x1010,
   serial_write_byte = 0x1020,
@@ -240,7 +241,7 @@ enum class FileType : std::uint8_t {
   socket = 12,
 };
 
-// What `getdents` writes, one behind the other: linux_dirent64. The name follows d_type at once, and d_reclen is a
+// `getdents` writes a sequence of these records: linux_dirent64. The name follows d_type directly. d_reclen is a
 // multiple of 8.
 inline constexpr std::size_t kDirentNameAt = 19;
 struct Dirent {
@@ -273,7 +274,7 @@ static_assert(sizeof(GetdentsParams) == 40 && offsetof(GetdentsParams, buf) == 8
               offsetof(GetdentsParams, len) == 16 && offsetof(GetdentsParams, tag) == 24 &&
               offsetof(GetdentsParams, payload) == 32);
 
-// Of stat, fstat and mkdir.
+// For stat, fstat and mkdir.
 enum class ResultTag : std::uint32_t { none = 0, success = 1, error = 2 };
 
 struct Timespec {

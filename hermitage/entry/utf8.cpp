@@ -6,7 +6,7 @@
 namespace hermitage::entry {
 namespace {
 
-// How many bytes a UTF-8 character has that begins with this one; 0 for none.
+// The size in bytes of a UTF-8 character with this first byte; 0 if no character begins with it.
 auto utf8_size(unsigned char first) noexcept -> std::size_t {
   if (first < 0x80) return 1;
   if (first >= 0xc2 && first < 0xe0) return 2;
@@ -27,7 +27,7 @@ auto is_utf8(std::string_view text) noexcept -> bool {
       if ((byte & 0xc0U) != 0x80U) return false;
       code = code << 6 | (byte & 0x3fU);
     }
-    // Longer than need be, a surrogate, or behind the last character.
+    // An overlong form, a surrogate, or a value above the last character.
     if ((size == 3 && code < 0x800) || (size == 4 && code < 0x10000) || (code >= 0xd800 && code < 0xe000) ||
         code > 0x10ffff) {
       return false;

@@ -18,21 +18,21 @@ TEST(Utf8, HasCharactersOfOneToFourBytes) {
 
 TEST(Utf8, HasNoOtherBytes) {
   for (const auto text : {
-           "\x80"sv,  // no character begins so
+           "\x80"sv,  // not a first byte
            "\xff"sv,
-           "\xc3"sv,  // cut off
+           "\xc3"sv,  // truncated
            "\xe2\x82"sv, "a\xf0\x9f\xa4"sv,
-           "\xc3("sv,     // goes on wrongly
-           "\xc0\xaf"sv,  // longer than need be
+           "\xc3("sv,     // wrong second byte
+           "\xc0\xaf"sv,  // overlong
            "\xe0\x80\xaf"sv, "\xf0\x80\x80\xaf"sv,
            "\xed\xa0\x80"sv,      // a surrogate
-           "\xf4\x90\x80\x80"sv,  // behind the last character
+           "\xf4\x90\x80\x80"sv,  // above the last character
        }) {
     EXPECT_FALSE(is_utf8(text)) << text;
   }
 }
 
-// The first and the last character of each size, and those beside the surrogates.
+// The first and the last character of each size, and those next to the surrogates.
 TEST(Utf8, HasEveryCharacterUpToTheLimits) {
   for (const auto text : {"\x01"sv, "\x7f"sv, "\xc2\x80"sv, "\xdf\xbf"sv, "\xe0\xa0\x80"sv, "\xed\x9f\xbf"sv,
                           "\xee\x80\x80"sv, "\xef\xbf\xbf"sv, "\xf0\x90\x80\x80"sv, "\xf4\x8f\xbf\xbf"sv}) {
@@ -42,12 +42,12 @@ TEST(Utf8, HasEveryCharacterUpToTheLimits) {
 
 TEST(Utf8, HasNoCharacterBeyondThem) {
   for (const auto text : {
-           "\xbf"sv, "\xc1\xbf"sv, "\xf8\x88\x80\x80\x80"sv, "\x81\x90\x80\x80"sv,  // no character begins so
-           "\xc2\x7f"sv, "\xc2\xc0"sv, "\xe1\x80\x7f"sv,                            // goes on wrongly
-           "\xe0\x9f\xbf"sv, "\xf0\x8f\xbf\xbf"sv,      // U+07FF and U+FFFF, longer than need be
-           "\xed\xa0\x80"sv, "\xed\xbf\xbf"sv,          // the first and the last surrogate
-           "\xf4\x90\x80\x80"sv, "\xf5\x80\x80\x80"sv,  // behind the last character
-           "\xe0\xa0"sv, "\xf0\x90\x80"sv,              // cut off
+           "\xbf"sv, "\xc1\xbf"sv, "\xf8\x88\x80\x80\x80"sv, "\x81\x90\x80\x80"sv,  // not a first byte
+           "\xc2\x7f"sv, "\xc2\xc0"sv, "\xe1\x80\x7f"sv,                            // wrong second byte
+           "\xe0\x9f\xbf"sv, "\xf0\x8f\xbf\xbf"sv,                                  // U+07FF and U+FFFF, overlong
+           "\xed\xa0\x80"sv, "\xed\xbf\xbf"sv,                                      // the first and the last surrogate
+           "\xf4\x90\x80\x80"sv, "\xf5\x80\x80\x80"sv,                              // above the last character
+           "\xe0\xa0"sv, "\xf0\x90\x80"sv,                                          // truncated
        }) {
     EXPECT_FALSE(is_utf8(text)) << ::testing::PrintToString(text);
   }

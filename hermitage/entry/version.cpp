@@ -3,7 +3,7 @@
 namespace hermitage::entry {
 namespace {
 
-// Takes the decimal number at the front of `text` away, together with its digits.
+// Parses the decimal number at the beginning of `text`, and removes its digits.
 auto take_number(std::string_view& text) noexcept -> std::optional<std::uint32_t> {
   std::uint64_t value = 0;
   std::size_t digits = 0;

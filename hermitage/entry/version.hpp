@@ -1,4 +1,4 @@
-// The three versions that a Hermit kernel states in its notes.
+// The three versions in the notes of a Hermit kernel.
 #pragma once
 
 #include <compare>
@@ -18,24 +18,24 @@ struct HermitVersion {
 
   friend constexpr auto operator<=>(const HermitVersion&, const HermitVersion&) noexcept = default;
 
-  // Exactly three decimal numbers below 2^32 with dots between them: no sign, no space, nothing else.
+  // Accepts exactly three decimal numbers below 2^32 with dots between them: no sign, no space, nothing else.
   [[nodiscard]] static auto parse(std::string_view text) noexcept -> std::optional<HermitVersion>;
 
   // "1.2.3"
   [[nodiscard]] auto text() const noexcept -> FixedText<36>;
 };
 
-// The contract between loader and kernel (boot info and entry); hermit_entry::HERMIT_ENTRY_VERSION.
+// The version of the interface between loader and kernel (boot info and entry): hermit_entry::HERMIT_ENTRY_VERSION.
 inline constexpr std::uint8_t kEntryVersion = 4;
 
-// The contract between Uhyve and kernel (hypercalls and memory layout).
+// The version of the interface between Uhyve and kernel (hypercalls and memory layout).
 struct UhyveInterfaceVersion {
   std::uint32_t value = 1;
 
   friend constexpr auto operator<=>(UhyveInterfaceVersion, UhyveInterfaceVersion) noexcept = default;
 };
 
-// What a kernel without a UHYVEIF note speaks, and the newest that this library knows.
+// The version of a kernel without a UHYVEIF note, and the newest version that this library supports.
 inline constexpr UhyveInterfaceVersion kUhyveInterfaceWithoutNote{1};
 inline constexpr UhyveInterfaceVersion kNewestUhyveInterface{3};
 

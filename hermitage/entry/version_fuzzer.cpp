@@ -1,4 +1,4 @@
-// Parses any text as a version: what comes out must come out again when it is written and read once more.
+// Parses any string as a version. The text of the result must parse to the same version.
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -11,7 +11,7 @@ extern "C" auto LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t siz
   const auto version = HermitVersion::parse(text);
   if (!version) return 0;
   if (HermitVersion::parse(version->text().view()) != version) __builtin_trap();
-  // Nothing but digits and dots makes a version.
+  // A version consists of digits and dots only.
   if (text.find_first_not_of("0123456789.") != std::string_view::npos) __builtin_trap();
   return 0;
 }

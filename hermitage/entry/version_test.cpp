@@ -34,7 +34,7 @@ TEST(HermitVersion, RefusesEverythingElse) {
       // Signs, spaces, other bases, other digits.
       "+1.2.3", "-1.2.3", "1.-2.3", "1.2.+3", " 1.2.3", "1.2.3 ", "1. 2.3", "1 .2.3", "1.2.3\n", "0x1.2.3", "1.2.3a",
       "a.b.c", "1,2,3", "1.2.3-rc1", "1.2.3+build", "v1.2.3", "\xd9\xa1.2.3",
-      // One more than fits, and much more, which might come round again.
+      // One more than the maximum, and much more, which might wrap.
       "4294967296.0.0", "0.4294967296.0", "0.0.4294967296", "4294967300.0.0", "18446744073709551616.0.0",
       "18446744073709551617.0.0", "99999999999999999999999999.0.0"};
   for (const auto text : kTexts) EXPECT_FALSE(HermitVersion::parse(text)) << text;
@@ -49,7 +49,7 @@ TEST(HermitVersion, StopsWhereTheTextEnds) {
 TEST(HermitVersion, WritesItself) {
   EXPECT_EQ((HermitVersion{0, 0, 0}).text().view(), "0.0.0");
   EXPECT_EQ((HermitVersion{0, 12, 3}).text().view(), "0.12.3");
-  // The longest there is, whole.
+  // The longest version, not truncated.
   EXPECT_EQ((HermitVersion{UINT32_MAX, UINT32_MAX, UINT32_MAX}).text().view(), "4294967295.4294967295.4294967295");
 }
 
