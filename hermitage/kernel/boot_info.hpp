@@ -1,4 +1,4 @@
-// What a kernel is told at its entry, laid out for the machine that is being compiled for:
+// The boot info that a kernel gets at its entry, laid out for the architecture of the compilation:
 // hermit_entry::boot_info::RawBootInfo.
 #pragma once
 
@@ -40,24 +40,24 @@ enum class PlatformTag : std::uint32_t {
   fdt = 3,
 };
 
-// Of PlatformTag::uhyve.
+// For PlatformTag::uhyve.
 struct RawUhyvePlatform {
   std::uint8_t has_pci;
   std::uint64_t num_cpus;
-  std::uint32_t cpu_freq_khz;  // 0: not known
+  std::uint32_t cpu_freq_khz;  // 0: unknown
   // Nanoseconds since 1970-01-01T00:00:00Z: a 128-bit integer in two's complement.
   alignas(HERMITAGE_BOOT_TIME_ALIGNMENT) std::byte boot_time[16];
 };
 #undef HERMITAGE_BOOT_TIME_ALIGNMENT
 
-// Of PlatformTag::multiboot (x86_64) and PlatformTag::linux_boot_params.
+// For PlatformTag::multiboot (x86_64) and PlatformTag::linux_boot_params.
 struct RawCommandLinePlatform {
   std::uint64_t command_line;  // address; 0: none
   std::uint64_t command_line_size;
   std::uint64_t info;  // address of the Multiboot information, or of boot_params
 };
 
-// What the address in an Entry's argument points to. Plain numbers: `decode` tells what is there and what is not.
+// An Entry gets the address of this struct. The values are not interpreted: `decode` finds which are present.
 struct RawBootInfo {
   std::uint64_t phys_addr_start;
   std::uint64_t phys_addr_end;
@@ -83,8 +83,8 @@ static_assert(offsetof(RawBootInfo, serial_port_base) == 16 && offsetof(RawBootI
               offsetof(RawUhyvePlatform, boot_time) == (kArch == entry::Arch::x86_64 ? 24 : 20) &&
               offsetof(RawCommandLinePlatform, info) == 16);
 
-// The same with types: entry::BootInfo::decode, which the kernel must be linked with. (hermitage/entry/boot_info.cpp
-// can be compiled as every part of a kernel is: it is freestanding.)
+// The boot info with types: entry::BootInfo::decode, which must be linked with the kernel.
+// (hermitage/entry/boot_info.cpp is freestanding. Compile it with the flags of the kernel.)
 [[nodiscard]] inline auto decode(const RawBootInfo& raw) noexcept
     -> std::expected<entry::BootInfo, entry::BootInfoError> {
   return entry::BootInfo::decode(std::as_bytes(std::span<const RawBootInfo, 1>{&raw, 1}), kArch, entry::kNativeEndian);

@@ -14,7 +14,7 @@ namespace {
 
 using entry::BootInfo, entry::GuestAddress;
 
-// As a loader hands it over to a kernel of this machine.
+// The raw boot info as a loader passes it to a kernel of this architecture.
 auto hand_over(const BootInfo& info) -> RawBootInfo {
   const auto bytes = info.encode(kArch, entry::kNativeEndian);
   EXPECT_TRUE(bytes.has_value());
@@ -95,7 +95,7 @@ TEST(KernelBootInfo, TellsWhatItDoesNotKnow) {
   EXPECT_EQ(decoded.error().value, 77);
 }
 
-// What a kernel may write, and have its entry point checked.
+// A kernel may declare its entry point like this, and the compiler checks its type.
 extern "C" [[maybe_unused]] Entry some_entry_point;
 static_assert(std::is_same_v<decltype(some_entry_point), Entry>);
 

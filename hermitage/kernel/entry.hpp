@@ -1,4 +1,4 @@
-// How a Hermit kernel is entered.
+// The entry of a Hermit kernel.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +7,7 @@
 
 namespace hermitage::kernel {
 
-// The function at the kernel's entry point, which does not return: hermit_entry::Entry.
+// The function at the kernel's entry point: hermit_entry::Entry. It does not return.
 extern "C" {
 #if defined(__riscv)
 using Entry = void(std::uint64_t hart_id, const RawBootInfo& boot_info);
@@ -16,19 +16,19 @@ using Entry = void(const RawBootInfo& boot_info, std::uint32_t cpu_id);
 #endif
 }
 
-// Bytes of the boot CPU's stack, the only one there is. On x86_64 and aarch64 the stack pointer is handed over at its
-// lowest address, on riscv64 at its end.
+// The size in bytes of the boot CPU's stack. No other CPU has a stack at entry. On x86_64 and aarch64, the stack
+// pointer contains its lowest address; on riscv64, its end.
 inline constexpr std::uint64_t kBootStackSize = 0x8000;
 
 }  // namespace hermitage::kernel
 
-// Defines `_start`, an Entry, which goes on in a function of one's own with a stack under it that C++ can use:
+// Defines `_start`, an Entry. It sets the stack pointer for C++ code and calls this function:
 //
 //     extern "C" [[noreturn]] void kernel_main(const hermitage::kernel::RawBootInfo& boot_info);
 //     HERMITAGE_DEFINE_ENTRY(kernel_main);
 //
-// All CPUs but the first wait forever. Nothing else is set up: interrupts are off, and so are SSE (x86_64) and the
-// floating-point unit; on riscv64 gp is not set (link with --no-relax).
+// All CPUs except the first wait forever. `_start` sets up nothing else: interrupts, SSE (x86_64) and the
+// floating-point unit are off. On riscv64, gp is not set (link with --no-relax).
 #if defined(__x86_64__)
 #define HERMITAGE_DEFINE_ENTRY(function)                 \
   asm(".pushsection .text._start,\"ax\",@progbits\n"     \
@@ -57,7 +57,7 @@ inline constexpr std::uint64_t kBootStackSize = 0x8000;
       "  b 1b\n"                                         \
       ".size _start, . - _start\n.popsection")
 #elif defined(__riscv)
-// The hart that OpenSBI starts is any one, so it is not told from others by its number; no loader starts the others.
+// OpenSBI starts a hart with any number, so its number does not distinguish it from others. No loader starts others.
 #define HERMITAGE_DEFINE_ENTRY(function)                 \
   asm(".pushsection .text._start,\"ax\",@progbits\n"     \
       ".globl _start\n.type _start,@function\n_start:\n" \

@@ -1,9 +1,9 @@
-// Hypercalls to Uhyve and to Hermitage's own monitor, as thin as they can be: interface 1 in v1, interfaces 2 and 3 in
+// Hypercalls to Uhyve and to Hermitage's monitor: thin wrappers of interface 1 in v1, and of interfaces 2 and 3 in
 // v2.
 //
-// Every pointer becomes a guest-physical address as it is, so what it points to must be identity-mapped, as all memory
-// is at entry. For v1 that address must be below 4 GiB. Results are what the monitor says: negative values are errors
-// (entry::uhyve::Errno).
+// Pointers are passed as guest-physical addresses: the objects they point to must be in identity-mapped memory, as
+// all memory is at entry. For v1, the addresses must be below 4 GiB. Results are those of the monitor: negative
+// values are errors (entry::uhyve::Errno).
 #pragma once
 
 #include <cstddef>
@@ -34,7 +34,7 @@ inline void hypercall(Hypercall call, Params& params) noexcept {
   hypercall(call, static_cast<std::uint32_t>(gpa_of(&params)));
 }
 
-// Ends the machine; returns only when the monitor does not know the call.
+// Ends the guest. Returns only if the monitor does not support the call.
 inline void exit(std::int32_t code) noexcept {
   uhyve::v1::ExitParams params{.code = code};
   hypercall(Hypercall::exit, params);
@@ -49,7 +49,7 @@ inline void serial_write(std::span<const std::byte> bytes) noexcept {
   hypercall(Hypercall::serial_write_buffer, params);
 }
 
-// The file descriptor, or an error.
+// Returns the file descriptor, or an error.
 [[nodiscard]] inline auto open(const char* name, std::int32_t flags, std::int32_t mode) noexcept -> std::int32_t {
   uhyve::OpenParams params{.name = gpa_of(name), .flags = flags, .mode = mode, .ret = -1};
   hypercall(Hypercall::open, params);
@@ -62,20 +62,20 @@ inline void serial_write(std::span<const std::byte> bytes) noexcept {
   return params.ret;
 }
 
-// The number of bytes read, or an error.
+// Returns the number of bytes read, or an error.
 [[nodiscard]] inline auto read(std::int32_t fd, std::span<std::byte> buffer) noexcept -> std::int64_t {
   uhyve::v1::ReadParams params{.fd = fd, .buf = gpa_of(buffer.data()), .len = buffer.size(), .ret = -1};
   hypercall(Hypercall::read, params);
   return params.ret;
 }
 
-// This interface has no result for it.
+// In this interface, the call has no result.
 inline void write(std::int32_t fd, std::span<const std::byte> bytes) noexcept {
   uhyve::v1::WriteParams params{.fd = fd, .buf = gpa_of(bytes.data()), .len = bytes.size()};
   hypercall(Hypercall::write, params);
 }
 
-// The new offset from the beginning, or a negative number.
+// Returns the new offset from the beginning, or a negative number.
 [[nodiscard]] inline auto lseek(std::int32_t fd, std::int64_t offset, std::int32_t whence) noexcept -> std::int64_t {
   uhyve::v1::LseekParams params{.fd = fd, .offset = offset, .whence = whence};
   hypercall(Hypercall::lseek, params);
@@ -109,7 +109,7 @@ inline void hypercall(Hypercall call, Params& params) noexcept {
   hypercall(call, gpa_of(&params));
 }
 
-// An error code of a tagged result as a negative number, as the other calls return it.
+// Converts the error code of a tagged result to a negative number, the form of the other calls.
 [[nodiscard]] inline auto result_of(uhyve::v2::ResultTag tag, std::int32_t error) noexcept -> std::int32_t {
   switch (tag) {
     case uhyve::v2::ResultTag::success: return 0;
@@ -118,7 +118,7 @@ inline void hypercall(Hypercall call, Params& params) noexcept {
   }
 }
 
-// Ends the machine; returns only when the monitor does not know the call.
+// Ends the guest. Returns only if the monitor does not support the call.
 inline void exit(std::int32_t code) noexcept {
   hypercall(Hypercall::exit, static_cast<std::uint32_t>(code));
 }
@@ -132,14 +132,14 @@ inline void serial_write(std::span<const std::byte> bytes) noexcept {
   hypercall(Hypercall::serial_write_buffer, params);
 }
 
-// The number of bytes read. Uhyve 0.10 does not know this call: then it is 0.
+// Returns the number of bytes read. Uhyve 0.10 does not support this call: the result is then 0.
 [[nodiscard]] inline auto serial_read(std::span<std::byte> buffer) noexcept -> std::uint64_t {
   uhyve::v2::SerialReadBufferParams params{.maxlen = buffer.size(), .len = 0, .buf = gpa_of(buffer.data())};
   hypercall(Hypercall::serial_read_buffer, params);
   return params.len;
 }
 
-// The file descriptor, or an error.
+// Returns the file descriptor, or an error.
 [[nodiscard]] inline auto open(const char* name, std::int32_t flags, std::int32_t mode) noexcept -> std::int32_t {
   uhyve::OpenParams params{.name = gpa_of(name), .flags = flags, .mode = mode, .ret = -1};
   hypercall(Hypercall::open, params);
@@ -152,21 +152,21 @@ inline void serial_write(std::span<const std::byte> bytes) noexcept {
   return params.ret;
 }
 
-// The number of bytes read, or an error.
+// Returns the number of bytes read, or an error.
 [[nodiscard]] inline auto read(std::int32_t fd, std::span<std::byte> buffer) noexcept -> std::int64_t {
   uhyve::v2::ReadParams params{.len = buffer.size(), .ret = -1, .buf = gpa_of(buffer.data()), .fd = fd};
   hypercall(Hypercall::read, params);
   return params.ret;
 }
 
-// The number of bytes written, or an error.
+// Returns the number of bytes written, or an error.
 [[nodiscard]] inline auto write(std::int32_t fd, std::span<const std::byte> bytes) noexcept -> std::int64_t {
   uhyve::v2::WriteParams params{.len = bytes.size(), .ret = -1, .buf = gpa_of(bytes.data()), .fd = fd};
   hypercall(Hypercall::write, params);
   return params.ret;
 }
 
-// The new offset from the beginning, or an error.
+// Returns the new offset from the beginning, or an error.
 [[nodiscard]] inline auto lseek(std::int32_t fd, std::int64_t offset, std::int32_t whence) noexcept -> std::int64_t {
   uhyve::v2::LseekParams params{.offset = offset, .whence = static_cast<std::uint32_t>(whence), .fd = fd};
   hypercall(Hypercall::lseek, params);
@@ -179,7 +179,7 @@ inline void serial_write(std::span<const std::byte> bytes) noexcept {
   return params.ret;
 }
 
-// The number of bytes of uhyve::v2::Dirent records in `buffer`, 0 at the end of the directory, or an error.
+// Returns the number of bytes of uhyve::v2::Dirent records in `buffer`, 0 at the end of the directory, or an error.
 [[nodiscard]] inline auto getdents(std::int32_t fd, std::span<std::byte> buffer) noexcept -> std::int64_t {
   using uhyve::v2::GetdentsTag;
   uhyve::v2::GetdentsParams params{
@@ -193,7 +193,7 @@ inline void serial_write(std::span<const std::byte> bytes) noexcept {
   }
 }
 
-// 0, or an error.
+// Returns 0, or an error.
 [[nodiscard]] inline auto stat(const char* name, uhyve::v2::StatKind kind, uhyve::v2::FileAttr& attr) noexcept
     -> std::int32_t {
   uhyve::v2::StatParams params{
@@ -208,7 +208,7 @@ inline void serial_write(std::span<const std::byte> bytes) noexcept {
   return result_of(params.tag, params.error);
 }
 
-// `size` is the path's, with its NUL.
+// `size` is the size of the path with its NUL.
 [[nodiscard]] inline auto mkdir(const char* path, std::uint64_t size) noexcept -> std::int32_t {
   uhyve::v2::MkdirParams params{.path = gpa_of(path), .len = size, .tag = uhyve::v2::ResultTag::none, .error = 0};
   hypercall(Hypercall::mkdir, params);

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Proves that notes.h makes the notes of a kernel from C11 and from C++, that they survive --gc-sections, with and
-# without a linker script, and that they end up in one PT_NOTE: for every compiler, linker and architecture at hand.
-# usage: notes_test.sh HERMITAGE      the program, whose `inspect` has the last word
+# Checks that notes.h creates the notes of a kernel in C11 and in C++, that they survive --gc-sections with and
+# without a linker script, and that they are in one PT_NOTE: for every installed compiler, linker and architecture.
+# usage: notes_test.sh HERMITAGE      the program whose `inspect` checks the results
 set -euo pipefail
 hermitage=$1
 module=$(cd "$(dirname "$0")" && pwd)
@@ -25,7 +25,7 @@ void _start(void) {
 END
 cp "$work/notes.c" "$work/notes.cpp"
 
-# Throws away all notes but ours.
+# Discards all other notes.
 cat >"$work/kernel.ld" <<'END'
 ENTRY(_start)
 SECTIONS {
@@ -81,7 +81,7 @@ check_languages() {  # check_languages NAME C-COMPILER C++-COMPILER [FLAG…]
 check_languages native gcc g++
 check_languages "native, LTO" gcc g++ -flto
 if [[ $(uname -m) == x86_64 ]]; then
-  # Some distributions' compilers do this unless told not to. Without a script, two PT_NOTE come of it.
+  # Some distributions' compilers use this flag by default. Without a linker script, it causes two PT_NOTE.
   check "x86_64, property note, linker script" g++ -std=c++23 -fcf-protection=full "$work/notes.cpp" \
     -T "$work/kernel.ld" "-L$module/../.." -Wl,-z,norelro -Wl,-z,separate-code
 fi
@@ -89,7 +89,7 @@ for arch in x86_64 aarch64 riscv64; do
   [[ $arch == "$(uname -m)" ]] && continue
   check_languages "$arch" $arch-linux-gnu-gcc $arch-linux-gnu-g++
 done
-# The only thing in the headers of Debian's compiler that is missing for this byte order.
+# The only missing file in the headers of Debian's compiler for this byte order.
 mkdir -p "$work/include/gnu"
 touch "$work/include/gnu/stubs-lp64_be.h"
 check_languages aarch64_be aarch64-linux-gnu-gcc aarch64-linux-gnu-g++ -mbig-endian -I "$work/include"
