@@ -18,11 +18,11 @@ namespace {
 using entry::GuestAddress;
 using entry::KernelObject;
 
-// A kernel lives in the caller's bytes, which he may copy.
+// The bytes of the caller contain the kernel object. The caller may copy them.
 static_assert(sizeof(KernelObject) <= sizeof(hermitage_kernel) && alignof(KernelObject) <= alignof(hermitage_kernel));
 static_assert(std::is_trivially_copyable_v<KernelObject> && std::is_trivially_destructible_v<KernelObject>);
 
-// The sizes that the header states.
+// The sizes that the header documents.
 static_assert(sizeof(hermitage_error) == 360 && sizeof(hermitage_kernel) == 512 && sizeof(hermitage_kernel_info) == 72);
 static_assert(sizeof(hermitage_tls) == 32 && sizeof(hermitage_segment) == 56 && sizeof(hermitage_note) == 40);
 static_assert(sizeof(hermitage_relocation) == 40 && sizeof(hermitage_symbol) == 40 && sizeof(hermitage_loaded) == 64);
@@ -37,7 +37,7 @@ constexpr auto code_of(entry::BootInfoErrorCode code) -> hermitage_code {
   return static_cast<hermitage_code>(code) + HERMITAGE_BOOT_INFO_PLATFORM_NOT_ON_ARCH;
 }
 
-// The first, the last and some between show that the two lists have not come apart.
+// The first, the last and some other codes: these fail to compile if the two lists differ.
 static_assert(code_of(entry::ProblemCode::packed_image) == HERMITAGE_PACKED_IMAGE);
 static_assert(code_of(entry::ProblemCode::segment_order) == HERMITAGE_SEGMENT_ORDER);
 static_assert(code_of(entry::ProblemCode::no_hermit_note) == HERMITAGE_NO_HERMIT_NOTE);
@@ -202,7 +202,7 @@ auto check_target(hermitage_arch arch, hermitage_endian endian, hermitage_error*
 const char* hermitage_code_name(hermitage_code code) {
   if (code == HERMITAGE_OK) return "ok";
   if (code == HERMITAGE_STEPS_CAPACITY) return "steps_capacity";
-  // The names are literals, so a NUL follows them.
+  // The names are string literals, so each ends with a NUL.
   if (code >= HERMITAGE_BOOT_INFO_PLATFORM_NOT_ON_ARCH && code <= HERMITAGE_BOOT_INFO_TLS_ZERO) {
     const auto boot_info_code = static_cast<entry::BootInfoErrorCode>(code - HERMITAGE_BOOT_INFO_PLATFORM_NOT_ON_ARCH);
     return entry::BootInfoError{.code = boot_info_code}.name().data();

@@ -1,15 +1,15 @@
-/* Hermitage for C, and for everyone who speaks C: parse, ask and load Hermit kernels.
+/* The C interface to parse, query and load Hermit kernels, also for other languages.
  *
- * The same as hermitage::entry, whose headers say more about each thing. Nothing is allocated, nothing is
- * global, and every structure is the caller's. Names and notes that a function hands out lie in the ELF file
- * that the kernel was parsed from, which must outlive them. Needs memcpy, memmove, memset and memcmp, and no
- * C++ library: link with -lhermitage_capi -lhermitage_entry.
+ * It has the functions of hermitage::entry, whose headers have more details. The library allocates no memory and has
+ * no global state. The caller owns every structure. Names and notes that a function returns point into the ELF file
+ * of the kernel, which must outlive them. The library needs memcpy, memmove, memset and memcmp, and no C++ library:
+ * link with -lhermitage_capi -lhermitage_entry.
  *
- * A kernel's mem_size is what the file says: compare it with what there is before allocating it. Memory to load to
- * must not overlap the file.
+ * mem_size of a kernel is an untrusted value of the file: compare it with the available memory before allocating it.
+ * The memory to load to must not overlap the file.
  *
- * Functions that can fail return HERMITAGE_OK (0) or the code of the error, and describe it in *error unless that
- * is NULL. Other pointers must not be NULL, except to no bytes at all.
+ * Functions that can fail return HERMITAGE_OK (0) or the code of the error. They describe the error in *error unless
+ * `error` is NULL. Other pointers must not be NULL, except pointers to zero bytes.
  */
 #ifndef HERMITAGE_CAPI_HERMITAGE_H
 #define HERMITAGE_CAPI_HERMITAGE_H
@@ -22,13 +22,13 @@
 extern "C" {
 #endif
 
-/* hermitage_code_name gives their names, which are stable. The numbers may change until version 1.0. */
+/* hermitage_code_name returns their names, which are stable. The numbers may change until version 1.0. */
 typedef int32_t hermitage_code;
 
 enum {
   HERMITAGE_OK = 0,
 
-  /* hermitage::entry::ProblemCode: what is wrong with a file, or with what is asked of it. */
+  /* hermitage::entry::ProblemCode: problems of a file, or of a request. */
   HERMITAGE_NOT_ELF = 1,
   HERMITAGE_PACKED_IMAGE,
   HERMITAGE_TRUNCATED_HEADER,
@@ -75,7 +75,7 @@ enum {
   HERMITAGE_PAGE_SIZE,
   HERMITAGE_PAGE_FLAGS_SIZE,
 
-  /* hermitage::entry::BootInfoErrorCode: what cannot be said in a guest's boot information. */
+  /* hermitage::entry::BootInfoErrorCode: values that a guest's boot info cannot express. */
   HERMITAGE_BOOT_INFO_PLATFORM_NOT_ON_ARCH = 256,
   HERMITAGE_BOOT_INFO_UNKNOWN_PLATFORM,
   HERMITAGE_BOOT_INFO_SERIAL_PORT_RANGE,
@@ -95,14 +95,14 @@ enum {
 /* 360 bytes. */
 typedef struct hermitage_error {
   hermitage_code code;
-  uint64_t offset;   /* in the file, in bytes; UINT64_MAX when it is not about one place */
-  uint64_t index;    /* of the segment, relocation … that it is about, counted from 0 */
-  uint64_t expected; /* these two as the message says */
+  uint64_t offset;   /* in the file, in bytes; UINT64_MAX if the problem has no single location */
+  uint64_t index;    /* of the segment, relocation …, counted from 0 */
+  uint64_t expected; /* the message explains these two values */
   uint64_t found;
-  char message[320]; /* one sentence without a full stop, ended by a NUL */
+  char message[320]; /* one sentence without a full stop, with a final NUL */
 } hermitage_error;
 
-/* "no_hermit_note" and so on; "ok" for 0, "unknown" for a code that there is not. */
+/* Returns "no_hermit_note" and so on, "ok" for 0, and "unknown" for an undefined code. */
 const char* hermitage_code_name(hermitage_code code);
 
 typedef uint8_t hermitage_arch;
@@ -117,7 +117,7 @@ enum {
   HERMITAGE_FORMAT_ELF = 1,
   HERMITAGE_FORMAT_GZIP = 2,
   HERMITAGE_FORMAT_ELF32,
-  HERMITAGE_FORMAT_GZIP_ELF, /* never of hermitage_detect_format, which does not unpack */
+  HERMITAGE_FORMAT_GZIP_ELF, /* never from hermitage_detect_format, which does not unpack */
   HERMITAGE_FORMAT_TAR,
   HERMITAGE_FORMAT_XZ,
   HERMITAGE_FORMAT_ZSTD,
@@ -136,16 +136,16 @@ enum {
   HERMITAGE_FORMAT_EMPTY,
 };
 
-/* What kind of file begins with these bytes; of PE files the header counts, too, wherever it is. The message of
- * HERMITAGE_NOT_ELF names the format. */
+/* Returns the format of the file that begins with these bytes. For PE files, `bytes` must also contain the PE header,
+ * which can be at any offset. The message of HERMITAGE_NOT_ELF contains the format. */
 hermitage_format hermitage_detect_format(const void* bytes, size_t size);
 
-/* A parsed kernel: 512 bytes that only this library looks into. It refers to the ELF file and may be copied. */
+/* A parsed kernel: 512 opaque bytes. It refers to the ELF file, and may be copied. */
 typedef struct hermitage_kernel {
   uint64_t storage[64];
 } hermitage_kernel;
 
-/* Takes any bytes of any alignment. *kernel is written only on success. */
+/* Accepts any bytes of any alignment. Writes *kernel only on success. */
 hermitage_code hermitage_kernel_parse(hermitage_kernel* kernel, const void* elf, size_t size, hermitage_error* error);
 
 /* 72 bytes. */
@@ -155,24 +155,24 @@ typedef struct hermitage_kernel_info {
   bool is_relocatable;
   bool has_hermit_version;
   bool has_uhyve_interface_note;
-  bool has_start_addr; /* a fixed kernel */
+  bool has_start_addr; /* true for a fixed kernel */
   uint8_t entry_version;
   uint32_t hermit_version[3];       /* major, minor, patch */
   uint32_t uhyve_interface_version; /* 1 without a note */
-  uint64_t mem_size;                /* of the loaded image in bytes, at least 1 */
-  uint64_t start_addr;              /* where a fixed kernel must be loaded */
+  uint64_t mem_size;                /* of the loaded kernel in bytes, at least 1 */
+  uint64_t start_addr;              /* the address at which a fixed kernel must be loaded */
   uint64_t segment_count;
-  uint64_t relocation_count; /* with explicit addends */
+  uint64_t relocation_count; /* relocations with explicit addends */
   uint64_t relr_word_count;
   uint64_t dynamic_symbol_count;
 } hermitage_kernel_info;
 
 void hermitage_kernel_query(const hermitage_kernel* kernel, hermitage_kernel_info* info);
 
-/* Of the kernel when it is loaded at `start`, which a fixed kernel ignores. */
+/* Returns the entry point of the kernel loaded at `start`. A fixed kernel ignores `start`. */
 uint64_t hermitage_kernel_entry_point(const hermitage_kernel* kernel, uint64_t start);
 
-/* 32 bytes. Thread-local storage: where its template lies in the loaded kernel; sizes in bytes. */
+/* 32 bytes. The thread-local storage: the location of its template in the loaded kernel. Sizes in bytes. */
 typedef struct hermitage_tls {
   uint64_t start;
   uint64_t filesz;
@@ -180,10 +180,10 @@ typedef struct hermitage_tls {
   uint64_t align;
 } hermitage_tls;
 
-/* Whether the kernel has any. */
+/* Returns false if the kernel has no thread-local storage. */
 bool hermitage_kernel_tls(const hermitage_kernel* kernel, uint64_t start, hermitage_tls* tls);
 
-/* 56 bytes. A program header, with the values that are in the file. */
+/* 56 bytes. A program header, with the values of the file. */
 typedef struct hermitage_segment {
   uint32_t type;
   uint32_t flags; /* 1 execute, 2 write, 4 read */
@@ -197,7 +197,7 @@ typedef struct hermitage_segment {
 
 /* 40 bytes. */
 typedef struct hermitage_note {
-  const char* name; /* not ended by a NUL */
+  const char* name; /* without a final NUL */
   size_t name_size;
   const void* desc;
   size_t desc_size;
@@ -216,7 +216,7 @@ typedef struct hermitage_relocation {
 
 /* 40 bytes. A dynamic symbol. */
 typedef struct hermitage_symbol {
-  const char* name; /* not ended by a NUL */
+  const char* name; /* without a final NUL */
   size_t name_size;
   uint64_t value;
   uint64_t size;
@@ -225,14 +225,14 @@ typedef struct hermitage_symbol {
   uint8_t other;
 } hermitage_symbol;
 
-/* The part with this index, counted from 0; false when there are not as many. Notes are counted from the first each
- * time. */
+/* These functions return the part with this index, counted from 0, or false if there are fewer. Each call for a note
+ * counts from the first note. */
 bool hermitage_kernel_segment(const hermitage_kernel* kernel, uint64_t index, hermitage_segment* segment);
 bool hermitage_kernel_note(const hermitage_kernel* kernel, uint64_t index, hermitage_note* note);
 bool hermitage_kernel_relocation(const hermitage_kernel* kernel, uint64_t index, hermitage_relocation* relocation);
 bool hermitage_kernel_symbol(const hermitage_kernel* kernel, uint64_t index, hermitage_symbol* symbol);
 
-/* 64 bytes. What a loader must tell the kernel that it has loaded. */
+/* 64 bytes. Values that a loader passes to the kernel. */
 typedef struct hermitage_loaded {
   uint64_t image_start;
   uint64_t image_end;
@@ -241,26 +241,26 @@ typedef struct hermitage_loaded {
   hermitage_tls tls;
 } hermitage_loaded;
 
-/* For `options`: the memory is known to be all zeros, as a fresh mapping is. */
+/* A flag for `options`: the memory contains only zeros, as a new mapping does. */
 #define HERMITAGE_LOAD_ZEROED_MEMORY 1u
 
-/* Makes the memory, of exactly mem_size bytes, what the kernel wants to find at `start`. On failure its content is
- * unspecified, but nothing outside of it was written. */
+/* Loads the kernel for the address `start` into `memory`, which must have exactly mem_size bytes. After a failure,
+ * the content of `memory` is unspecified, but nothing outside of it was written. */
 hermitage_code hermitage_kernel_load(const hermitage_kernel* kernel, void* memory, size_t memory_size, uint64_t start,
                                      uint32_t options, hermitage_loaded* loaded, hermitage_error* error);
 
-/* The last step of loading alone, for memory in which the segments have been placed as the load plan says. */
+/* Only the last step of loading, for memory that contains the segments as in the load plan. */
 hermitage_code hermitage_kernel_relocate(const hermitage_kernel* kernel, void* memory, size_t memory_size,
                                          uint64_t start, hermitage_loaded* loaded, hermitage_error* error);
 
 typedef uint8_t hermitage_action;
 enum {
-  HERMITAGE_MAP = 0,  /* whole pages that lie on whole pages of the file: can be mapped, privately; or copied */
-  HERMITAGE_COPY = 1, /* bytes of the file that have to be copied */
+  HERMITAGE_MAP = 0,  /* whole pages of the file, page-aligned in memory: map them privately, or copy them */
+  HERMITAGE_COPY = 1, /* bytes of the file that must be copied */
   HERMITAGE_ZERO = 2, /* no bytes of the file */
 };
 
-/* 40 bytes. One range of the image and what is to be done for it. */
+/* 40 bytes. One range of the loaded kernel, and the action for it. */
 typedef struct hermitage_load_step {
   hermitage_action action;
   uint8_t flags; /* of the segment: 1 execute, 2 write, 4 read; 0 for a gap */
@@ -270,12 +270,12 @@ typedef struct hermitage_load_step {
   uint64_t relocated_pages;
 } hermitage_load_step;
 
-/* How many pages of page_size bytes the image lies on; 0 when that is not a power of two. */
+/* Returns the number of pages of the loaded kernel, or 0 if page_size is not a power of two. */
 uint64_t hermitage_kernel_page_count(const hermitage_kernel* kernel, uint64_t start, uint64_t page_size);
 
-/* Writes the plan's steps, in order, to steps[0 … *step_count). page_flags is an array of as many bools as there
- * are pages; afterwards they say which of them relocations write to. When `capacity` is too small, *step_count says
- * how many are needed and the result is HERMITAGE_STEPS_CAPACITY. */
+/* Writes the plan's steps, in order, to steps[0 … *step_count). page_flags is an array with one bool for each page;
+ * the function sets those of pages that relocations write to. If `capacity` is too small, the function returns
+ * HERMITAGE_STEPS_CAPACITY and sets *step_count to the necessary capacity. */
 hermitage_code hermitage_kernel_plan(const hermitage_kernel* kernel, uint64_t start, uint64_t page_size,
                                      bool* page_flags, size_t page_flag_count, hermitage_load_step* steps,
                                      size_t capacity, size_t* step_count, hermitage_error* error);
@@ -289,7 +289,7 @@ enum {
   HERMITAGE_PLATFORM_FDT = 4,
 };
 
-/* 144 bytes. What a loader tells a kernel; 0 stands for "none" throughout. */
+/* 144 bytes. Values that a loader passes to a kernel. 0 means "none" in every field. */
 typedef struct hermitage_boot_info {
   uint64_t phys_addr_start;
   uint64_t phys_addr_end;
@@ -312,10 +312,10 @@ typedef struct hermitage_boot_info {
 } hermitage_boot_info;
 
 #define HERMITAGE_RAW_BOOT_INFO_SIZE 128
-#define HERMITAGE_RAW_BOOT_INFO_ALIGNMENT 8 /* of the bytes in the guest; here they may lie anywhere */
+#define HERMITAGE_RAW_BOOT_INFO_ALIGNMENT 8 /* in the guest; the bytes here may be unaligned */
 
-/* HERMITAGE_UNSUPPORTED_MACHINE for an architecture, HERMITAGE_UNKNOWN_BYTE_ORDER for a byte order that there is not;
- * otherwise a HERMITAGE_BOOT_INFO_… code. */
+/* These functions return HERMITAGE_UNSUPPORTED_MACHINE for an undefined architecture, HERMITAGE_UNKNOWN_BYTE_ORDER
+ * for an undefined byte order, otherwise a HERMITAGE_BOOT_INFO_… code. */
 hermitage_code hermitage_boot_info_encode(const hermitage_boot_info* info, hermitage_arch arch, hermitage_endian endian,
                                           uint8_t raw[HERMITAGE_RAW_BOOT_INFO_SIZE], hermitage_error* error);
 hermitage_code hermitage_boot_info_decode(const uint8_t raw[HERMITAGE_RAW_BOOT_INFO_SIZE], hermitage_arch arch,

@@ -1,4 +1,4 @@
-// The C interface over any bytes: every part of a kernel, and its loading.
+// Passes any bytes to the C interface: reads every part of a kernel, and loads it.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -16,7 +16,7 @@ auto read_text(const char* text, std::size_t size) -> unsigned {
   return sum;
 }
 
-// A sum over all parts, so that all of it is read.
+// A sum over all parts, so that the target reads all of them.
 auto read_parts(const hermitage_kernel& kernel) -> unsigned {
   unsigned sum = 0;
   hermitage_segment segment;

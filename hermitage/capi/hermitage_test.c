@@ -1,4 +1,4 @@
-/* The C interface, from C11. The kernel that is looked at is a file that `write_kernels` has made. */
+/* Tests of the C interface in C11. `write_kernels` writes the kernel for them. */
 #include "hermitage/capi/hermitage.h"
 
 #include <stdio.h>
