@@ -38,7 +38,7 @@ void fill_in(std::vector<Value>& list, const std::vector<Value>& weaker) {
   list.insert(list.begin(), weaker.begin(), weaker.end());
 }
 
-// References to every member. One that is not named here does not compile.
+// References to all members. A new member that is missing here does not compile.
 template <class Options>
 auto members_of(Options& options) {
   auto& [output, memory_size, cpu_count, affinity, tempdir, temp_limit, image_mode, file_isolation, sandbox, io_mode,
@@ -59,7 +59,7 @@ void fill_in(LaunchOptions& options, const LaunchOptions& weaker) {
 
 // ---- Types
 
-// What an option says, in bytes.
+// The value of a size option, in bytes.
 auto parse_size(std::string_view option, const std::optional<std::string>& size)
     -> OrFailure<std::optional<std::uint64_t>> {
   if (!size) return std::nullopt;
@@ -68,7 +68,7 @@ auto parse_size(std::string_view option, const std::optional<std::string>& size)
   return bytes;
 }
 
-// Every option that takes a value of a form of its own; the first that is wrong is the error.
+// Parses every option whose value has a special form. The first malformed value is the error.
 class OptionParser {
  public:
   explicit OptionParser(const LaunchOptions& options) : options_{options} {}
@@ -132,7 +132,7 @@ class OptionParser {
     return {};
   }
 
-  // After the ports, on which it depends.
+  // Call this after the ports are parsed: the network depends on them.
   auto parse_net(LaunchSpec& spec) const -> OrFailure<void> {
     auto network = base::parse_network(options_.net.value_or(spec.forwards.empty() ? "none" : "user"));
     if (!network) return wrong_usage(fmt::format("--net '{}': {}", *options_.net, network.error()));
@@ -173,15 +173,15 @@ auto output_of(const std::optional<std::string>& output) -> Output {
   return {.kind = Output::Kind::file, .path = *output};
 }
 
-// ---- What the image asks for
+// ---- Requests of the image
 
-// A size beyond all machines stays one.
+// Rounds up to whole units. A size above the limit stays above it.
 auto round_up(std::uint64_t size) -> std::uint64_t {
   const auto units = size / base::kMemoryUnit + (size % base::kMemoryUnit == 0 ? 0 : 1);
   return std::min(units, std::numeric_limits<std::uint64_t>::max() / base::kMemoryUnit) * base::kMemoryUnit;
 }
 
-// Whatever else is wrong with the words, which is told later.
+// Ignores malformed arguments, which other functions report.
 auto has_network(const LaunchOptions& options) -> bool {
   return options.net ? *options.net != "none" : !options.publish.empty();
 }
@@ -222,8 +222,8 @@ auto variables_of_host() -> Strings {
   return all;
 }
 
-// Those of the user, of which the last with one name counts, in their order; then those of the image that the user has
-// not set.
+// The user's variables in their order, then those of the image that the user did not set. If the user sets a variable
+// several times, the last value counts.
 auto environment_of(const Strings& given, const Strings& of_image, Strings& warnings) -> OrFailure<Strings> {
   if (std::ranges::find(given, "host") != given.end()) {
     if (given.size() > 1)
@@ -245,8 +245,8 @@ auto environment_of(const Strings& given, const Strings& of_image, Strings& warn
   return all;
 }
 
-// What a kernel of Hermit 0.10 or newer takes of its address, as its own words -ip, -mask and -gateway have no DNS
-// servers and no MTU. What the user has set himself counts, and before what the image sets.
+// Variables for the address, for kernels of Hermit 0.10 or newer: the kernel's arguments -ip, -mask and -gateway
+// cannot set DNS servers and an MTU. The user's variables override these, and these override the image's.
 void add_network_variables(const base::NetworkSpec& network, const Strings& given, Strings& environment) {
   const auto has = [](const Strings& variables, std::string_view key) {
     return std::ranges::find(variables, key, key_of) != variables.end();
@@ -266,7 +266,7 @@ void add_network_variables(const base::NetworkSpec& network, const Strings& give
   }
 }
 
-// What is given replaces what the image has.
+// The user's arguments replace those of the image.
 auto kernel_arguments_of(const LaunchOptions& options, const std::optional<Strings>& words, const image::Config& config)
     -> Strings {
   if (options.kernel_args.empty() && !words) return config.kernel_args;

@@ -1,4 +1,4 @@
-// What is to be run and with what: everything that was said about a launch, in one value.
+// The description of a launch, combined from all sources of options.
 #pragma once
 
 #include <chrono>
@@ -17,14 +17,14 @@
 
 namespace hermitage::launch {
 
-// The most that an image may ask for: no host has more to give.
+// The largest requirements that an image can have. No host has more.
 inline constexpr std::uint64_t kMostMemory = std::uint64_t{64}
-                                             << 40;  // bytes; a process can map no more than twice that
-inline constexpr std::uint32_t kMostCpus = 4096;     // vCPUs; Linux's KVM_MAX_VCPUS is never above it
+                                             << 40;  // bytes; the address space of a process is at most twice as large
+inline constexpr std::uint32_t kMostCpus = 4096;     // vCPUs; KVM_MAX_VCPUS of Linux is never larger
 
 enum class ImageMode : std::uint8_t {
-  external,  // the guest reaches a packed image's files by hypercalls
-  internal,  // it finds the image in its memory
+  external,  // the guest accesses an image's files with hypercalls
+  internal,  // the guest finds the image in its memory
 };
 
 enum class FileIsolation : std::uint8_t { none, normal, strict };
@@ -40,22 +40,22 @@ struct Output {
 
 struct DebugSpec {
   std::string place;  // where debuggers connect: see vmm::debug::listen_at()
-  bool waits = true;  // the guest waits for one before its first instruction
+  bool waits = true;  // the guest waits for a debugger before its first instruction
 
   friend auto operator==(const DebugSpec&, const DebugSpec&) -> bool = default;
 };
 
-// Tells the user how to connect a debugger. `address` is the place, as GDB's `target remote` takes it.
+// A message for users: how to connect a debugger. `address` is the place in the syntax of GDB's `target remote`.
 [[nodiscard]] auto debugger_notice(const DebugSpec& debug, std::string_view address) -> std::string;
 
-// What is optional has a default of the engine's.
+// Without a value, an optional member means the engine's default.
 struct LaunchSpec {
-  std::string image = {};               // the name that it was given
+  std::string image = {};               // the name from the user
   std::uint64_t memory_size = 0;        // bytes
   std::uint32_t cpu_count = 1;          // vCPUs
-  std::vector<unsigned> affinity = {};  // the host's CPU for each vCPU, or none
+  std::vector<unsigned> affinity = {};  // the CPU for each vCPU, or empty
   base::Arguments arguments = {};
-  bool has_words = false;  // words of the user's are among the arguments
+  bool has_words = false;  // the arguments include some of the user's
   Output output = {};
   std::optional<std::chrono::nanoseconds> timeout = {};  // from the start of the program
   bool randomizes_addresses = true;
@@ -63,11 +63,11 @@ struct LaunchSpec {
   bool merges_pages = false;
   bool timer = false;  // an i8254
   bool manages_power = false;
-  bool stats = false;  // are to be told at the end
+  bool stats = false;  // print them at the end
 
   base::NetworkSpec network = {};
   std::vector<base::PortForward> forwards = {};  // with NetworkMode::user only
-  std::string pcap = {};                         // the file for what goes over the wire; empty: none
+  std::string pcap = {};                         // file for all frames of the network card; empty: none
 
   std::optional<DebugSpec> debug = {};
 
@@ -80,13 +80,13 @@ struct LaunchSpec {
   std::optional<bool> has_sandbox = {};
 
   // For QEMU only.
-  std::string loader = {};                  // the boot loader's file; empty: the one that fits
-  std::vector<std::string> qemu_args = {};  // more words for QEMU's command line
+  std::string loader = {};                  // file of the boot loader; empty: the default loader
+  std::vector<std::string> qemu_args = {};  // additional arguments of QEMU's command line
 
-  std::vector<std::string> warnings = {};  // a sentence each
+  std::vector<std::string> warnings = {};  // one sentence each
 };
 
-// Each source of a launch, the strongest first. See make_launch_spec().
+// The sources of a launch, with the highest precedence first. See make_launch_spec().
 struct LaunchSources {
   LaunchOptions command_line = {};
   LaunchOptions environment = {};
@@ -94,28 +94,28 @@ struct LaunchSources {
   image::Config image = {};
 };
 
-// The options of the three sources in one. Of an option that several give, the strongest source's counts; a flag that
-// one sets is set; lists are put together, the strongest at the end, where of two variables with one name the last
-// counts.
+// Combines the options of the three sources. For an option, the source with the highest precedence counts. A flag is
+// set if a source sets it. Lists are concatenated, with the highest precedence at the end. Of two variables with the
+// same name, the last counts.
 [[nodiscard]] auto merged(const LaunchSources& sources) -> LaunchOptions;
 
-// What all sources say together. What is merged() comes first, the image's configuration next, defaults last:
-//  - memory and vCPUs: at least what the image asks for; it fails where the options say less;
-//  - the kernel's arguments, the application's, and each variable by its name: the image's, where the options have
-//  none;
-//  - the network: none, or `user` where ports are forwarded. A static address and an MTU become variables of the guest
-//  (HERMIT_IP, HERMIT_MASK, HERMIT_GATEWAY, HERMIT_DNS1, HERMIT_DNS2, HERMIT_MTU), where the options set none of that
-//  name.
-// `image` is the name that it was given. Fails with usage where an option's value is wrong or no kernel takes the
-// arguments (see base::boot_arguments), and with not_started where the image requires more than it gets, or than
-// kMostMemory and kMostCpus. The host's variables are read where "-e host" asks for them.
+// Combines all sources. merged() has the highest precedence, then the image's configuration, then the defaults:
+//  - memory and vCPUs: at least the requirements of the image; the function fails if the options set less;
+//  - arguments of the kernel and of the application, and each variable by its name: those of the image, if the
+//  options set none;
+//  - network: none, or `user` if ports are forwarded. A static address and an MTU become variables of the guest
+//  (HERMIT_IP, HERMIT_MASK, HERMIT_GATEWAY, HERMIT_DNS1, HERMIT_DNS2, HERMIT_MTU), unless the options set a variable
+//  of that name.
+// `image` is the name from the user. Fails with usage if an option's value is malformed or no kernel accepts the
+// arguments (see base::boot_arguments). Fails with not_started if the image requires more than the options set, or
+// more than kMostMemory and kMostCpus. Reads the host's variables for "-e host".
 [[nodiscard]] auto make_launch_spec(const std::string& image, const LaunchSources& sources) -> OrFailure<LaunchSpec>;
 
-// The timeout that the options ask for.
+// The timeout from the options.
 [[nodiscard]] auto timeout_of(const LaunchOptions& options) -> std::optional<std::chrono::nanoseconds>;
 
-// Whether make_launch_spec() takes an image's configuration where nothing else is said. The error is a sentence about
-// what it lacks.
+// Whether make_launch_spec() accepts the configuration of an image without other options. The error is one sentence
+// about the cause.
 [[nodiscard]] auto check_config(const image::Config& config) -> std::expected<void, std::string>;
 
 }  // namespace hermitage::launch

@@ -33,7 +33,7 @@ auto error_of(const LaunchSources& sources) -> std::string {
 
 // ---- Precedence
 
-// For each setting: what the four sources say, "" for nothing, and what counts.
+// For each setting: its value in the four sources ("" for none), and the expected result.
 struct Case {
   const char* command_line;
   const char* environment;

@@ -39,7 +39,7 @@ auto check_file(const std::string& path) -> OrFailure<void> {
   return {};
 }
 
-// The option that is given, and that means nothing, or cannot be had, in QEMU; null: none.
+// The name of an option that has no meaning in QEMU or that QEMU does not support. Null if there is none.
 auto refused_option(const LaunchSpec& spec, const QemuOptions& options, Arch arch, bool uses_kvm) -> const char* {
   const std::pair<bool, const char*> refused[] = {
       {!spec.affinity.empty(), "--affinity"},
@@ -62,7 +62,7 @@ auto network_of(const LaunchSpec& spec) -> OrFailure<qemu::Network> {
   auto network = spec.network;
   const bool is_descriptor = network.mode == base::NetworkMode::descriptor;
   const bool has_neighbors = is_descriptor || network.mode == base::NetworkMode::tap;
-  // QEMU would give all guests the same.
+  // QEMU would give all guests the same address.
   if (has_neighbors && !network.mac) {
     const auto mac = base::random_mac();
     if (!mac) return not_started("getrandom", std::strerror(mac.error()));
@@ -78,7 +78,7 @@ auto debugging_of(const LaunchSpec& spec) -> std::optional<qemu::Debugging> {
   return qemu::Debugging{.place = spec.debug->place, .waits = spec.debug->waits};
 }
 
-// QEMU takes a closed descriptor for a socket, and says no more than that it is none.
+// For a closed descriptor, QEMU only reports that it is not a socket.
 auto check_descriptor(const base::NetworkSpec& network) -> OrFailure<void> {
   if (network.mode != base::NetworkMode::descriptor || ::fcntl(network.descriptor, F_GETFD) >= 0) return {};
   return wrong_usage(
@@ -100,7 +100,8 @@ auto loader_of(const LaunchSpec& spec, const QemuImage& image) -> OrFailure<std:
   return *found;
 }
 
-// The words for the boot loader that the user wrote among those for the kernel. Those of an image are the kernel's.
+// Removes the user's boot loader arguments from the kernel's arguments, and returns them. Arguments from an image
+// always belong to the kernel.
 auto take_loader_words(LaunchSpec& spec) -> std::vector<std::string> {
   if (!spec.has_words) return {};
   auto& kernel = spec.arguments.kernel;
@@ -119,15 +120,15 @@ auto random_word() -> OrFailure<std::string> {
   return fmt::format("{:02x}", fmt::join(bytes, ""));
 }
 
-// What the boot loader is told, and how its output is told from the guest's.
+// The boot loader's arguments, and the values that separate its output from the guest's.
 struct LoaderPlan {
-  std::string file;  // empty: there is none
+  std::string file;  // empty: no loader
   std::vector<std::string> words;
   std::string handover;
   bool has_log = false;
 };
 
-// `words` are the user's.
+// `words` are the user's arguments.
 auto plan_loader(const LaunchSpec& spec, bool is_dry, const QemuImage& image, std::vector<std::string> words)
     -> OrFailure<LoaderPlan> {
   auto file = loader_of(spec, image);
@@ -136,17 +137,17 @@ auto plan_loader(const LaunchSpec& spec, bool is_dry, const QemuImage& image, st
   if (plan.file.empty() || !qemu::tells_of_handover(plan.file)) return plan;
   plan.has_log = std::ranges::any_of(plan.words, [](const std::string& word) { return word.starts_with(kLogWord); });
   if (!plan.has_log) plan.words.push_back(fmt::format("{}warn", kLogWord));
-  // A command line to be run by hand needs no handover line.
+  // A dry run needs no handover line.
   if (is_dry) return plan;
   auto word = random_word();
   if (!word) return std::unexpected{word.error()};
-  // The first of two counts.
+  // If there are two, the first one counts.
   plan.words.insert(plan.words.begin(), fmt::format("{}{}", kHandoverWord, *word));
   plan.handover = std::move(*word);
   return plan;
 }
 
-// What loader and kernel find on their command line.
+// The command line for loader and kernel.
 auto boot_arguments_of(const LaunchSpec& spec, const QemuImage& image, const std::vector<std::string>& loader_words)
     -> OrFailure<std::string> {
   auto arguments = base::boot_arguments(spec.arguments);
@@ -154,7 +155,8 @@ auto boot_arguments_of(const LaunchSpec& spec, const QemuImage& image, const std
   if (!loader_words.empty()) {
     arguments->insert(0, fmt::format("{}{}", fmt::join(loader_words, " "), arguments->empty() ? "" : " "));
   }
-  // All that the image requires is there already, and what it asks for in vain must not be added by the loader.
+  // The arguments already contain the arguments of the image that apply. The " --" prevents the loader from adding
+  // others.
   if (image.is_packed && spec.arguments.application.empty()) *arguments += " --";
   return *std::move(arguments);
 }

@@ -1,4 +1,4 @@
-// How QEMU is called for a launch.
+// The plan for a run in QEMU.
 #pragma once
 
 #include <string>
@@ -17,16 +17,16 @@ struct QemuPlan {
   LaunchSpec spec;
   qemu::Target target;
   qemu::CommandLine line;
-  std::string handover;         // by which the loader tells of the handover; empty: it does not
-  bool has_loader_log = false;  // which is output, as the user wants it
+  std::string handover;         // the loader announces the handover with this string; empty: it does not
+  bool has_loader_log = false;  // the loader's log is part of the output, because the user requested it
   bool is_confined = true;
 };
 
-// Makes a command line of a request. Fails with usage where it asks for what QEMU does not have.
+// Makes a command line from a request. Fails with usage if QEMU does not support an option.
 [[nodiscard]] auto plan_for_qemu(const RunRequest& request, const QemuImage& image, const QemuOptions& options)
     -> OrFailure<QemuPlan>;
 
-// A failure that is QEMU's, or of what belongs to it.
+// A failure of QEMU, or of its files.
 [[nodiscard]] auto not_in_qemu(const std::string& image, std::string message) -> std::unexpected<Failure>;
 
 }  // namespace hermitage::launch

@@ -16,7 +16,7 @@ namespace {
 
 using entry::Arch;
 
-// Where a word of QEMU's is that follows `option`.
+// The value after `option` on QEMU's command line.
 auto value_of(const QemuPlan& plan, const std::string& option) -> std::string {
   const auto found = std::ranges::find(plan.line.words, option);
   return found == plan.line.words.end() || found + 1 == plan.line.words.end() ? std::string{} : *(found + 1);
@@ -116,7 +116,7 @@ TEST_F(QemuPlanTest, WordsForTheLoaderComeFirst) {
   EXPECT_TRUE(made->has_loader_log);
 }
 
-// The loader would add the arguments of the image's own.
+// Without this, the loader would add the image's arguments.
 TEST_F(QemuPlanTest, SaysThatAnImageHasNoArguments) {
   image.is_packed = true;
   const auto none = plan({});
@@ -151,7 +151,7 @@ TEST_F(QemuPlanTest, HasTheNetwork) {
   EXPECT_EQ(value_of(*with_socket, "-netdev"), "socket,id=hermitage,fd=" + number);
 }
 
-// Guests of one network must not share QEMU's usual address.
+// Guests in the same network must not share QEMU's default address.
 TEST_F(QemuPlanTest, GivesEachGuestAnAddressOfItsOwn) {
   const auto card = [this](const char* net) {
     const auto made = plan({.net = net});

@@ -1,4 +1,4 @@
-// How a run ended, whichever engine it was in.
+// The end of a run, for each engine.
 #pragma once
 
 #include <cstdint>
@@ -18,35 +18,35 @@ struct Stopped {
   int signal = 0;
 };
 struct OutputFailed {
-  int error_number = 0;  // errno's
+  int error_number = 0;  // value of errno
 };
-// The image's file got shorter while its guest had it mapped.
+// The image's file was truncated while the guest had it mapped.
 struct FileTruncated {};
-// The engine failed, and not the guest.
+// The engine failed, not the guest.
 struct EngineFailed {
-  std::string reason = {};  // empty: it has said so itself
+  std::string reason = {};  // empty: the engine has printed it
 };
 using Ending = std::variant<GuestExited, GuestDied, TimedOut, Stopped, OutputFailed, FileTruncated, EngineFailed>;
 
 struct RunReport {
   Ending ending = {};
-  std::uint64_t undelivered = 0;  // bytes of output whose reader did not take them in time
-  bool lacked_network = false;    // the guest said so as it ended
-  bool lacked_memory = false;     // so it did of this
+  std::uint64_t undelivered = 0;  // bytes of output that the reader did not take in time
+  bool lacked_network = false;    // the guest reported this before its end
+  bool lacked_memory = false;     // the guest reported this before its end
 };
 
-// Exit statuses of a program that runs a guest, where they are not the guest's.
+// Exit statuses of a program that runs a guest, for the cases without an exit code of the guest.
 inline constexpr int kTimedOutStatus = 124;
 inline constexpr int kNotStartedStatus = 125;
 inline constexpr int kGuestDiedStatus = 126;
 
-// 128 and the signal's number, as shells have it.
+// 128 plus the signal's number, as in shells.
 [[nodiscard]] constexpr auto status_after_signal(int signal) -> int {
   constexpr int kSignalBase = 128;
   return kSignalBase + signal;
 }
 
-// The exit status of a program whose guest ended so, 0 to 255: a guest's own is taken modulo 256.
+// The exit status for this ending, 0 to 255: the guest's exit code modulo 256, or one of the above.
 [[nodiscard]] auto exit_status(const Ending& ending) -> int;
 
 }  // namespace hermitage::launch
