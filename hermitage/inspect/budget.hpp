@@ -1,4 +1,4 @@
-// How much memory what is read from a file may take.
+// A limit for the memory that data from a file take.
 #pragma once
 
 #include <algorithm>
@@ -14,12 +14,13 @@ struct Name {
   bool is_truncated = false;
 };
 
-// What the lists of a report may take: a file can name one long name a million times. No honest file comes near.
+// The memory for the lists of a report. The limit is necessary: a file can use one long name a million times. Real
+// files are far below it.
 class Budget {
  public:
   explicit Budget(std::size_t file_size) : left_{std::clamp(kTimesTheFile * file_size, kSmallest, kLargest)} {}
 
-  // Whether there is room for so many more bytes. Once there is not, there is for nothing.
+  // Takes this many bytes from the budget. Returns false if they exceed it, and for all later calls.
   auto take(std::size_t size) -> bool {
     if (size > left_) {
       left_ = 0;
@@ -30,7 +31,7 @@ class Budget {
     return true;
   }
 
-  // What make() gives, which is called only where there is room left.
+  // Returns the result of make(). Calls it only if the budget is not exhausted.
   template <class Make>
   auto take_name(Make make, bool& is_truncated) -> std::string {
     if (!take(1)) return {};

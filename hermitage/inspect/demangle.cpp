@@ -12,9 +12,8 @@ constexpr std::size_t kMaxMangled = 16384;
 constexpr std::size_t kMaxDemangled = 65536;
 constexpr int kOptions = DMGL_PARAMS | DMGL_ANSI;
 
-// What libiberty is told to write to. A short hostile name can stand for gigabytes of text, and libiberty
-// cannot be asked to stop: the way out is a jump over its frames. (For Rust names with punycode those hold a few
-// bytes of heap, which are lost then.)
+// The output of libiberty. A short malicious name can expand to gigabytes of text, and libiberty has no way to stop:
+// the code jumps over its stack frames instead. (For Rust names with punycode, this leaks a few bytes of heap.)
 struct Output {
   char text[kMaxDemangled];
   std::size_t size = 0;
@@ -39,16 +38,16 @@ auto count_back_references(std::string_view symbol) -> std::size_t {
   return count;
 }
 
-// Whether libiberty might walk for ages without writing anything: it searches for a parameter pack through all that
-// back references stand for, which doubles with each.
+// Whether libiberty may run for a very long time without output. It searches for a parameter pack through all types
+// of the back references, and their number doubles with each back reference.
 auto is_costly_cpp_name(std::string_view symbol) -> bool {
   constexpr std::size_t kMaxBackReferences = 16;
   const auto has = [symbol](std::string_view code) { return symbol.find(code) != std::string_view::npos; };
   return (has("Dp") || has("sp") || has("sZ") || has("sP")) && count_back_references(symbol) > kMaxBackReferences;
 }
 
-// The same for Rust: it counts through the lifetimes of a binder, however many the name says there are. One of three
-// digits or more (3,906 lifetimes) is nobody's.
+// The same for Rust: libiberty counts through the lifetimes of a binder, and the name can state any number of them.
+// Real names never need three or more digits (3,906 lifetimes).
 auto is_costly_rust_name(std::string_view symbol) -> bool {
   constexpr std::string_view kBase62 = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
   constexpr std::size_t kMaxDigits = 2;
@@ -62,7 +61,7 @@ auto is_costly_rust_name(std::string_view symbol) -> bool {
 
 using Demangler = int (*)(const char*, int, demangle_callbackref, void*);
 
-// Nothing with a destructor may live in this frame or in append_demangled's: the jump passes them by.
+// Objects with destructors must not exist in this frame or in that of append_demangled: the jump skips them.
 auto run(Demangler demangler, const char* symbol, Output* output) -> bool {
   output->size = 0;
   if (setjmp(output->full) != 0) return false;
@@ -76,7 +75,7 @@ auto demangle(std::string_view symbol) -> std::string {
   const bool has_nul = symbol.find('\0') != std::string_view::npos;
   if (symbol.size() > kMaxMangled || has_nul) return name;
   if (is_costly_rust_name(symbol) || is_costly_cpp_name(symbol)) return name;
-  // Legacy Rust names are C++ names, too: Rust is asked first.
+  // Legacy Rust names are also valid C++ names, so the Rust demangler comes first.
   for (const Demangler demangler : {&rust_demangle_callback, &cplus_demangle_v3_callback}) {
     Output output;
     if (run(demangler, name.c_str(), &output) && output.size != 0) return std::string{output.text, output.size};

@@ -1,4 +1,4 @@
-// Symbol names as their authors wrote them.
+// Demangling of symbol names.
 #pragma once
 
 #include <string>
@@ -6,9 +6,8 @@
 
 namespace hermitage::inspect {
 
-// The name behind a mangled one of Rust (v0 or legacy) or C++. Any other name comes back as it is, and so does one
-// that is longer than 16 KiB, whose demangled form would be longer than 64 KiB, or that would take very long, as
-// hostile ones can.
+// Demangles a name of Rust (v0 or legacy) or C++. Returns other names unchanged, and also names longer than 16 KiB,
+// names whose demangled form would be longer than 64 KiB, and malicious names that would take very long.
 [[nodiscard]] auto demangle(std::string_view symbol) -> std::string;
 
 }  // namespace hermitage::inspect

@@ -1,4 +1,4 @@
-// Demangles any name: what comes out is the name itself, or has a bounded size.
+// Demangles any name. The result is the name itself, or has a limited size.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -12,7 +12,7 @@ extern "C" auto LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t siz
   const auto demangled = hermitage::inspect::demangle(name);
   if (demangled != name) {
     if (demangled.empty() || demangled.size() > kMaxDemangled) __builtin_trap();
-    // Names of programs are mangled only when they begin like this.
+    // Programs only contain mangled names with these prefixes.
     if (!name.starts_with('_')) __builtin_trap();
   }
   if (hermitage::inspect::demangle(name) != demangled) __builtin_trap();

@@ -17,7 +17,7 @@ TEST(Demangle, RustNames) {
     std::string_view mangled, demangled;
   };
   constexpr Case kCases[] = {
-      // Legacy: C++'s scheme with a hash at the end, which nobody wants to see.
+      // Legacy: the scheme of C++ with a hash at the end. The hash is removed.
       {"_ZN6hermit6hermit19boot_processor_main17h452fabd5dbee2913E", "hermit::hermit::boot_processor_main"},
       {"_ZN4core3fmt9Formatter3pad17h0123456789abcdefE", "core::fmt::Formatter::pad"},
       {"_ZN60_$LT$alloc..string..String$u20$as$u20$core..fmt..Display$GT$3fmt17h452fabd5dbee2913E",
@@ -52,7 +52,7 @@ TEST(Demangle, CppNames) {
       {"_ZplRK3FooS1_", "operator+(Foo const&, Foo const&)"},
       {"_ZSt7forwardIiEOT_RNSt16remove_referenceIS0_E4typeE",
        "int&& std::forward<int>(std::remove_reference<int>::type&)"},
-      // A pack, expanded.
+      // An expanded parameter pack.
       {"_Z1fIJicEEvDpT_", "void f<int, char>(int, char)"},
   };
   for (const auto& [mangled, demangled] : kCases) EXPECT_EQ(demangle(mangled), demangled);
@@ -91,7 +91,7 @@ TEST(Demangle, LeavesOtherNamesAlone) {
 }
 
 TEST(Demangle, LeavesNamesWithANulAlone) {
-  // What stands behind it must not get lost.
+  // The bytes after the NUL must remain.
   constexpr std::string_view kName{"_Z1fv\0evil", 10};
   EXPECT_EQ(demangle(kName), kName);
 }
@@ -100,12 +100,12 @@ TEST(Demangle, TakesAnyBytes) {
   for (unsigned byte = 1; byte <= 0xff; ++byte) {
     const std::string odd(1, static_cast<char>(byte));
     EXPECT_EQ(demangle(odd), odd);
-    // In the place of the last letter, of a length, of the hash, of a tag.
+    // At the place of the last letter, of a length, of the hash, of a tag.
     for (const auto& name : {"_ZN3fo" + odd + "E", "_ZN" + odd + "fooE", "_ZN3foo17h452fabd5dbee291" + odd + "E",
                              "_RNvC1a1" + odd, "_RNvC1" + odd + "1b", "_RNv" + odd + "1a1b", "_Z" + odd, "_R" + odd,
                              "_Z1f" + odd, "_RINvC1a1b" + odd + "E"}) {
       EXPECT_FALSE(demangle(name).empty());
-      // And cut off anywhere.
+      // Truncated at any place.
       for (std::size_t size = 0; size < name.size(); ++size) {
         static_cast<void>(demangle(std::string_view{name}.substr(0, size)));
       }
@@ -113,9 +113,9 @@ TEST(Demangle, TakesAnyBytes) {
   }
 }
 
-// ---- Hostile names
+// ---- Malicious names
 
-// 1, 2, … as the digits that substitutions have: S_ is 0, S0_ is 1.
+// The sequence id of substitution 1, 2, …: S_ is 0, S0_ is 1.
 auto substitution(std::size_t number) -> std::string {
   if (number == 0) return "S_";
   std::string digits;
@@ -125,7 +125,7 @@ auto substitution(std::size_t number) -> std::string {
   return "S" + digits + "_";
 }
 
-// The type T(depth), where T(n) = S<T(n - 1), T(n - 1)> and T(0) = int: each a substitution but for its first place.
+// The type T(depth), with T(n) = S<T(n - 1), T(n - 1)> and T(0) = int. The second use of each type is a substitution.
 auto doubled_type(std::size_t depth) -> std::string {
   std::string name;
   for (std::size_t i = 0; i < depth; ++i) name += i == 0 ? "1SI" : "S_I";
@@ -134,7 +134,7 @@ auto doubled_type(std::size_t depth) -> std::string {
   return name;
 }
 
-// What that type is in words.
+// The demangled form of that type.
 auto doubled_text(std::size_t depth) -> std::string {
   std::string text = "int";
   for (; depth > 0; --depth) {
@@ -144,13 +144,13 @@ auto doubled_text(std::size_t depth) -> std::string {
   return text;
 }
 
-// Rust v0: nested tuples of two, the second a back reference to the first.
+// Rust v0: nested pairs. The second element of each is a back reference to the first.
 auto doubled_rust_name(std::size_t depth) -> std::string {
   std::string name = "_RINvC1a1b";
   const auto first = name.size();
   name += std::string(depth, 'T') + "m";
   for (std::size_t i = 1; i <= depth; ++i) {
-    // The innermost tuple's first element stands at depth, the next one's at depth - 1 …
+    // The first element of the innermost tuple is at `depth`, that of the next at depth - 1 …
     const auto target = first + depth - i + 1 - 2;  // without "_R"
     name += "B";
     std::string digits;
@@ -163,7 +163,7 @@ auto doubled_rust_name(std::size_t depth) -> std::string {
   return name + "E";
 }
 
-// In a process of its own, so that a name that takes forever ends the test, and not the patience of all.
+// Runs the check in a separate process, so that a demangler that does not return only fails this test.
 template <class Check>
 void expect_soon(Check check, std::string_view what) {
   constexpr unsigned kSeconds = 30;
@@ -214,8 +214,8 @@ TEST(Demangle, ARustNameThatWouldExplodeComesBackAsItIs) {
 TEST(Demangle, ARustNameWithCountlessLifetimesComesBackAsItIs) {
   EXPECT_EQ(demangle("_RINvC1a1bFG_RL0_mEuE"), "a::b::<for<'a> fn(&'a u32)>");
   EXPECT_EQ(demangle("_RINvC1a1bFG0_RL0_mRL1_mEuE"), "a::b::<for<'a, 'b> fn(&'b u32, &'a u32)>");
-  // for<'a, 'b, … and so on, where it is shown, where it is not (the path of an impl), and in the crate that
-  // the instance is in, which is not shown either.
+  // for<'a, 'b, … and so on: in a part that is printed, in one that is not (the path of an impl), and in the crate of
+  // the instance, which is not printed either.
   expect_unchanged_and_soon("_RINvC1a1bFGzzzzzzzzz_EuE");
   expect_unchanged_and_soon("_RNvMIC1aFGzzzzzzzzz_EuEu1f");
   expect_unchanged_and_soon("_RNvMIC1aDGzzzzzzzzz_EL_Eu1f");
@@ -223,7 +223,7 @@ TEST(Demangle, ARustNameWithCountlessLifetimesComesBackAsItIs) {
 }
 
 TEST(Demangle, LongNames) {
-  // A Rust name of many parts.
+  // A Rust name with many parts.
   std::string name = "_ZN";
   std::string text;
   for (int i = 0; i < 200; ++i) {

@@ -21,7 +21,7 @@ struct Both {
   std::optional<Value> after;
 };
 
-// What both sides have under a key.
+// The values of both sides for a key.
 template <class Key, class Value>
 using Table = std::map<Key, Both<Value>>;
 
@@ -30,7 +30,7 @@ auto side(Both<Value>& both, bool is_after) -> std::optional<Value>& {
   return is_after ? both.after : both.before;
 }
 
-// Calls add(subject, is_after) for both sides.
+// Calls add(subject, is_after) for each side.
 template <class Add>
 void for_both(const Subject& before, const Subject& after, Add add) {
   add(before, false);
@@ -46,7 +46,7 @@ auto changes_of(Table<std::string, ByteCount>& table) -> std::vector<Change> {
   return changes;
 }
 
-// "NAME", "NAME (2)", "NAME (3)" … of things with one name.
+// Numbers things with the same name: "NAME", "NAME (2)", "NAME (3)" ….
 class Numbered {
  public:
   auto name(const std::string& name) -> std::string {
@@ -100,7 +100,7 @@ auto compare_relocations(const Subject& before, const Subject& after) -> std::ve
 }
 
 auto compare_notes(const Subject& before, const Subject& after) -> std::vector<NoteChange> {
-  using Key = std::tuple<std::string, std::uint32_t, std::uint64_t>;  // name, type, which of those
+  using Key = std::tuple<std::string, std::uint32_t, std::uint64_t>;  // name, type, number among equal ones
   Table<Key, Descriptor> table;
   for_both(before, after, [&](const Subject& subject, bool is_after) {
     std::map<std::pair<std::string, std::uint32_t>, std::uint64_t> counts;
@@ -152,7 +152,7 @@ auto fact(std::string_view text) -> Fact {
   return std::string{text};
 }
 
-// In the order, and by the names, of the JSON of a report.
+// The facts, with the names and the order of a report's JSON.
 auto facts_of(const Report& report) -> std::vector<std::pair<std::string_view, Fact>> {
   const auto& version = report.hermit_version;
   const auto& interface = report.uhyve_interface;

@@ -1,4 +1,4 @@
-// What is different in two kernels.
+// The difference between two kernels.
 #pragma once
 
 #include <cstddef>
@@ -14,17 +14,17 @@
 
 namespace hermitage::inspect {
 
-// What is compared of a kernel.
+// The data of a kernel for a comparison.
 struct Subject {
   Report report;
   Sizes crates;
   Sizes functions;
 };
 
-// Of the kernel's bytes, as make_report() takes them, and the report of them.
+// Makes the subject from the report of a kernel and its bytes, as in make_report().
 [[nodiscard]] auto make_subject(Report report, std::span<const std::byte> kernel) -> Subject;
 
-// Something with bytes. Without `before` it came, without `after` it went.
+// The change of something with a size. Without `before`, it is new. Without `after`, it was removed.
 struct Change {
   std::string name;
   std::optional<ByteCount> before;
@@ -32,7 +32,7 @@ struct Change {
 
   [[nodiscard]] auto total_before() const -> std::uint64_t { return before.value_or(ByteCount{}).total(); }
   [[nodiscard]] auto total_after() const -> std::uint64_t { return after.value_or(ByteCount{}).total(); }
-  // How many bytes it grew or shrank by.
+  // The number of bytes by which it grew or shrank.
   [[nodiscard]] auto size() const -> std::uint64_t {
     return total_after() > total_before() ? total_after() - total_before() : total_before() - total_after();
   }
@@ -47,7 +47,7 @@ struct CountChange {
   friend auto operator==(const CountChange&, const CountChange&) -> bool = default;
 };
 
-// Nothing where a file does not say.
+// Monostate if the file does not state the fact.
 using Fact = std::variant<std::monostate, bool, std::uint64_t, std::string>;
 
 struct FactChange {
@@ -69,35 +69,35 @@ struct NoteChange {
   friend auto operator==(const NoteChange&, const NoteChange&) -> bool = default;
 };
 
-// Problems of one code.
+// The change in the number of problems with one code.
 struct ProblemChange {
   entry::Severity severity = entry::Severity::error;
   std::string code;
-  std::string message;  // of the first there is, after or else before
+  std::string message;  // of the first problem in `after`, otherwise in `before`
   std::uint64_t before = 0;
   std::uint64_t after = 0;
 
   friend auto operator==(const ProblemChange&, const ProblemChange&) -> bool = default;
 };
 
-// Only what differs is listed; of bytes, the largest change first.
+// Contains only differences. Changes in bytes are sorted, the largest first.
 struct Difference {
-  std::string before;  // names of files
+  std::string before;  // names of the files
   std::string after;
   std::uint64_t file_size_before = 0;
   std::uint64_t file_size_after = 0;
   ByteCount image_before = {};
   ByteCount image_after = {};
   std::vector<FactChange> facts;
-  std::vector<Change> segments;          // "PT_LOAD r-x"; of several alike, the second is "PT_LOAD r-x (2)"
-  std::vector<Change> crates;            // with kNoSymbol
+  std::vector<Change> segments;          // "PT_LOAD r-x"; the second with this name is "PT_LOAD r-x (2)"
+  std::vector<Change> crates;            // includes kNoSymbol
   std::vector<Change> symbols;           // functions and data by their names without hashes
   std::vector<CountChange> relocations;  // by type
   std::vector<NoteChange> notes;
   std::vector<ProblemChange> problems;
 };
 
-// Takes time and memory as the reports and sizes do.
+// Takes as much time and memory as the reports and the sizes.
 [[nodiscard]] auto compare(const Subject& before, const Subject& after) -> Difference;
 
 }  // namespace hermitage::inspect

@@ -1,4 +1,4 @@
-// A difference for scripts.
+// JSON of a difference.
 #pragma once
 
 #include "hermitage/inspect/difference.hpp"
@@ -6,7 +6,7 @@
 
 namespace hermitage::inspect {
 
-// One JSON object, indented, without a newline at its end. docs/inspect.md describes its keys.
+// Prints one indented JSON object, without a newline at the end. docs/inspect.md describes its keys.
 void print_difference_json(const Difference& difference, const Sink& sink);
 
 }  // namespace hermitage::inspect

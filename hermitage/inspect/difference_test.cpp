@@ -64,7 +64,7 @@ TEST(Difference, SaysWhichSymbolsGrewShrankCameAndWent) {
   before.symbols = {function("_ZN1a4grew17h0123456789abcdefE", code, 8), function("shrank", code + 0x10, 32),
                     function("went", code + 0x30, 7), function("_ZN1a4same17h0123456789abcdefE", code + 0x38, 4)};
   auto after = before;
-  // With another hash, as each build has it.
+  // The hashes differ, as in each build.
   after.symbols = {function("_ZN1a4grew17hfedcba9876543210E", code, 16), function("shrank", code + 0x10, 2),
                    function("came", code + 0x30, 1), function("_ZN1a4same17hfedcba9876543210E", code + 0x38, 4)};
   const auto difference = compared(before, after);
@@ -93,7 +93,7 @@ TEST(Difference, SaysWhichSegmentsAreDifferent) {
   const auto find = [&](const std::string& name) {
     return std::ranges::find(difference.segments, name, &Change::name);
   };
-  // The headers are larger, too.
+  // The size of the headers also differs.
   const auto data = find("PT_LOAD rw-");
   ASSERT_NE(data, difference.segments.end());
   EXPECT_EQ(data->after->zero, data->before->zero + 0x100);
@@ -147,7 +147,7 @@ TEST(Difference, SaysWhichProblemsCameAndWent) {
   ASSERT_NE(loadable, difference.facts.end());
   EXPECT_EQ(loadable->before, Fact{true});
   EXPECT_EQ(loadable->after, Fact{false});
-  // What the file does not say any more.
+  // The facts that the new file does not state.
   const auto version = std::ranges::find(difference.facts, "hermit_version", &FactChange::name);
   ASSERT_NE(version, difference.facts.end());
   EXPECT_EQ(version->before, Fact{std::string{"0.11.0"}});

@@ -14,7 +14,7 @@
 namespace hermitage::inspect {
 namespace {
 
-// What a brief list shows.
+// The number of rows of a brief list.
 constexpr std::size_t kBriefRows = 24;
 constexpr std::size_t kBriefName = 90;        // characters
 constexpr std::size_t kBriefDescriptor = 16;  // bytes
@@ -74,7 +74,7 @@ class Writer {
     print_total("Image, zeros", difference_.image_before.zero, difference_.image_after.zero);
   }
 
-  // A heading, and whether there is anything below it.
+  // Prints a heading, and returns whether a list follows.
   auto begin(std::string_view what, std::size_t count) -> bool {
     page_.heading(count == 0 ? fmt::format("{}: no difference", what) : std::string{what});
     return count != 0;

@@ -1,4 +1,4 @@
-// A difference for people.
+// The text of a difference.
 #pragma once
 
 #include "hermitage/inspect/difference.hpp"
@@ -7,7 +7,7 @@
 
 namespace hermitage::inspect {
 
-// What grew, shrank, came and went. Lines end with a newline.
+// Prints all changes. Lines end with a newline.
 void print_difference(const Difference& difference, Colour colour, Extent extent, const Sink& sink);
 
 }  // namespace hermitage::inspect

@@ -9,7 +9,7 @@ auto dump(const Json& json) -> std::string {
   const auto text = json.dump(2, ' ', false, Json::error_handler_t::replace);
   std::string harmless;
   harmless.reserve(text.size());
-  // Of the control characters JSON escapes only those below U+0020: DEL and U+0080 to U+009F are left.
+  // The JSON library escapes only control characters below U+0020. DEL and U+0080 to U+009F remain.
   for (std::size_t i = 0; i < text.size(); ++i) {
     const bool is_c1 = text[i] == '\xc2' && static_cast<unsigned char>(text[i + 1]) < 0xa0;
     if (text[i] == kDelete) {
@@ -39,7 +39,7 @@ void JsonWriter::begin_member(std::string_view key) {
   sink_(dump(Json(key)) + ": ");
 }
 
-// Within strings a newline is written otherwise.
+// Newlines in strings are escaped, so each newline here is a line break.
 void JsonWriter::put(const Json& value) {
   const auto indent = new_line();
   std::string text;

@@ -1,4 +1,4 @@
-// Writing JSON that may hold anybody's bytes.
+// Output of JSON with untrusted strings.
 #pragma once
 
 #include <cstddef>
@@ -12,24 +12,24 @@
 
 namespace hermitage::inspect {
 
-// Keeps the order of its keys.
+// JSON with keys in the order of their insertion.
 using Json = nlohmann::ordered_json;
 
-// Indented, in UTF-8, without a newline at the end. Bytes that are not UTF-8 become U+FFFD, and no control character
-// is left that could steer a terminal.
+// Returns indented UTF-8 without a newline at the end. Replaces bytes that are not UTF-8 by U+FFFD, and escapes
+// control characters, which could control a terminal.
 [[nodiscard]] auto dump(const Json& json) -> std::string;
 
-// Writes a document piece by piece, as dump() writes it whole.
+// Writes a document in pieces, in the same format as dump().
 class JsonWriter {
  public:
   explicit JsonWriter(const Sink& sink) : sink_{sink} {}
 
-  // A member of the present object, or an element of the present array.
+  // Adds a member to the current object, or an element to the current array.
   void member(std::string_view key, const Json& value);
   void element(const Json& value);
 
-  // One that follows piece by piece: open_object(), open_array(), or either with a key; and close(). The whole document
-  // is one.
+  // Adds a value that is written in pieces: open_object() or open_array(), optionally with a key, and then close().
+  // The whole document is one such value.
   void open_object();
   void open_array();
   void open_array(std::string_view key);

@@ -54,7 +54,7 @@ enum Form : std::uint8_t {
   kFormData16 = 0x1e,
 };
 
-// Reads from the beginning of bytes on. Once something does not end within them, all that follows is zero.
+// Reads from the beginning of the bytes. After an attempt to read beyond their end, all values are zero.
 class Cursor {
  public:
   explicit Cursor(ByteView bytes) : bytes_{bytes} {}
@@ -69,10 +69,10 @@ class Cursor {
     return bytes_.get<T>(at_ - sizeof(T));
   }
 
-  // An offset of DWARF's 32-bit or 64-bit format.
+  // An offset in DWARF's 32-bit or 64-bit format.
   auto offset(bool is_64_bit) -> std::uint64_t { return is_64_bit ? number<std::uint64_t>() : number<std::uint32_t>(); }
 
-  // LEB128, with or without a sign. What is above 64 bits is dropped.
+  // LEB128, signed or unsigned. Bits above 64 are ignored.
   auto leb128() -> std::uint64_t {
     std::uint64_t value = 0;
     for (unsigned shift = 0;; shift += shift < 63 ? 7 : 0) {
@@ -110,12 +110,12 @@ class Cursor {
   bool is_good_ = true;
 };
 
-// The paths of all tables, each once.
+// The paths of all tables. Each path is stored once.
 class Paths {
  public:
   explicit Paths(Budget& budget) : budget_{budget} {}
 
-  // Nothing when there is no room for it.
+  // Returns nothing if the budget is exhausted.
   auto number_of(std::string_view directory, std::string_view name) -> std::optional<std::uint32_t> {
     auto path = shortened(name.starts_with('/') || directory.empty() ? without_toolchain(name)
                                                                      : without_toolchain(join(directory, name)));
@@ -136,7 +136,7 @@ class Paths {
                        name.substr(0, kMaxName));
   }
 
-  // "/rustc/COMMIT/library/…" is "library/…" in Rust's own object files.
+  // Rust's own object files contain "/rustc/COMMIT/library/…" for "library/…".
   static auto without_toolchain(std::string_view path) -> std::string {
     constexpr std::string_view kBefore = "/rustc/";
     const auto end = path.starts_with(kBefore) ? path.find('/', kBefore.size()) : std::string_view::npos;
@@ -145,10 +145,10 @@ class Paths {
 
   Budget& budget_;
   std::vector<std::string> files_;
-  std::map<std::string, std::uint32_t, std::less<>> numbers_;  // a file's author must not choose what collides
+  std::map<std::string, std::uint32_t, std::less<>> numbers_;  // not hashed: files could cause collisions
 };
 
-// One table: a header with directories and files, and a program for a machine that makes rows.
+// One table: a header with directories and files, and a program for a state machine that makes rows.
 class Unit {
  public:
   Unit(ByteView bytes, bool is_64_bit, StringTable& line_strings, StringTable& strings, Paths& paths)
@@ -159,7 +159,7 @@ class Unit {
         header_{bytes},
         bytes_{bytes} {}
 
-  // Calls emit(LineRange) for each piece of code that is of one file.
+  // Calls emit(LineRange) for each range of code from one file.
   template <class Emit>
   void read(Emit emit) {
     const auto program = read_header();
@@ -171,7 +171,7 @@ class Unit {
     std::string_view name = {};
     std::uint64_t directory = 0;
     std::optional<std::uint32_t> number = {};
-    bool is_known = false;  // number is what Paths said
+    bool is_known = false;  // number is the result of Paths
   };
 
   struct EntryFormat {
@@ -179,16 +179,16 @@ class Unit {
     std::uint64_t form;
   };
 
-  // The program behind the header.
+  // Returns the program after the header.
   auto read_header() -> std::optional<ByteView> {
     version_ = header_.number<std::uint16_t>();
     if (version_ < 2 || version_ > 5) return std::nullopt;
-    if (version_ == 5) header_.number<std::uint16_t>();  // sizes of addresses and segment selectors
+    if (version_ == 5) header_.number<std::uint16_t>();  // sizes of addresses and of segment selectors
     const auto size = header_.offset(is_64_bit_);
     const auto begin = header_.at();
     if (!entry::range_fits(begin, size, bytes_.size())) return std::nullopt;
     step_ = header_.number<std::uint8_t>();
-    if (version_ >= 4) header_.number<std::uint8_t>();  // operations of an instruction: one, on Hermit's machines
+    if (version_ >= 4) header_.number<std::uint8_t>();  // operations of an instruction: one on these architectures
     header_.number<std::uint16_t>();                    // default_is_stmt, line_base
     line_range_ = header_.number<std::uint8_t>();
     opcode_base_ = header_.number<std::uint8_t>();
@@ -199,7 +199,7 @@ class Unit {
     return bytes_.clamped_slice(begin + size, UINT64_MAX);
   }
 
-  // Up to DWARF 4, directory 0 is that of the compilation, which is not told here, and files are counted from 1.
+  // Up to DWARF 4, directory 0 is the directory of the compilation and is not in the list. File numbers begin at 1.
   auto read_old_names() -> bool {
     directories_.emplace_back();
     for (auto name = header_.string(); !name.empty(); name = header_.string()) {
@@ -208,14 +208,14 @@ class Unit {
     files_.emplace_back();
     for (auto name = header_.string(); !name.empty(); name = header_.string()) {
       const auto directory = header_.leb128();
-      header_.leb128();  // when it was changed
-      header_.leb128();  // its size
+      header_.leb128();  // modification time
+      header_.leb128();  // size of the file
       if (files_.size() < kMaxLineFiles) files_.push_back({.name = name, .directory = directory});
     }
     return header_.is_good();
   }
 
-  // From DWARF 5 on, directory 0 is told. Its name is of no interest: paths are relative to it.
+  // From DWARF 5 on, the list contains directory 0. Its name is not needed: paths are relative to it.
   auto read_names() -> bool {
     const auto add_directory = [this](const File& entry) {
       if (directories_.size() < kMaxLineFiles) directories_.push_back(directories_.empty() ? "" : entry.name);
@@ -240,14 +240,14 @@ class Unit {
       for (const auto& format : formats) {
         if (!read_value(format, entry)) return false;
       }
-      // A number of entries without bytes has no bound.
+      // If entries have no bytes, their number has no limit.
       if (!header_.is_good() || header_.at() == begin) return false;
       add(entry);
     }
     return header_.is_good();
   }
 
-  // False for a form of unknown size.
+  // Returns false for a form of unknown size.
   auto read_value(const EntryFormat& format, File& entry) -> bool {
     std::uint64_t value = 0;
     std::string_view text;
@@ -326,10 +326,10 @@ class Unit {
     address_ = 0;
     file_ = 1;
     row_begin_.reset();
-    is_discarded_ = true;  // unless it says where it begins
+    is_discarded_ = true;  // until the sequence sets an address
   }
 
-  // A row says which file the code from its address up to that of the next is of.
+  // A row states the file for the code from its address to the address of the next row.
   template <class Emit>
   void add_row(Emit emit) {
     if (row_begin_ && address_ > *row_begin_ && !is_discarded_) {
@@ -358,7 +358,7 @@ class Unit {
 
   std::uint64_t address_ = 0;
   std::uint64_t file_ = 1;
-  std::optional<std::uint64_t> row_begin_;  // of the row before
+  std::optional<std::uint64_t> row_begin_;  // of the previous row
   std::uint64_t row_file_ = 1;
   bool is_discarded_ = true;
 };

@@ -1,5 +1,5 @@
-// Which source file each byte of the code comes from, by the line tables of the debug information (.debug_line of DWARF
-// 2 to 5). Nothing else of the debug information is read.
+// The source file of each byte of the code, from the line tables in the debug information (.debug_line of DWARF 2 to
+// 5). The other debug information is not read.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,7 @@ struct LineRange {
 };
 
 struct LineTables {
-  std::vector<std::string> files;  // paths, up to kMaxName bytes; those of Rust's own libraries from "library/" on
+  std::vector<std::string> files;  // paths, at most kMaxName bytes; those of Rust's libraries begin with "library/"
   std::vector<LineRange> ranges;   // in the order of the tables; may overlap
 };
 
@@ -32,11 +32,11 @@ struct LineSections {
   std::string_view string;       // .debug_str
 };
 
-// How many directories, and how many files, of one table have a name; real ones have some thousands.
+// The largest number of directories, and of files, of a table that have a name. Real tables have some thousands.
 inline constexpr std::uint64_t kMaxLineFiles = 65'536;
 
-// All tables, each as far as it can be read. A sequence that begins at address 0 is of code that the linker has
-// discarded, and left out. What the budget has no room for is left out, too.
+// Reads all tables, each up to its first error. Omits sequences that begin at address 0, because the linker has
+// discarded their code, and all that exceeds the budget.
 [[nodiscard]] auto read_line_tables(const LineSections& sections, Budget& budget) -> LineTables;
 
 }  // namespace hermitage::inspect

@@ -1,4 +1,4 @@
-// Reads line tables of any bytes, which are the strings, too.
+// Reads line tables from any bytes. The same bytes are also the string sections.
 #include <cstddef>
 #include <cstdint>
 #include <span>

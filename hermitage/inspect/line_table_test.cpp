@@ -80,7 +80,7 @@ TEST(LineTable, LeavesOutWhatTheLinkerHasDiscarded) {
   EXPECT_EQ(tables.ranges, (std::vector<LineRange>{{0x1000, 0x1010, 0}}));
 }
 
-// The other opcodes advance the address, too.
+// The other opcodes also advance the address.
 TEST(LineTable, KnowsEveryOpcode) {
   auto bytes = write_line_table({.files = {{"a.c"}}, .sequences = {{{0x1000}, {0x1000}}}});
   bytes.resize(bytes.size() - 3);  // end_sequence
@@ -99,7 +99,7 @@ TEST(LineTable, KnowsEveryOpcode) {
 }
 
 TEST(LineTable, TakesNamesOfOtherSections) {
-  // A header of DWARF 5 whose names are DW_FORM_line_strp and DW_FORM_strp, with forms to be passed over.
+  // A header of DWARF 5 with names in DW_FORM_line_strp and DW_FORM_strp, and with forms to skip.
   const auto bytes = bytes_of({
       75, 0, 0,    0, 5,    0, 8,    0,                                    // unit_length, version, sizes
       46, 0, 0,    0, 1,    1, 1,    251, 14, 13,                          // header_length …
@@ -112,7 +112,7 @@ TEST(LineTable, TakesNamesOfOtherSections) {
   auto whole = bytes;
   const auto program = bytes_of({0, 9, 2, 0, 0x10, 0, 0, 0, 0, 0, 0, 4, 0, 1, 2, 8, 0, 1, 1});
   whole.insert(whole.end(), program.begin(), program.end());
-  // header_length counts from behind itself to the program.
+  // header_length counts from its own end to the program.
   whole[8] = static_cast<std::byte>(bytes.size() - 12);
   testing::patch_line_table_size(whole);
   Budget budget{whole.size()};
@@ -150,7 +150,7 @@ TEST(LineTable, AFileNumberWithoutAFileIsNobodys) {
   EXPECT_EQ(tables.ranges, (std::vector<LineRange>{{0x1010, 0x1018, 0}}));
 }
 
-// Entries without bytes, of which a header can say that there are 2^63.
+// Entries without bytes: a header can state 2^63 of them.
 TEST(LineTable, DoesNotCountEntriesWithoutBytes) {
   auto bytes = write_line_table({.version = 5, .files = {{"a.c"}}, .sequences = {{{0x1000, 0}, {0x1010}}}});
   constexpr std::size_t kFormatCount = 4 + 2 + 2 + 4 + 6 + 12;
@@ -167,7 +167,7 @@ TEST(LineTable, ShortensLongNames) {
   EXPECT_EQ(tables.files[0], shortened(std::string(1'000'000, 'a')));
 }
 
-// More ranges than 1 MiB holds, in a file that may take no more.
+// More ranges than 1 MiB can hold, with a budget of 1 MiB.
 TEST(LineTable, TakesNoMoreThanItsBudget) {
   testing::LineSequence rows;
   for (std::uint64_t i = 0; i < 100'000; ++i) rows.push_back({0x1000 + i, static_cast<std::uint8_t>(1 + i % 2)});

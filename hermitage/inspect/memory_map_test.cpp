@@ -16,7 +16,7 @@ namespace elf = entry::elf;
 constexpr std::uint64_t kBase = 0x100000;
 constexpr std::uint64_t kSize = 0x10000;
 
-// A report of an image [kBase, kBase + kSize) with these segments.
+// A report of a kernel at [kBase, kBase + kSize) with these segments.
 auto report_with(std::vector<elf::Segment> segments, std::uint64_t entry_point = kBase) -> Report {
   Report report;
   report.first_vaddr = kBase;
@@ -111,7 +111,7 @@ TEST(MemoryMap, LeavesOutWhatDoesNotLieInTheImage) {
       {UINT64_MAX, 1, false},
       {UINT64_MAX, UINT64_MAX, false},
       {kBase + 8, UINT64_MAX - 7, false},
-      // Nothing to be seen of it.
+      // Not visible.
       {kBase, 0, false},
       {kBase + kSize, 0, false},
   };

@@ -19,7 +19,7 @@ auto StringTable::at(std::uint64_t offset) -> std::string_view {
   return rest.substr(0, end_of_long(offset) - offset);
 }
 
-// A string that begins within another ends where that does.
+// A string that begins inside another ends with it.
 auto StringTable::end_of_long(std::size_t offset) -> std::size_t {
   const auto next = long_.upper_bound(offset);
   if (next != long_.begin() && offset < std::prev(next)->second) return std::prev(next)->second;

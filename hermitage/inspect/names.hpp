@@ -1,4 +1,4 @@
-// Names from a file, of which any may be as long as the file, and any number may share the same bytes.
+// Names from a file. A name can be as long as the file, and many names can share the same bytes.
 #pragma once
 
 #include <cstddef>
@@ -9,26 +9,26 @@
 
 namespace hermitage::inspect {
 
-// Of a longer name, a report has so many bytes at its beginning.
+// The largest size of a name in a report, in bytes. Longer names are truncated.
 inline constexpr std::size_t kMaxName = 4096;
 
-// "the beginning… (60000000 bytes)" of a name that has more than kMaxName bytes, and the whole of any other.
+// Returns "the beginning… (60000000 bytes)" for a name of more than kMaxName bytes, and other names unchanged.
 [[nodiscard]] auto shortened(std::string_view name) -> std::string;
 
-// A table of strings that end with a NUL, or with the table.
+// A string table. Each string ends with a NUL, or at the end of the table.
 class StringTable {
  public:
   explicit StringTable(std::string_view table) : table_{table} {}
 
-  // The string at an offset; empty behind the end of the table. However many are asked for, each byte of the table is
-  // looked at once at most, and kMaxName bytes for each string.
+  // Returns the string at an offset, or an empty string for offsets beyond the table. All calls together read each
+  // byte of the table at most once, plus kMaxName bytes for each call.
   [[nodiscard]] auto at(std::uint64_t offset) -> std::string_view;
 
  private:
   [[nodiscard]] auto end_of_long(std::size_t offset) -> std::size_t;
 
   std::string_view table_;
-  std::map<std::size_t, std::size_t> long_;  // where strings longer than kMaxName begin and end; they do not overlap
+  std::map<std::size_t, std::size_t> long_;  // begin and end of strings longer than kMaxName; these do not overlap
 };
 
 }  // namespace hermitage::inspect

@@ -15,7 +15,7 @@ TEST(Shortened, KeepsWhatIsShort) {
   EXPECT_EQ(shortened(std::string(kMaxName + 1, 'n')), std::string(kMaxName, 'n') + "… (4097 bytes)");
 }
 
-// As it would be found byte by byte.
+// The expected result, found byte by byte.
 auto plain(std::string_view table, std::size_t offset) -> std::string_view {
   if (offset >= table.size()) return {};
   const auto rest = table.substr(offset);
@@ -27,7 +27,7 @@ TEST(StringTable, FindsStringsWhateverIsAskedForBefore) {
   for (const std::size_t size : {3UZ, 20'000UZ, kMaxName, kMaxName + 1, 0UZ, 50'000UZ, 7UZ, 10'000UZ}) {
     table += std::string(size, 'a') + '\0';
   }
-  table += std::string(9000, 'z');  // without an end
+  table += std::string(9000, 'z');  // without a NUL
   for (const bool is_forward : {false, true}) {
     StringTable strings{table};
     for (std::size_t i = 0; i <= table.size() / 777; ++i) {

@@ -1,4 +1,4 @@
-// What the texts for people are written with.
+// Output of text for terminals and files.
 #pragma once
 
 #include <cstddef>
@@ -17,13 +17,13 @@ namespace hermitage::inspect {
 
 enum class Style { heading, good, bad, odd, faint, code, data, constant };
 
-// The text in the colours of a terminal, or as it is.
+// Returns the text with terminal colours, or unchanged.
 [[nodiscard]] auto styled(Colour colour, Style style, std::string_view text) -> std::string;
 
 // "1,234,567"
 [[nodiscard]] auto grouped(std::uint64_t value) -> std::string;
 
-// A text that goes to a sink piece by piece, in colour or not.
+// Text written to a sink in pieces, with or without colours.
 class Page {
  public:
   Page(Colour colour, const Sink& sink) : colour_{colour}, sink_{sink} {}

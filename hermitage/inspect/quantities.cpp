@@ -7,7 +7,7 @@
 namespace hermitage::inspect {
 namespace {
 
-// The length of the well-formed UTF-8 sequence that `text` begins with (RFC 3629, table 3-7 of Unicode); 0 when
+// The length of the well-formed UTF-8 sequence at the beginning of `text` (RFC 3629, table 3-7 of Unicode). 0 if
 // there is none.
 auto utf8_length(std::string_view text) -> std::size_t {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
@@ -22,8 +22,8 @@ auto utf8_length(std::string_view text) -> std::size_t {
   return length;
 }
 
-// Whether the sequence is a character that is not seen, but changes how others are: U+200B to U+200F, U+2028 to
-// U+202E (among them those that turn the direction of a line), U+2060 to U+206F, U+FEFF.
+// Whether the sequence is an invisible character that changes the display of others: U+200B to U+200F, U+2028 to
+// U+202E (some of them change the direction of a line), U+2060 to U+206F, U+FEFF.
 auto is_invisible(std::string_view sequence) -> bool {
   const auto is_within = [sequence](std::string_view first, std::string_view last) {
     return sequence >= first && sequence <= last;
@@ -35,7 +35,7 @@ auto is_invisible(std::string_view sequence) -> bool {
 auto is_control(std::string_view sequence) -> bool {
   const auto lead = static_cast<unsigned char>(sequence[0]);
   const bool is_c1 = lead == 0xc2 && static_cast<unsigned char>(sequence[1]) < 0xa0;
-  // U+FFFE and U+FFFF are no characters, and XML cannot have them.
+  // U+FFFE and U+FFFF are not characters, and XML does not permit them.
   const bool is_none = sequence == "\xef\xbf\xbe" || sequence == "\xef\xbf\xbf";
   return lead < 0x20 || lead == 0x7f || is_c1 || is_none || is_invisible(sequence);
 }
@@ -47,7 +47,7 @@ auto human_size(std::uint64_t bytes) -> std::string {
   if (bytes < 1024) return fmt::format("{} byte{}", bytes, bytes == 1 ? "" : "s");
   double value = static_cast<double>(bytes) / 1024;
   std::size_t unit = 0;
-  // 1023.95 would be written as 1024.0.
+  // 1023.95 would be printed as 1024.0.
   while (value >= 1023.95 && unit + 1 < kUnits.size()) {
     value /= 1024;
     ++unit;
@@ -91,10 +91,10 @@ auto escape_xml(std::string_view text) -> std::string {
 }
 
 auto cut_printable(std::string_view text, std::size_t characters) -> std::string {
-  // No character has more than four bytes, so that the rest need not be looked at.
+  // A character has at most four bytes, so the rest is not needed.
   auto whole = printable(text.substr(0, 4 * (characters + 1)));
   std::size_t count = 0;
-  std::size_t end = 0;  // of what is left where it is cut
+  std::size_t end = 0;  // of the kept text
   for (std::size_t at = 0; at < whole.size(); ++at) {
     const bool begins = (static_cast<unsigned char>(whole[at]) & 0xc0) != 0x80;
     if (!begins) continue;

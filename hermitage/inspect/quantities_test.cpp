@@ -83,7 +83,7 @@ TEST(Printable, WritesControlCharactersInHexadecimal) {
   }
   EXPECT_EQ(printable("\x7f"), R"(\x7f)");
   EXPECT_EQ(printable("\x1b[31mred\x1b[0m\n"), R"(\x1b[31mred\x1b[0m\x0a)");
-  // C1, of which U+009B is what ESC [ is.
+  // C1. U+009B is the same as ESC [.
   EXPECT_EQ(printable("\xc2\x80\xc2\x9b\xc2\x9f"), R"(\xc2\x80\xc2\x9b\xc2\x9f)");
   EXPECT_EQ(printable({"\0", 1}), R"(\x00)");
 }
@@ -100,7 +100,7 @@ TEST(Printable, WritesWhatIsNotUtf8InHexadecimal) {
       {"\xe2\x82", R"(\xe2\x82)"},
       {"\xe2\x82z", R"(\xe2\x82z)"},
       {"\xf0\x9f\xa6", R"(\xf0\x9f\xa6)"},
-      // After which a good character is found again.
+      // The character after the malformed bytes is found.
       {"\xe2\xc3\xa4", "\\xe2\xc3\xa4"},
       {"\xf0\x9f\xe2\x82\xac", "\\xf0\\x9f\xe2\x82\xac"},
       {"\x9b\x1b", R"(\x9b\x1b)"},
@@ -108,7 +108,7 @@ TEST(Printable, WritesWhatIsNotUtf8InHexadecimal) {
   for (const auto& [text, expected] : kCases) EXPECT_EQ(printable(text), expected);
 }
 
-// By table 3-7 of the Unicode standard: the second bytes that may follow a first one.
+// The permitted second bytes for a first byte, from table 3-7 of the Unicode standard.
 struct SecondBytes {
   unsigned first, last;
 };
@@ -179,7 +179,7 @@ TEST(FlagsText, IsThatOfLs) {
   constexpr std::string_view kTexts[] = {"---", "--x", "-w-", "-wx", "r--", "r-x", "rw-", "rwx"};
   for (std::uint32_t flags = 0; flags < 8; ++flags) {
     EXPECT_EQ(flags_text(flags), kTexts[flags]);
-    // Bits of the operating system and the processor do not show.
+    // The bits of the operating system and the processor are ignored.
     EXPECT_EQ(flags_text(flags | 0xfffffff8), kTexts[flags]);
   }
 }

@@ -1,4 +1,4 @@
-// Ranges of bytes, and those who claim them.
+// Assignment of byte ranges to owners.
 #pragma once
 
 #include <algorithm>
@@ -9,19 +9,19 @@
 
 namespace hermitage::inspect {
 
-// The bytes [begin, end) of an image, or of a file.
+// The bytes [begin, end) of the loaded kernel, or of the file.
 struct Region {
   std::uint64_t begin = 0;
   std::uint64_t end = 0;
-  std::uint32_t segment = 0;  // its index among the program headers
+  std::uint32_t segment = 0;  // index of its program header
   bool is_zero = false;       // not in the file
   bool is_code = false;
 
   [[nodiscard]] auto size() const -> std::uint64_t { return end - begin; }
 };
 
-// [begin, end) is of `owner`. Of claims that overlap, the one that begins first has the bytes, of those that begin
-// together the longest, of equal ones that of the lowest rank.
+// The range [begin, end) belongs to `owner`. Of overlapping claims, the one that begins first gets the bytes. Of
+// claims with the same beginning, the longest gets them; of equal claims, the one with the lowest rank.
 struct Claim {
   std::uint64_t begin = 0;
   std::uint64_t end = 0;
@@ -29,9 +29,9 @@ struct Claim {
   std::uint32_t rank = 0;
 };
 
-// Calls give(const Region& piece, const Claim&) for each piece of the regions that somebody claims, in ascending order,
-// and returns the rest. `regions` are in ascending order and do not overlap; `claims` are sorted here. Takes n log n
-// time, and as many calls as there are regions and claims at most.
+// Calls give(const Region& piece, const Claim&) for each claimed piece of the regions, in ascending order, and
+// returns the rest. `regions` must be in ascending order and not overlap. The function sorts `claims`. It takes n log
+// n time, and makes at most as many calls as there are regions and claims.
 template <class Give>
 auto carve(const std::vector<Region>& regions, std::vector<Claim>& claims, Give give) -> std::vector<Region> {
   std::ranges::sort(claims, {},
@@ -44,7 +44,7 @@ auto carve(const std::vector<Region>& regions, std::vector<Claim>& claims, Give 
     region.end = end;
     rest.push_back(region);
   };
-  std::uint64_t done = 0;  // what lies below is given or kept
+  std::uint64_t done = 0;  // all bytes below this are assigned or in the rest
   for (const auto& claim : claims) {
     const auto begin = std::max(claim.begin, done);
     if (begin >= claim.end) continue;

@@ -18,7 +18,7 @@ struct Piece {
 };
 
 struct Carved {
-  std::vector<Piece> pieces, rest;  // of the rest, the owner is the segment
+  std::vector<Piece> pieces, rest;  // in the rest, the owner is the segment
 };
 
 auto carved(const std::vector<Region>& regions, std::vector<Claim> claims) -> Carved {
@@ -71,7 +71,7 @@ TEST(Ranges, ClaimsMayLieAnywhere) {
   EXPECT_EQ(carved({}, {{.begin = 0, .end = UINT64_MAX, .owner = 1}}).pieces, Pieces{});
 }
 
-// Against one byte after the other.
+// Compared with an assignment byte by byte.
 TEST(Ranges, EachByteIsGivenOrKeptOnce) {
   std::mt19937 random{1};
   constexpr std::uint64_t kSize = 64;

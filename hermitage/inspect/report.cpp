@@ -20,7 +20,7 @@ using entry::Problem;
 using entry::ProblemCode;
 using entry::Severity;
 
-// A broken relocation table can make a problem of each of its entries; this many tell enough.
+// A malformed relocation table can cause a problem for each entry. A report contains this many.
 constexpr std::size_t kMaxRelocationProblems = 16;
 
 auto relocation_name(std::optional<entry::Arch> arch, std::uint32_t type) -> std::string {
@@ -32,7 +32,7 @@ auto name_of(std::string_view whole) -> Name {
   return {.text = shortened(whole), .is_truncated = whole.size() > kMaxName};
 }
 
-// A name as its author wrote it. One that is shortened is in no compiler's form any more.
+// The demangled name. A truncated name cannot be demangled.
 auto demangled_name_of(std::string_view whole) -> Name {
   return whole.size() > kMaxName ? name_of(whole) : name_of(demangle(whole));
 }
@@ -86,7 +86,7 @@ void collect_relocation_entries(const ElfFile& file, Budget& budget, Report& rep
   });
 }
 
-// Of many types, as a broken table may have, the most frequent ones by name, the others together.
+// A malformed table can have many types. A report contains the most frequent ones by name, and the sum of the others.
 constexpr std::size_t kMaxRelocationTypes = 32;
 
 void count_relocations(const ElfFile& file, Report& report) {
@@ -139,11 +139,11 @@ void collect_symbols(const ElfFile& file, Budget& budget, Report& report) {
   collect_symbol_entries(table, false, budget, report.symbols);
 }
 
-// The name of the function at e_entry; a section or file symbol with the same value is not meant.
+// The name of the function at e_entry. Ignores section and file symbols with the same value.
 auto find_entry_symbol(const ElfFile& file) -> std::string {
   constexpr std::uint8_t kNoType = 0;
   constexpr std::uint8_t kFunction = 2;
-  constexpr int kMaxCandidates = 64;  // an honest file has a few
+  constexpr int kMaxCandidates = 64;  // real files have a few
   std::string untyped;
   int candidates = 0;
   for (const auto& table : {file.symbols(), file.dynamic_symbols()}) {
@@ -153,7 +153,7 @@ auto find_entry_symbol(const ElfFile& file) -> std::string {
       if (symbol.value != file.header().entry || symbol.is_undefined() || !is_typed_right) continue;
       if (++candidates > kMaxCandidates) break;
       const auto name = symbols.name(symbol);
-      // "$x" and the like mark code and data on aarch64 and riscv64.
+      // "$x" and similar names mark code and data on aarch64 and riscv64.
       if (name.empty() || name.starts_with('$')) continue;
       if (symbol.type() == kFunction) return demangled_name_of(name).text;
       if (untyped.empty()) untyped = demangled_name_of(name).text;
@@ -184,7 +184,7 @@ void take_facts(const entry::KernelFacts& facts, const ElfFile& file, Report& re
   report.entry_version = facts.entry_version;
   report.has_uhyve_note = facts.uhyve_interface.has_value();
   report.uhyve_interface = facts.uhyve_interface;
-  // A malformed note is no missing one: it says nothing.
+  // A malformed note is reported as such, not as missing.
   const bool is_malformed =
       std::ranges::find(report.problems, ProblemCode::malformed_uhyve_note, &Problem::code) != report.problems.end();
   if (facts.entry_version && !facts.uhyve_interface && !is_malformed) {
@@ -218,7 +218,8 @@ void make_load_plan(std::span<const std::byte> bytes, Report& report) {
   if (!kernel) return;
   const auto start = kernel->start_addr().value_or(entry::GuestAddress{kDefaultStart});
   const auto pages = entry::LoadPlan::page_count(*kernel, start, kPageSize);
-  // One flag a page of a hostile size is too much; such a kernel has no plan worth looking at.
+  // The flags for all pages of a malicious size would take too much memory. The load plan of such a kernel is
+  // omitted.
   constexpr std::uint64_t kMaxPages = std::uint64_t{1} << 26;
   if (pages > kMaxPages) return;
   const auto flags = std::make_unique<bool[]>(pages);
@@ -229,7 +230,7 @@ void make_load_plan(std::span<const std::byte> bytes, Report& report) {
 }
 
 void report_elf(const ElfFile& file, std::span<const std::byte> bytes, Report& report) {
-  // A hostile file can have one fault a million times; a few of each kind tell enough.
+  // A malicious file can have one problem a million times. A report contains a few of each kind.
   auto remember = [&report](const Problem& problem) {
     if (std::ranges::count(report.problems, problem.code, &Problem::code) < std::ptrdiff_t{kMaxProblemsOfOneCode}) {
       report.problems.push_back(problem);

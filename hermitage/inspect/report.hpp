@@ -1,4 +1,4 @@
-// Everything there is to say about an image file, ready to be shown.
+// All information about a kernel or an image, before formatting.
 #pragma once
 
 #include <cstddef>
@@ -19,7 +19,7 @@
 
 namespace hermitage::inspect {
 
-// Which of the long lists the report is to hold; the rest it always has.
+// Selects the long lists of the report. Other parts are always included.
 struct Details {
   bool relocations = false;
   bool symbols = false;
@@ -27,21 +27,21 @@ struct Details {
   bool load_plan = false;
 };
 
-// Names in a report are as they stand in the file, up to kMaxName bytes (hermitage/inspect/names.hpp); is_truncated
-// says where one was longer.
+// Names in a report are those of the file, at most kMaxName bytes (hermitage/inspect/names.hpp). is_truncated states
+// whether a name was longer.
 
 struct NoteReport {
   std::string name;
   std::uint32_t type = 0;
   std::vector<std::byte> desc;  // up to kMaxName bytes
   std::uint64_t offset = 0;     // in the file
-  bool is_truncated = false;    // the name or the descriptor
+  bool is_truncated = false;    // whether the name or the descriptor is truncated
 };
 
 struct RelocationReport {
   std::uint64_t total = 0;
-  // Names such as R_X86_64_RELATIVE, "RELR" for those of DT_RELR, a number for a type without a name; the most
-  // frequent first.
+  // Names such as R_X86_64_RELATIVE, "RELR" for relocations of DT_RELR, or a number for an unknown type. Sorted, the
+  // most frequent first.
   std::vector<std::pair<std::string, std::uint64_t>> by_type;
 
   struct Entry {
@@ -62,8 +62,8 @@ struct SymbolReport {
   struct Entry {
     std::uint64_t value = 0;
     std::uint64_t size = 0;
-    std::string name;       // as it stands in the file
-    std::string demangled;  // as its author wrote it
+    std::string name;       // as in the file
+    std::string demangled;  // the demangled name
     bool is_dynamic = false;
     bool is_undefined = false;
     bool is_weak = false;
@@ -80,15 +80,15 @@ struct SectionReport {
   bool is_truncated = false;
 };
 
-// Of a readable Hermit image.
+// The report of a readable image.
 struct ImageReport {
   image::Config config;
   std::uint64_t entries = 0;        // files, directories and links
   std::uint64_t unpacked_size = 0;  // bytes of the archive without gzip
 };
 
-// As far as the file can be read; what is not there, or cannot be read, is empty. Of a Hermit image, everything but the
-// first three is of its kernel.
+// Contains all that can be read from the file. Absent and unreadable parts are empty. For an image, all members but
+// the first three describe its kernel.
 struct Report {
   std::string file;
   Details details;
@@ -99,10 +99,10 @@ struct Report {
   std::optional<bool> is_relocatable;
   std::optional<entry::HermitVersion> hermit_version;
   std::optional<std::uint8_t> entry_version;
-  std::optional<entry::UhyveInterfaceVersion> uhyve_interface;  // 1 for a Hermit kernel that has no note
+  std::optional<entry::UhyveInterfaceVersion> uhyve_interface;  // 1 for a Hermit kernel without a note
   bool has_uhyve_note = false;
   std::optional<std::uint64_t> mem_size;     // bytes
-  std::optional<std::uint64_t> first_vaddr;  // of the image, as linked
+  std::optional<std::uint64_t> first_vaddr;  // address of the loaded kernel, as linked
   std::optional<std::uint64_t> start_addr;   // nothing for a relocatable kernel
   std::optional<std::uint64_t> entry_point;  // e_entry
   std::string entry_symbol;                  // demangled
@@ -114,14 +114,14 @@ struct Report {
   SymbolReport symbols;
   std::vector<SectionReport> sections;            // with Details::sections
   std::vector<entry::elf::DynamicEntry> dynamic;  // with Details::sections
-  std::optional<std::uint64_t> load_plan_start;   // the address that load_plan is made for
-  std::vector<entry::LoadStep> load_plan;         // with Details::load_plan, when loadable
+  std::optional<std::uint64_t> load_plan_start;   // the start address for load_plan
+  std::vector<entry::LoadStep> load_plan;         // with Details::load_plan, if the kernel can be loaded
   bool loadable = false;
-  std::vector<entry::Problem> problems;        // the worst first, otherwise as found
-  std::vector<image::Problem> image_problems;  // with the image itself
+  std::vector<entry::Problem> problems;        // by severity, the highest first, then in detection order
+  std::vector<image::Problem> image_problems;  // of the image itself
 };
 
-// A problem of either kind, as it is shown.
+// A problem of a kernel or of an image, for output.
 struct ShownProblem {
   entry::Severity severity = entry::Severity::error;
   std::string_view code = {};
@@ -129,20 +129,20 @@ struct ShownProblem {
   std::optional<std::uint64_t> offset = std::nullopt;  // in the kernel's file
 };
 
-// How many problems of one code a report holds at most; what else an image or a kernel has of them is left out.
+// The largest number of problems with one code in a report. Others are omitted.
 inline constexpr std::size_t kMaxProblemsOfOneCode = 64;
 
-// All of them, the worst first, otherwise those with the image before those with the kernel.
+// Returns all problems, sorted by severity, the highest first. Problems of the image come before those of the kernel.
 [[nodiscard]] auto shown_problems(const Report& report) -> std::vector<ShownProblem>;
 
-// The page size that load plans are shown for, and where relocatable kernels are loaded when nobody says where.
+// The page size of load plans in reports, and the start address of relocatable kernels without another choice.
 inline constexpr std::uint64_t kPageSize = 4096;
 inline constexpr std::uint64_t kDefaultStart = 0x40000;
 
-// Takes any bytes. `file` is only a name.
+// Accepts any bytes. `file` is only a name.
 [[nodiscard]] auto make_report(std::string file, std::span<const std::byte> bytes, Details details = {}) -> Report;
 
-// The same of gzip data that has been opened, or could not be.
+// The same for gzip data, with the image or the problem from opening it.
 [[nodiscard]] auto make_report(std::string file, const std::expected<image::Image, image::Problem>& image,
                                Details details = {}) -> Report;
 

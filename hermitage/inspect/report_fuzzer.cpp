@@ -1,4 +1,4 @@
-// Makes a report of any bytes, with everything in it, in every form.
+// Makes a report of any bytes, with all details, and prints it in every format.
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -15,7 +15,8 @@ namespace {
 
 using namespace hermitage::inspect;
 
-// Nothing that steers a terminal: of the control characters newlines only, and none of C1 (U+0080 to U+009F).
+// The output must not control a terminal: newline is the only control character, and there is none of C1 (U+0080 to
+// U+009F).
 void check_text(std::string_view text) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     const auto byte = static_cast<unsigned char>(text[i]);
@@ -52,7 +53,7 @@ void check_svg(const Report& report) {
 extern "C" auto LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) -> int {  // NOLINT
   constexpr Details kEverything{.relocations = true, .symbols = true, .sections = true, .load_plan = true};
   const auto bytes = std::as_bytes(std::span{data, size});
-  // The first bytes make the file's name, too.
+  // The first bytes are also the file's name.
   const auto name_size = size < 16 ? size : 16;
   const auto report = make_report({reinterpret_cast<const char*>(data), name_size}, bytes, kEverything);
   if (!report.loadable && shown_problems(report).empty()) __builtin_trap();

@@ -1,4 +1,4 @@
-// A report for scripts.
+// JSON of a report.
 #pragma once
 
 #include <span>
@@ -9,13 +9,13 @@
 
 namespace hermitage::inspect {
 
-// One JSON object, indented, without a newline at its end. docs/inspect.md describes its keys.
+// Prints one indented JSON object, without a newline at the end. docs/inspect.md describes its keys.
 void print_json(const Report& report, const Sink& sink);
 
-// One JSON array of such objects.
+// Prints one JSON array of such objects.
 void print_json_array(std::span<const Report> reports, const Sink& sink);
 
-// The configuration of an image, as it stands in such an object.
+// The configuration of an image, in the format of such an object.
 [[nodiscard]] auto config_json(const image::Config& config) -> Json;
 
 }  // namespace hermitage::inspect

@@ -25,7 +25,7 @@ auto x86_64_kernel() -> testing::Elf {
   return minimal_kernel(Arch::x86_64, Endian::little, true);
 }
 
-// Throws when it is no JSON.
+// Throws if the output is not JSON.
 auto json_of(const Report& report) -> Json {
   return Json::parse(collected(print_json, report));
 }
@@ -49,7 +49,7 @@ constexpr std::string_view kKeysBehind = "loadable problems";
 TEST(ReportJson, HasAllKeysInOrder) {
   const auto expected = std::string{kKeysBefore} + " " + std::string{kKeysBehind};
   EXPECT_EQ(keys_of(json_of(x86_64_kernel())), expected);
-  // Whatever the file.
+  // For every file.
   EXPECT_EQ(keys_of(json_of(make_report("empty", {}))), expected);
   EXPECT_EQ(keys_of(json_of(x86_64_kernel(), kEverything)),
             std::string{kKeysBefore} + " sections dynamic load_plan " + std::string{kKeysBehind});
@@ -167,7 +167,7 @@ TEST(ReportJson, ListsProblemsWithTheirPlace) {
   EXPECT_EQ(json["problems"][1]["severity"], "warning");
   EXPECT_EQ(json["problems"][1]["offset"], 7);
   EXPECT_EQ(json["problems"][1]["message"], "the operating system ABI is 0 instead of 255 (standalone)");
-  // One that is nowhere.
+  // A problem without a location.
   EXPECT_EQ(json["problems"].back()["code"], "no_abi_tag");
   EXPECT_TRUE(json["problems"].back()["offset"].is_null());
 }
@@ -246,7 +246,7 @@ TEST(ReportJson, AnyNameCanBeSaid) {
       {R"("quoted" \ and /)", R"("quoted" \ and /)"},
       {"line\nbreak\ttab\x1b[31m", "line\nbreak\ttab\x1b[31m"},
       {"漢字 🦀", "漢字 🦀"},
-      // What is no UTF-8 is replaced.
+      // Bytes that are not UTF-8 are replaced.
       {"\xff", "\xef\xbf\xbd"},
       {"a\x80z", "a\xef\xbf\xbdz"},
       {"cut \xe2\x82", "cut \xef\xbf\xbd"},
@@ -267,7 +267,7 @@ TEST(ReportJson, AnyNameCanBeSaid) {
 }
 
 TEST(ReportJson, NoControlCharacterReachesATerminal) {
-  // Not only those below 0x20: U+009B is to a terminal what ESC [ is.
+  // Not only those below 0x20: for a terminal, U+009B is the same as ESC [.
   auto kernel = x86_64_kernel();
   kernel.symbols.push_back({.name = "a\x7f\xc2\x9b"
                                     "31mb"});
@@ -295,7 +295,7 @@ TEST(ReportJson, SeveralReportsAreAnArray) {
   EXPECT_EQ(json[1], json_of(reports[1]));
   EXPECT_TRUE(text.starts_with("[\n  {"));
   EXPECT_TRUE(text.ends_with("]"));
-  // One is an array, too, when it is asked for as one.
+  // An array with one report is also an array.
   EXPECT_EQ(Json::parse(collected(print_json_array, std::span{reports}.first(1))).size(), 1U);
 }
 
@@ -312,7 +312,7 @@ TEST(ReportJson, IsMadeOfEverySample) {
   }
 }
 
-// ---- Piece by piece
+// ---- Output in pieces
 
 TEST(ReportJson, IsWrittenPieceByPieceAsItWouldBeWhole) {
   for (const auto& sample : testing::sample_kernels()) {

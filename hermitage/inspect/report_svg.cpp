@@ -34,7 +34,7 @@ auto paint_of(std::uint32_t flags) -> Paint {
   return {.fill = "#5b8c5a", .kind = "constants"};
 }
 
-// Draws one map into one document.
+// Draws one map as an SVG document.
 class Drawing {
  public:
   Drawing(const Report& report, const Sink& sink) : report_{report}, sink_{sink}, map_{make_memory_map(report)} {}
@@ -69,7 +69,7 @@ class Drawing {
   [[nodiscard]] auto x_of(std::uint64_t offset) const -> double {
     return kLeft + static_cast<double>(offset) / static_cast<double>(map_->size) * kBarWidth;
   }
-  // Wide enough to be seen.
+  // At least a visible width.
   [[nodiscard]] auto width_of(std::uint64_t size) const -> double {
     return std::max(1.5, static_cast<double>(size) / static_cast<double>(map_->size) * kBarWidth);
   }
@@ -165,7 +165,7 @@ class Drawing {
   const Report& report_;
   const Sink& sink_;
   std::optional<MemoryMap> map_;
-  std::string text_;  // the present element
+  std::string text_;  // the text of the current element
 };
 
 }  // namespace

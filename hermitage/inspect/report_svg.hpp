@@ -1,4 +1,4 @@
-// A report as a picture.
+// The drawn map of a report.
 #pragma once
 
 #include "hermitage/inspect/report.hpp"
@@ -6,8 +6,8 @@
 
 namespace hermitage::inspect {
 
-// The memory map of the loaded kernel, to scale, as an SVG document of 860 pixels' width; when there is no image
-// to draw, a picture that says so.
+// Prints the memory map of the loaded kernel, to scale, as an SVG document with a width of 860 pixels. If there is
+// nothing to draw, prints a document with that message.
 void print_svg(const Report& report, const Sink& sink);
 
 }  // namespace hermitage::inspect

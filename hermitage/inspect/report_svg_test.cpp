@@ -48,7 +48,7 @@ auto number(const Element& element, const std::string& key) -> double {
   return value;
 }
 
-// That everything lies on the sheet.
+// Checks that all elements are inside the drawing.
 void expect_on_sheet(const std::vector<Element>& elements, const std::string& what) {
   const auto width = number(elements.front(), "width");
   const auto height = number(elements.front(), "height");
@@ -142,12 +142,12 @@ TEST(ReportSvg, AnyNameCanBeDrawn) {
     ASSERT_NE(text, elements.end());
     EXPECT_EQ(text->text, title);
   }
-  // Characters that Unicode has, but XML has not.
+  // Characters that Unicode permits and XML does not.
   EXPECT_NO_THROW(elements_of(collected(print_svg, make_report("\xef\xbf\xbe", {}))));
   EXPECT_NO_THROW(elements_of(collected(print_svg, make_report("\xef\xbf\xbf", {}))));
 }
 
-// The rectangles of the bar: those of full height that are filled with a segment's colour.
+// The rectangles of the bar: those of full height with a segment's colour.
 struct Bar {
   double x, width;
   bool is_solid;
@@ -156,14 +156,14 @@ auto bars_of(const std::vector<Element>& elements) -> std::vector<Bar> {
   std::vector<Bar> bars;
   for (const auto& element : elements) {
     if (element.name != "rect" || element.attributes.at("height") != "56") continue;
-    if (element.attributes.at("fill") == "#eef1f4") continue;  // the ground
+    if (element.attributes.at("fill") == "#eef1f4") continue;  // the background
     bars.push_back({number(element, "x"), number(element, "width"), !element.attributes.contains("fill-opacity")});
   }
   return bars;
 }
 
 TEST(ReportSvg, IsToScale) {
-  // Four pages: code in the first, nothing, then data of which half comes from the file.
+  // Four pages: code in the first, then a gap, then data. Half of the data come from the file.
   Report report;
   report.file = "kernel";
   report.first_vaddr = 0x10000;
@@ -192,7 +192,7 @@ TEST(ReportSvg, IsToScale) {
   EXPECT_NEAR(bars[2].width, 2 * kPage, 0.01);
   EXPECT_NEAR(bars[3].x, 24 + 2 * kPage, 0.01);
   EXPECT_NEAR(bars[3].width, kPage, 0.01);
-  // A single byte of zeros is to be seen, and not as one from the file.
+  // A single byte of zeros must be visible, with the colour of zeros.
   EXPECT_GE(bars[4].width, 1);
   EXPECT_LE(bars[4].width, 2);
   EXPECT_FALSE(bars[4].is_solid);
@@ -229,7 +229,7 @@ TEST(ReportSvg, ManySegmentsDoNotMakeAnEndlessSheet) {
   auto kernel = minimal_kernel(Arch::x86_64, Endian::little, true);
   for (std::uint64_t i = 0; i < 1000; ++i) kernel.segments.push_back({.vaddr = 0x20000 + i, .memsz = 1});
   kernel.relocations.clear();
-  // The program headers need room.
+  // Make space for the program headers.
   for (auto& segment : kernel.segments) segment.vaddr += 0x100000;
   kernel.entry_point += 0x100000;
   kernel.tls->vaddr += 0x100000;

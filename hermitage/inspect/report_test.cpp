@@ -88,7 +88,7 @@ TEST(Report, HoldsSegmentsAndNotesAsTheyAre) {
     EXPECT_EQ(note.name, kernel.notes[i].name);
     EXPECT_EQ(note.type, kernel.notes[i].type);
     EXPECT_EQ(note.desc, kernel.notes[i].desc);
-    // There its header stands in the file: the name's size with its NUL comes first.
+    // The file contains the note's header at this offset, which begins with the size of the name with its NUL.
     EXPECT_EQ(entry::read<std::uint32_t>(file, note.offset, Endian::little), note.name.size() + 1);
   }
 }
@@ -225,7 +225,7 @@ TEST(Report, AgreesWithTheLibraryOnEverySample) {
 }
 
 TEST(Report, ProblemsOfOneSeverityStandAsFound) {
-  // Two errors, two warnings and something worth knowing, found in another order.
+  // Two errors, two warnings and an info, found in another order.
   auto kernel = x86_64_kernel();
   kernel.os_abi = 0;
   kernel.notes = {testing::abi_tag_note({0, 11, 0}, Endian::little), testing::xen_pvh_note(0x2000)};
@@ -311,7 +311,7 @@ TEST(Report, TellsOfSixteenBrokenRelocationsAndCountsTheRest) {
     for (std::uint64_t i = 0; i < broken; ++i) {
       kernel.relocations.push_back({.offset = 0x100000 + i, .type = 8, .addend = 0});
     }
-    // A long table needs room before the code.
+    // A long table needs space before the code.
     const auto shift = entry::checked_align_up(header_segment_size(kernel), 0x1000).value();
     kernel.segments[0].vaddr += shift;
     kernel.segments[1].vaddr += shift;
@@ -342,7 +342,7 @@ TEST(Report, CountsSymbolsAndListsThemWhenAsked) {
                              .section = elf::kSectionUndefined},
                             {.name = "_ZN6hermit4hook17h452fabd5dbee2913E", .value = 0x2010, .size = 16}};
   const auto brief = report_of(kernel);
-  EXPECT_EQ(brief.symbols.dynamic, 3U);  // with symbol 0
+  EXPECT_EQ(brief.symbols.dynamic, 3U);  // includes symbol 0
   EXPECT_EQ(brief.symbols.table, kernel.symbols.size() + 1);
   EXPECT_EQ(brief.symbols.total(), brief.symbols.dynamic + brief.symbols.table);
   EXPECT_TRUE(brief.symbols.entries.empty());
@@ -385,7 +385,7 @@ TEST(Report, TheEntryPointIsNamedAfterItsFunction) {
   EXPECT_EQ(entry_symbol_of({{.name = "start", .info = kFunction, .value = kEntry}}), "start");
   EXPECT_EQ(entry_symbol_of({{.name = "near", .info = kFunction, .value = kEntry + 1}}), "");
   EXPECT_EQ(entry_symbol_of({{.name = "data", .info = kObject, .value = kEntry}}), "");
-  // Written in assembler, without a type.
+  // A symbol without a type, as from assembly.
   EXPECT_EQ(entry_symbol_of({{.name = "start", .info = kUntyped, .value = kEntry}}), "start");
   EXPECT_EQ(entry_symbol_of({{.name = "label", .info = kUntyped, .value = kEntry},
                              {.name = "second", .info = kUntyped, .value = kEntry}}),
@@ -397,7 +397,7 @@ TEST(Report, TheEntryPointIsNamedAfterItsFunction) {
   EXPECT_EQ(entry_symbol_of({{.name = "", .info = kFunction, .value = kEntry}}), "");
   EXPECT_EQ(
       entry_symbol_of({{.name = "absent", .info = kFunction, .section = elf::kSectionUndefined, .value = kEntry}}), "");
-  // The dynamic symbols of a stripped kernel do, too.
+  // The dynamic symbols of a stripped kernel also work.
   EXPECT_EQ(entry_symbol_of({}, {{.name = "_RNvC6hermit5start", .info = kFunction, .value = kEntry}}), "hermit::start");
   EXPECT_EQ(entry_symbol_of({{.name = "label", .info = kUntyped, .value = kEntry}},
                             {{.name = "start", .info = kFunction, .value = kEntry}}),
@@ -477,7 +477,7 @@ TEST(Report, SurvivesEveryCut) {
   }
 }
 
-// A kernel with so many symbols that share one name.
+// A kernel with this many symbols that share one name.
 auto kernel_of_one_name(std::size_t symbols, std::size_t name_size) -> std::vector<std::byte> {
   auto kernel = x86_64_kernel();
   kernel.symbols = {{.name = std::string(name_size, 'n')}};
@@ -491,7 +491,7 @@ auto kernel_of_one_name(std::size_t symbols, std::size_t name_size) -> std::vect
   return file;
 }
 
-// Symbols that share one long name: what is kept of them must not grow with the square of the file.
+// Symbols that share one long name: the memory of the report must not grow with the square of the file's size.
 TEST(Report, ManySymbolsWithOneLongNameTakeLittleMemory) {
   constexpr std::size_t kCount = 20'000;
   constexpr std::size_t kNameSize = 100'000;

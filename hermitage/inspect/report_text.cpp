@@ -13,7 +13,7 @@
 namespace hermitage::inspect {
 namespace {
 
-// What a default report shows of a long list before it says how to see the rest.
+// The number of rows of a long list in a default report, which then names the option for the others.
 constexpr std::size_t kSummaryRows = 24;
 constexpr std::size_t kSummaryDescBytes = 16;
 constexpr std::size_t kSummaryProblemsOfOneCode = 3;
@@ -26,7 +26,7 @@ auto hex_bytes(const NoteReport& note, std::size_t limit) -> std::string {
   return note.desc.size() > limit || note.is_truncated ? text + "…" : text;
 }
 
-// What a note that we know means; empty for others.
+// The meaning of a known note. Empty for others.
 auto note_meaning(const NoteReport& note, entry::Endian endian) -> std::string {
   const entry::Note view{.name = note.name, .type = note.type, .desc = {note.desc, endian}, .offset = 0};
   if (const auto version = entry::entry_version_of(view)) return fmt::format("Hermit entry version {}", *version);
@@ -179,7 +179,7 @@ void print_problem(Page& page, const ShownProblem& problem) {
   page.print("\n");
 }
 
-// Those of one code stand together, where the first of them is; no more than `limit` of them.
+// Prints problems with the same code together, at the place of the first, and at most `limit` of them.
 void print_problems(Page& page, const Report& report, std::size_t limit) {
   page.print("\n{} {}\n", page.styled(Style::heading, "Loadable:"),
              report.loadable ? page.styled(Style::good, "yes") : page.styled(Style::bad, "no"));
@@ -191,7 +191,7 @@ void print_problems(Page& page, const Report& report, std::size_t limit) {
     const auto count = rest.size() - others.size();
     for (const auto& problem : rest.first(std::min(count, limit))) print_problem(page, problem);
     if (count > limit) {
-      // Beyond kMaxProblemsOfOneCode, nobody has counted.
+      // Above kMaxProblemsOfOneCode, the number is not known.
       page.print("           … and {}{} more like this: see --all\n", count < kMaxProblemsOfOneCode ? "" : "at least ",
                  count - limit);
     }
@@ -199,7 +199,7 @@ void print_problems(Page& page, const Report& report, std::size_t limit) {
   }
 }
 
-// " symbol + 0x10"; nothing for DT_RELR, which keeps its addend in memory.
+// " symbol + 0x10". Empty for DT_RELR, whose addend is in memory.
 auto relocation_value_text(const RelocationReport::Entry& entry) -> std::string {
   if (entry.type == "RELR") return {};
   std::string symbol;
@@ -213,7 +213,7 @@ auto relocation_value_text(const RelocationReport::Entry& entry) -> std::string 
 
 constexpr std::size_t kMapColumns = 56;
 
-// The columns [begin, end) of a range, at least one.
+// The columns [begin, end) of a range. At least one column.
 struct Columns {
   std::size_t begin;
   std::size_t end;
@@ -238,7 +238,7 @@ void print_map_row(Page& page, const MemoryMap& map, const MapRegion& region, st
   const auto file_end = region.file_size == region.size
                             ? end
                             : std::clamp(columns_of(region.offset, region.file_size, map.size).end, begin, end);
-  // At least one column of zeros where there is room for it, none of the file where nothing comes from it.
+  // At least one column for zeros if there is space, and no column for the file if no bytes come from it.
   const bool has_zeros = region.file_size < region.size && end - begin > 1;
   const auto solid = region.file_size == 0 ? 0 : std::min(file_end - begin, end - begin - (has_zeros ? 1 : 0));
   const auto bar = repeated("█", solid) + repeated("░", end - begin - solid);

@@ -1,4 +1,4 @@
-// A report for people.
+// The text of a report.
 #pragma once
 
 #include "hermitage/inspect/report.hpp"
@@ -8,13 +8,13 @@ namespace hermitage::inspect {
 
 enum class Colour : bool { off, on };
 
-// How much of segments, notes and their descriptors a summary shows: what fits a screen, or everything.
+// How much a summary prints of segments, notes and their descriptors: one screen, or everything.
 enum class Extent : bool { brief, full };
 
-// What a person wants to know first, down to a drawn map of the loaded kernel. Lines end with a newline.
+// Prints the most important information, with a drawn map of the loaded kernel. Lines end with a newline.
 void print_summary(const Report& report, Colour colour, Extent extent, const Sink& sink);
 
-// One part in full, as a table with a heading. The report must have been made with the details it shows.
+// Prints one part completely, as a table with a heading. The report must contain the details of the part.
 void print_segments(const Report& report, Colour colour, const Sink& sink);
 void print_notes(const Report& report, Colour colour, const Sink& sink);
 void print_relocations(const Report& report, Colour colour, const Sink& sink);

@@ -58,7 +58,7 @@ auto lines_of(std::string_view text) -> std::vector<std::string> {
   return lines;
 }
 
-// The first line that contains `text`, without spaces at its ends and with single ones within.
+// The first line that contains `text`. Removes spaces at its ends, and replaces others by single spaces.
 auto line_with(const std::string& page, std::string_view text) -> std::string {
   for (const auto& line : lines_of(page)) {
     if (!line.contains(text)) continue;
@@ -78,7 +78,7 @@ auto count_of(std::string_view text, std::string_view wanted) -> std::size_t {
   return count;
 }
 
-// The text as a terminal shows it.
+// The text without colours, as in a terminal.
 auto without_colour(std::string_view text) -> std::string {
   std::string plain;
   while (!text.empty()) {
@@ -244,7 +244,7 @@ TEST(ReportText, EveryPartOfEverySampleIsClean) {
       if (!text.empty()) {
         EXPECT_TRUE(text.ends_with('\n')) << sample.name << ' ' << part.name;
       }
-      // Colours colour, and do nothing else.
+      // Colours change nothing else.
       EXPECT_EQ(without_colour(collected(part.print, report, Colour::on)), text) << sample.name << ' ' << part.name;
     }
     EXPECT_TRUE(collected(print_summary, report, Colour::on, Extent::brief).contains("\x1b[")) << sample.name;
@@ -280,7 +280,7 @@ TEST(ReportText, SummaryCutsLongListsAndSaysWhereTheRestIs) {
   auto kernel = x86_64_kernel();
   const auto stack_count = [](std::string_view text) { return count_of(text, "PT_GNU_STACK"); };
   for (const std::size_t extra : {17U, 18U, 19U, 50U}) {
-    // Six others: three PT_LOAD, TLS, dynamic, notes.
+    // The other six: three PT_LOAD, TLS, dynamic, notes.
     kernel.extra_segments.assign(extra, {.type = elf::kSegmentGnuStack});
     const auto report = report_of(kernel);
     ASSERT_EQ(report.segments.size(), extra + 6);
@@ -410,7 +410,7 @@ TEST(ReportText, LoadPlanTellsEveryStep) {
 
 // ---- The drawn map
 
-// The columns between the bars of a line of the map; empty for other lines.
+// The columns between the bars of a line of the map. Empty for other lines.
 auto map_columns(const std::string& line) -> std::string {
   constexpr std::string_view kEdge = "│";
   const auto begin = line.find(kEdge);
@@ -418,7 +418,7 @@ auto map_columns(const std::string& line) -> std::string {
   if (begin == std::string::npos || begin == end) return {};
   std::string columns;
   for (const char byte : line.substr(begin + kEdge.size(), end - begin - kEdge.size())) {
-    // One letter for each glyph: their last bytes tell them apart.
+    // Replaces each glyph by one letter. The last bytes of the glyphs differ.
     const auto last = static_cast<unsigned char>(byte);
     if (byte == ' ') columns += ' ';
     if (last == 0x88) columns += '#';  // █ e2 96 88
@@ -461,7 +461,7 @@ TEST(ReportText, TheMapIs56ColumnsWideForEverySample) {
 }
 
 TEST(ReportText, TheMapIsToScale) {
-  const auto report = report_with_segments(0x3800,  // 0x100 a column
+  const auto report = report_with_segments(0x3800,  // 0x100 per column
                                            {{.vaddr = 0x10000, .filesz = 0x1000, .memsz = 0x1000},
                                             {.vaddr = 0x11000, .filesz = 0x400, .memsz = 0x800},
                                             {.vaddr = 0x12000, .filesz = 0, .memsz = 0x200},
@@ -489,7 +489,7 @@ TEST(ReportText, TheMapShowsEvenTheSmallest) {
 }
 
 TEST(ReportText, TheMapShowsZerosWhereThereIsRoomForThem) {
-  // A few zeros behind much of the file, and the other way round.
+  // A few zeros after many bytes of the file, and the reverse.
   const auto rows = map_rows(report_with_segments(0x3800, {{.vaddr = 0x10000, .filesz = 0xfff, .memsz = 0x1000},
                                                            {.vaddr = 0x11000, .filesz = 1, .memsz = 0x1000}}));
   ASSERT_EQ(rows.size(), 3U);

@@ -20,7 +20,7 @@ auto is_identifier(std::string_view text) -> bool {
          std::ranges::all_of(text, [&](char c) { return is_letter(c) || is_digit(c); });
 }
 
-// Walks over a text, and knows how deep in brackets it is. `->` is no bracket.
+// Iterates over a text, and counts the depth of brackets. `->` is not a bracket.
 class Brackets {
  public:
   void pass(char character) {
@@ -38,7 +38,7 @@ class Brackets {
   char last_ = 0;
 };
 
-// Where the bracket closes that the text begins with; its size when it does not.
+// The index at which the bracket at the beginning of the text closes, or the size of the text.
 auto end_of_bracket(std::string_view text) -> std::size_t {
   Brackets brackets;
   for (std::size_t at = 0; at < text.size(); ++at) {
@@ -48,7 +48,7 @@ auto end_of_bracket(std::string_view text) -> std::size_t {
   return text.size();
 }
 
-// The first place outside of brackets where `wanted` stands; npos when there is none.
+// The index of the first `wanted` outside of brackets, or npos.
 auto find_outside(std::string_view text, std::string_view wanted) -> std::size_t {
   Brackets brackets;
   for (std::size_t at = 0; at < text.size(); ++at) {
@@ -58,7 +58,7 @@ auto find_outside(std::string_view text, std::string_view wanted) -> std::size_t
   return std::string_view::npos;
 }
 
-// The type without what stands before the first path in it: `&mut [alloc::string::String]` begins with a path of alloc.
+// The type from its first path on: `&mut [alloc::string::String]` begins with a path of alloc.
 auto inner_type(std::string_view type) -> std::string_view {
   constexpr std::array<std::string_view, 9> kBefore{"&", "*const ", "*mut ", "mut ", "dyn ", "[", "(", " ", "<"};
   for (std::size_t i = 0; i < kBefore.size();) {
@@ -72,7 +72,7 @@ auto inner_type(std::string_view type) -> std::string_view {
   return type;
 }
 
-// The first segment of a path, when another follows it.
+// The first segment of a path with several segments.
 auto first_segment(std::string_view path) -> std::string_view {
   const auto segment = path.substr(0, path.find("::"));
   return segment.size() < path.size() && is_identifier(segment) ? segment : std::string_view{};
@@ -82,7 +82,7 @@ auto crate_of_type(std::string_view type) -> std::string_view {
   return first_segment(inner_type(type));
 }
 
-// Of `T as Trait`, `impl Trait for T` or `T`.
+// For `T as Trait`, `impl Trait for T` or `T`.
 auto crate_of_implementation(std::string_view text) -> std::string_view {
   auto type = text;
   std::string_view trait;
@@ -99,7 +99,7 @@ auto crate_of_implementation(std::string_view text) -> std::string_view {
   if (!of_type.empty() && !is_standard(of_type)) return of_type;
   const auto of_trait = crate_of_type(trait);
   if (!of_trait.empty()) return of_trait;
-  // A type of the language has what it can do by itself from core.
+  // The methods of a built-in type are in core.
   return of_type.empty() ? std::string_view{"core"} : of_type;
 }
 
@@ -129,13 +129,13 @@ auto function_path(std::string_view demangled, Mangling mangling) -> std::string
 
 auto crate_of(std::string_view path) -> std::string_view {
   if (!path.starts_with('<')) return first_segment(path);
-  // `<<T as A>::B as C>::f` is of T, or A.
+  // `<<T as A>::B as C>::f` belongs to T, or to A.
   while (path.starts_with("<<")) path.remove_prefix(1);
   return crate_of_implementation(path.substr(1, end_of_bracket(path) - 1));
 }
 
 auto crates_within(std::string_view path) -> std::vector<std::string_view> {
-  constexpr std::string_view kBefore = "<([{&, ";  // a path that is within another
+  constexpr std::string_view kBefore = "<([{&, ";  // a path after one of these is inside another
   std::vector<std::string_view> crates;
   for (auto at = path.find_first_of(kBefore); at != std::string_view::npos; at = path.find_first_of(kBefore, at)) {
     const auto end = path.find_first_of("<([{&, :", ++at);

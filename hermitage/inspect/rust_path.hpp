@@ -1,4 +1,4 @@
-// What a demangled name says about where it comes from.
+// The crate and the function of a demangled Rust name.
 #pragma once
 
 #include <string>
@@ -7,24 +7,24 @@
 
 namespace hermitage::inspect {
 
-// How rustc makes a name of a path. Only v0 names have the arguments of generics.
+// The way in which rustc mangles a path. Only v0 names contain generic arguments.
 enum class Mangling : bool { legacy, v0 };
 
-// The function that a demangled Rust name belongs to: of a v0 name without arguments of generics (`f::<u8>` → `f`), and
-// for a closure, or something within one, the function around it (`f::{{closure}}::g` → `f`).
+// The function of a demangled Rust name: for a v0 name, without generic arguments (`f::<u8>` → `f`); for a closure
+// and for items in it, the enclosing function (`f::{{closure}}::g` → `f`).
 [[nodiscard]] auto function_path(std::string_view demangled, Mangling mangling) -> std::string;
 
-// The crate of a Rust path, which is its first segment. For `<T as Trait>::f` it is that of the type; for a type of the
-// language, of core, alloc or std, or a parameter of a generic it is that of the trait. Empty when the path names no
-// crate, as `main` does.
+// The crate of a Rust path: its first segment. For `<T as Trait>::f`, it is the crate of the type, or that of the
+// trait if the type is built in, is of core, alloc or std, or is a generic parameter. Empty if the path names no
+// crate, such as `main`.
 [[nodiscard]] auto crate_of(std::string_view path) -> std::string_view;
 
-// The crates of all paths within a path, such as those of the types in `<a::T as b::U<c::V>>::f`; but not of itself,
-// when it begins with a crate's name.
+// The crates of all paths inside a path, such as those of the types in `<a::T as b::U<c::V>>::f`. Does not include
+// the crate at the beginning of the path itself.
 [[nodiscard]] auto crates_within(std::string_view path) -> std::vector<std::string_view>;
 
-// What of `path` is behind `hermit::`, when that can be the prefix that Hermit's build puts before all names of the
-// kernel's library: `hermit::` and a path whose first segment is known to be a crate. Otherwise `path` itself.
+// Returns `path` without `hermit::` if that can be the prefix that Hermit's build adds to all names of the kernel's
+// library: the first segment after `hermit::` must be a known crate. Otherwise returns `path`.
 template <class IsCrate>
 [[nodiscard]] auto without_kernel_prefix(std::string_view path, IsCrate is_crate) -> std::string_view {
   constexpr std::string_view kPrefix = "hermit::";

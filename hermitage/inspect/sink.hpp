@@ -1,4 +1,4 @@
-// Where reports go while they are made: a large one is never in memory whole.
+// The destination of reports. Large reports are never completely in memory.
 #pragma once
 
 #include <functional>
@@ -7,10 +7,10 @@
 
 namespace hermitage::inspect {
 
-// Takes the next piece of a text.
+// Gets the next piece of a text.
 using Sink = std::function<void(std::string_view)>;
 
-// What `print(arguments…, sink)` writes, as one string: of something small.
+// Returns the output of `print(arguments…, sink)` as one string. Only for small output.
 template <class Print, class... Arguments>
 [[nodiscard]] auto collected(Print print, const Arguments&... arguments) -> std::string {
   std::string all;

@@ -28,7 +28,8 @@ constexpr std::array<std::pair<SizesBy, std::string_view>, 4> kNames{{{SizesBy::
                                                                       {SizesBy::file, "file"},
                                                                       {SizesBy::segment, "segment"}}};
 
-// STT_…: what has bytes. Sections, files and what an operating system or a processor adds have none.
+// STT_…: the types of symbols with bytes. Sections, files and the types of an operating system or a processor have
+// none.
 constexpr std::uint8_t kTypeNone = 0;
 constexpr std::uint8_t kTypeObject = 1;
 constexpr std::uint8_t kTypeFunction = 2;
@@ -56,8 +57,8 @@ void add_bytes(ByteCount& count, const ByteCount& more) {
   count.zero += more.zero;
 }
 
-// The bytes that PT_LOAD segments have in memory, in ascending order. Of segments that overlap, the one that begins
-// first has the bytes.
+// The bytes of PT_LOAD segments in memory, in ascending order. Of overlapping segments, the one that begins first
+// gets the bytes.
 auto regions_of(const ElfFile& file) -> std::vector<Region> {
   std::vector<std::pair<elf::Segment, std::uint32_t>> segments;
   std::uint32_t index = 0;
@@ -92,7 +93,7 @@ auto by_size(const auto& item) {
   return std::tuple{UINT64_MAX - item.bytes.file, UINT64_MAX - item.bytes.zero, std::string_view{item.name}};
 }
 
-// Adds up bytes by name.
+// Sums of bytes by name.
 class Totals {
  public:
   explicit Totals(Budget& budget) : budget_{budget} {}
@@ -123,7 +124,7 @@ class Totals {
   Parts parts_;
 };
 
-// A piece of the image that is a symbol's.
+// A piece of the loaded kernel that belongs to a symbol.
 struct SymbolPiece {
   std::uint64_t size = 0;
   std::uint32_t symbol = 0;
@@ -186,7 +187,7 @@ class Counter {
     return {{}, file_.endian()};
   }
 
-  // By files, code goes to the lines it is of.
+  // With SizesBy::file, the line tables determine the file of code.
   auto give_to_lines(std::vector<Region> regions) -> std::vector<Region> {
     const LineSections sections{.line = section_bytes(".debug_line"),
                                 .line_string = section_bytes(".debug_line_str").text(),
@@ -210,7 +211,7 @@ class Counter {
     return rest;
   }
 
-  // Collects the pieces of symbols, and returns what is of none.
+  // Collects the pieces of symbols, and returns the rest.
   auto give_to_symbols(const std::vector<Region>& regions) -> std::vector<Region> {
     const auto table = file_.symbols().empty() ? file_.dynamic_symbols() : file_.symbols();
     auto claims = claims_of(table.symbols());
@@ -227,7 +228,8 @@ class Counter {
     });
   }
 
-  // The name's place of the last file symbol before a local symbol, as files_ has it; that of no name for others.
+  // The number of the name of the last file symbol before a local symbol, from files_. For other symbols, the number
+  // of the empty name.
   [[nodiscard]] auto file_name_of(const entry::SymbolTable& table, std::uint32_t symbol) const -> std::uint32_t {
     if (table.symbols()[symbol].binding() != kBindLocal) return 0;
     const auto next = std::ranges::upper_bound(files_, symbol);
@@ -249,13 +251,13 @@ class Counter {
     return claims;
   }
 
-  // Nothing for what has no bytes in the image.
+  // An empty claim for symbols without bytes in the loaded kernel.
   static auto claim_of(const elf::Symbol& symbol, const std::optional<elf::Segment>& tls) -> Claim {
     constexpr std::array kTypes{kTypeNone, kTypeObject, kTypeFunction, kTypeCommon, kTypeIndirectFunction};
     if (symbol.is_undefined() || symbol.section == kSectionAbsolute) return {};
     const Claim claim{.begin = symbol.value, .end = end_of(symbol.value, symbol.size)};
     if (symbol.type() != kTypeTls) return std::ranges::find(kTypes, symbol.type()) != kTypes.end() ? claim : Claim{};
-    // Of the thread-local storage, the image has a template without zeros.
+    // The loaded kernel contains the TLS template without its zeros.
     if (!tls || claim.begin >= tls->filesz) return {};
     return {.begin = end_of(tls->vaddr, claim.begin), .end = end_of(tls->vaddr, std::min(claim.end, tls->filesz))};
   }
@@ -304,7 +306,7 @@ class Counter {
     return rows;
   }
 
-  // Of memory, or of the file.
+  // Sums by section, for addresses in memory or offsets in the file.
   auto by_section(const std::vector<Region>& regions, bool is_memory) -> std::vector<SizePart> {
     Totals totals{row_budget_};
     std::vector<Claim> claims;

@@ -1,5 +1,5 @@
-// Counts where any bytes go, and compares them with themselves and with nothing, in every form. The number of bytes
-// says what is counted by.
+// Computes the sizes of any bytes, and compares the file with itself and with an empty file, in every format. The
+// number of bytes selects the key.
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -21,7 +21,8 @@ namespace {
 
 using namespace hermitage::inspect;
 
-// Nothing that steers a terminal: of the control characters newlines only, and none of C1 (U+0080 to U+009F).
+// The output must not control a terminal: newline is the only control character, and there is none of C1 (U+0080 to
+// U+009F).
 void check_text(std::string_view text) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     const auto byte = static_cast<unsigned char>(text[i]);
@@ -31,7 +32,7 @@ void check_text(std::string_view text) {
   if (!text.empty() && !text.ends_with('\n')) __builtin_trap();
 }
 
-// Each byte of the image is counted once.
+// Each byte of the loaded kernel is counted once.
 void check_sizes(const Sizes& sizes) {
   auto sum = sizes.unexplained;
   for (const auto& row : sizes.rows) {
@@ -48,7 +49,7 @@ void check_sizes(const Sizes& sizes) {
   check_text(svg);
 }
 
-// With itself, and with a file that has nothing.
+// Compares the file with itself, and with an empty file.
 void check_difference(const Report& report, std::span<const std::byte> bytes) {
   const auto subject = make_subject(report, bytes);
   const auto same = compare(subject, subject);

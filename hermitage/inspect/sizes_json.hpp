@@ -1,4 +1,4 @@
-// Sizes for scripts.
+// JSON of sizes.
 #pragma once
 
 #include <span>
@@ -8,10 +8,10 @@
 
 namespace hermitage::inspect {
 
-// One JSON object, indented, without a newline at its end. docs/inspect.md describes its keys.
+// Prints one indented JSON object, without a newline at the end. docs/inspect.md describes its keys.
 void print_sizes_json(const Sizes& sizes, const Sink& sink);
 
-// One JSON array of such objects.
+// Prints one JSON array of such objects.
 void print_sizes_json_array(std::span<const Sizes> sizes, const Sink& sink);
 
 }  // namespace hermitage::inspect

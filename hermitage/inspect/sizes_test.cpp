@@ -51,7 +51,7 @@ auto file_symbol(std::string name) -> SymbolDescription {
   return {.name = std::move(name), .info = symbol_info(kBindLocal, kTypeFile)};
 }
 
-// 0x100 bytes of code, 0x40 of data, and 0xc0 of zeros; no header is loaded.
+// 0x100 bytes of code, 0x40 of data, and 0xc0 of zeros. The headers are not loaded.
 auto kernel(std::vector<SymbolDescription> symbols) -> Elf {
   return {.has_header_segment = false,
           .segments = {{.vaddr = kCodeAt, .flags = kCode, .bytes = std::vector<std::byte>(0x100)},
@@ -63,7 +63,7 @@ auto sizes_of(const Elf& elf, SizesBy by = SizesBy::function) -> Sizes {
   return make_sizes("kernel", write(elf), by);
 }
 
-// "name: file+zero (symbols)" of each row.
+// "name: file+zero (symbols)" for each row.
 auto rows_of(const Sizes& sizes) -> std::vector<std::string> {
   std::vector<std::string> texts;
   for (const auto& row : sizes.rows) {
@@ -121,7 +121,7 @@ TEST(Sizes, CountsBytesByFile) {
   EXPECT_EQ(rows_of(sizes_of(elf, SizesBy::file)),
             (Texts{"a.c: 40+0 (2)", "b.c: 32+0 (1)", "[no file] [C]: 16+0 (1)"}));
 
-  // With line tables, code is of the lines that it was compiled from; data have none.
+  // With line tables, code belongs to the file of its lines. Data have no lines.
   elf.extra_sections = {{.name = ".debug_line",
                          .bytes = testing::write_line_table(
                              {.directories = {"src"},
@@ -166,7 +166,7 @@ TEST(Sizes, CutsWhatGoesBeyondTheImage) {
   EXPECT_EQ(sizes.unexplained, ByteCount{});
 }
 
-// Their values count from the beginning of the template; its zeros take no memory of the image.
+// The values of TLS symbols are relative to the template. The template's zeros take no memory of the loaded kernel.
 TEST(Sizes, ThreadLocalSymbolsAreOfTheTemplate) {
   auto elf = kernel({});
   elf.tls = testing::Tls{.vaddr = kDataAt + 0x10, .filesz = 0x10, .memsz = 0x30};
@@ -215,7 +215,7 @@ TEST(Sizes, WithoutSectionsNothingHasAName) {
 
 TEST(Sizes, SegmentsThatOverlapAreCountedOnce) {
   auto elf = kernel({});
-  elf.segments[0].vaddr = kDataAt - 0xf0;  // its last 16 bytes are the first of the data
+  elf.segments[0].vaddr = kDataAt - 0xf0;  // its last 16 bytes overlap the first of the data
   const auto sizes = sizes_of(elf, SizesBy::segment);
   EXPECT_EQ(sizes.image, (ByteCount{.file = 0x130, .zero = 0xc0}));
   EXPECT_EQ(rows_of(sizes), (Texts{"segment 0 r-x: 256+0 (0)", "segment 1 rw-: 48+192 (0)"}));
@@ -286,7 +286,7 @@ TEST(Sizes, RealImages) {
   if (!has_any) GTEST_SKIP() << "no image in " << testing::images_directory();
 }
 
-// Symbols of two bytes, of which the next has the second.
+// Symbols of two bytes. The next symbol begins at the second byte.
 auto many_symbols(std::size_t count, std::size_t name_size) -> std::vector<std::byte> {
   auto elf = kernel({});
   elf.segments[0].bytes.resize(count);
@@ -314,7 +314,7 @@ TEST(SizesLimits, MemoryIsBoundedByTheFile) {
   }
 }
 
-// Symbols whose names begin within one long string, and would take 4 KiB each.
+// The names of these symbols begin inside one long string, and would take 4 KiB each.
 TEST(SizesLimits, WhatThereIsNoRoomForIsOfOthers) {
   constexpr std::size_t kCount = 50'000;
   auto file = many_symbols(kCount, 0);

@@ -15,7 +15,7 @@
 namespace hermitage::inspect {
 namespace {
 
-// What a brief table shows.
+// The number of rows of a brief table.
 constexpr std::size_t kBriefRows = 24;
 constexpr std::size_t kBriefSections = 8;
 constexpr std::size_t kBriefName = 100;  // characters
@@ -53,7 +53,7 @@ class Table {
                 symbols, is_brief_ ? cut_printable(name, kBriefName) : printable(name));
   }
 
-  // What is not shown, in one row.
+  // Prints one row for all omitted items.
   template <class Item>
   void print_others(const std::vector<Item>& items, std::size_t shown) {
     if (shown == items.size()) return;

@@ -1,4 +1,4 @@
-// Sizes for people.
+// The text of sizes.
 #pragma once
 
 #include "hermitage/inspect/report_text.hpp"
@@ -7,8 +7,8 @@
 
 namespace hermitage::inspect {
 
-// A table of the rows, the largest first, of what no symbol explains, and of what is not loaded. Lines end with a
-// newline.
+// Prints a table of the rows, the largest first, of the bytes without a symbol, and of the bytes that are not loaded.
+// Lines end with a newline.
 void print_sizes(const Sizes& sizes, Colour colour, Extent extent, const Sink& sink);
 
 }  // namespace hermitage::inspect

@@ -14,7 +14,7 @@
 namespace hermitage::inspect {
 namespace {
 
-// Hermit's build puts this before names of the kernel's library that are not mangled as legacy Rust names are.
+// Hermit's build adds this prefix to names of the kernel's library, except to mangled legacy Rust names.
 constexpr std::string_view kPrefix = "hermit_";
 constexpr std::string_view kKernel = "hermit";
 constexpr std::string_view kTwice = "hermit::hermit::";
@@ -35,11 +35,11 @@ auto is_rust_name(std::string_view name) -> bool {
   return digits.size() == kDigits && is_hex(digits) && name.substr(at + kHash.size() + kDigits).starts_with('E');
 }
 
-// What LLVM and rustc name constants that their author has not named.
+// The names that LLVM and rustc give to unnamed constants.
 auto is_constant_name(std::string_view name) -> bool {
   constexpr std::array<std::string_view, 5> kBeginnings{"anon.", "str.", "vtable.", "switch.table.", ".L"};
   if (std::ranges::any_of(kBeginnings, [name](auto beginning) { return name.starts_with(beginning); })) return true;
-  constexpr std::string_view kAllocation = "alloc_";  // and a hash
+  constexpr std::string_view kAllocation = "alloc_";  // followed by a hash
   return name.starts_with(kAllocation) && name.size() >= kAllocation.size() + 32 &&
          is_hex(name.substr(kAllocation.size(), 32));
 }
@@ -63,7 +63,7 @@ auto SymbolOrigins::number_of(std::string_view text) -> std::uint32_t {
   return number;
 }
 
-// A short name may stand for a long one, and one that cannot be demangled may have cost as much as the longest.
+// A short name can expand to a long one. A failed demangling can take as much time as the longest successful one.
 auto SymbolOrigins::path_of(std::string_view name, Kind& kind) -> std::string {
   constexpr std::uint64_t kMaxWork = 1 << 30;
   constexpr std::uint64_t kWorkOfFailure = 64 << 10;

@@ -1,4 +1,4 @@
-// Which function and which crate the symbols of a file belong to.
+// The function, the crate and the file of symbols.
 #pragma once
 
 #include <cstdint>
@@ -12,30 +12,31 @@
 
 namespace hermitage::inspect {
 
-// The crate of a codegen unit, as rustc names its object files: "hermit.63f06f25274a61db-cgu.09" is of "hermit". Empty
-// for other files.
+// The crate of a codegen unit, from the name of its object file by rustc: "hermit.63f06f25274a61db-cgu.09" is from
+// "hermit". Empty for other files.
 [[nodiscard]] auto crate_of_unit(std::string_view file) -> std::string_view;
 
-// Takes all symbols first, then tells: what is a crate in one name is seen by others.
+// Collects all symbols before it determines their origins, because the crates in one name help to find those in
+// others.
 class SymbolOrigins {
  public:
-  // What does not fit in the budget is of kOthers.
+  // Symbols that exceed the budget belong to kOthers.
   explicit SymbolOrigins(Budget& budget) : budget_{budget} {}
 
-  // A symbol's name as it stands in the file, and the file that the linker had it from; empty when nothing says so.
-  // Returns the symbol's number. Both names are copied.
+  // Adds a symbol with its name in the file, and the file that the linker took it from (empty if unknown). Returns
+  // the symbol's number. Copies both names.
   auto add(std::string_view name, std::string_view file) -> std::uint32_t;
 
-  // Once, when all are there.
+  // Call this once, after the last add().
   void finish();
 
-  // A demangled path as function_path() has it, without the prefix of Hermit's kernel library; a name of C or C++; or
+  // A demangled path as from function_path(), without the prefix of Hermit's kernel library; a name of C or C++; or
   // kConstants.
   [[nodiscard]] auto function(std::uint32_t symbol) const -> std::string_view;
-  // Of Rust names, the crate. kCppNames for C++. For names that are not mangled, the crate of the codegen unit, or else
-  // kCNames. kUnknown when nothing says which.
+  // The crate of a Rust name, or kCppNames for a C++ name. For a name that is not mangled, the crate of the codegen
+  // unit, otherwise kCNames. kUnknown if the crate is not known.
   [[nodiscard]] auto crate(std::uint32_t symbol) const -> std::string_view;
-  // When nothing says which, kNoFile and the crate.
+  // kNoFile and the crate if the file is not known.
   [[nodiscard]] auto file(std::uint32_t symbol) const -> std::string;
 
  private:
@@ -47,7 +48,7 @@ class SymbolOrigins {
     Kind kind = Kind::other;
   };
 
-  // Strings, each once, with a number.
+  // Strings with a number. Each string is stored once.
   using Numbers = std::map<std::string, std::uint32_t, std::less<>>;
 
   auto number_of(std::string_view text) -> std::uint32_t;
@@ -57,10 +58,10 @@ class SymbolOrigins {
   std::vector<Symbol> symbols_;
   Numbers numbers_;
   std::vector<std::string_view> strings_;  // keys of numbers_
-  std::uint64_t work_ = 0;                 // bytes that demangling has made
+  std::uint64_t work_ = 0;                 // number of bytes of demangled names
   bool has_kernel_prefix_ = false;
   std::set<std::string_view> crates_;
-  std::set<std::string_view> modules_;  // of the kernel
+  std::set<std::string_view> modules_;  // modules of the kernel
 };
 
 }  // namespace hermitage::inspect

@@ -18,7 +18,7 @@ struct Named {
   std::string file = {};
 };
 
-// "crate: function (file)" of each.
+// "crate: function (file)" for each symbol.
 auto origins_of(const std::vector<Named>& symbols) -> std::vector<std::string> {
   Budget budget{0};
   SymbolOrigins origins{budget};
@@ -69,7 +69,7 @@ TEST(SymbolOrigin, UnnamedConstantsAreOfTheirCodegenUnit) {
   EXPECT_EQ(origins_of({{"alloc_page"}}), Texts{"[C]: alloc_page ([no file] [C])"});
 }
 
-// Hermit's build puts `hermit::` before all global names of the kernel's library, whatever crate they are of.
+// Hermit's build adds the prefix `hermit::` to all global names of the kernel's library, for every crate.
 TEST(SymbolOrigin, LooksBehindThePrefixOfTheKernel) {
   const Named twice{"_ZN6hermit6hermit2mm4init17h0123456789abcdefE"};
   const Named talc{"_ZN6hermit4talc5alloc17h0123456789abcdefE"};
@@ -86,7 +86,7 @@ TEST(SymbolOrigin, LooksBehindThePrefixOfTheKernel) {
                    "core: core::fmt::write ([no file] core)", "hermit: hermit::time::now ([no file] hermit)",
                    "hermit: hermit::time::init ([no file] hermit)", "talc: talc::alloc ([no file] talc)",
                    "time: x (time.0123-cgu.0)", "hermit: hermit::mm::init ([no file] hermit)"}));
-  // Without such a prefix, a module of the kernel may be called as a crate is.
+  // Without the prefix, a module of the kernel can have the name of a crate.
   EXPECT_EQ(origins_of({core, user, talc}),
             (Texts{"hermit: hermit::core::fmt::write ([no file] hermit)", "talc: talc::alloc ([no file] talc)",
                    "hermit: hermit::talc::alloc ([no file] hermit)"}));
@@ -111,7 +111,7 @@ TEST(SymbolOrigin, WhatDoesNotFitInTheBudgetIsOfOthers) {
   EXPECT_EQ(origins.file(kCount - 1), kOthers);
 }
 
-// Names that cannot be demangled may each cost a lot of time.
+// A name that cannot be demangled can take a long time.
 TEST(SymbolOrigin, GivesUpDemanglingAfterSomeFailures) {
   Budget budget{10 << 20};
   SymbolOrigins origins{budget};

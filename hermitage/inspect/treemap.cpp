@@ -20,14 +20,14 @@ constexpr double kWidth = 860;
 constexpr double kHeight = 720;
 constexpr double kMargin = 24;
 constexpr double kTop = 72;
-constexpr double kGroupTitle = 16;  // the height of the line with a group's name
+constexpr double kGroupTitle = 16;  // height of the line with a group's name
 constexpr double kSmallestArea = 60;
-constexpr double kCharacter = 6.7;  // the width of a character of kFontSize
+constexpr double kCharacter = 6.7;  // width of a character with kFontSize
 constexpr int kFontSize = 11;
 constexpr std::size_t kLongestTitle = 300;  // characters
 constexpr std::size_t kColours = 10;
 
-// Light and dark fills of the groups, the largest first; then those of what no symbol explains.
+// Light and dark fill colours of the groups, from the largest group on, then those for bytes without a symbol.
 struct Colours {
   std::string_view light;
   std::string_view dark;
@@ -45,13 +45,14 @@ constexpr std::array<Colours, kColours + 1> kPalette{{{"#9cc7e6", "#1f5780"},
                                                       {"#d5dbe1", "#3e4c59"}}};
 constexpr std::size_t kGrey = kColours;
 
-// The worst ratio of the sides of a row's rectangles, of which the largest and the smallest are given, along `side`.
+// The worst aspect ratio in a row of rectangles along `side`, from the largest and the smallest area.
 auto worst_ratio(double sum, double largest, double smallest, double side) -> double {
   const auto square = side * side;
   return std::max(square * largest / (sum * sum), sum * sum / (square * smallest));
 }
 
-// Puts rectangles of these areas side by side along the shorter side of `rest`, and takes the room from it.
+// Places rectangles with these areas next to each other along the shorter side of `rest`, and removes their space
+// from it.
 void lay_row(std::span<const double> areas, double sum, Rectangle& rest, std::vector<Rectangle>& out) {
   const bool is_column = rest.width >= rest.height;
   const auto side = is_column ? rest.height : rest.width;
@@ -72,13 +73,13 @@ void lay_row(std::span<const double> areas, double sum, Rectangle& rest, std::ve
   }
 }
 
-// What a rectangle stands for.
+// The item that a rectangle represents.
 struct Tile {
   std::string_view name = {};
   std::uint64_t bytes = 0;
   std::size_t colour = 0;
   const std::vector<SizePart>* parts = nullptr;
-  std::size_t merged = 0;  // so many are in this one, which has no name
+  std::size_t merged = 0;  // number of merged items; a merged tile has no name
 };
 
 class Picture {
@@ -156,7 +157,7 @@ class Picture {
     return tiles;
   }
 
-  // Those that would be too small together in one, which stands where its size belongs.
+  // Merges items that would be too small into one. It is sorted by its own size.
   static void merge_small(std::vector<Tile>& tiles, double area) {
     std::erase_if(tiles, [](const Tile& tile) { return tile.bytes == 0; });
     double total = 0;
@@ -172,7 +173,7 @@ class Picture {
     tiles.insert(std::ranges::lower_bound(tiles, others.bytes, std::ranges::greater{}, &Tile::bytes), others);
   }
 
-  // `group` is the name of what they are parts of.
+  // `group` is the name of the group that contains the tiles.
   void draw_tiles(std::vector<Tile> tiles, const Rectangle& whole, std::string_view group) {
     merge_small(tiles, whole.area());
     std::vector<double> bytes;
@@ -218,7 +219,7 @@ class Picture {
           rectangle.x + 4, rectangle.y + 25, size);
   }
 
-  // With its name and size as what viewers show of a rectangle that is pointed at.
+  // The name and the size are in a tooltip.
   void draw_box(const Tile& tile, const Rectangle& rectangle) {
     const auto share = 100 * static_cast<double>(tile.bytes) / static_cast<double>(sizes_.image.file);
     print(R"(<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" class="tile c{}">)"
@@ -232,14 +233,15 @@ class Picture {
     return tile.merged == 0 ? std::string{tile.name} : fmt::format("{} others", grouped(tile.merged));
   }
 
-  // Without the name of the crate, which stands above.
+  // Removes the name of the crate, which the group's title contains.
   static auto short_name(const Tile& tile, std::string_view group) -> std::string {
     const auto name = whole_name(tile);
     const auto prefix = std::string{group} + "::";
     return !group.empty() && name.starts_with(prefix) ? name.substr(prefix.size()) : name;
   }
 
-  // As many of the last segments of a path as fit, for they tell more than the first ones; or the beginning.
+  // Keeps as many segments at the end of a path as fit, because they are more specific than the first. Otherwise
+  // keeps the beginning of the name.
   static auto fitted(std::string_view name, std::size_t room) -> std::string {
     if (name.find_first_of("<[ ") != std::string_view::npos) return cut_printable(name, room);
     for (auto at = name.find("::"); name.size() > room && at != std::string_view::npos; at = name.find("::")) {
@@ -259,7 +261,7 @@ class Picture {
 
   const Sizes& sizes_;
   const Sink& sink_;
-  std::string text_;  // the present element
+  std::string text_;  // the text of the current element
 };
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Sizes as a picture.
+// A drawing of sizes.
 #pragma once
 
 #include <span>
@@ -18,14 +18,14 @@ struct Rectangle {
   [[nodiscard]] auto area() const -> double { return width * height; }
 };
 
-// One rectangle for each size, in proportion to it, which together fill `whole`; each as near to a square as the
-// algorithm of Bruls, Huizing and van Wijk ("Squarified Treemaps", 2000) has it. `sizes` are in descending order and
-// greater than 0.
+// Returns one rectangle for each size, with an area in proportion to it. The rectangles fill `whole`, and are nearly
+// square, by the algorithm of Bruls, Huizing and van Wijk ("Squarified Treemaps", 2000). `sizes` must be in
+// descending order and greater than 0.
 [[nodiscard]] auto squarify(std::span<const double> sizes, const Rectangle& whole) -> std::vector<Rectangle>;
 
-// The bytes of the image that come from the file, as an SVG document of 860 pixels' width, in the colours that the
-// viewer prefers (light or dark). Within the rectangle of a row are those of its parts; what is too small to be seen is
-// in one rectangle.
+// Prints the bytes of the loaded kernel that come from the file, as an SVG document with a width of 860 pixels, in
+// light or dark colours as the viewer prefers. The rectangle of a row contains those of its parts. One rectangle
+// represents all items that are too small.
 void print_treemap(const Sizes& sizes, const Sink& sink);
 
 }  // namespace hermitage::inspect
