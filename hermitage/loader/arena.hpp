@@ -1,4 +1,4 @@
-// Memory of the loader's own that the kernel will need, too: handed out piece by piece, and never taken back.
+// Memory of the loader that the kernel also needs. Allocations are never freed.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +14,8 @@ class Arena {
   Arena() noexcept = default;
   explicit Arena(std::span<std::byte> memory) noexcept : rest_{memory} {}
 
-  // `size` bytes at a multiple of `alignment`, a power of two, as they are; empty when there are not so many.
+  // Allocates `size` uninitialized bytes at a multiple of `alignment`, a power of two. Returns an empty span if they
+  // do not fit.
   [[nodiscard]] auto allocate(std::size_t size, std::size_t alignment) noexcept -> std::span<std::byte> {
     const auto start = reinterpret_cast<std::uintptr_t>(rest_.data());
     const auto padding = (alignment - start % alignment) % alignment;

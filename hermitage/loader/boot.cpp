@@ -9,7 +9,7 @@
 namespace hermitage::loader {
 namespace {
 
-// In the arena, which kernels are not loaded to.
+// In the arena, which kernels do not overwrite.
 constinit std::string_view handover_word;
 
 }  // namespace
@@ -86,7 +86,7 @@ void log_entry(const LoadedImage& image, const void* stack, const void* boot_inf
     line.text("Entering kernel at ").address(image.kernel.entry_point).text(", stack at ").address(address_of(stack));
     if (boot_info != nullptr) line.text(", boot info at ").address(address_of(boot_info));
   }
-  // Whoever reads the console knows by this line that all that follows is the kernel's.
+  // After this line, all console output is from the kernel.
   if (!handover_word.empty()) LogLine{LogLevel::off}.text(handover_word);
 }
 

@@ -1,4 +1,4 @@
-// The steps that starting a kernel takes on every machine. What fails ends the machine with a line.
+// The common steps to start a kernel on every machine. A failure prints a line and ends the machine.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +16,7 @@
 
 namespace hermitage::loader {
 
-// The stack that a kernel's boot processor starts on: KERNEL_STACK_SIZE of the Hermit kernel.
+// The size of the stack on which a kernel's boot processor starts: KERNEL_STACK_SIZE of the Hermit kernel.
 inline constexpr std::size_t kBootStackSize = 0x8000;
 
 [[nodiscard]] inline auto address_of(const void* pointer) noexcept -> GuestAddress {
@@ -29,7 +29,7 @@ auto value_or_fail(Result<T> result) noexcept -> T {
   if constexpr (!std::is_void_v<T>) return *result;
 }
 
-// "there is no room for WHAT", when there is none.
+// Fails with "there is no room for WHAT" if there is no value.
 template <class T>
 auto room_or_fail(std::optional<T> room, std::string_view what) noexcept -> T {
   if (!room) fail(entry::Message{}.append("out of memory for ").append(what));
@@ -39,8 +39,8 @@ auto room_or_fail(std::optional<T> room, std::string_view what) noexcept -> T {
 auto allocate_or_fail(Arena& arena, std::size_t size, std::size_t alignment, std::string_view what) noexcept
     -> std::span<std::byte>;
 
-// The kernel's command line, in the arena: that of the handover without the loader's own words, which it heeds. A NUL
-// follows.
+// Returns the kernel's command line, in the arena: the handover's without the loader's own arguments, which take
+// effect. A NUL follows it.
 auto take_command_line(const Handover& handover, Arena& arena) noexcept -> std::string_view;
 
 void log_start(std::string_view protocol, GuestRange loader) noexcept;
@@ -48,25 +48,25 @@ void log_handover(const Handover& handover) noexcept;
 
 void reserve_or_fail(MemoryMap& memory_map, GuestRange range) noexcept;
 
-// The end, where no image was handed over.
+// Fails if the handover has no image.
 void check_image_or_fail(const Handover& handover) noexcept;
 
 struct OpenedKernel {
-  BootImage image;  // that was handed over
+  BootImage image;  // from the handover
   LoadedImage kernel;
 };
 
-// Opens the image that was handed over, which is there, and loads its kernel; or the end. `user_line` is what
-// take_command_line gave.
+// Opens the image of the handover, which must exist, and loads its kernel, or fails. `user_line` is the result of
+// take_command_line.
 auto load_or_fail(const PhysicalMemory& memory, Handover& handover, std::string_view user_line,
                   const PlacementRules& rules, Arena& arena) noexcept -> OpenedKernel;
 
-// The raw boot information, in the arena.
+// Writes the raw boot info to the arena.
 auto place_boot_info(const entry::BootInfo& info, const entry::KernelObject& kernel, Arena& arena) noexcept
     -> const std::byte*;
 
-// The loader's last lines: where the kernel begins, and the handover. `boot_info` may be null, where it is not made
-// yet.
+// Prints the loader's last lines: the kernel's entry point, and the handover. `boot_info` is null if it does not
+// exist yet.
 void log_entry(const LoadedImage& image, const void* stack, const void* boot_info) noexcept;
 
 }  // namespace hermitage::loader

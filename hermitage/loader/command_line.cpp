@@ -14,8 +14,8 @@ auto is_space(char character) noexcept -> bool {
   return character == ' ' || character == '\t' || character == '\n';
 }
 
-// The size of the first word of a text that does not begin with a space, as a shell sees it: quotes, and what is
-// escaped, may have spaces.
+// The size of the first argument of a text that does not begin with a space, by the rules of a shell: quoted and
+// escaped parts may contain spaces.
 auto word_size(std::string_view text) noexcept -> std::size_t {
   char quote = '\0';
   std::size_t i = 0;
@@ -79,7 +79,7 @@ auto ShellCharacters::next() noexcept -> std::optional<char> {
     const char character = rest_.front();
     rest_.remove_prefix(1);
     if (character == '\\' && quote_ != '\'') {
-      // In quotation marks, a backslash is one unless what follows would mean something there.
+      // Inside double quotes, a backslash is literal unless the next character is one of these.
       constexpr std::string_view kEscaped = "\"\\$`";
       const bool is_escape =
           !rest_.empty() && (quote_ == '\0' || entry::index_of(kEscaped, rest_.front()) < kEscaped.size());

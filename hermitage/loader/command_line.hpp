@@ -1,4 +1,4 @@
-// The command line: what of it is for the loader, and what for the kernel.
+// Splitting of the command line for the loader and the kernel.
 #pragma once
 
 #include <cstddef>
@@ -10,24 +10,24 @@
 
 namespace hermitage::loader {
 
-// In bytes. A longer one is refused.
+// In bytes. Longer command lines are refused.
 inline constexpr std::size_t kLongestCommandLine = 16 << 10;
 
-// Whether there is anything but space.
+// Whether the line contains anything except spaces.
 [[nodiscard]] auto has_words(std::string_view line) noexcept -> bool;
 
-// Takes the first word off, as it is written, and the space before it; empty at the end.
+// Removes the first word and the space before it. Returns the word as written, or an empty string at the end.
 auto take_word(std::string_view& line) noexcept -> std::string_view;
 
-// The characters of a word as a shell reads them, one after another.
+// Iterates over the characters of a word by the rules of a shell.
 class ShellCharacters {
  public:
   explicit constexpr ShellCharacters(std::string_view word) noexcept : rest_{word} {}
 
-  // Nothing at the end.
+  // Returns nothing at the end.
   [[nodiscard]] auto next() noexcept -> std::optional<char>;
 
-  // Whether these come next; takes them, up to the first that does not.
+  // Whether these characters are next. Takes them, up to the first difference.
   [[nodiscard]] auto take(std::string_view characters) noexcept -> bool;
 
  private:
@@ -35,22 +35,22 @@ class ShellCharacters {
   char quote_ = '\0';
 };
 
-// Whether a word is the "--" behind which all is the application's.
+// Whether a word is the "--" before the application's arguments.
 [[nodiscard]] auto ends_kernel_words(std::string_view word) noexcept -> bool;
 
 struct LoaderOptions {
   std::optional<LogLevel> log_level;
-  // What the line that tells of the entry into the kernel is to end with; empty: there is to be none. Refers to the
-  // line.
+  // The end of the line that announces the entry into the kernel. If it is empty, there is no such line. Refers to
+  // the command line.
   std::string_view handover;
-  // A `hermitage.` word that the loader does not know, for a warning; it is taken out all the same.
+  // An argument with the prefix `hermitage.` that the loader does not support, for a warning. It is removed too.
   std::string_view unknown;
 };
 
-// Takes the loader's own words, `hermitage.log=LEVEL` and `hermitage.handover=HEX`, out of a command line: words that
-// begin with "hermitage." and stand before a word "--", behind which all is the application's. Of two handovers the
-// first counts. The rest goes to `kernel_line`, which has room for
-// line.size() bytes, unchanged but for the space behind a word that was taken out; returns its size.
+// Removes the loader's own arguments, `hermitage.log=LEVEL` and `hermitage.handover=HEX`, from a command line. These
+// begin with "hermitage." and are before a word "--", after which all arguments are the application's. Of two
+// handovers, the first counts. Writes the rest to `kernel_line`, which must have space for line.size() bytes, and
+// returns its size. The rest is unchanged, except for the space after a removed argument.
 auto split_command_line(std::string_view line, std::span<char> kernel_line, LoaderOptions& options) noexcept
     -> std::size_t;
 

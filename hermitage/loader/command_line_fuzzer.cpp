@@ -1,5 +1,5 @@
-// Splits any text: what is left for the kernel has none of the loader's words, and splitting it again changes nothing.
-// All of it comes apart into words.
+// Splits any text. The kernel's line must contain none of the loader's arguments, and splitting it again must not
+// change it. The whole text must consist of words.
 #include <cstddef>
 #include <cstdint>
 #include <string>

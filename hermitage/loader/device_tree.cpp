@@ -13,8 +13,8 @@ using entry::Endian;
 
 constexpr std::uint32_t kVersion = 17;
 
-// Bytes of a property's name: the specification has 31, and trees have some more. All properties may have the same
-// name, which is read for each.
+// The largest size of a property's name in bytes. The specification permits 31; some trees have longer names. The
+// limit is necessary because all properties can have the same long name, which is read for each.
 constexpr std::size_t kMaxPropertyName = 255;
 
 constexpr auto align_up(std::size_t size) noexcept -> std::size_t {
@@ -69,7 +69,7 @@ auto DeviceTree::parse(std::span<const std::byte> bytes) noexcept -> std::option
 }
 
 auto DeviceTree::next(std::size_t& at, std::size_t& depth) const noexcept -> std::optional<Item> {
-  // Up to the first NUL, the end, or so many bytes.
+  // The text ends at the first NUL, at the end of the bytes, or after `most` bytes.
   const auto text_at = [](ByteView bytes, std::size_t offset, std::size_t most) {
     const auto rest = bytes.clamped_slice(offset, most).text();
     return rest.substr(0, entry::index_of(rest, '\0'));
@@ -127,7 +127,7 @@ auto copy_device_tree(const DeviceTree& tree, const DeviceTreeEdit& edit, std::s
 
   bool has_chosen = false;
   bool in_chosen = false;
-  std::size_t depth_left_out = 0;  // of the node that the walk is in; 0 when in none
+  std::size_t depth_left_out = 0;  // depth of the omitted node that contains the current item; 0: none
   const auto is_left_out = [&](const DeviceTree::Item& node) {
     if (node.depth == 1) return edit.ram && (node.name == "memory" || node.name.starts_with("memory@"));
     return in_chosen && node.name.starts_with("module@");

@@ -1,4 +1,4 @@
-// A flattened device tree (Devicetree Specification 0.4, chapter 5), read in place. Its bytes may be any.
+// A flattened device tree (Devicetree Specification 0.4, chapter 5), read in place. Accepts any bytes.
 #pragma once
 
 #include <cstddef>
@@ -16,33 +16,33 @@ namespace hermitage::loader {
 
 class DeviceTree {
  public:
-  // One step of a walk: a node begins, has a property, or ends.
+  // An item of the iteration: the beginning of a node, a property, or the end of a node.
   enum class Kind : std::uint8_t { node, property, node_end };
   struct Item {
     Kind kind;
-    std::size_t depth;      // of the node; the root has 0
-    std::string_view name;  // of the node, with its unit address, or of the property
+    std::size_t depth;      // of the node; 0 for the root
+    std::string_view name;  // name of the node with its unit address, or name of the property
     entry::ByteView value;  // of the property
 
-    // A property as a text, without the NUL at its end.
+    // The property as a string, without the final NUL.
     [[nodiscard]] auto text() const noexcept -> std::string_view;
-    // A property as a number of 32 or 64 bits, by its size.
+    // The property as a 32-bit or 64-bit number, by its size.
     [[nodiscard]] auto number() const noexcept -> std::optional<std::uint64_t>;
-    // Whether a text is among those of a list, such as `compatible`.
+    // Whether a list of strings, such as `compatible`, contains this string.
     [[nodiscard]] auto lists(std::string_view text) const noexcept -> bool;
   };
 
   static constexpr std::size_t kHeaderSize = 40;
 
-  // How large the tree is that begins with these kHeaderSize bytes; nothing when it is none.
+  // The size of the tree with this header of kHeaderSize bytes. Nothing if it is not a device tree.
   [[nodiscard]] static auto total_size(std::span<const std::byte> header) noexcept -> std::optional<std::size_t>;
 
-  // `bytes` are the whole of the tree, or more. Nothing when it is none, its version is not 17 or compatible with that,
-  // or a part of it is not within it.
+  // `bytes` must contain the whole tree, and can contain more. Returns nothing if they are not a device tree, if its
+  // version is not 17 or compatible with 17, or if a part of it is outside of its size.
   [[nodiscard]] static auto parse(std::span<const std::byte> bytes) noexcept -> std::optional<DeviceTree>;
 
-  // Calls visit(const Item&) in order until it returns false, or the tree does not go on as trees do. A property's name
-  // has at most 255 bytes.
+  // Calls visit(const Item&) in order until it returns false, or until the tree is malformed. A property's name has
+  // at most 255 bytes.
   template <class Visitor>
   void walk(Visitor&& visit) const {
     std::size_t at = 0;
@@ -70,7 +70,7 @@ class DeviceTree {
 
   DeviceTree() = default;
 
-  // The item at `at`, which then is where the next one is.
+  // Returns the item at `at`, and advances `at` to the next one.
   [[nodiscard]] auto next(std::size_t& at, std::size_t& depth) const noexcept -> std::optional<Item>;
 
   entry::ByteView structure_;
@@ -79,16 +79,16 @@ class DeviceTree {
   std::uint32_t boot_cpu_ = 0;
 };
 
-// What a kernel is told that whoever made the tree did not say.
+// Changes of a device tree for the kernel.
 struct DeviceTreeEdit {
   std::string_view bootargs = {};
-  std::optional<GuestRange> initrd = std::nullopt;  // a packed image without gzip, which is reserved, too
-  // All RAM there is, for a root with two cells for addresses and two for sizes; the tree's own nodes unless given.
+  std::optional<GuestRange> initrd = std::nullopt;  // an image without gzip; also becomes a reservation
+  // All RAM, for a root with two cells for addresses and two for sizes. Without a value, the tree's own nodes remain.
   std::optional<std::span<const GuestRange>> ram = std::nullopt;
 };
 
-// A copy of `tree`: in /chosen, bootargs and initrd are those given, and boot modules, among which the image was, are
-// left out; /memory nodes are those given. Nothing when the buffer is too small for it. The buffer begins at a multiple
+// Writes a copy of `tree` with these changes: bootargs and initrd in /chosen, and the /memory nodes. Omits boot
+// modules, which include the image. Returns nothing if the buffer is too small. The buffer must begin at a multiple
 // of 8.
 [[nodiscard]] auto copy_device_tree(const DeviceTree& tree, const DeviceTreeEdit& edit,
                                     std::span<std::byte> buffer) noexcept -> std::optional<std::span<const std::byte>>;

@@ -23,7 +23,7 @@ inline constexpr std::size_t kBootCpuAt = 28;
 inline constexpr std::size_t kStringsSizeAt = 32;
 inline constexpr std::size_t kStructureSizeAt = 36;
 
-// Precondition as for entry::read.
+// The precondition is that of entry::read.
 template <class T>
 [[nodiscard]] auto read(entry::ByteView bytes, std::size_t offset) noexcept -> T {
   return entry::read<T, entry::Endian::big>(bytes.bytes(), offset);

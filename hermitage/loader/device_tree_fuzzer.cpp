@@ -1,4 +1,4 @@
-// Reads any bytes as a device tree: what it says, and a copy of it, which must say the same but for what was edited.
+// Reads any bytes as a device tree, and copies it. The copy must be the same except for the changes.
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -11,7 +11,7 @@ namespace {
 
 using hermitage::loader::DeviceTree;
 
-// Properties outside of /chosen: their number, and how long they are.
+// The number and the total size of the properties outside of /chosen.
 auto measure(const DeviceTree& tree) -> std::pair<std::size_t, std::size_t> {
   std::size_t count = 0;
   std::size_t size = 0;

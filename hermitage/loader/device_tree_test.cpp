@@ -18,7 +18,7 @@ namespace {
 using Bytes = std::vector<std::byte>;
 using namespace std::literals;
 
-// By libfdt: what QEMU makes is made by the same library.
+// Makes trees with libfdt, the library of QEMU.
 class Maker {
  public:
   static constexpr int kSize = 8192;
@@ -108,7 +108,7 @@ TEST(DeviceTreeWriter, WritesWhatLibfdtReads) {
   EXPECT_EQ(property(*tree, "/chosen", "compatible"), "\0"s);
   EXPECT_EQ(fdt_boot_cpuid_phys(tree->data()), 3U);
   EXPECT_EQ(fdt_num_mem_rsv(tree->data()), 1);
-  // A name that is used twice is there once.
+  // Names that are used twice are stored once.
   EXPECT_EQ(fdt_size_dt_strings(tree->data()), "compatible.#address-cells.device_type.reg.bootargs."sv.size());
 }
 
@@ -193,7 +193,7 @@ TEST(DeviceTree, RefusesWhatIsNone) {
   EXPECT_FALSE(DeviceTree::total_size(bytes));
 }
 
-// With so many properties, which share a name of so many bytes.
+// A tree with `count` properties, which share one name of `name_size` bytes.
 auto tree_of_properties(std::size_t count, std::size_t name_size) -> Bytes {
   std::vector<std::uint64_t> buffer((count * 16 + name_size * 2 + 4096) / 2);
   DeviceTreeWriter writer{std::as_writable_bytes(std::span{buffer})};

@@ -12,7 +12,7 @@ namespace {
 using entry::Endian;
 using entry::write;
 
-constexpr std::size_t kReservationsAt = 40;  // a multiple of 8, right behind the header
+constexpr std::size_t kReservationsAt = 40;  // a multiple of 8, directly after the header
 
 constexpr std::string_view kNul{"\0", 1};
 
@@ -78,7 +78,7 @@ auto DeviceTreeWriter::finish(std::uint32_t boot_cpu) noexcept -> std::optional<
   const auto strings_at = size_;
   if (is_full_) return std::nullopt;
   std::memmove(buffer_.data() + strings_at, strings_.data(), strings_size_);
-  // The strings' room lies behind the buffer's, so there are as many bytes as both.
+  // The space for strings is directly after the buffer's, so the span covers both.
   const std::span whole{buffer_.data(), strings_at + strings_size_};
 
   const auto field = [&](std::size_t offset, std::size_t value) {
@@ -104,7 +104,7 @@ void DeviceTreeWriter::begin_property(std::string_view name, std::size_t size) n
 }
 
 void DeviceTreeWriter::put(std::span<const std::byte> bytes) noexcept {
-  if (bytes.empty()) return;  // what is empty may be nowhere, which memcpy does not take
+  if (bytes.empty()) return;  // an empty span may have a null pointer, which memcpy does not accept
   if (is_full_ || bytes.size() > buffer_.size() - size_) {
     is_full_ = true;
     return;

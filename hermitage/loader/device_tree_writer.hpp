@@ -12,23 +12,24 @@
 
 namespace hermitage::loader {
 
-// Begin with the root: begin_node(""). Once the buffer is full everything more is dropped, and finish() tells.
+// Begin with the root: begin_node(""). If the buffer is full, further items are dropped, and finish() returns
+// nothing.
 class DeviceTreeWriter {
  public:
-  // `buffer` begins at a multiple of 8. `reservations` are memory that the kernel must leave alone.
+  // `buffer` must begin at a multiple of 8. `reservations` are ranges that the kernel must not use.
   explicit DeviceTreeWriter(std::span<std::byte> buffer, std::span<const GuestRange> reservations = {}) noexcept;
 
-  // `name` may have a unit address: "memory@100000" is ("memory", 0x100000).
+  // `name` can have a unit address: "memory@100000" is ("memory", 0x100000).
   void begin_node(std::string_view name, std::optional<std::uint64_t> unit_address = std::nullopt) noexcept;
   void end_node() noexcept;
 
   void property(std::string_view name, std::span<const std::byte> value) noexcept;
   void property_u32(std::string_view name, std::uint32_t value) noexcept;
   void property_u64s(std::string_view name, std::initializer_list<std::uint64_t> values) noexcept;
-  // The pieces in a row, then a NUL.
+  // Writes the concatenated pieces and a NUL.
   void property_text(std::string_view name, std::initializer_list<std::string_view> pieces) noexcept;
 
-  // The whole tree, at the beginning of the buffer; nothing when the buffer was too small.
+  // Returns the whole tree, at the beginning of the buffer, or nothing if the buffer was too small.
   [[nodiscard]] auto finish(std::uint32_t boot_cpu = 0) noexcept -> std::optional<std::span<const std::byte>>;
 
  private:
@@ -38,21 +39,21 @@ class DeviceTreeWriter {
   void put_u32(std::uint32_t value) noexcept;
   void put_u64(std::uint64_t value) noexcept;
   void pad() noexcept;
-  // The offset of a name among the strings, where it is put if it is not there.
+  // The offset of a name in the strings. Adds the name if it is missing.
   auto string(std::string_view name) noexcept -> std::uint32_t;
 
   std::span<std::byte> buffer_;
-  std::span<std::byte> strings_;  // in the buffer's last quarter until the tree is finished
+  std::span<std::byte> strings_;  // in the last quarter of the buffer until finish()
   std::size_t structure_at_ = 0;
-  std::size_t size_ = 0;  // of all but the strings
+  std::size_t size_ = 0;  // without the strings
   std::size_t strings_size_ = 0;
   bool is_full_ = false;
 };
 
-// Where a packed image is, without gzip, if there is one: properties of /chosen.
+// Writes the range of an image without gzip, if any, as properties of /chosen.
 void write_initrd(DeviceTreeWriter& writer, std::optional<GuestRange> archive) noexcept;
 
-// A /memory node, below a root with two cells for addresses and two for sizes.
+// Writes a /memory node. The root must have two cells for addresses and two for sizes.
 void write_memory_node(DeviceTreeWriter& writer, GuestRange range) noexcept;
 
 }  // namespace hermitage::loader

@@ -1,4 +1,4 @@
-// Why a kernel cannot be started: one sentence for a person, without a full stop.
+// The reason why a kernel cannot be started: one sentence for users, without a full stop.
 #pragma once
 
 #include <expected>
@@ -8,10 +8,10 @@
 
 namespace hermitage::loader {
 
-// No larger than a pointer: there are many ways to fail, and a loader is to be small.
+// Not larger than a pointer, to keep the loader small: it has many failures.
 class Failure {
  public:
-  // Of text that stays.
+  // The sentence must have static lifetime.
   explicit constexpr Failure(const char* sentence) noexcept : sentence_{sentence} {}
 
   [[nodiscard]] constexpr auto c_str() const noexcept -> const char* { return sentence_; }
@@ -29,10 +29,10 @@ using Result = std::expected<T, Failure>;
   return std::unexpected{Failure{sentence}};
 }
 
-// With a sentence that was put together, which stays until this is called again: a loader fails once.
+// A failure with a formatted sentence. The next call overwrites it: a loader fails only once.
 [[nodiscard]] auto failure(const entry::Message& sentence) noexcept -> std::unexpected<Failure>;
 
-// Says it, and ends the machine.
+// Prints the sentence, and ends the machine.
 [[noreturn]] void fail(std::string_view sentence) noexcept;
 
 }  // namespace hermitage::loader

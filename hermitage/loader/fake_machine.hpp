@@ -1,11 +1,11 @@
-// For tests on the host: a machine whose console is a text, and whose end is an exit with status 1.
+// A machine for tests on the host: the console is a string, and the end is an exit with status 1.
 #pragma once
 
 #include <string>
 
 namespace hermitage::loader::testing {
 
-// What was written to the console since it was asked last.
+// The console output since the last call.
 [[nodiscard]] auto take_console() -> std::string;
 
 }  // namespace hermitage::loader::testing

@@ -1,4 +1,4 @@
-// What whoever started the loader has told it, whichever way it was told.
+// The information from the boot protocol, independent of the protocol.
 #pragma once
 
 #include <optional>
@@ -10,14 +10,15 @@
 namespace hermitage::loader {
 
 struct Handover {
-  std::optional<GuestRange> image;  // a kernel, or a packed image
+  std::optional<GuestRange> image;  // a kernel or an image
   std::string_view command_line;
-  // Whether the command line begins with a word that no user wrote: some put the loader's own path there.
+  // Whether the command line begins with a word that is not from the user. Some boot loaders put the loader's own
+  // path there.
   bool names_loader = false;
-  // RAM, and what of it is taken, but for the image.
+  // RAM and its reserved ranges, without the range of the image.
   MemoryMap memory;
-  std::optional<GuestAddress> rsdp;  // of ACPI
-  // What kernels need of the firmware and it does not have, as a warning; empty: nothing.
+  std::optional<GuestAddress> rsdp;  // for ACPI
+  // A warning about features that kernels need and the firmware lacks. Empty if there are none.
   std::string_view firmware_lack;
 };
 

@@ -1,4 +1,4 @@
-# The parts of the loader that know no machine, for the tests and fuzz targets beside them.
+# The machine-independent parts of the loader, for their tests and fuzz targets.
 add_library(
   hermitage_loader_parts STATIC
   boot.cpp

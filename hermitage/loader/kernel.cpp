@@ -16,7 +16,7 @@ using entry::KernelObject;
 
 constexpr std::uint64_t kPageSize = 4096;
 
-// The core, as a loader has it, knows the byte order of this machine only.
+// The core of a loader supports only the byte order of this machine.
 auto check_machine(std::span<const std::byte> image) noexcept -> Result<void> {
   constexpr std::size_t kMachineAt = 18;
   if (image.size() < kMachineAt + sizeof(std::uint16_t)) return {};
@@ -68,7 +68,7 @@ auto no_place(std::string_view what, std::uint64_t size) noexcept -> std::unexpe
                      .append(" bytes; give the machine more memory"));
 }
 
-// Where a fixed kernel says that it must be.
+// The address that a fixed kernel requires.
 auto fixed_place(const KernelObject& kernel, const MemoryMap& memory_map, const PlacementRules& rules) noexcept
     -> Result<GuestRange> {
   const auto place = range_of(kernel.start_addr()->value, kernel.mem_size());
@@ -95,7 +95,7 @@ auto load_kernel(const PhysicalMemory& memory, MemoryMap& memory_map, GuestRange
 
   std::optional<GuestRange> place;
   if (kernel->is_relocatable()) {
-    // For a relocatable kernel the image is an obstacle as any other.
+    // A relocatable kernel must not overlap the image.
     if (!memory_map.reserve(image)) return failure("the memory map has too many ranges");
     place = memory_map.find(kernel->mem_size(), rules.alignment, rules.bounds);
     if (!place) return no_place("a kernel", kernel->mem_size());

@@ -1,4 +1,4 @@
-// From an image somewhere in memory to a kernel that is loaded and relocated where nothing else is.
+// Loads and relocates a kernel from an image in memory to free memory.
 #pragma once
 
 #include <cstdint>
@@ -11,11 +11,11 @@
 
 namespace hermitage::loader {
 
-// Where kernels may go.
+// The permitted addresses of kernels.
 struct PlacementRules {
   GuestRange bounds;
-  std::uint64_t alignment;  // of relocatable ones; a power of two
-  // Where memory has another owner: takes it, before it is written to. False when that does not give it.
+  std::uint64_t alignment;  // for relocatable kernels; a power of two
+  // Allocates memory from another owner before it is written. Returns false if the owner refuses.
   bool (*claim)(GuestRange place) noexcept = nullptr;
 };
 
@@ -24,9 +24,9 @@ struct LoadedImage {
   entry::LoadedKernel kernel;
 };
 
-// Loads the kernel that the bytes `image` are. `image` must not be free in `memory_map`; the kernel's place is reserved
-// there. A fixed kernel that wants to be where the image is has the image moved away first. Fails with a sentence when
-// the bytes are no kernel for this machine, or there is no place for it.
+// Loads the kernel in the range `image`. `image` must not be free in `memory_map`. Reserves the kernel's memory
+// there. Moves the image away first if a fixed kernel needs its place. Fails with a sentence if the bytes are not a
+// kernel for this machine, or if there is no place for it.
 [[nodiscard]] auto load_kernel(const PhysicalMemory& memory, MemoryMap& memory_map, GuestRange image,
                                const PlacementRules& rules) noexcept -> Result<LoadedImage>;
 

@@ -20,7 +20,7 @@ using hermitage::testing::minimal_kernel;
 constexpr std::uint64_t kStart = 0x100000;
 constexpr std::uint64_t kSize = 16 << 20;
 
-// 16 MiB from 1 MiB on, with an image at some place.
+// 16 MiB of memory from 1 MiB on, with an image in it.
 struct Machine {
   Machine(const std::vector<std::byte>& file, std::uint64_t image_at)
       : memory{bytes, {kStart}}, image{{image_at}, {image_at + file.size()}} {
@@ -62,7 +62,7 @@ void expect_same(const Machine& machine, const LoadedImage& image, const std::ve
 
 TEST(LoadKernel, ChoosesThePlaceOfARelocatableKernel) {
   const auto file = kernel(true);
-  // The image is below, where the kernel would go, and above.
+  // The image is below, at the place of the kernel, and above.
   for (const auto& [image_at, expected] : std::vector<std::pair<std::uint64_t, std::uint64_t>>{
            {0x180000, 0x200000}, {0x200000, 0x400000}, {0x800123, 0x200000}}) {
     Machine machine{file, image_at};

@@ -8,11 +8,11 @@ namespace hermitage::loader {
 namespace {
 
 constexpr std::array<std::string_view, 6> kNames{"off", "error", "warn", "info", "debug", "trace"};
-// Programs look for the first one in a loader's file, to see whether that loader tells of the handover.
+// Programs search for the first prefix in a loader's file, to check whether the loader reports the handover.
 constexpr std::array<std::string_view, 6> kPrefixes{"[LOADER][HANDOVER] ", "[LOADER][ERROR] ", "[LOADER][WARN] ",
                                                     "[LOADER][INFO] ",     "[LOADER][DEBUG] ", "[LOADER][TRACE] "};
 
-// Zero stands for `info`: a file has no bytes for variables that begin as zero.
+// 0 means `info`: variables with the value 0 take no space in the file.
 constinit int more_than_info = 0;
 
 }  // namespace

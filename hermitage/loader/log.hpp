@@ -1,4 +1,4 @@
-// What the loader says, line by line, on the machine's console.
+// The loader's messages, line by line, on the machine's console.
 #pragma once
 
 #include <cstdint>
@@ -10,19 +10,19 @@
 
 namespace hermitage::loader {
 
-// A line of the level `off` is written whatever is wanted: that of the handover, "[LOADER][HANDOVER] WORD".
+// A line of level `off` is always printed: that of the handover, "[LOADER][HANDOVER] WORD".
 enum class LogLevel : std::uint8_t { off, error, warn, info, debug, trace };
 
 // "off", "error", "warn", "info", "debug" or "trace".
 [[nodiscard]] auto name(LogLevel level) noexcept -> std::string_view;
 [[nodiscard]] auto log_level(std::string_view name) noexcept -> std::optional<LogLevel>;
 
-// The least important level that is written; info unless set.
+// The least important level that is printed; info by default.
 void set_log_level(LogLevel level) noexcept;
 [[nodiscard]] auto is_logged(LogLevel level) noexcept -> bool;
 
-// A line, written to the console when it goes out of scope, as "[LOADER][INFO] text". One that is not wanted costs a
-// comparison for each part. Bytes below 0x20 and above 0x7e, which could steer a terminal, become `?`.
+// A line "[LOADER][INFO] text". The destructor prints it to the console. A line of a disabled level costs one
+// comparison for each part. Bytes below 0x20 and above 0x7e, which could control a terminal, become `?`.
 class LogLine {
  public:
   explicit LogLine(LogLevel level) noexcept : level_{level}, wanted_{is_logged(level)} {}

@@ -1,4 +1,5 @@
-// What the common part asks of the machine that it runs on. Each arch/ARCH has these, and UEFI has its own.
+// The functions that the common part needs from the machine. Each arch/ARCH implements them, and UEFI has its own
+// implementation.
 #pragma once
 
 #include <string_view>
@@ -18,7 +19,7 @@ inline constexpr auto kArch = entry::Arch::riscv64;
 // Lines end with "\n".
 void write_console(std::string_view text) noexcept;
 
-// Ends the machine such that whoever started it sees a failure, as far as the machine has a way to tell.
+// Ends the machine with a failure status, if the machine supports one.
 [[noreturn]] void stop_failed() noexcept;
 
 }  // namespace hermitage::loader::machine

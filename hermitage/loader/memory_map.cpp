@@ -31,7 +31,7 @@ auto RangeList::add(GuestRange range) noexcept -> bool {
   if (range.end <= range.start) return true;
   std::size_t first = 0;
   while (first < size_ && ranges_[first].end < range.start) ++first;
-  // Those from `first` up to `last` touch the new one, and become part of it.
+  // The ranges from `first` up to `last` touch the new one, and are joined with it.
   std::size_t last = first;
   for (; last < size_ && ranges_[last].start <= range.end; ++last) {
     range = {smaller(range.start, ranges_[last].start), larger(range.end, ranges_[last].end)};

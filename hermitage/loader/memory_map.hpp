@@ -1,4 +1,4 @@
-// What memory a machine has, and what of it is taken: where a kernel can go.
+// The memory of a machine and its reserved ranges, for placing a kernel.
 #pragma once
 
 #include <array>
@@ -11,12 +11,12 @@
 
 namespace hermitage::loader {
 
-// Disjoint, ascending ranges of addresses, up to a number of them.
+// A list of disjoint ranges in ascending order, with a limited size.
 class RangeList {
  public:
   static constexpr std::size_t kCapacity = 256;
 
-  // Joins ranges that touch or overlap. Empty ranges are left out. False when there is no room for another.
+  // Joins ranges that touch or overlap. Ignores empty ranges. Returns false if the list is full.
   [[nodiscard]] auto add(GuestRange range) noexcept -> bool;
 
   [[nodiscard]] auto ranges() const noexcept -> std::span<const GuestRange> { return {ranges_.data(), size_}; }
@@ -28,22 +28,22 @@ class RangeList {
 
 class MemoryMap {
  public:
-  // False when there is no room to note it.
+  // Returns false if the list is full.
   [[nodiscard]] auto add_ram(GuestRange range) noexcept -> bool { return ram_.add(range); }
   [[nodiscard]] auto reserve(GuestRange range) noexcept -> bool { return reserved_.add(range); }
 
   [[nodiscard]] auto ram() const noexcept -> std::span<const GuestRange> { return ram_.ranges(); }
   [[nodiscard]] auto reserved() const noexcept -> std::span<const GuestRange> { return reserved_.ranges(); }
-  // Where the last RAM ends; 0 without any.
+  // The end of the last RAM; 0 without RAM.
   [[nodiscard]] auto ram_end() const noexcept -> GuestAddress;
 
-  // Whether all of it is RAM, and nobody's.
+  // Whether the whole range is RAM and not reserved.
   [[nodiscard]] auto is_free(GuestRange range) const noexcept -> bool;
 
-  // The lowest place of `size` bytes within `bounds` that is free, at a multiple of `alignment`, a power of two.
+  // The lowest free range of `size` bytes within `bounds`, at a multiple of `alignment`, a power of two.
   [[nodiscard]] auto find(std::uint64_t size, std::uint64_t alignment, GuestRange bounds) const noexcept
       -> std::optional<GuestRange>;
-  // The highest one.
+  // The highest such range.
   [[nodiscard]] auto find_last(std::uint64_t size, std::uint64_t alignment, GuestRange bounds) const noexcept
       -> std::optional<GuestRange>;
 

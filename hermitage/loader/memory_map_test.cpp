@@ -36,12 +36,12 @@ TEST(RangeList, SaysWhenItIsFull) {
   const auto list = std::make_unique<RangeList>();
   for (std::uint64_t i = 0; i < RangeList::kCapacity; ++i) ASSERT_TRUE(list->add(range(i * 10, i * 10 + 5)));
   EXPECT_FALSE(list->add(range(7, 8)));
-  EXPECT_TRUE(list->add(range(3, 12)));  // which joins two
+  EXPECT_TRUE(list->add(range(3, 12)));  // joins two ranges
   EXPECT_TRUE(list->add(range(100'000, 100'001)));
   EXPECT_EQ(list->ranges().size(), RangeList::kCapacity);
 }
 
-// Beside a bitmap, which cannot be wrong.
+// Compared with a bitmap.
 TEST(RangeList, AgreesWithBitmap) {
   std::mt19937 random{7};
   for (int round = 0; round < 200; ++round) {

@@ -10,7 +10,7 @@ constexpr std::uint64_t kAddress = 0x0000'ffff'ffff'f000;
 constexpr int kLastLevel = 1;
 constexpr int kRootLevel = 4;
 
-// Of the range that one entry of a table covers.
+// The size of the range of one table entry.
 constexpr auto entry_size(int level) noexcept -> std::uint64_t {
   return std::uint64_t{1} << (12 + 9 * (level - 1));
 }
@@ -70,7 +70,7 @@ auto PageTables::set(PageTable& table, int level, GuestRange range, const Change
 }
 
 auto PageTables::table_below(std::uint64_t& entry, int level) noexcept -> PageTable* {
-  // An entry is a number, whatever a processor makes of it.
+  // An entry is a number, although it contains an address.
   // NOLINTNEXTLINE(performance-no-int-to-ptr)
   if (format_->is_table(entry)) return reinterpret_cast<PageTable*>(entry & kAddress);
   const auto room = arena_->allocate(kPageTableSize, kPageTableSize);
@@ -84,7 +84,7 @@ auto PageTables::table_below(std::uint64_t& entry, int level) noexcept -> PageTa
     below = value;
     value += step;
   }
-  // What a table allows is what it and its entries allow.
+  // The permissions in force are those that a table's entry and the entries in it have in common.
   entry = address_of(*table) | format_->table;
   return table;
 }

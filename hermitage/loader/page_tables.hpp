@@ -1,5 +1,5 @@
-// Page tables of four levels, pages of 4 KiB and 512 entries of 64 bits each, as x86_64 and aarch64 have them: the
-// geometry is the same, and what is in an entry is a value.
+// Page tables with four levels, pages of 4 KiB and 512 entries of 64 bits, as on x86_64 and aarch64. The geometry is
+// the same on both; PageFormat describes the entries.
 #pragma once
 
 #include <array>
@@ -17,11 +17,11 @@ inline constexpr std::size_t kPageTableSize = sizeof(PageTable);
 
 // The bits of entries. An entry without bit 0 is absent.
 struct PageFormat {
-  std::uint64_t table;  // of an entry that refers to a table
-  std::uint64_t page;   // of one that maps a page of 4 KiB
-  std::uint64_t block;  // of one that maps more
-  std::uint64_t kind;   // the bits that tell a table from a block
-  std::uint64_t write;  // set where memory may be written
+  std::uint64_t table;  // an entry that refers to a table
+  std::uint64_t page;   // an entry that maps a page of 4 KiB
+  std::uint64_t block;  // an entry that maps a larger page
+  std::uint64_t kind;   // the bits that distinguish a table from a block
+  std::uint64_t write;  // set for writable memory
   std::uint64_t no_write;
   std::uint64_t no_execute;
 
@@ -42,9 +42,9 @@ inline constexpr PageFormat kPagesOfX86_64{.table = 0x3,
                                            .no_write = 0,
                                            .no_execute = std::uint64_t{1} << 63};
 
-// Arm ARM, D8.3, stage 1 at EL1: inner shareable, accessed, memory of the attribute with index 4. The processor ignores
-// these bits where an entry refers to a table, but kernels see their tables by an entry that refers to its own table,
-// as pages.
+// Arm ARM, D8.3, stage 1 at EL1: inner shareable, accessed, memory with attribute index 4. The processor ignores
+// these bits in an entry that refers to a table. Kernels access their tables as pages, by an entry that refers to its
+// own table.
 inline constexpr PageFormat kPagesOfAarch64{.table = 0x713,
                                             .page = 0x713,
                                             .block = 0x711,
@@ -55,34 +55,35 @@ inline constexpr PageFormat kPagesOfAarch64{.table = 0x713,
 
 class PageTables {
  public:
-  // How large pages may be: what an entry of this level, counted from the last one, covers.
+  // The largest page size: the range of an entry of this level, counted from the last level.
   enum class Largest : std::uint8_t { k4Kib = 1, k2Mib = 2, k1Gib = 3 };
 
-  // `root` is aligned to its size: what it maps already must be mapped one to one. Further tables come from the arena;
-  // tables lie where addresses are physical and virtual alike.
+  // `root` is aligned to its size. Its existing entries must be identity mappings. Further tables come from the
+  // arena. Tables must be identity-mapped.
   PageTables(const PageFormat& format, Largest largest, PageTable& root, Arena& arena) noexcept
       : format_{&format}, largest_{largest}, root_{&root}, arena_{&arena} {}
 
-  // Maps a range one to one, widened to whole pages, or maps it anew with another access: with pages as large as fit,
-  // splitting larger ones. False when the arena has no room for a table, or the range is beyond 256 TiB.
+  // Identity-maps a range, extended to whole pages, or changes the access of a mapped range. Uses the largest
+  // possible pages, and splits larger ones. Returns false if the arena has no space for a table, or if the range is
+  // beyond 256 TiB.
   [[nodiscard]] auto map(GuestRange range, Access access) noexcept -> bool;
 
-  // Maps one page of 4 KiB to another address, with an entry's bits as they are.
+  // Maps one page of 4 KiB to another address, with this entry.
   [[nodiscard]] auto map_page(GuestAddress page, std::uint64_t entry) noexcept -> bool;
 
-  // Maps nothing there any more. False when the arena has no room for a table.
+  // Removes the mapping of a range. Returns false if the arena has no space for a table.
   [[nodiscard]] auto unmap(GuestRange range) noexcept -> bool;
 
  private:
-  // What becomes of entries that map a range.
+  // The change of entries that map a range.
   struct Change {
-    std::uint64_t page;  // bits or, of a fixed entry, all of it; 0 for absent ones
+    std::uint64_t page;  // bits, or for a fixed entry the whole entry; 0 for absent entries
     std::uint64_t block;
     bool is_fixed;
   };
 
   [[nodiscard]] auto set(PageTable& table, int level, GuestRange range, const Change& change) noexcept -> bool;
-  // The table that an entry of `level` refers to, made from what the entry maps; null when there is no room.
+  // The table of an entry of `level`, or a new one with the mapping of the entry. Null if the arena is full.
   [[nodiscard]] auto table_below(std::uint64_t& entry, int level) noexcept -> PageTable*;
 
   const PageFormat* format_;

@@ -14,12 +14,12 @@ constexpr std::uint64_t kMib = 1 << 20;
 constexpr std::uint64_t kGib = 1 << 30;
 
 struct Page {
-  std::uint64_t address;  // that an address is mapped to
+  std::uint64_t address;  // the result of the translation
   std::uint64_t entry;
   std::uint64_t size;
 };
 
-// As a processor walks, but for the address of tables, which are on the host.
+// Translates like a processor, but the tables have addresses of the host.
 auto walk(const PageFormat& format, const PageTable& root, std::uint64_t address) -> std::optional<Page> {
   const auto* table = &root;
   for (int level = 4; level >= 1; --level) {
@@ -133,7 +133,7 @@ TEST(PageTables, SayWhenThereIsNoRoom) {
   EXPECT_FALSE(tables->map({{0}, {UINT64_MAX}}, kAll));
 }
 
-// Beside a list of what every page should be.
+// Compared with a list of the expected value for each page.
 TEST(PageTables, AgreeWithAList) {
   std::mt19937 random{3};
   for (int round = 0; round < 20; ++round) {

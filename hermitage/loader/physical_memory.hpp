@@ -1,4 +1,4 @@
-// Memory by its physical address, which is where everything is that a loader is told of.
+// Access to memory by physical addresses, as in the information for a loader.
 #pragma once
 
 #include <cstddef>
@@ -20,7 +20,7 @@ using entry::GuestRange;
   return range.end.value - range.start.value;
 }
 
-// [start, start + size), or nothing when that does not fit.
+// [start, start + size), or nothing if the end does not fit.
 [[nodiscard]] constexpr auto range_of(std::uint64_t start, std::uint64_t size) noexcept -> std::optional<GuestRange> {
   const auto end = entry::checked_add(start, size);
   if (!end) return std::nullopt;
@@ -35,19 +35,19 @@ using entry::GuestRange;
   return outer.start <= inner.start && inner.end <= outer.end;
 }
 
-// The one gate to memory that the loader was not linked with. Addresses in tables that others wrote go through it.
+// The only access to memory that was not linked with the loader. Untrusted addresses in tables must use it.
 class PhysicalMemory {
  public:
-  // All of the machine's memory up to `end`, which is mapped one to one.
+  // All memory of the machine up to `end`, which must be identity-mapped.
   [[nodiscard]] static auto identity_mapped(GuestAddress end) noexcept -> PhysicalMemory {
     return PhysicalMemory{0, {{0}, end}};
   }
 
-  // For tests: these bytes are the memory from `start` on, and there is no other.
+  // For tests: these bytes are all memory, from `start` on.
   PhysicalMemory(std::span<std::byte> bytes, GuestAddress start) noexcept
       : offset_{reinterpret_cast<std::uintptr_t>(bytes.data()) - start.value}, range_{start, start + bytes.size()} {}
 
-  // Nothing when not all of the memory exists; address 0 stands for nothing, too.
+  // Returns nothing if a part of the range does not exist, and for address 0.
   [[nodiscard]] auto bytes(std::uint64_t address, std::uint64_t size) const noexcept
       -> std::optional<std::span<std::byte>> {
     const auto range = range_of(address, size);
@@ -61,14 +61,14 @@ class PhysicalMemory {
     return bytes(range.start.value, size_of(range));
   }
 
-  // The same as a view of little-endian integers, as in all of the tables of PCs.
+  // The same as a view of little-endian integers, the byte order of all tables of PCs.
   [[nodiscard]] auto view(std::uint64_t address, std::uint64_t size) const noexcept -> std::optional<entry::ByteView> {
     const auto found = bytes(address, size);
     if (!found) return std::nullopt;
     return entry::ByteView{*found, entry::Endian::little};
   }
 
-  // The text at `address`, up to its NUL, which must be among the first `limit` bytes.
+  // The string at `address` up to its NUL, which must be in the first `limit` bytes.
   [[nodiscard]] auto text(std::uint64_t address, std::uint64_t limit) const noexcept -> std::optional<std::string_view>;
 
  private:

@@ -22,7 +22,7 @@ Protection::Protection(const entry::KernelObject& kernel, GuestAddress start) no
   if (is_full_) size_ = 0;
 }
 
-// Segments ascend, so that it can share no page but the last one with those before it.
+// Segments are in ascending order, so only the last page of the previous ones can be shared.
 void Protection::add(GuestRange pages, Access access) noexcept {
   if (size_ > 0 && pages.start < ranges_[size_ - 1].range.end) {
     auto& last = ranges_[size_ - 1];

@@ -1,4 +1,5 @@
-// Which pages of a loaded kernel may be written and which executed: never both, as far as the kernel keeps them apart.
+// The access permissions of the pages of a loaded kernel. A page is both writable and executable only if the kernel
+// does not separate the two.
 #pragma once
 
 #include <array>
@@ -29,16 +30,16 @@ struct ProtectedRange {
   friend constexpr auto operator==(const ProtectedRange&, const ProtectedRange&) noexcept -> bool = default;
 };
 
-// What the segments of a kernel ask for, ascending. A page that two segments share allows what either does. What is not
-// named here is no segment's.
+// The permissions from the segments of a kernel, in ascending order. A page that two segments share has the
+// permissions of both. Pages without a segment are not included.
 class Protection {
  public:
   static constexpr std::uint64_t kPageSize = 4096;
 
-  // `start` is where the kernel was loaded.
+  // `start` is the address of the loaded kernel.
   Protection(const entry::KernelObject& kernel, GuestAddress start) noexcept;
 
-  // Nothing when the kernel has too many segments.
+  // Empty if the kernel has too many segments.
   [[nodiscard]] auto ranges() const noexcept -> std::span<const ProtectedRange> { return {ranges_.data(), size_}; }
 
  private:

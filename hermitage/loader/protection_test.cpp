@@ -34,7 +34,7 @@ auto protection(const std::vector<Segment>& segments, std::uint64_t start) -> st
   const auto file = hermitage::testing::write(description);
   const auto kernel = entry::KernelObject::parse(file);
   if (!kernel) throw std::runtime_error{kernel.error().message().c_str()};
-  // Before the others there is a segment with the file's headers.
+  // The first segment contains the file's headers.
   const Protection made{*kernel, {start}};
   return {made.ranges().begin(), made.ranges().end()};
 }

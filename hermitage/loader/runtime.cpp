@@ -1,4 +1,4 @@
-// What the compiler and the standard library's headers take for granted even without the libraries.
+// Functions that the compiler and the standard library's headers require even without the libraries.
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -9,7 +9,7 @@ extern "C" {
 
 #if defined(__x86_64__)
 
-// Processors copy strings faster than any loop does.
+// The processor's string instructions are faster than a loop.
 void* memcpy(void* to, const void* from, std::size_t size) {
   void* at = to;
   std::size_t words = size / 8;
@@ -33,7 +33,7 @@ void* memset(void* to, int value, std::size_t size) {
 
 namespace {
 
-// What is copied at once, eight words: pairs of registers, as many as there are names for.
+// The unit of copying: eight words in pairs of registers. There are no more registers for it.
 struct [[gnu::may_alias]] Words {
   std::uint64_t words[8];
 };
@@ -47,7 +47,7 @@ auto is_aligned(std::uintptr_t address) -> bool {
 void* memcpy(void* to, const void* from, std::size_t size) {
   auto* out = static_cast<unsigned char*>(to);
   const auto* in = static_cast<const unsigned char*>(from);
-  // Where both can be aligned at once, in large pieces.
+  // Copy in large pieces if both addresses can be aligned at the same time.
   if (is_aligned(reinterpret_cast<std::uintptr_t>(out) - reinterpret_cast<std::uintptr_t>(in))) {
     for (; size > 0 && !is_aligned(reinterpret_cast<std::uintptr_t>(out)); --size) *out++ = *in++;
     for (; size >= sizeof(Words); size -= sizeof(Words), out += sizeof(Words), in += sizeof(Words)) {
@@ -75,7 +75,7 @@ void* memset(void* to, int value, std::size_t size) {
 void* memmove(void* to, const void* from, std::size_t size) {
   auto* out = static_cast<unsigned char*>(to);
   const auto* in = static_cast<const unsigned char*>(from);
-  // Upwards, unless that would overwrite what is still to be read.
+  // Copy upwards, unless that would overwrite bytes that are not yet read.
   if (reinterpret_cast<std::uintptr_t>(out) - reinterpret_cast<std::uintptr_t>(in) >= size) {
     return memcpy(to, from, size);
   }
@@ -102,7 +102,7 @@ std::size_t strlen(const char* text) {
 }
 }
 
-// What the standard library calls, and its headers declare, for an index that is out of range.
+// The function that the standard library declares and calls for an index out of range.
 namespace std {
 void __throw_out_of_range_fmt(const char* format, ...) {  // NOLINT(bugprone-reserved-identifier)
   hermitage::loader::fail(format);

@@ -1,11 +1,11 @@
-# Every guest and every real image is booted by every loader that can boot it, in QEMU. Skipped, and said, where QEMU,
-# firmware or images are not. All have the label `loader`.
+# Every loader boots every guest and every real image that it supports, in QEMU. Tests without QEMU, firmware or
+# images are reported as skipped. All tests have the label `loader`.
 set(boot ${PROJECT_SOURCE_DIR}/testing/loader/boot)
 set(guests ${CMAKE_BINARY_DIR}/guests)
 set(packer $<TARGET_FILE:hermitage_cli>)
 
-# loader_test(PLATFORM LOADER IMAGE WHAT OPTION…): options as of testing/loader/boot. IMAGE is a guest of the
-# architecture, or, with --real, the name of a real image.
+# loader_test(PLATFORM LOADER IMAGE WHAT OPTION…): runs testing/loader/boot with these options. IMAGE is a guest of
+# the architecture, or, with --real, the name of a real image.
 function(loader_test platform loader image what)
   set(path ${guests}/${arch}/${image})
   if("--real" IN_LIST ARGN OR image STREQUAL "")
@@ -19,7 +19,7 @@ function(loader_test platform loader image what)
   set_tests_properties(${name} PROPERTIES LABELS loader SKIP_RETURN_CODE 77 TIMEOUT 150)
 endfunction()
 
-# All guests of VARIANT, relocatable ones, and those whose name ends with SUFFIX.
+# All guests of VARIANT: the relocatable ones, and those whose name ends with SUFFIX.
 macro(loader_guest_tests platform loader variant suffix platform_name)
   set(hello "Hello from a Hermit kernel in C++")
   loader_test(${platform} ${loader} ${variant}/hello${suffix} "" --prints "${hello}")
@@ -84,7 +84,7 @@ macro(loader_platform_tests platform loader platform_name)
   loader_test(${platform} ${loader} if3/boot_info .packed --pack ${packer} --contains "linux,initrd-start")
   loader_test(${platform} ${loader} if3/hello .tells-handover --args "hermitage.handover=00c0ffee" --prints
               "[LOADER][HANDOVER] 00c0ffee" --prints "${hello}")
-  # What goes wrong ends with a line.
+  # Each failure prints a line.
   loader_test(${platform} ${loader} if3/hello .packed-too-little --pack ${packer} --pack-options "--memory 2G" --fails
               --contains "requires 2048 MiB")
   loader_test(${platform} ${loader} "" no-image --fails --contains "no image: ")
@@ -92,7 +92,7 @@ macro(loader_platform_tests platform loader platform_name)
   loader_test(${platform} ${loader} if3/hello .no-elf --truncate 0 --fails)
 endmacro()
 
-# Machines of other sizes, other places, and command lines of other lengths.
+# Machines with other memory sizes, other addresses, and command lines of other lengths.
 macro(loader_machine_tests platform loader)
   foreach(memory ${ARGN})
     loader_test(${platform} ${loader} if3/hello .${memory} --memory ${memory} --prints "${hello}")
@@ -162,11 +162,11 @@ foreach(platform ${platforms})
   foreach(image hello_world hello_c)
     loader_test(${platform} ${loader} x86_64-0.6.9-${image} "" --real --contains "shutting down with code 0")
   endforeach()
-  # It asks of its sleeps that they take no longer than they should.
+  # The application checks that its sleeps do not take too long.
   loader_test(${platform} ${loader} x86_64-0.6.9-rusty_demo "" --real --steady-time --contains
               "shutting down with code 0")
 endforeach()
-# At 4 GiB + 8 MiB, with tables of pages of 2 MiB and of 1 GiB.
+# The address is 4 GiB + 8 MiB. The page tables have pages of 2 MiB, or of 1 GiB.
 loader_test(multiboot ${loader} if3/hello-fixed .above-4G --memory 6G --prints "${hello}")
 loader_test(multiboot ${loader} if3/hello-fixed .above-4G-max --memory 6G --cpu max --prints "${hello}")
 loader_test(multiboot ${loader} if3/hello-fixed .too-high --fails --contains "can only be loaded at")
@@ -179,7 +179,7 @@ loader_test(multiboot ${loader} if3/hostile "" --code 1 --prints "hostile needs 
 loader_test(multiboot ${loader} x86_64-0.6.9-hello_world .2cpus --real --cpus 2 --memory 64M --contains
             "shutting down with code 0")
 
-# Packed images of fixed kernels, of kernels for other machines, and of real ones.
+# Images with fixed kernels, with kernels for other architectures, and real ones.
 foreach(guest if3/hello-fixed if1/hello-fixed)
   loader_test(multiboot ${loader} ${guest} .packed --pack ${packer} --memory 6G --prints "${hello}")
 endforeach()
@@ -219,7 +219,7 @@ loader_machine_tests(riscv64 hermitage-loader-riscv64 64M 8G)
 loader_guest_tests(riscv64 hermitage-loader-riscv64 if3 -fixed LinuxBoot)
 loader_test(riscv64 hermitage-loader-riscv64 ../x86_64/if3/hello .wrong-machine --fails --contains "made for x86_64")
 
-# An instruction that is none, in the place of one that a loader comes by: rep movsq, dc cvau, fence.i.
+# An invalid instruction replaces one that a loader executes: rep movsq, dc cvau, fence.i.
 set(arch x86_64)
 loader_test(multiboot hermitage-loader-x86_64 if3/hello .exception --fails --contains "exception 6" --patch
             "\\xf3\\x48\\xa5" "\\x0f\\x0b\\x90")
@@ -230,6 +230,6 @@ set(arch riscv64)
 loader_test(riscv64 hermitage-loader-riscv64 if3/hello .exception --fails --contains "exception 2" --patch
             "\\x0f\\x10\\0\\0" "\\0\\0\\0\\0")
 
-# None is larger than 64 KiB.
+# No loader is larger than 64 KiB.
 add_test(NAME loader.size COMMAND ${PROJECT_SOURCE_DIR}/testing/loader/size ${loader_output})
 set_tests_properties(loader.size PROPERTIES LABELS loader)

@@ -13,15 +13,15 @@ using Bytes = std::span<const std::byte>;
 
 constexpr std::size_t kNowhere = SIZE_MAX;
 
-// The names of a path, from the root on. Boot loaders have small stacks: there is one such list at a time.
+// The names of a path from the root on. Boot loaders have small stacks, so only one such list exists at a time.
 class Names {
  public:
-  // Both are false when there are too many names.
+  // Both functions return false if there are too many names.
   [[nodiscard]] auto append(std::string_view path) noexcept -> bool { return append(path, names_.size()); }
 
-  // Puts a path in the place of a name. A ".." takes off the name before it.
+  // Replaces a name by a path. A ".." removes the name before it.
   [[nodiscard]] auto replace(std::size_t index, std::string_view path) noexcept -> bool {
-    // What is behind the name waits at the end of the array.
+    // Move the names after it to the end of the array.
     auto left = size_ - index - 1;
     const auto end = names_.size() - left;
     for (std::size_t i = 0; i < left; ++i) names_[names_.size() - 1 - i] = names_[size_ - 1 - i];
@@ -62,7 +62,7 @@ auto is_same(PathNames one, PathNames other) noexcept -> bool {
   }
 }
 
-// Calls use(position, entry) for the entries before `end`. The archive is known to be right.
+// Calls use(position, entry) for the entries before `end`. The archive must be valid.
 template <class Use>
 void for_each_entry(Bytes archive, std::size_t end, Use use) noexcept {
   TarReader reader{archive};
@@ -92,7 +92,7 @@ class Search {
  private:
   enum class Step : std::uint8_t { again, found, nothing };
 
-  // Where the last entry is for each directory on the path, and for what it leads to.
+  // Finds the last entry of each directory on the path, and of the file.
   void find_entries() noexcept {
     const auto names = names_.all();
     positions_.fill(kNowhere);
@@ -105,8 +105,8 @@ class Search {
     });
   }
 
-  // Goes along the path to the first symbolic link, and puts its target in its place; or to the end. A directory need
-  // have no entry.
+  // Follows the path to the first symbolic link, and replaces it by its target; otherwise follows it to the end. A
+  // directory may have no entry.
   [[nodiscard]] auto follow() noexcept -> Step {
     const auto size = names_.all().size();
     for (std::size_t depth = 0; depth < size; ++depth) {
@@ -121,7 +121,7 @@ class Search {
     return Step::nothing;
   }
 
-  // Makes entry_ the one at a position. A hard link is what it is linked to, which comes before it.
+  // Reads the entry at a position into entry_. A hard link is replaced by its target, which must be before it.
   [[nodiscard]] auto read_entry(std::size_t position) noexcept -> bool {
     TarReader reader{archive_, position};
     if (!reader.next().value_or(false)) return false;

@@ -1,5 +1,5 @@
-// The tree of files that a tar archive holds, found again for each question, without a heap. A question takes one pass
-// over the archive's headers, and one more for each link that it meets.
+// The file tree in a tar archive, without a heap. Each search reads the archive's headers once, and once more for
+// each link on the path.
 #pragma once
 
 #include <cstddef>
@@ -13,11 +13,12 @@ namespace hermitage::loader {
 
 class Archive {
  public:
-  // Reads all of the archive once. Fails as TarReader does, and for more than entry::kMaxEntries entries.
+  // Reads the whole archive once. Fails with the errors of TarReader, and for more than entry::kMaxEntries entries.
   [[nodiscard]] static auto open(std::span<const std::byte> archive) noexcept -> Result<Archive>;
 
-  // The bytes of the regular file at a path, all links followed; nothing when there is none. Of several entries with
-  // one path the last counts. Fails for a path that leads through more than entry::kMaxLinks links, hard ones included.
+  // The bytes of the regular file at a path, after following all links. Returns nothing if it does not exist. Of
+  // several entries with the same path, the last counts. Fails if there are more than entry::kMaxLinks links on the
+  // path, including hard links.
   [[nodiscard]] auto find(std::string_view path) const noexcept -> Result<std::optional<std::span<const std::byte>>>;
 
  private:

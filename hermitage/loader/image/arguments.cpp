@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::string_view kVariable = "env=";
 
-// As a word of a boot loader's, which is not to be taken for one.
+// Whether a boot loader would take the text as its own argument.
 auto begins_as_loaders(const TomlText& text) noexcept -> bool {
   TomlBytes bytes{text};
   for (const char character : entry::kLoaderWordBeginning) {
@@ -43,7 +43,7 @@ class Writer {
     put(beginning);
     bytes = TomlBytes{text};
     while (const auto byte = bytes.next()) {
-      if (*byte == '\'') put("'\\'");  // ends the quotes; the next one begins them again
+      if (*byte == '\'') put("'\\'");  // ends the quotes; the next byte begins them again
       put(*byte);
     }
     if (!is_plain) put('\'');
@@ -58,7 +58,7 @@ class Writer {
   bool is_full_ = false;
 };
 
-// The user's line: what is before a word "--", and from that on.
+// The user's line: the part before a word "--", and the part from it on.
 struct UserLine {
   std::string_view kernel;
   std::string_view rest;
@@ -84,7 +84,7 @@ auto split(std::string_view line, bool names_loader) noexcept -> UserLine {
   return {line, {}, has_arguments};
 }
 
-// Whether a word sets the variable that "KEY=value" sets.
+// Whether a word sets the variable of "KEY=value".
 auto sets(std::string_view word, const TomlText& variable) noexcept -> bool {
   ShellCharacters characters{word};
   if (!characters.take(kVariable)) return false;
@@ -103,7 +103,7 @@ auto is_set_in(std::string_view line, const TomlText& variable) noexcept -> bool
   return false;
 }
 
-// "KEY=value", and not "=value".
+// "KEY=value", not "=value".
 auto is_well_formed(const TomlText& variable) noexcept -> bool {
   TomlBytes bytes{variable};
   if (bytes.next() == '=') return false;
@@ -123,13 +123,13 @@ auto add_image_arguments(std::string_view user_line, bool names_loader, const Im
   if (!user.has_arguments) {
     auto words = config.kernel_args;
     while (const auto word = words.next()) {
-      // No quotes help: the kernel would take the variables, which follow, for the application's words.
+      // Quotes do not help: the kernel would take the following variables as arguments of the application.
       if (*word == entry::kEndOfKernelWords)
         return failure("the image's kernel_args contain '--', which would end them");
       writer.put_word("", *word);
     }
   }
-  // Of two variables of one name, the first counts.
+  // Of two variables with the same name, the first counts.
   const auto variables_at = writer.text().size();
   auto variables = config.env_vars;
   while (const auto variable = variables.next()) {

@@ -1,4 +1,4 @@
-// What a packed image asks its kernel to be told, beside what the user says.
+// The arguments and variables that an image adds to the user's command line.
 #pragma once
 
 #include <cstddef>
@@ -10,11 +10,11 @@
 
 namespace hermitage::loader {
 
-// Writes the command line of a kernel to `room`, and gives its size: the user's line and, each word in quotes where it
-// needs them, the image's variables ("env=KEY=VALUE") that the user does not set, and its arguments, if the user gives
-// none. Any word but variables counts as an argument, and so does "--" alone. Fails when there is not room enough, and
-// where a "--" among the image's kernel words would make variables the application's. `names_loader`: the first word of
-// the line is no word of the user's.
+// Writes the command line of a kernel to `room` and returns its size. The line consists of the user's line, the
+// image's variables ("env=KEY=VALUE") that the user does not set, and the image's arguments if the user passes none.
+// Each is quoted if necessary. Every word of the user except variables counts as an argument, including a single
+// "--". Fails if `room` is too small, or if a "--" in the image's kernel arguments would turn variables into
+// arguments of the application. `names_loader`: the first word of the line is not from the user.
 [[nodiscard]] auto add_image_arguments(std::string_view user_line, bool names_loader, const ImageConfig& config,
                                        std::span<char> room) noexcept -> Result<std::size_t>;
 

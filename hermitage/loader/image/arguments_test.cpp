@@ -8,7 +8,8 @@
 namespace hermitage::loader {
 namespace {
 
-// What becomes of a user's line with an image that asks for kernel words, variables and words of the application.
+// The resulting command line for a user's line and an image with kernel arguments, variables and application
+// arguments.
 auto line(std::string_view user_line, std::string_view kernel_args, std::string_view env_vars,
           std::string_view app_args, bool names_loader = false, std::size_t room = 1000) -> std::string {
   const auto toml = "version = '1'\nkernel = 'k'\n[input]\nkernel_args = [" + std::string{kernel_args} +

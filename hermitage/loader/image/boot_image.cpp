@@ -18,14 +18,14 @@ namespace {
 
 constexpr std::uint64_t kPageSize = 4096;
 
-// Room for a text; empty when there is none.
+// Allocates space for a text. Empty if the arena is full.
 auto allocate_text(Arena& arena, std::size_t size) noexcept -> std::span<char> {
   const auto room = arena.allocate(size, 1);
   return {reinterpret_cast<char*>(room.data()), room.size()};
 }
 
-// The highest place for so many bytes that is free, and not the packed image's: low memory is left to kernels, of which
-// some want to be at a certain place.
+// The highest free range of this size that does not overlap the image. Low memory stays free for kernels, because
+// fixed ones need certain addresses.
 auto find_place(const MemoryMap& memory_map, std::uint64_t size, GuestRange file, GuestRange bounds) noexcept
     -> std::optional<GuestRange> {
   const auto place = memory_map.find_last(size, kPageSize, bounds);
@@ -33,8 +33,8 @@ auto find_place(const MemoryMap& memory_map, std::uint64_t size, GuestRange file
   return memory_map.find_last(size, kPageSize, {bounds.start, file.start});
 }
 
-// Where the unpacked image is. Its size is known when it is unpacked; gzip data says at its end how large its last
-// member is, which most often is the only one.
+// The range of the unpacked image. Its size is known only after unpacking. The end of gzip data states the size of
+// its last member, which is usually the only one.
 auto unpack(const PhysicalMemory& memory, MemoryMap& memory_map, GuestRange file, std::span<const std::byte> bytes,
             const PlacementRules& rules) noexcept -> Result<GuestRange> {
   const auto stated_size = stated_size_of_gzip(bytes);
@@ -55,12 +55,12 @@ auto unpack(const PhysicalMemory& memory, MemoryMap& memory_map, GuestRange file
   }
 }
 
-// How much memory the machine was given. Firmware keeps some of it, and tables take some: what is begun of 16 MiB
-// counts whole.
+// The memory size of the machine. Firmware and tables take some of it, so each started unit of 16 MiB counts
+// completely.
 auto machine_memory(const MemoryMap& memory_map) noexcept -> std::uint64_t {
   constexpr std::uint64_t kUnit = 16 << 20;
   std::uint64_t size = 0;
-  std::uint64_t counted = 0;  // up to this address
+  std::uint64_t counted = 0;  // all memory below this address is counted
   for (const auto range : memory_map.ram()) {
     const auto first = range.start.value / kUnit * kUnit;
     const auto start = first < counted ? counted : first;

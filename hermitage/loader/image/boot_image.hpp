@@ -1,4 +1,4 @@
-// The image that was handed over: a kernel, or a packed image (docs/abi.md) with a kernel in it.
+// The image from the handover: a kernel, or an image (docs/abi.md) that contains a kernel.
 #pragma once
 
 #include <optional>
@@ -13,14 +13,14 @@
 namespace hermitage::loader {
 
 struct BootImage {
-  GuestRange kernel;                  // an ELF file, perhaps
-  std::optional<GuestRange> archive;  // of a packed image: its tar archive, without gzip, which the kernel may read
-  std::string_view command_line;      // with what a packed image asks for; a NUL follows
+  GuestRange kernel;                  // possibly an ELF file
+  std::optional<GuestRange> archive;  // the tar archive of an image, without gzip, which the kernel may read
+  std::string_view command_line;      // includes the arguments of an image; a NUL follows
 };
 
-// Unpacks `file`, if it is a packed image, into free memory, which is reserved. `user_line` is the kernel's command
-// line as far as the user wrote it, with a NUL behind it; `names_loader` is that of the handover. Fails with a sentence
-// when the image is not right, or asks for more memory than there is, or there is no place for it.
+// If `file` is an image, unpacks it into free memory and reserves that. `user_line` is the user's part of the
+// kernel's command line, with a NUL after it. `names_loader` is that of the handover. Fails with a sentence if the
+// image is invalid, requires more memory than the machine has, or does not fit.
 [[nodiscard]] auto open_image(const PhysicalMemory& memory, MemoryMap& memory_map, GuestRange file,
                               std::string_view user_line, bool names_loader, const PlacementRules& rules,
                               Arena& arena) noexcept -> Result<BootImage>;

@@ -1,5 +1,5 @@
-// Opens any bytes as an image, as gzip data and as the archive in them. What programs take, too, has the same kernel
-// and the same command line there.
+// Opens any bytes as an image, as gzip data, and as the archive in gzip data. If programs also accept an image, they
+// must find the same kernel and the same command line.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -20,7 +20,7 @@ using namespace hermitage::loader;
 constexpr std::uint64_t kStart = 0x100000;
 constexpr std::uint64_t kSize = 8 << 20;
 
-// Of two variables of one name the first counts; which the monitor sees to before boot_arguments.
+// Of two variables with the same name, the first counts. The monitor removes the others before boot_arguments.
 auto without_seconds(std::vector<std::string> variables) -> std::vector<std::string> {
   std::vector<std::string> first;
   const auto key_of = [](const std::string& variable) { return variable.substr(0, variable.find('=')); };
@@ -66,7 +66,7 @@ extern "C" auto LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t siz
   loader::set_log_level(loader::LogLevel::off);
   const auto bytes = std::as_bytes(std::span{data, size});
   check(bytes);
-  // Whoever changes a byte breaks a check sum: what is within must be tried, too.
+  // A mutated byte breaks a checksum, so the content is also tested with valid checksums.
   check(hermitage::testing::gzip(bytes));
   return 0;
 }

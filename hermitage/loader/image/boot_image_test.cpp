@@ -28,7 +28,7 @@ auto packed(std::string_view more_config = "", std::string_view kernel = "the ke
   return archives::packed(entries);
 }
 
-// 16 MiB from 1 MiB on, with a file at some place.
+// 16 MiB of memory from 1 MiB on, with a file in it.
 struct Machine {
   explicit Machine(const Bytes& contents, std::uint64_t file_at = kStart)
       : memory{bytes, {kStart}}, file{{file_at}, {file_at + contents.size()}} {
@@ -72,7 +72,7 @@ TEST(OpenImage, LeavesAKernelAsItIs) {
 TEST(OpenImage, FindsTheKernelInAPackedImage) {
   const auto file = packed("env_vars = ['A=b']\n");
   const auto archive = archives::gunzip(file);
-  // Low, in the way of the highest place, and right before that.
+  // Low, at the highest possible place, and directly before that.
   const auto highest = kStart + kSize - archive.size();
   for (const auto at : {kStart, kStart + kSize - file.size(), highest / 4096 * 4096 - file.size()}) {
     Machine machine{file, at};
@@ -122,7 +122,7 @@ TEST(OpenImage, SaysWhatIsWrong) {
 
 TEST(OpenImage, SaysWhenThereIsNoRoom) {
   auto file = packed();
-  file.back() = std::byte{1};  // a size of more than 16 MiB
+  file.back() = std::byte{1};  // states a size above 16 MiB
   const auto sentence = why(file);
   EXPECT_TRUE(sentence.starts_with("out of memory for an image of ")) << sentence;
 

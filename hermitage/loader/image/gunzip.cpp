@@ -34,14 +34,14 @@ class Crc32 {
   std::array<std::uint32_t, 256> table_{};
 };
 
-// A number of `size` bytes at a place that there is, in little endian.
+// A little-endian number of `size` bytes at `place`, which must exist.
 auto number_at(Bytes bytes, std::size_t place, std::size_t size) noexcept -> std::uint32_t {
   std::uint32_t value = 0;
   for (std::size_t i = 0; i < size; ++i) value |= std::to_integer<std::uint32_t>(bytes[place + i]) << (8 * i);
   return value;
 }
 
-// The size of the header that the bytes begin with.
+// The size of the gzip header at the beginning of the bytes.
 auto header_size(Bytes bytes, const Crc32& crc) noexcept -> Result<std::size_t> {
   constexpr std::size_t kFixedSize = 10;
   constexpr std::uint32_t kMagicAndDeflate = 0x088b1f;
@@ -76,7 +76,7 @@ auto header_size(Bytes bytes, const Crc32& crc) noexcept -> Result<std::size_t> 
   return size;
 }
 
-// One member at the beginning of the bytes; nothing when there is no room for it.
+// Decompresses the member at the beginning of the bytes. Returns nothing if the output is too small.
 auto read_member(Bytes bytes, std::span<std::byte> output, const Crc32& crc) noexcept
     -> Result<std::optional<Inflated>> {
   constexpr std::size_t kTrailerSize = 8;

@@ -1,5 +1,5 @@
-// Takes the gzip off an image: RFC 1952, without a heap. hermitage::image::gunzip is the same for programs, and decides
-// alike.
+// Decompresses gzip data (RFC 1952) without a heap. hermitage::image::gunzip does the same for programs, and accepts
+// the same data.
 #pragma once
 
 #include <cstddef>
@@ -11,13 +11,13 @@
 
 namespace hermitage::loader {
 
-// What the file says at its end: the size of its last member without gzip, modulo 4 GiB. 0 for what is too short, and
-// too little where zeros follow.
+// The size that the end of the file states: that of the last member without gzip, modulo 4 GiB. 0 if the file is too
+// short. The value is too small if zeros follow the last member.
 [[nodiscard]] auto stated_size_of_gzip(std::span<const std::byte> file) noexcept -> std::uint64_t;
 
-// Gives how many bytes of `output` it has filled; nothing when there are more to come than there is room. Every check
-// sum and every length is checked. Several members may follow one another, and zeros the last one; nothing else may.
-// The output must not overlap the file.
+// Returns the number of bytes written to `output`, or nothing if the output is too small. Checks all checksums and
+// lengths. Accepts several members, and zeros after the last; refuses other data. The output must not overlap the
+// file.
 [[nodiscard]] auto gunzip(std::span<const std::byte> file, std::span<std::byte> output) noexcept
     -> Result<std::optional<std::size_t>>;
 

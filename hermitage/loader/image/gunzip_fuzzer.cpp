@@ -1,4 +1,4 @@
-// Takes the gzip off any bytes as programs do, and off what is right when it is packed.
+// Compares the decompression of any gzip data with that of programs, and decompresses valid gzip data of any bytes.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -15,7 +15,7 @@ void check(std::span<const std::byte> bytes) {
   static std::vector<std::byte> output(1 << 20);
   const auto written = hermitage::loader::gunzip(bytes, output);
   const auto expected = hermitage::image::gunzip(bytes, output.size());
-  if (written && !*written) return;  // more than there is room for
+  if (written && !*written) return;  // the output is too large
   if (written.has_value() != expected.has_value()) __builtin_trap();
   if (!written) {
     if (written.error().view().empty()) __builtin_trap();

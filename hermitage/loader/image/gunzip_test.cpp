@@ -37,7 +37,7 @@ auto unpacked(const Bytes& file, std::size_t size = 1000) -> std::string {
   return {reinterpret_cast<const char*>(output.data()), **written};
 }
 
-// The text, packed, in a gzip file with these flags and what they stand for.
+// A gzip file with the text, these flags and their header fields.
 auto with_header(unsigned flags, std::string_view fields) -> Bytes {
   auto file = packed_text();
   file[3] = static_cast<std::byte>(flags);

@@ -25,7 +25,7 @@ class ConfigReader {
   }
 
  private:
-  // What has been seen, each of which may be there once.
+  // The keys found so far. Each may occur once.
   enum Seen : std::uint32_t {
     kVersion = 1 << 0,
     kKernel = 1 << 1,
@@ -138,8 +138,8 @@ class ConfigReader {
     return {};
   }
 
-  // Remembers a name that is not known, of a table or of a key in the present one. A table is not given twice, so that
-  // the keys of those before do not matter.
+  // Records an unknown name of a table, or of a key in the current table. A table occurs only once, so the keys of
+  // previous tables are not needed.
   [[nodiscard]] auto note_unknown(const TomlText& name) noexcept -> Result<void> {
     const bool is_of_root = table_ == Table::root || toml_.item().is_table;
     for (auto i = is_of_root ? 0 : root_count_; i < unknown_count_; ++i) {
@@ -155,7 +155,7 @@ class ConfigReader {
   TomlReader toml_;
   ImageConfig config_;
   Table table_ = Table::root;
-  // The names that are not known: those of the root, and behind them those of the present table.
+  // The unknown names: those of the root, followed by those of the current table.
   std::array<TomlText, kMaxUnknownKeys> unknown_;
   std::size_t root_count_ = 0;
   std::size_t unknown_count_ = 0;

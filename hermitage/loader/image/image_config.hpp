@@ -1,5 +1,5 @@
-// hermit.toml, as far as a boot loader needs it, without a heap. hermitage::image::parse_config is the same for
-// programs: what is taken here is taken there, and means the same.
+// The parts of hermit.toml that a boot loader needs, without a heap. hermitage::image::parse_config does the same for
+// programs: it accepts each configuration that is accepted here, with the same meaning.
 #pragma once
 
 #include <cstdint>
@@ -11,21 +11,22 @@
 
 namespace hermitage::loader {
 
-// Refers to the text that it was read from. requirements.cpus is read and left out: the loader counts no processors.
+// Refers to the parsed text. requirements.cpus is checked but not stored, because the loader does not count
+// processors.
 struct ImageConfig {
   TomlText kernel;
   TomlTexts kernel_args;
   TomlTexts app_args;
-  TomlTexts env_vars;                   // those that are not "KEY=value" are to be ignored
-  std::optional<std::uint64_t> memory;  // least memory of the machine, in bytes
-  std::optional<TomlText> unknown_key;  // the first one, for a warning
+  TomlTexts env_vars;                   // callers ignore those that are not "KEY=value"
+  std::optional<std::uint64_t> memory;  // minimum memory of the machine, in bytes
+  std::optional<TomlText> unknown_key;  // the first unknown key, for a warning
 };
 
-// So many names of tables, and of keys of the root and one table, may be there that are not known: each is compared
-// with those before it.
+// The largest number of unknown names of tables, and of keys of the root and one table. The number is limited because
+// each is compared with those before it.
 inline constexpr std::size_t kMaxUnknownKeys = 64;
 
-// Fails with a sentence that begins with the place, "hermit.toml:LINE: ".
+// Fails with a sentence that begins with the location, "hermit.toml:LINE: ".
 [[nodiscard]] auto read_image_config(std::string_view toml) noexcept -> Result<ImageConfig>;
 
 }  // namespace hermitage::loader

@@ -1,5 +1,5 @@
-// Reads any text as a configuration. What is taken here is taken by programs, too, and means the same to them; and what
-// programs write is taken.
+// Reads any text as a configuration. If the loader accepts it, programs must accept it with the same meaning. The
+// loader must accept the configurations that programs write.
 #include <cstddef>
 #include <cstdint>
 #include <optional>

@@ -27,7 +27,7 @@ auto listed(TomlTexts texts) -> std::string {
   return listed;
 }
 
-// A right configuration with these lines more, before or behind its [input].
+// A valid configuration with additional lines before or after its [input].
 auto with(std::string_view root, std::string_view more = "") -> std::string {
   return "version = \"1\"\n" + std::string{root} + std::string{kInput} + std::string{more};
 }
@@ -116,7 +116,7 @@ TEST(ImageConfig, RefusesWhatIsGivenTwice) {
   EXPECT_TRUE(why(with("kernel = 'k'\n", "[u]\nx = 1\nx = 2\n")).ends_with(kTwice));
   EXPECT_TRUE(why(with("kernel = 'k'\nu = 1\n", "[u]\n")).ends_with(kTwice));
   EXPECT_TRUE(why(with("kernel = 'k'\n", "[requirements]\nx = 1\nx = 2\n")).ends_with(kTwice));
-  // The same name in another table is another key.
+  // The same name in another table is a different key.
   EXPECT_EQ(why(with("kernel = 'k'\nx = 1\n", "x = 1\n[requirements]\nx = 1\n[u]\nx = 1\nu = 1\n[v]\nx = 1\n")),
             "nothing");
 }

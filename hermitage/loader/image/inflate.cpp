@@ -15,15 +15,15 @@ constexpr unsigned kMaxDistanceSymbols = 30;
 constexpr unsigned kEndOfBlock = 256;
 constexpr unsigned kInvalidSymbol = 0xffff;
 
-using Result = std::optional<InflateProblem>;  // nothing: all is well
+using Result = std::optional<InflateProblem>;  // nothing: success
 constexpr Result kWell = std::nullopt;
 
-// Bits of bytes, the lowest first. What is taken behind the end is zero, and makes the input a truncated one.
+// Reads bits, the lowest bit of a byte first. Bits after the end are zero, and mark the input as truncated.
 class BitReader {
  public:
   explicit BitReader(std::span<const std::byte> input) noexcept : input_{input} {}
 
-  // Enough for a length and a distance, with their extra bits: 48.
+  // Afterwards, there are enough bits for a length and a distance with their extra bits: 48.
   void refill() noexcept {
     while (count_ <= 56 && next_ < input_.size()) {
       bits_ |= std::uint64_t{std::to_integer<std::uint8_t>(input_[next_++])} << count_;
@@ -48,10 +48,10 @@ class BitReader {
 
   [[nodiscard]] auto is_truncated() const noexcept -> bool { return is_truncated_; }
 
-  // What is left of the input from the next whole byte on.
+  // The rest of the input from the next whole byte on.
   [[nodiscard]] auto rest() const noexcept -> std::span<const std::byte> { return input_.subspan(next_ - count_ / 8); }
 
-  // Goes on behind `count` bytes of the rest.
+  // Skips `count` bytes of the rest.
   void skip_bytes(std::size_t count) noexcept {
     next_ = next_ - count_ / 8 + count;
     bits_ = 0;
@@ -61,16 +61,17 @@ class BitReader {
  private:
   std::span<const std::byte> input_;
   std::size_t next_ = 0;
-  std::uint64_t bits_ = 0;  // zero from count_ on
+  std::uint64_t bits_ = 0;  // zero from bit count_ on
   unsigned count_ = 0;
   bool is_truncated_ = false;
 };
 
-// A canonical Huffman code. Short codes are looked up, long ones are counted out.
+// A canonical Huffman code. A table decodes short codes, and a loop over the lengths decodes long codes.
 class HuffmanCode {
  public:
-  // From the length of each symbol's code; 0: it has none. False where there are too many codes for their lengths, or
-  // too few: but one code of one bit, or none, is enough where `may_be_incomplete`.
+  // Builds the code from the length of each symbol's code. Length 0 means no code. Returns false if there are too
+  // many codes for the lengths, or too few. With `may_be_incomplete`, a single code of one bit, or no code, is
+  // permitted.
   [[nodiscard]] auto build(std::span<const std::uint8_t> lengths, bool may_be_incomplete) noexcept -> bool {
     counts_ = {};
     fast_ = {};
@@ -112,7 +113,7 @@ class HuffmanCode {
  private:
   static constexpr unsigned kFastBits = 9;
 
-  // Puts the symbols in the order of their codes, and the short codes into the table.
+  // Sorts the symbols by their codes, and enters the short codes into the table.
   void order(std::span<const std::uint8_t> lengths) noexcept {
     std::array<std::uint16_t, kMaxCodeLength + 1> next_code{};
     std::array<std::uint16_t, kMaxCodeLength + 1> next_index{};
@@ -126,7 +127,7 @@ class HuffmanCode {
       symbols_[next_index[length]++] = static_cast<std::uint16_t>(symbol);
       const unsigned code = next_code[length]++;
       if (length > kFastBits) continue;
-      // Codes come with their highest bit first, all else with its lowest.
+      // Codes are stored with the highest bit first, other values with the lowest bit first.
       unsigned reversed = 0;
       for (unsigned bit = 0; bit < length; ++bit) reversed |= (code >> bit & 1) << (length - 1 - bit);
       for (; reversed < fast_.size(); reversed += 1U << length) {
@@ -140,13 +141,13 @@ class HuffmanCode {
   std::array<std::uint16_t, kMaxSymbols> symbols_;
 };
 
-// Lengths 3 to 258 and distances 1 to 32768: each symbol stands for a range, and extra bits say where in it.
+// Lengths 3 to 258 and distances 1 to 32768. Each symbol represents a range, and extra bits select the value in it.
 struct Range {
   unsigned start;
   unsigned extra_bits;
 };
 
-// `step` symbols for each number of extra bits, but twice as many at the beginning, where there are none.
+// There are `step` symbols for each number of extra bits, and twice as many at the beginning, without extra bits.
 constexpr auto range_of_symbol(unsigned symbol, unsigned step, unsigned first) noexcept -> Range {
   const unsigned octave = symbol / step;
   if (octave == 0) return {first + symbol, 0};
@@ -193,7 +194,7 @@ class Inflater {
     if ((size ^ complement) != 0xffff) return InflateProblem::damaged;
     if (size > input_.rest().size()) return InflateProblem::truncated;
     if (size > output_.size() - written_) return InflateProblem::output_full;
-    if (size == 0) return kWell;  // there may be no output at all
+    if (size == 0) return kWell;  // the output may be empty
     std::memcpy(output_.data() + written_, input_.rest().data(), size);
     input_.skip_bytes(size);
     written_ += size;
@@ -207,7 +208,7 @@ class Inflater {
     }
     std::array<std::uint8_t, 32> distances;
     distances.fill(5);
-    // Both are complete.
+    // Both codes are complete.
     (void)literals_.build(lengths, false);
     (void)distances_.build(distances, false);
     return compressed();
@@ -233,7 +234,7 @@ class Inflater {
     return compressed();
   }
 
-  // The lengths of both codes' codes, in the code that literals_ is for the time being.
+  // Reads the lengths of both codes, with the code that literals_ contains at this time.
   [[nodiscard]] auto read_lengths(std::span<std::uint8_t> lengths) noexcept -> Result {
     for (std::size_t done = 0; done < lengths.size();) {
       input_.refill();
@@ -277,7 +278,7 @@ class Inflater {
     }
   }
 
-  // Repeats what has been written, which may reach into what is being written.
+  // Repeats earlier output. The source may overlap the bytes to write.
   [[nodiscard]] auto repeat(Range lengths) noexcept -> Result {
     const auto length = lengths.start + input_.take(lengths.extra_bits);
     const auto symbol = distances_.decode(input_);
@@ -293,7 +294,7 @@ class Inflater {
     return kWell;
   }
 
-  // Behind the end there are zeros, and what they mean is not the fault of what is before it.
+  // Bits after the end are zeros. An error in them means that the input is truncated.
   [[nodiscard]] auto damage() const noexcept -> InflateProblem {
     return input_.is_truncated() || input_.rest().empty() ? InflateProblem::truncated : InflateProblem::damaged;
   }

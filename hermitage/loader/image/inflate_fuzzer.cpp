@@ -1,4 +1,4 @@
-// Inflates any bytes as zlib does: both take them or both do not, and what they give is the same.
+// Compares the decompression of any bytes with zlib: both must succeed or both must fail, with the same output.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -14,7 +14,7 @@ extern "C" auto LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t siz
   constexpr std::size_t kOutputSize = 1 << 20;
   static std::vector<std::byte> output(kOutputSize);
   static std::vector<std::byte> expected(kOutputSize);
-  // At its end is the end of a heap block, so that a sanitizer sees what is read behind it.
+  // The input ends at the end of a heap block, so that a sanitizer detects a read after it.
   const std::vector<std::uint8_t> input{data, data + size};
 
   z_stream stream{};

@@ -25,7 +25,7 @@ auto bytes(std::initializer_list<unsigned> values) -> Bytes {
 auto deflated(std::span<const std::byte> data, int level, int strategy) -> Bytes {
   z_stream stream{};
   EXPECT_EQ(::deflateInit2(&stream, level, Z_DEFLATED, -MAX_WBITS, MAX_MEM_LEVEL, strategy), Z_OK);
-  // For nothing at level 0, the bound of some versions of zlib is too small.
+  // Some versions of zlib return a bound that is too small for empty data at level 0.
   Bytes result(::deflateBound(&stream, data.size()) + 16);
   stream.next_in = const_cast<Bytef*>(reinterpret_cast<const Bytef*>(data.data()));
   stream.avail_in = static_cast<uInt>(data.size());
@@ -37,7 +37,7 @@ auto deflated(std::span<const std::byte> data, int level, int strategy) -> Bytes
   return result;
 }
 
-// Text that repeats itself near and far, and noise.
+// Text with near and distant repetitions, and noise.
 auto sample() -> Bytes {
   std::mt19937 random{1};
   Bytes data;
@@ -63,7 +63,7 @@ TEST(Inflate, GivesBackWhatZlibCompressed) {
       for (const int strategy : {Z_DEFAULT_STRATEGY, Z_FILTERED, Z_HUFFMAN_ONLY, Z_RLE, Z_FIXED}) {
         auto input = deflated(data, level, strategy);
         const auto compressed_size = input.size();
-        input.push_back(std::byte{0xaa});  // not its own
+        input.push_back(std::byte{0xaa});  // not a part of the data
         Bytes output(size);
         const auto result = inflate(input, output);
         ASSERT_TRUE(result) << size << ' ' << level << ' ' << strategy;
@@ -96,7 +96,7 @@ TEST(Inflate, WritesNothingBehindTheOutput) {
 }
 
 TEST(Inflate, RefusesWhatNoCompressorWrites) {
-  EXPECT_EQ(problem_of(bytes({7})), InflateProblem::damaged);                    // a block of the fourth kind
+  EXPECT_EQ(problem_of(bytes({7})), InflateProblem::damaged);                    // a block of the unused fourth type
   EXPECT_EQ(problem_of(bytes({1, 1, 0, 0, 0, 9})), InflateProblem::damaged);     // stored; size and its complement
   EXPECT_EQ(problem_of(bytes({0x63, 0x18, 3, 0})), InflateProblem::damaged);     // fixed; a distance before the output
   EXPECT_EQ(problem_of(bytes({0xfd, 0xff, 0xff, 0})), InflateProblem::damaged);  // dynamic; 288 literals

@@ -40,7 +40,7 @@ auto field_of(Bytes header, Field field) noexcept -> std::string_view {
   return text_of(header.subspan(field.offset, field.size));
 }
 
-// Octal, with spaces before it, and spaces or NULs behind it.
+// An octal number, optionally with spaces before it, and with spaces or NULs after it.
 auto octal(std::string_view text) noexcept -> std::optional<std::uint64_t> {
   while (text.starts_with(' ')) text.remove_prefix(1);
   std::uint64_t value = 0;
@@ -55,7 +55,7 @@ auto octal(std::string_view text) noexcept -> std::optional<std::uint64_t> {
   return has_digits ? std::optional{value} : std::nullopt;
 }
 
-// The sum of all bytes, with spaces in the place of the sum.
+// Checks the sum of all bytes, with spaces instead of the checksum field.
 auto has_right_checksum(Bytes header) noexcept -> bool {
   std::uint64_t sum = 0;
   for (std::size_t i = 0; i < kBlock; ++i) {
@@ -65,7 +65,7 @@ auto has_right_checksum(Bytes header) noexcept -> bool {
   return octal(field_of(header, kChecksum)) == sum;
 }
 
-// A number that ends at a character; takes both off.
+// Removes a number and the character after it, which must be `end`.
 auto take_decimal(std::string_view& text, char end) noexcept -> std::optional<std::uint64_t> {
   constexpr std::uint64_t kTooLarge = std::uint64_t{1} << 40;
   std::uint64_t value = 0;
@@ -78,14 +78,14 @@ auto take_decimal(std::string_view& text, char end) noexcept -> std::optional<st
   return value;
 }
 
-// What entries say of the one behind them.
+// Values from entries for the next entry.
 struct Announced {
   std::optional<std::string_view> path;
   std::optional<std::string_view> target;
   std::optional<std::uint64_t> size;
 };
 
-// Records of pax: "SIZE KEY=VALUE\n", where SIZE counts all of it.
+// Reads pax records: "SIZE KEY=VALUE\n". SIZE is the size of the whole record.
 auto read_pax(std::string_view records, Announced& announced) noexcept -> Result<void> {
   while (!records.empty()) {
     auto record = records;
@@ -127,13 +127,13 @@ auto has_nul(std::string_view text) noexcept -> bool {
   return entry::index_of(text, '\0') != text.size();
 }
 
-// Makes an entry of a header, of the bytes behind it, and of what was announced.
+// Makes an entry from a header, its contents, and the values of previous entries.
 auto make_entry(Bytes header, Bytes contents, const Announced& announced, TarEntry& made) noexcept -> Result<void> {
   const char type = static_cast<char>(header[kType]);
   const auto kind = kind_of(type);
   if (!kind) return failure(type == 'S' ? kSparse : "the image has an entry that is not a file, directory or link");
   const auto name = announced.path.value_or(until_nul(field_of(header, kName)));
-  // GNU's older format has other things there, and another magic.
+  // GNU's older format has other fields there, and another magic.
   const bool has_prefix = !announced.path && field_of(header, kMagic) == std::string_view{"ustar\0", 6};
   const auto prefix = has_prefix ? until_nul(field_of(header, kPrefix)) : std::string_view{};
   const auto target = announced.target.value_or(until_nul(field_of(header, kTarget)));
@@ -195,7 +195,7 @@ auto TarReader::next() noexcept -> Result<bool> {
         return std::unexpected{made.error()};
       return true;
     }
-    // What 'g' says is of the whole archive, and does not matter here.
+    // 'g' entries describe the whole archive and are ignored.
     if (type == 'L') announced.path = until_nul(text_of(contents));
     if (type == 'K') announced.target = until_nul(text_of(contents));
     if (type == 'x' || type == 'X') {

@@ -1,5 +1,5 @@
-// Reads a tar archive where it lies, entry by entry, without a heap: ustar (POSIX.1-1988), GNU's long names, and pax
-// (POSIX.1-2001). Its bytes may be any.
+// Reads a tar archive in place, entry by entry, without a heap: ustar (POSIX.1-1988), GNU's long names, and pax
+// (POSIX.1-2001). Accepts any bytes.
 #pragma once
 
 #include <cstddef>
@@ -11,14 +11,14 @@
 
 namespace hermitage::loader {
 
-// A path, in one or two pieces, name by name: "" and "." are none.
+// A path in one or two pieces, split into names. Skips "" and ".".
 class PathNames {
  public:
   constexpr PathNames() noexcept = default;
   explicit constexpr PathNames(std::string_view path, std::string_view directory = {}) noexcept
       : pieces_{directory, path} {}
 
-  // Takes the next name; empty at the end.
+  // Returns the next name, or an empty string at the end.
   [[nodiscard]] auto next() noexcept -> std::string_view;
 
  private:
@@ -36,15 +36,16 @@ struct TarEntry {
 
 class TarReader {
  public:
-  // `position` is where an entry begins.
+  // `position` is the offset of an entry.
   explicit TarReader(std::span<const std::byte> archive, std::size_t position = 0) noexcept
       : archive_{archive}, position_{position} {}
 
-  // Where the next entry begins.
+  // The offset of the next entry.
   [[nodiscard]] auto position() const noexcept -> std::size_t { return position_; }
 
-  // Makes entry() the next one; false at the end, behind which there are zeros only. Fails where the archive is
-  // damaged, and for entries that no image has, or that are not read here: sparse files, and those of 8 GiB and more.
+  // Reads the next entry into entry(). Returns false at the end, after which the archive contains only zeros. Fails
+  // if the archive is damaged, or for unsupported entries: those that images must not have, sparse files, and files
+  // of 8 GiB and more.
   [[nodiscard]] auto next() noexcept -> Result<bool>;
 
   [[nodiscard]] auto entry() const noexcept -> const TarEntry& { return entry_; }

@@ -22,7 +22,7 @@ auto joined(PathNames path) -> std::string {
   return joined;
 }
 
-// "KIND path=contents" or "KIND path>target", a line each; what is wrong, at the end.
+// Lists the archive: "KIND path=contents" or "KIND path>target" per line, with the error at the end.
 auto listed(const Bytes& archive) -> std::string {
   std::string lines;
   TarReader reader{archive};

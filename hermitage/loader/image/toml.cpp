@@ -15,7 +15,7 @@ auto is_letter(char character) noexcept -> bool {
   return lower >= 'a' && lower <= 'z';
 }
 
-// How many characters there are at the beginning that keys may have without quotation marks.
+// The number of characters at the beginning of the text that keys may contain without quotes.
 auto bare_size(std::string_view text) noexcept -> std::size_t {
   std::size_t size = 0;
   while (size < text.size() &&
@@ -25,18 +25,18 @@ auto bare_size(std::string_view text) noexcept -> std::size_t {
   return size;
 }
 
-// TOML has none of these, but tabs, and line ends where a line may end.
+// TOML permits no other control characters than tabs and line ends.
 auto is_control(char character) noexcept -> bool {
   const auto code = static_cast<unsigned char>(character);
   return (code < 0x20 && character != '\t') || code == 0x7f;
 }
 
-// The bytes of a character in UTF-8, the first one lowest; 0 for a number that is no character, and for 0.
+// The UTF-8 bytes of a character, the first one in the lowest bits. 0 if the number is not a character, and for 0.
 auto utf8(std::uint32_t code) noexcept -> std::uint32_t {
   if ((code >= 0xd800 && code < 0xe000) || code > 0x10ffff) return 0;
   if (code < 0x80) return code;
   std::uint32_t bytes = 0;
-  std::uint32_t most = 0x40;  // of what is left of the number, what the first byte has room for
+  std::uint32_t most = 0x40;  // the limit for the remaining bits in the first byte
   std::uint32_t mark = 0x80;
   while (code >= most) {
     bytes = bytes << 8 | 0x80 | (code & 0x3f);
@@ -47,7 +47,8 @@ auto utf8(std::uint32_t code) noexcept -> std::uint32_t {
   return bytes << 8 | mark | code;
 }
 
-// Takes an escape off a text that begins with a backslash. Gives the bytes of its character; 0 when it is none, or NUL.
+// Removes an escape from the beginning of a text, at its backslash. Returns the bytes of its character, or 0 if it is
+// invalid or NUL.
 auto take_escape(std::string_view& text) noexcept -> std::uint32_t {
   constexpr std::string_view kLetters = "btnfr\"\\";
   constexpr std::string_view kMeanings = "\b\t\n\f\r\"\\";
@@ -161,7 +162,7 @@ auto TomlReader::skip_comment() noexcept -> Result<void> {
   return {};
 }
 
-// All that may stand between two lines, or two elements of an array.
+// Skips everything that may be between two lines, or between two elements of an array.
 auto TomlReader::skip_lines() noexcept -> Result<void> {
   for (;;) {
     skip_spaces();

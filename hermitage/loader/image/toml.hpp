@@ -1,5 +1,6 @@
-// Reads TOML 1.0 where it lies, without a heap, as far as configurations need it: tables and pairs, of texts of one
-// line, decimal whole numbers, booleans, and arrays of these. All else is refused with a sentence.
+// Reads TOML 1.0 in place, without a heap. Supports the parts that configurations need: tables, and pairs of keys and
+// values. Values are one-line strings, decimal integers, booleans, and arrays of these. Everything else fails with a
+// sentence.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +12,7 @@
 
 namespace hermitage::loader {
 
-// A text, or a key: what stands in the quotation marks, known to be right.
+// A string or a key: the validated content of the quotes.
 class TomlText {
  public:
   constexpr TomlText() noexcept = default;
@@ -21,7 +22,7 @@ class TomlText {
   [[nodiscard]] auto operator==(std::string_view text) const noexcept -> bool;
   [[nodiscard]] auto operator==(const TomlText& other) const noexcept -> bool;
 
-  // In bytes, of what is meant.
+  // The size of the decoded string, in bytes.
   [[nodiscard]] auto size() const noexcept -> std::size_t;
 
  private:
@@ -31,17 +32,17 @@ class TomlText {
   bool has_escapes_ = false;
 };
 
-// The bytes that a text means, one after another.
+// Iterates over the bytes of a decoded string.
 class TomlBytes {
  public:
   explicit TomlBytes(const TomlText& text) noexcept : rest_{text.written_}, has_escapes_{text.has_escapes_} {}
 
-  // Nothing at the end.
+  // Returns nothing at the end.
   [[nodiscard]] auto next() noexcept -> std::optional<char>;
 
  private:
   std::string_view rest_;
-  std::uint32_t pending_ = 0;  // bytes of a character that are still to come, the first one lowest
+  std::uint32_t pending_ = 0;  // remaining bytes of a character, the next one in the lowest bits
   bool has_escapes_;
 };
 
@@ -51,19 +52,19 @@ struct TomlValue {
   Kind kind = Kind::array;
   TomlText text = {};
   std::uint64_t number = 0;
-  // Of an array.
-  std::string_view elements = {};  // as they are written
+  // For an array.
+  std::string_view elements = {};  // as written in the file
   std::size_t element_count = 0;
   bool has_only_texts = true;
 };
 
-// The texts of an array that has only texts.
+// The strings of an array that contains only strings.
 class TomlTexts {
  public:
   TomlTexts() noexcept = default;
   explicit TomlTexts(std::string_view elements) noexcept : elements_{elements} {}
 
-  // Takes the first one off; nothing at the end.
+  // Removes the first string and returns it. Returns nothing at the end.
   [[nodiscard]] auto next() noexcept -> std::optional<TomlText>;
 
  private:
@@ -80,12 +81,12 @@ class TomlReader {
  public:
   explicit TomlReader(std::string_view toml) noexcept : toml_{toml}, rest_{toml} {}
 
-  // Makes item() the next one; false at the end.
+  // Reads the next item into item(). Returns false at the end.
   [[nodiscard]] auto next() noexcept -> Result<bool>;
 
   [[nodiscard]] auto item() const noexcept -> const TomlItem& { return item_; }
 
-  // Where the reader stands, counted from 1.
+  // The current line, counted from 1.
   [[nodiscard]] auto line() const noexcept -> std::uint64_t;
 
  private:

@@ -1,4 +1,4 @@
-// What the fuzz targets of all boot protocols share.
+// Common code of the fuzz targets for all boot protocols.
 #pragma once
 
 #include <algorithm>
@@ -13,8 +13,8 @@
 
 namespace hermitage::loader {
 
-// A memory of the fuzzer's bytes, and of zeros behind them if it is to be larger. It is a copy of that size, so that
-// the sanitizer sees a read behind it.
+// A memory with the fuzzer's bytes, followed by zeros up to `at_least`. It is a copy of exactly that size, so that
+// the sanitizer detects a read after its end.
 inline auto fuzzed_memory(const std::uint8_t* data, std::size_t size, std::size_t at_least = 0)
     -> std::vector<std::byte> {
   std::vector<std::byte> bytes(std::max(size, at_least));
@@ -22,7 +22,7 @@ inline auto fuzzed_memory(const std::uint8_t* data, std::size_t size, std::size_
   return bytes;
 }
 
-// What is said of memory is ordered, places in it are where it says, and the command line can be read.
+// Traps unless memory ranges are in order, ranges are inside the memory, and the command line is readable.
 inline void trap_if_inconsistent(const Handover& handover) {
   std::uint64_t last = 0;
   for (const auto range : handover.memory.ram()) {
@@ -36,7 +36,7 @@ inline void trap_if_inconsistent(const Handover& handover) {
   if (sum != 0 && handover.command_line.empty()) __builtin_trap();
 }
 
-// `read`: the reader of a protocol, which finds what it is told of at the start of the memory.
+// `read`: the reader of a protocol, with the protocol's structure at the start of the memory.
 inline void fuzz_handover(std::span<std::byte> bytes,
                           auto (*read)(const PhysicalMemory&, GuestAddress, Handover&) noexcept -> Result<void>) {
   constexpr GuestAddress kStart{0x1000};

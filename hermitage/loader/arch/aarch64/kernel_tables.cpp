@@ -7,9 +7,9 @@
 namespace hermitage::loader::aarch64 {
 namespace {
 
-// Memory that is not cached (attribute 3), as the original maps it there; never executed.
+// Memory that is not cached (attribute 3), as in the original loader. Never executable.
 constexpr std::uint64_t kConsolePage = 0x70f | std::uint64_t{3} << 53;
-// The entry of the first table that refers to that table: a table, and a page at the same time.
+// The entry of the first table that refers to the table itself: it is a table entry and a page entry.
 constexpr std::uint64_t kRecursive = 0x713 | std::uint64_t{1} << 55;
 
 }  // namespace

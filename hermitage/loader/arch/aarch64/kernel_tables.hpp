@@ -1,4 +1,4 @@
-// The page tables that a kernel of aarch64 is entered with, and what else its processor must see.
+// The page tables for a kernel of aarch64, and the maintenance of its caches.
 #pragma once
 
 #include <span>
@@ -10,17 +10,17 @@
 
 namespace hermitage::loader::aarch64 {
 
-// Where kernels have the console, whatever its physical address.
+// The guest-virtual address of the console for kernels. It is independent of the physical address.
 inline constexpr GuestAddress kConsoleOfKernels{0x1000};
 
-// Kernels change entries of single pages, so that there are no larger ones. Mapped is what a kernel needs before it
-// maps its memory: itself, the console, and `others`, what the loader leaves to it. Of the kernel nothing that is
-// written is executed; what is only read may be: kernels have their exception vectors there. What has no room ends the
-// machine.
+// Makes the kernel's page tables. All pages have 4 KiB, because kernels change entries of single pages. The tables
+// map the memory that a kernel needs before it maps its memory: its own, the console, and `others` (data from the
+// loader). Writable pages of the kernel are not executable. Read-only pages are executable, because kernels have
+// their exception vectors there. Ends the machine if memory is insufficient.
 auto make_kernel_tables(const LoadedImage& image, std::span<const ProtectedRange> others, GuestAddress console,
                         Arena& arena) noexcept -> const PageTable*;
 
-// What was written as data is to be executed.
+// Makes data writes visible to instruction fetches.
 void synchronize_caches(GuestRange code) noexcept;
 
 }  // namespace hermitage::loader::aarch64

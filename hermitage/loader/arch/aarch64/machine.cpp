@@ -1,4 +1,4 @@
-// The console, the end, and exceptions on machines with a PL011 and PSCI.
+// Console, end of the machine, and exceptions on machines with a PL011 and PSCI.
 #include "hermitage/loader/machine.hpp"
 
 #include <cstdint>
@@ -17,7 +17,7 @@ namespace {
 
 constinit std::uint64_t console = 0;
 
-// To and from little endian, in which devices are, and QEMU's semihosting.
+// Converts to and from little endian, the byte order of devices and of QEMU's semihosting.
 template <class T>
 constexpr auto little(T value) noexcept -> T {
   return entry::kNativeEndian == entry::Endian::big ? entry::swap_bytes(value) : value;
@@ -31,14 +31,14 @@ void write(char character) noexcept {
   constexpr std::uint64_t kData = 0x00;
   constexpr std::uint64_t kFlags = 0x18;
   constexpr std::uint32_t kTransmitFull = 1 << 5;
-  // A port that never gets ready must not keep a kernel from starting.
+  // The loader must start the kernel even if the serial port never becomes ready.
   constexpr int kPatience = 100'000;
   for (int i = 0; i < kPatience && (little(*console_register(kFlags)) & kTransmitFull) != 0; ++i) {
   }
   *console_register(kData) = little(std::uint32_t{static_cast<unsigned char>(character)});
 }
 
-// How far the end has come: each way that the machine does not know is an exception, in which the next one is tried.
+// The number of attempts to end the machine. An unsupported one raises an exception, and its handler tries the next.
 constinit int ways_tried = 0;
 
 }  // namespace
@@ -61,7 +61,7 @@ void write_console(std::string_view text) noexcept {
   }
 }
 
-// Only a debugger, or QEMU with -semihosting, can be given a status.
+// Only a debugger, or QEMU with -semihosting, can receive a status.
 void stop_failed() noexcept {
   // ADP_Stopped_ApplicationExit, with code 1.
   constexpr std::uint64_t kApplicationExit = 0x20026;

@@ -1,4 +1,5 @@
-// From QEMU's machine `virt`, or firmware that resembles it, to a kernel, on aarch64 of either byte order.
+// The loader for aarch64 of either byte order: starts a kernel on QEMU's machine `virt`, or from firmware that
+// resembles it.
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -28,15 +29,15 @@ void use_page_map(const PageTable* root);
 namespace {
 
 constexpr std::uint64_t kGib = 1 << 30;
-// Of QEMU's machine `virt`, which tells an ELF file nothing of where its device tree is.
+// The address of the device tree on QEMU's machine `virt`, which does not pass it to an ELF file.
 constexpr GuestAddress kUsualDeviceTree{0x4000'0000};
 constexpr GuestAddress kUsualConsole{0x0900'0000};
-// Four levels of tables.
+// The limit of page tables with four levels.
 constexpr GuestAddress kMappableEnd{std::uint64_t{1} << 47};
 
 constinit Handover handover{};
 
-// What the kernel is left with.
+// Memory for data that the kernel uses after the loader.
 alignas(kPageTableSize) constinit std::array<std::byte, 1 << 20> arena_memory{};
 
 auto gib_of(GuestAddress address) -> GuestRange {

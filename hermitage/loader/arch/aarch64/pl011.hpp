@@ -1,11 +1,11 @@
-// The console: a PL011, as QEMU's machine `virt` has it.
+// The console: a PL011, as on QEMU's machine `virt`.
 #pragma once
 
 #include "hermitage/loader/physical_memory.hpp"
 
 namespace hermitage::loader::aarch64 {
 
-// Where its registers are, and are mapped.
+// The identity-mapped address of its registers.
 void set_console(GuestAddress address) noexcept;
 
 }  // namespace hermitage::loader::aarch64

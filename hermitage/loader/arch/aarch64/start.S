@@ -1,6 +1,6 @@
-// The first instructions, from QEMU or firmware at EL1, EL2 or EL3: to EL1 with memory mapped one to one, the first GiB as
-// devices and the GiB of the loader as memory, a stack, and exceptions that are caught. Data may be big endian: there is
-// no access to memory before that is set.
+// The entry from QEMU or firmware at EL1, EL2 or EL3. Switches to EL1 with identity-mapped memory (the first GiB as
+// devices, the GiB of the loader as memory), a stack, and exception vectors. Data may be big endian: no memory is
+// accessed before the byte order is set.
 #include "hermitage/loader/arch/aarch64/system.h"
 
 #include "hermitage/loader/arch/aarch64/macros.inc"
@@ -18,14 +18,14 @@ _start:
   b.eq at_el2
   b.lo at_el1
 
-  // EL3: what is below is not secure and has 64 bits; EL2 is next, where there is one.
+  // EL3: lower levels are non-secure and 64-bit. The next level is EL2, if it exists.
   load x1, 0x501
   msr scr_el3, x1
   msr cptr_el3, xzr
   mrs x2, id_aa64pfr0_el1
   ubfx x3, x2, #24, #4
   cbz x3, 1f
-  load x1, 0xf  // a GICv3's registers are for lower levels, too
+  load x1, 0xf  // lower levels may also access a GICv3's registers
   msr S3_6_C12_C12_5, x1
 1:
   load x1, 0x3c9
@@ -96,7 +96,7 @@ use_page_map:
   isb
   ret
 
-// Ways to end the machine: where there is none of the kind, they are exceptions.
+// Functions that end the machine. If the machine does not support one, it raises an exception.
 // [[noreturn]] void semihosting_exit(block)
   .global semihosting_exit
 semihosting_exit:

@@ -1,4 +1,5 @@
-// From UEFI firmware to a kernel, on aarch64. Kernels there need a device tree, which the firmware must have.
+// The loader for aarch64 with UEFI: starts a kernel from firmware. Kernels for aarch64 need a device tree, which the
+// firmware must provide.
 #include <cstddef>
 #include <cstdint>
 
@@ -26,9 +27,9 @@ extern "C" {
 namespace {
 
 constexpr std::uint64_t kMib = 1 << 20;
-// What the kernel is left with: its page tables, stack, and device tree.
+// Memory for data that the kernel uses after the loader: page tables, stack, and device tree.
 constexpr std::uint64_t kArenaSize = 2 * kMib;
-// The firmware maps all memory one to one.
+// The firmware identity-maps all memory.
 constexpr GuestAddress kMappedEnd{std::uint64_t{1} << 47};
 
 constinit Handover handover{};
@@ -38,7 +39,7 @@ auto take_pages(GuestRange place) noexcept -> bool {
   return uefi::allocate_at(*firmware, place);
 }
 
-// As low as there is memory: kernels take all memory from their own end on, and the arena comes before them.
+// The lowest free memory: kernels use all memory after their own end, and the arena must be before them.
 auto arena_range_or_fail() -> GuestRange {
   const auto place = handover.memory.find(kArenaSize, 2 * kMib, {{0}, kMappedEnd});
   if (!place || !take_pages(*place)) fail("out of memory for the loader's tables");
@@ -46,7 +47,7 @@ auto arena_range_or_fail() -> GuestRange {
   return *place;
 }
 
-// Kernels before 0.13 take all that they are told of in the boot information, and look for no other.
+// Kernels before 0.13 use all memory in the range of the boot info, and search for no other.
 auto ram_of_kernel(GuestRange kernel) -> GuestRange {
   for (const auto range : handover.memory.ram()) {
     if (contains(range, kernel)) return range;
@@ -78,7 +79,7 @@ void efi_main(uefi::Handle handle, uefi::SystemTable* system) {
   const auto user_line = take_command_line(handover, arena);
   const GuestRange loader{address_of(loaded.image_base), address_of(loaded.image_base) + loaded.image_size};
   log_start("UEFI", loader);
-  // What the image took is not free any more.
+  // The memory of the image is not free any more.
   handover.memory = {};
   value_or_fail(uefi::read_memory_map(*system, handover.memory));
   log_handover(handover);
@@ -100,7 +101,8 @@ void efi_main(uefi::Handle handle, uefi::SystemTable* system) {
   log_entry(image, stack.data(), nullptr);
 
   value_or_fail(uefi::exit_boot_services(*system, handle, handover.memory));
-  // The kernel's own pages are no free memory of the firmware's, but are its RAM; and so are those of what it is given.
+  // The pages of the kernel and of the archive are not conventional memory of the firmware, but the kernel's RAM
+  // includes them.
   add_pages_of(image.kernel.image);
   if (opened.archive) add_pages_of(*opened.archive);
   const DeviceTreeEdit edit{.bootargs = opened.command_line, .initrd = opened.archive, .ram = handover.memory.ram()};

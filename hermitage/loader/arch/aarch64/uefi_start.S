@@ -1,5 +1,5 @@
-// Where the firmware calls the application: efi_start(x0 = image handle, x1 = system table). Applies the relocations of
-// the file, which are all R_AARCH64_RELATIVE: 24 bytes each, an offset and an addend.
+// The entry from the firmware: efi_start(x0 = image handle, x1 = system table). Applies the relocations of the file.
+// All of them are R_AARCH64_RELATIVE: 24 bytes each, with an offset and an addend.
 #include "hermitage/loader/arch/aarch64/system.h"
 #include "hermitage/loader/arch/aarch64/macros.inc"
 
@@ -21,8 +21,8 @@ efi_start:
   b.lo 1b
   bl efi_main
 
-// [[noreturn]] void enter_kernel_by(page_map, boot_info, entry_point, stack): with tables, and registers, of our own, in the
-// place of the firmware's. All of this is mapped one to one in both.
+// [[noreturn]] void enter_kernel_by(page_map, boot_info, entry_point, stack): replaces the page tables and the
+// registers of the firmware. Both identity-map all of this code.
   .global enter_kernel_by
 enter_kernel_by:
   msr daifset, #15

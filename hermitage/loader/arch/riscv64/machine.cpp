@@ -1,4 +1,5 @@
-// The console, the end, and exceptions on machines with SBI (RISC-V Supervisor Binary Interface Specification).
+// Console, end of the machine, and exceptions on machines with SBI (RISC-V Supervisor Binary Interface
+// Specification).
 #include "hermitage/loader/machine.hpp"
 
 #include <cstdint>
@@ -71,7 +72,7 @@ void write_console(std::string_view text) noexcept {
   for (const char character : text) sbi(kPutchar, 0, static_cast<unsigned char>(character));
 }
 
-// SBI can be told of a failure, but QEMU's firmware ends with status 0 even then. QEMU's test device does not.
+// SBI can report a failure, but QEMU then still ends with status 0. QEMU's test device returns another status.
 void stop_failed() noexcept {
   if (test_device) {
     constexpr std::uint32_t kFailedWithCode1 = 1 << 16 | 0x3333;

@@ -1,4 +1,4 @@
-// From SBI to a kernel, on riscv64.
+// The loader for riscv64: starts a kernel from SBI.
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -22,12 +22,12 @@ extern std::byte loader_end[];
 
 namespace {
 
-// Addresses are physical: all that there can be.
+// The end of all possible physical addresses.
 constexpr GuestAddress kAllMemory{std::uint64_t{1} << 56};
 
 constinit Handover handover{};
 
-// What the kernel is left with.
+// Memory for data that the kernel uses after the loader.
 alignas(4096) constinit std::array<std::byte, 256 << 10> arena_memory{};
 
 }  // namespace

@@ -7,10 +7,11 @@
 
 namespace hermitage::loader::riscv64 {
 
-// Finds out how to write to the console. What the firmware lacks that kernels need; empty: nothing.
+// Selects the SBI call for console output. Returns a description of features that the firmware lacks and kernels
+// need, or an empty string.
 auto set_up_machine() noexcept -> std::string_view;
 
-// Where QEMU's device for ending with a status is ("sifive,test0"), if there is one.
+// The address of QEMU's device for the exit status ("sifive,test0"), if present.
 void set_test_device(GuestAddress address) noexcept;
 
 }  // namespace hermitage::loader::riscv64

@@ -1,5 +1,4 @@
-// The first instructions, from SBI: in supervisor mode, with addresses that are physical, the hart in a0 and the device
-// tree in a1.
+// The entry from SBI: in supervisor mode, with physical addresses, the hart in a0 and the device tree in a1.
   .option norelax
   .section .text.start, "ax"
   .global _start

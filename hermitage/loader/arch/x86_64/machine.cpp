@@ -1,4 +1,4 @@
-// The console, the end, and exceptions on PCs and what resembles them.
+// Console, end of the machine, and exceptions on PCs and similar machines.
 #include "hermitage/loader/machine.hpp"
 
 #include <array>
@@ -57,12 +57,12 @@ void set_up_console() noexcept {
   has_console = in(kLineStatus) != kNoPort;
 }
 
-// How many characters the port takes before it has to be asked again.
+// The number of characters that the port accepts before its state must be checked again.
 constexpr int kFifoSize = 16;
 constinit int fifo_room = 0;
 
 void wait_for_room() noexcept {
-  // A port that never gets ready must not keep a kernel from starting.
+  // The loader must start the kernel even if the serial port never becomes ready.
   constexpr int kPatience = 100'000;
   for (int i = 0; i < kPatience && (in(kLineStatus)&kTransmitterEmpty) == 0; ++i) asm volatile("pause");
   fifo_room = kFifoSize;
@@ -137,7 +137,7 @@ void write_console(std::string_view text) noexcept {
   }
 }
 
-// Without QEMU's device there is no status to be had: an exception that nobody can take resets the machine.
+// Without QEMU's device, there is no exit status: an exception without a handler resets the machine.
 void stop_failed() noexcept {
   out(kDebugExit, kFailed);
   load_idt(empty_idt);
@@ -147,7 +147,7 @@ void stop_failed() noexcept {
 }  // namespace machine
 }  // namespace hermitage::loader
 
-// What lies on the stack in an exception.
+// The stack in an exception.
 struct ExceptionFrame {
   std::uint64_t vector;
   std::uint64_t error_code;

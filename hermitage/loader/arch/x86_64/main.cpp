@@ -1,4 +1,4 @@
-// From one of three protocols to a kernel, on x86_64 without UEFI.
+// The loader for x86_64 without UEFI: starts a kernel from one of three protocols.
 #include <cpuid.h>
 #include <array>
 #include <cstddef>
@@ -36,16 +36,17 @@ namespace {
 
 constexpr std::uint64_t kMib = 1 << 20;
 constexpr std::uint64_t kGib = 1 << 30;
-// Kernels find the tables of the first MiB themselves, and start other processors there.
+// Kernels find the firmware's tables in the first MiB, and start other processors there.
 constexpr GuestRange kFirstMib{{0}, {kMib}};
-// What start.S maps; it lets the first 2 MiB be executed, where the loader is, and nothing else.
+// The range that start.S maps. Only the first 2 MiB are executable, which contain the loader.
 constexpr GuestAddress kMappedAtStart{kGib};
-// Four levels of tables.
+// The limit of page tables with four levels.
 constexpr GuestAddress kMappableEnd{std::uint64_t{1} << 47};
 
 constinit Handover handover{};
 
-// What the kernel is left with. Half of it is page tables enough for 128 GiB, where a processor has no pages of 1 GiB.
+// Memory for data that the kernel uses after the loader. Half of it suffices for page tables for 128 GiB on a
+// processor without pages of 1 GiB.
 alignas(kPageTableSize) constinit std::array<std::byte, 768 << 10> arena_memory{};
 
 auto has_pages_of_1_gib() -> bool {
@@ -63,7 +64,7 @@ void flush_address_translations() {
   asm volatile("mov %%cr3, %0; mov %0, %%cr3" : "=r"(root) : : "memory");
 }
 
-// The parts of the protocols that differ: reading what they tell, and telling a kernel of them.
+// The differences between the protocols: reading their information, and describing them to a kernel.
 struct Protocol {
   std::string_view name;
   std::string_view root;  // of the device tree: "hermit,…"
@@ -74,7 +75,7 @@ constexpr std::array<Protocol, 3> kProtocols{{{"Multiboot", "hermit,multiboot", 
                                               {"PVH", "hermit,multiboot", read_pvh},
                                               {"Linux boot", "hermit,linux", read_linux_boot}}};
 
-// The original tells of all physical addresses by the Linux boot protocol only.
+// The original loader states all physical addresses only for the Linux boot protocol.
 auto physical_addresses(std::uint32_t protocol) -> GuestRange {
   if (protocol != PROTOCOL_LINUX) return {};
   const auto ram = handover.memory.ram();
@@ -82,9 +83,9 @@ auto physical_addresses(std::uint32_t protocol) -> GuestRange {
   return {start, ram.back().end};
 }
 
-// Kernels before 0.11 find their page tables by an entry of the tables that points to themselves, take for
-// their heap what addresses lie behind them, map the firmware's tables in the first MiB themselves, and find none of
-// these mapped already.
+// Kernels before 0.11 find their page tables by an entry that points to its own table. They use the addresses after
+// them for their heap. They map the firmware's tables in the first MiB themselves, and none of these may be mapped
+// before.
 auto is_of_old(const hermitage::entry::KernelObject& kernel) -> bool {
   const auto version = kernel.hermit_version();
   return !version || (version->major == 0 && version->minor < 11);
@@ -113,9 +114,9 @@ void map_as_of_old(PageTables& tables, const LoadedImage& image, GuestAddress en
   page_map.back() = address_of(&page_map).value | kPagesOfX86_64.table;
 }
 
-// Kernels of today make no difference between how memory is mapped, as long as it is. They start other processors in
-// the first MiB, which stays executable. What else is written is not executed; what is only read may be, as on aarch64,
-// where kernels need it.
+// Current kernels work with any permissions of mapped memory. They start other processors in the first MiB, which
+// stays executable. Other writable memory is not executable. Read-only memory is executable, as on aarch64, where
+// kernels need this.
 void protect(PageTables& tables, const LoadedImage& image) {
   const Protection protection{image.object, image.kernel.image.start};
   bool is_mapped = tables.map({{kMib}, {2 * kMib}}, kReadWrite);
@@ -145,8 +146,8 @@ void loader_main(std::uint32_t protocol_number, std::uint64_t info, std::uint32_
   reserve_or_fail(handover.memory, kFirstMib);
   reserve_or_fail(handover.memory, loader);
 
-  // All of it, however large it is: the image may be anywhere, and the kernel wants it so. Right behind RAM there often
-  // are tables of ACPI, which whole pages of 2 MiB cover.
+  // Map all of RAM, whatever its size: the image can be anywhere, and the kernel requires it. Tables of ACPI are
+  // often directly after RAM, and whole pages of 2 MiB include them.
   GuestAddress end{(handover.memory.ram_end().value + 2 * kMib - 1) & ~(2 * kMib - 1)};
   if (end < kMappedAtStart) end = kMappedAtStart;
   if (kMappableEnd < end) end = kMappableEnd;

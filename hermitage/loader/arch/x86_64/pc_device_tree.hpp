@@ -1,4 +1,4 @@
-// The device tree of machines that have none of their own, which is how kernels learn of them all the same.
+// A device tree for machines without one, because kernels read the machine's description from it.
 #pragma once
 
 #include <optional>
@@ -14,13 +14,13 @@ struct PcDeviceTree {
   std::string_view platform;  // "hermit,multiboot", "hermit,linux" or "hermit,uefi"
   std::span<const GuestRange> ram;
   std::string_view command_line;
-  std::optional<GuestRange> archive = std::nullopt;  // a packed image without gzip
-  std::optional<GuestAddress> rsdp = std::nullopt;   // of ACPI
-  // Of AMD SEV-SNP, as the firmware found it.
+  std::optional<GuestRange> archive = std::nullopt;  // an image without gzip
+  std::optional<GuestAddress> rsdp = std::nullopt;   // for ACPI
+  // For AMD SEV-SNP, from the firmware.
   std::optional<GuestAddress> confidential_computing_blob = std::nullopt;
 };
 
-// The flattened tree, in the arena; what has no room ends the machine.
+// Writes the flattened tree to the arena. Ends the machine if the arena is full.
 auto write_pc_device_tree(const PcDeviceTree& tree, Arena& arena) noexcept -> GuestAddress;
 
 }  // namespace hermitage::loader

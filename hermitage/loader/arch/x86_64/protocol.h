@@ -1,4 +1,4 @@
-// By which protocol the loader was started; for C++ and assembly.
+// The boot protocols of the loader; for C++ and assembly.
 #pragma once
 
 #define PROTOCOL_MULTIBOOT 0

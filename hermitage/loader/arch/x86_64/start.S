@@ -1,5 +1,5 @@
-// The first instructions, of each of the three protocols that start one ELF file, and the state that C++ wants: 64-bit
-// mode with the first GiB mapped one to one, a stack, and exceptions that are caught.
+// The entries for the three protocols in one ELF file. They set up the state for C++: 64-bit mode with the first GiB
+// identity-mapped, a stack, and exception handlers.
 #include "hermitage/loader/arch/x86_64/protocol.h"
 
 #define CODE 0x08
@@ -18,10 +18,10 @@
 
 #define PRESENT_WRITABLE 3
 #define LARGE (1 << 7)
-#define NO_EXECUTE_HIGH 0x80000000  // of the upper half of an entry
+#define NO_EXECUTE_HIGH 0x80000000  // in the upper half of an entry
 #define GIB (1 << 30)
 
-// Flags: modules on page boundaries, memory information, and addresses, for which the file may have 64 bits.
+// Flags: modules on page boundaries, memory information, and addresses. With addresses, the ELF file may be 64-bit.
 #define MULTIBOOT_MAGIC 0x1badb002
 #define MULTIBOOT_FLAGS 0x00010003
 
@@ -87,7 +87,7 @@ start_32:
   lgdt gdt_pointer
   ljmp $CODE, $start_64
 
-// Where there is no 64-bit mode there is none to say so in, either: one line, and the end.
+// The processor has no 64-bit mode, which the other code needs. Prints one line, and ends the machine.
 no_long_mode:
   mov $no_long_mode_text, %esi
 1:
@@ -136,7 +136,7 @@ linux_start:
   push %rax
   lretq
 
-// With the protocol in edi, what it tells in rsi, and in ebp the magic number of Multiboot.
+// edi contains the protocol, rsi its information, and ebp the magic number of Multiboot.
 start_64:
   mov $DATA, %eax
   mov %eax, %ds
@@ -158,7 +158,8 @@ enter_kernel:
   xor %ebp, %ebp
   jmp *%rdx
 
-// Exceptions: each pushes its number, on top of an error code, which some have. The processor's stack is aligned.
+// Exception handlers: each pushes its number after the error code, if the exception has one. The processor aligns the
+// stack.
   .section .text.exceptions, "ax"
   .global exception_stubs
   .balign 16
@@ -195,7 +196,7 @@ empty_idt:
 no_long_mode_text:
   .asciz "[LOADER][ERROR] this processor has no 64-bit mode\n"
 
-// The first GiB, in pages of 2 MiB: made by what comes first. Only the first page may be executed.
+// Page tables for the first GiB with pages of 2 MiB, filled by the code above. Only the first page is executable.
   .bss
   .balign 4096
   .global page_map

@@ -1,4 +1,4 @@
-// From UEFI firmware to a kernel, on x86_64.
+// The loader for x86_64 with UEFI: starts a kernel from firmware.
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -24,13 +24,13 @@ extern "C" {
 namespace {
 
 constexpr std::uint64_t kMib = 1 << 20;
-// The firmware maps all memory one to one.
+// The firmware identity-maps all memory.
 constexpr GuestAddress kMappedEnd{std::uint64_t{1} << 47};
 
 constinit Handover handover{};
 constinit uefi::SystemTable* firmware = nullptr;
 
-// What the kernel is left with; the firmware tells it to nobody as free memory.
+// Memory for data that the kernel uses after the loader. The firmware does not report it as free memory.
 alignas(4096) constinit std::array<std::byte, 256 << 10> arena_memory{};
 
 auto take_pages(GuestRange place) noexcept -> bool {

@@ -1,5 +1,5 @@
-// Where the firmware calls the application: efi_start(rcx = image handle, rdx = system table). Applies the relocations of
-// the file, which are all R_X86_64_RELATIVE: 24 bytes each, an offset and an addend.
+// The entry from the firmware: efi_start(rcx = image handle, rdx = system table). Applies the relocations of the
+// file. All of them are R_X86_64_RELATIVE: 24 bytes each, with an offset and an addend.
   .section .text.start, "ax"
   .global efi_start
 efi_start:

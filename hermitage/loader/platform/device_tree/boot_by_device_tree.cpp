@@ -8,10 +8,10 @@
 namespace hermitage::loader {
 namespace {
 
-// Kernels map themselves by pages of 2 MiB.
+// Kernels map themselves with pages of 2 MiB.
 constexpr std::uint64_t kAlignment = 2 << 20;
 
-// What whoever started the loader passed, unless the kernel has to be told something else.
+// The device tree for the kernel: the original tree, or a copy if the kernel needs other values.
 auto device_tree_for_kernel(const FlattenedTree& tree, std::string_view given_line, const BootImage& image,
                             Arena& arena) noexcept -> GuestRange {
   if (image.command_line == given_line && !image.archive) return tree.range;

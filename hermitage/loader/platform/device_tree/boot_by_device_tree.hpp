@@ -1,4 +1,4 @@
-// From a device tree to a kernel that is loaded, and told of its machine by that tree.
+// The boot on machines with a device tree: loads a kernel, and passes the tree to it.
 #pragma once
 
 #include <cstdint>
@@ -18,18 +18,18 @@ struct FlattenedTree {
   GuestRange range;
 };
 
-// The tree that begins at `address`, or the end.
+// The tree at `address`. Ends the machine if it is invalid.
 auto tree_or_fail(const PhysicalMemory& memory, GuestAddress address) noexcept -> FlattenedTree;
 
 struct DeviceTreeBoot {
   LoadedImage image;
-  GuestRange device_tree;  // the kernel's
+  GuestRange device_tree;  // for the kernel
   const std::byte* boot_info;
   std::span<std::byte> stack;
 };
 
-// `handover` was read from `tree`; all of its RAM is mapped. `loader` is where the loader lies; kernels go behind it,
-// as they take all memory from their own end on.
+// `handover` must have been read from `tree`, and all of its RAM must be mapped. `loader` is the range of the loader.
+// Kernels are loaded after it, because they use all memory after their own end.
 auto boot_by_device_tree(const PhysicalMemory& memory, const FlattenedTree& tree, Handover& handover, GuestRange loader,
                          std::optional<std::uint64_t> serial_port, Arena& arena) noexcept -> DeviceTreeBoot;
 

@@ -15,7 +15,7 @@ using entry::ByteView;
 using Item = DeviceTree::Item;
 using Kind = DeviceTree::Kind;
 
-// How many 32-bit cells an address and a size have in `reg`. Numbers of 64 bits have two, whatever the tree says.
+// The number of 32-bit cells of an address and of a size in `reg`. A number has at most 64 bits, i.e. two cells.
 struct Cells {
   std::size_t address = 2;  // the specification's default
   std::size_t size = 1;
@@ -27,7 +27,7 @@ auto read_cells(ByteView bytes, std::size_t at, std::size_t cells) noexcept -> s
   return value;
 }
 
-// Calls visit(address, size) for each pair in a `reg`.
+// Calls visit(address, size) for each pair in a `reg` property.
 template <class Visitor>
 void for_each_range(ByteView reg, Cells cells, Visitor&& visit) {
   const auto pair = 4 * (cells.address + cells.size);
@@ -49,7 +49,7 @@ auto without_unit(std::string_view name) noexcept -> std::string_view {
   return name.substr(0, entry::index_of(name, '@'));
 }
 
-// What is told about /chosen as the walk goes on.
+// The properties of /chosen that the iteration has found so far.
 struct Chosen {
   std::optional<GuestRange> module;
   std::optional<std::uint64_t> initrd_start;
@@ -98,7 +98,7 @@ auto read_device_tree(const DeviceTree& tree, Handover& handover) noexcept -> Re
         for_each_range(item.value, reserved_cells,
                        [&](std::uint64_t start, std::uint64_t size) { add(&MemoryMap::reserve, start, size); });
       } else if (item.depth == 2 && node == "chosen" && child.starts_with("module@") && !chosen.module) {
-        // Two numbers of 64 bits, as the binding of multiboot,module has it.
+        // Two 64-bit numbers, by the binding of multiboot,module.
         for_each_range(item.value, {.address = 2, .size = 2}, [&](std::uint64_t start, std::uint64_t size) {
           if (!chosen.module) chosen.module = range_of(start, size);
         });
@@ -119,7 +119,7 @@ auto read_device_tree(const DeviceTree& tree, Handover& handover) noexcept -> Re
 }
 
 auto find_device(const DeviceTree& tree, std::string_view compatible) noexcept -> std::optional<GuestAddress> {
-  std::string_view wanted;  // the last part of the console's path
+  std::string_view wanted;  // last part of the console's path
   std::string_view node;
   tree.walk([&](const Item& item) {
     if (item.kind == Kind::node && item.depth == 1) node = item.name;
@@ -133,7 +133,7 @@ auto find_device(const DeviceTree& tree, std::string_view compatible) noexcept -
   });
 
   constexpr std::size_t kDeepest = 2;
-  std::array<Cells, kDeepest + 1> cells;  // of the nodes that the walk is in, for what is below them
+  std::array<Cells, kDeepest + 1> cells;  // of the current nodes at each depth, for their children
   std::optional<GuestAddress> first;
   std::optional<GuestAddress> found;
   std::optional<GuestAddress> address;
@@ -156,7 +156,7 @@ auto find_device(const DeviceTree& tree, std::string_view compatible) noexcept -
         });
       }
     }
-    // Compatible and address may come in any order.
+    // The properties can be in any order.
     if (is_compatible && address) {
       if (!first) first = address;
       if (node == wanted) found = address;

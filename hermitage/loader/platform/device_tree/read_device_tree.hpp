@@ -1,4 +1,4 @@
-// Machines that are described by a device tree: what it says about memory, the image, the command line and the console.
+// The device tree's information about memory, image, command line and console.
 #pragma once
 
 #include <optional>
@@ -10,14 +10,14 @@
 
 namespace hermitage::loader {
 
-// Fills an empty handover. The image is the first boot module in /chosen (`module@ADDR`, of QEMU's guest-loader and
-// others, whose `reg` states a size), or else linux,initrd-start and -end. What the tree reserves is reserved; the tree
-// itself is not. Fails when there is no memory, or too many parts of it.
+// Fills an empty handover. The image is the first boot module in /chosen (`module@ADDR`, as from QEMU's guest-loader,
+// with a size in `reg`), or else linux,initrd-start and -end. Reserves the tree's memory reservations, but not the
+// tree itself. Fails if there is no memory, or if there are too many ranges.
 [[nodiscard]] auto read_device_tree(const DeviceTree& tree, Handover& handover) noexcept -> Result<void>;
 
-// The address of the registers of a device right below the root, or on a bus there such as /soc, whose addresses are
-// taken to be those of the root: of the first that is compatible with `compatible`, or of the one that
-// /chosen/stdout-path ends with, if that is. Nothing when there is none.
+// The address of the registers of a device directly below the root, or on a bus there such as /soc, whose addresses
+// are taken as those of the root. Returns the device at the end of /chosen/stdout-path if it is compatible with
+// `compatible`, otherwise the first compatible one. Returns nothing if there is none.
 [[nodiscard]] auto find_device(const DeviceTree& tree, std::string_view compatible) noexcept
     -> std::optional<GuestAddress>;
 

@@ -9,7 +9,7 @@
 namespace hermitage::loader {
 namespace {
 
-// A tree with what QEMU's machines have; `more` adds to /chosen.
+// A tree with the nodes of QEMU's machines. `more` adds properties to /chosen.
 template <class More>
 auto read(Handover& handover, More&& more, std::span<const GuestRange> reservations = {}) -> Result<void> {
   static std::array<std::uint64_t, 512> buffer;

@@ -10,7 +10,7 @@ namespace {
 
 using entry::ByteView;
 
-// Fields of boot_params, the "zero page".
+// Fields of boot_params (the "zero page").
 constexpr std::size_t kRsdp = 0x070;
 constexpr std::size_t kHighRamdiskAddress = 0x0c0;
 constexpr std::size_t kHighRamdiskSize = 0x0c4;
@@ -30,7 +30,7 @@ constexpr std::size_t kMapEntrySize = 20;
 constexpr std::size_t kMostMapEntries = 128;
 constexpr std::uint32_t kRam = 1;
 
-// A number of 64 bits in two halves that do not lie together.
+// A 64-bit number in two halves that are not adjacent.
 auto joined(ByteView bytes, std::size_t low, std::size_t high) noexcept -> std::uint64_t {
   return std::uint64_t{bytes.get<std::uint32_t>(high)} << 32 | bytes.get<std::uint32_t>(low);
 }

@@ -1,4 +1,4 @@
-// The 64-bit Linux boot protocol (Linux, Documentation/arch/x86/boot.rst), by which Firecracker starts kernels.
+// The 64-bit Linux boot protocol (Linux, Documentation/arch/x86/boot.rst), which Firecracker uses.
 #pragma once
 
 #include "hermitage/loader/failure.hpp"
@@ -7,8 +7,8 @@
 
 namespace hermitage::loader {
 
-// Reads the boot_params at `boot_params` into an empty handover: the ramdisk is the image. Memory that all of it lies
-// in is reserved. Fails when the magic numbers are wrong, there is no memory map, or something lies where there is no
+// Reads the boot_params at `boot_params` into an empty handover. The ramdisk is the image. Reserves the memory of all
+// structures. Fails if the magic numbers are wrong, if there is no memory map, or if an address is outside of the
 // memory.
 [[nodiscard]] auto read_linux_boot(const PhysicalMemory& memory, GuestAddress boot_params, Handover& handover) noexcept
     -> Result<void>;

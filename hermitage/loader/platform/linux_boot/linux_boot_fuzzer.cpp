@@ -1,4 +1,4 @@
-// Reads what a boot loader tells out of a memory of any bytes.
+// Reads the Linux boot parameters from a memory with any bytes.
 #include "hermitage/loader/platform/linux_boot/linux_boot.hpp"
 
 #include <cstddef>
@@ -10,7 +10,7 @@ extern "C" auto LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t siz
   using namespace hermitage::loader;
   constexpr std::size_t kBootParamsSize = 0x1000;
   auto bytes = fuzzed_memory(data, size, kBootParamsSize);
-  // Its magic numbers would take long to guess.
+  // Sets the magic numbers, which the fuzzer would take long to find.
   hermitage::entry::write<std::uint16_t, hermitage::entry::Endian::little>(bytes, 0x1fe, 0xaa55);
   hermitage::entry::write<std::uint32_t, hermitage::entry::Endian::little>(bytes, 0x202, 0x53726448);
   fuzz_handover(bytes, read_linux_boot);

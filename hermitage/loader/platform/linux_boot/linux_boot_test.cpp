@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::uint64_t kStart = 0x7000;
 
-// As Firecracker lays it out: boot_params at 0x7000, the command line at 0x20000.
+// The layout of Firecracker: boot_params at 0x7000, the command line at 0x20000.
 class Memory {
  public:
   Memory() {

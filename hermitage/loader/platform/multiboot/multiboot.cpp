@@ -13,7 +13,7 @@ using entry::ByteView;
 using entry::Endian;
 using entry::write;
 
-// Fields of the information.
+// Offsets of the fields.
 constexpr std::size_t kFlags = 0;
 constexpr std::size_t kCommandLine = 16;
 constexpr std::size_t kModuleCount = 20;
@@ -21,9 +21,9 @@ constexpr std::size_t kModules = 24;
 constexpr std::size_t kMapSize = 44;
 constexpr std::size_t kMap = 48;
 constexpr std::size_t kLoaderName = 64;
-constexpr std::size_t kInfoSize = 68;  // up to the last field that is of interest
+constexpr std::size_t kInfoSize = 68;  // size up to the last field that the loader reads
 
-// Flags: which fields are there.
+// Flags: the presence of fields.
 constexpr std::uint32_t kHasCommandLine = 1 << 2;
 constexpr std::uint32_t kHasModules = 1 << 3;
 constexpr std::uint32_t kHasMap = 1 << 6;
@@ -34,7 +34,7 @@ constexpr std::uint32_t kMapEntrySize = 24;
 constexpr std::uint32_t kAvailable = 1;
 constexpr std::uint64_t kLongestName = 64;
 
-// Ranges of memory: a size, which does not count itself, then address, length and type.
+// Reads memory ranges. Each has a size (which does not include itself), address, length and type.
 auto read_map(ByteView map, MemoryMap& memory_map) noexcept -> bool {
   std::size_t at = 0;
   while (entry::range_fits(at, kMapEntrySize, map.size())) {
@@ -50,7 +50,7 @@ auto reserve(MemoryMap& memory_map, std::uint64_t address, std::uint64_t size) n
   return range && memory_map.reserve(*range);
 }
 
-// QEMU puts the loader's own path before what the user wrote; other boot loaders do not.
+// QEMU puts the loader's own path before the user's command line. Other boot loaders do not.
 auto names_qemu(const PhysicalMemory& memory, ByteView info) noexcept -> bool {
   if ((info.get<std::uint32_t>(kFlags) & kHasLoaderName) == 0) return false;
   const auto name = memory.text(info.get<std::uint32_t>(kLoaderName), kLongestName);

@@ -1,4 +1,4 @@
-// Multiboot 1 (GNU GRUB's Multiboot Specification 0.6.96): what the boot loader tells.
+// Multiboot 1 (GNU GRUB's Multiboot Specification 0.6.96): the information from the boot loader.
 #pragma once
 
 #include <cstdint>
@@ -12,16 +12,16 @@
 
 namespace hermitage::loader {
 
-// What a boot loader of this kind has in EAX.
+// The value of EAX from a Multiboot boot loader.
 inline constexpr std::uint32_t kMultibootMagic = 0x2badb002;
 
-// Reads the information at `info` into an empty handover: the first module is the image. Memory that the information
-// lies in is reserved. Fails when there is no memory map, or something lies where there is no memory.
+// Reads the information at `info` into an empty handover. The first module is the image. Reserves the memory of the
+// information. Fails if there is no memory map, or if an address is outside of the memory.
 [[nodiscard]] auto read_multiboot(const PhysicalMemory& memory, GuestAddress info, Handover& handover) noexcept
     -> Result<void>;
 
-// The same the other way round, for kernels that were started otherwise but know Multiboot: RAM and the command line,
-// in the arena, whose addresses fit in 32 bits. Nothing when there is no room.
+// Writes Multiboot information for kernels that support it, after a start by another protocol: RAM and the command
+// line. It is in the arena, whose addresses must fit in 32 bits. Returns nothing if the arena is full.
 [[nodiscard]] auto write_multiboot(Arena& arena, const MemoryMap& memory_map, std::string_view command_line) noexcept
     -> std::optional<GuestAddress>;
 

@@ -1,4 +1,4 @@
-// Reads what a boot loader tells out of a memory of any bytes.
+// Reads the Multiboot information from a memory with any bytes.
 #include "hermitage/loader/platform/multiboot/multiboot.hpp"
 
 #include <cstddef>

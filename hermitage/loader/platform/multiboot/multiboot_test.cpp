@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::uint64_t kStart = 0x9000;
 
-// 64 KiB with the information at the beginning, the map, the command line and a module behind it.
+// 64 KiB with the information at the beginning, followed by the map, the command line and a module.
 class Memory {
  public:
   Memory() {
@@ -94,12 +94,12 @@ TEST(Multiboot, RefusesWhatIsWrong) {
     return !memory.read(handover);
   };
   EXPECT_TRUE(fails([](Memory& memory) { memory.u32(0, 0); }));                 // no map
-  EXPECT_TRUE(fails([](Memory& memory) { memory.u32(48, 0x7fffffff); }));       // elsewhere
+  EXPECT_TRUE(fails([](Memory& memory) { memory.u32(48, 0x7fffffff); }));       // outside of the memory
   EXPECT_TRUE(fails([](Memory& memory) { memory.u32(44, 0xffffffff); }));       // too large
-  EXPECT_TRUE(fails([](Memory& memory) { memory.u32(16, 0xfffffff0); }));       // no command line there
-  EXPECT_TRUE(fails([](Memory& memory) { memory.u32(24, kStart + 0xfff8); }));  // half a module
-  EXPECT_TRUE(fails([](Memory& memory) { memory.u32(0x304, 0x1d8fff); }));      // ends before it begins
-  EXPECT_FALSE(fails([](Memory& memory) { memory.u32(0x200, 0xffffffff); }));   // a map that ends early
+  EXPECT_TRUE(fails([](Memory& memory) { memory.u32(16, 0xfffffff0); }));       // no command line at this address
+  EXPECT_TRUE(fails([](Memory& memory) { memory.u32(24, kStart + 0xfff8); }));  // a part of the module is outside
+  EXPECT_TRUE(fails([](Memory& memory) { memory.u32(0x304, 0x1d8fff); }));      // the end is before the beginning
+  EXPECT_FALSE(fails([](Memory& memory) { memory.u32(0x200, 0xffffffff); }));   // the map ends early
 }
 
 TEST(Multiboot, WritesWhatItReads) {
@@ -108,7 +108,7 @@ TEST(Multiboot, WritesWhatItReads) {
   ASSERT_TRUE(map.add_ram({{0}, {0x9fc00}}));
   ASSERT_TRUE(map.add_ram({{0x100000}, {0x180000000}}));
   Arena arena{bytes};
-  // On the host addresses have more than 32 bits; their lower halves are enough to find it again.
+  // On the host, addresses have more than 32 bits. Their lower halves suffice to find it again.
   const std::string line = "-- a";
   const auto room = arena.allocate(line.size() + 1, 1);
   std::memcpy(room.data(), line.c_str(), line.size() + 1);

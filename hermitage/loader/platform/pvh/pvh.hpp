@@ -1,4 +1,4 @@
-// PVH (Xen's "x86/HVM direct boot ABI"): what QEMU, Cloud Hypervisor, Firecracker and Xen tell.
+// PVH (Xen's "x86/HVM direct boot ABI"): the information from QEMU, Cloud Hypervisor, Firecracker and Xen.
 #pragma once
 
 #include "hermitage/loader/failure.hpp"
@@ -7,8 +7,9 @@
 
 namespace hermitage::loader {
 
-// Reads the hvm_start_info at `info` into an empty handover: the first module is the image. Memory that all of it lies
-// in is reserved. Fails when it is none, is of version 0, which has no memory map, or lies where there is no memory.
+// Reads the hvm_start_info at `info` into an empty handover. The first module is the image. Reserves the memory of
+// all structures. Fails if the structure is invalid, has version 0 (without a memory map), or refers to an address
+// without memory.
 [[nodiscard]] auto read_pvh(const PhysicalMemory& memory, GuestAddress info, Handover& handover) noexcept
     -> Result<void>;
 

@@ -11,7 +11,7 @@
 namespace hermitage::loader::uefi {
 namespace {
 
-// The load options as a text, in the arena: empty when they are none that a command line could be.
+// The load options as text in the arena. Empty if they cannot be a command line.
 auto load_options(const LoadedImage& loaded, Arena& arena) -> std::string_view {
   const std::size_t count = loaded.load_options_size / sizeof(char16_t);
   if (loaded.load_options == nullptr || count == 0 || count > kLongestCommandLine) return {};
@@ -39,8 +39,8 @@ auto text_of(GuestRange file) -> std::string_view {
   return text;
 }
 
-// Firmware for QEMU says with a word at the beginning of the load options, or at their end, that there is an initial
-// ramdisk. Returns the options without it.
+// QEMU's firmware adds a word at the beginning or the end of the load options if there is an initial ramdisk. Returns
+// the options without that word.
 auto without_initrd(std::string_view options) -> std::optional<std::string_view> {
   constexpr std::string_view kFirst = "initrd=initrd";
   constexpr std::string_view kLast = " initrd=initrd";

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::uint64_t kPageSize = 4096;
 
-// Where output goes, and who ends the machine.
+// The firmware that provides the console and ends the machine.
 constinit SystemTable* firmware = nullptr;
 constinit bool has_boot_services = true;
 
@@ -20,7 +20,7 @@ constexpr auto pages(std::uint64_t size) noexcept -> std::uint64_t {
   return size / kPageSize + (size % kPageSize != 0 ? 1 : 0);
 }
 
-// Descriptors may be larger than those known here.
+// The firmware's descriptors may be larger than this struct.
 alignas(8) constinit std::array<std::byte, 64 << 10> map_buffer{};
 
 }  // namespace
@@ -66,7 +66,7 @@ auto read_file(SystemTable& system, const LoadedImage& loaded, const char16_t* p
     root->close(root);
     return std::optional<GuestRange>{};
   }
-  // The name is behind the information.
+  // The name follows the information.
   alignas(8) std::array<std::byte, 1024> information;
   std::uint64_t information_size = information.size();
   if (file->get_info(file, &kFileInfo, &information_size, information.data()) != kSuccess) {
@@ -100,7 +100,7 @@ auto read_memory_map(SystemTable& system, MemoryMap& memory_map) noexcept -> Res
   for (std::uint64_t at = 0; entry::range_fits(at, sizeof(MemoryDescriptor), size); at += descriptor_size) {
     const auto* const found = reinterpret_cast<const MemoryDescriptor*>(map_buffer.data() + at);
     if (found->type != kConventionalMemory) continue;
-    // Where there is no room to note more of it, kernels get less of it.
+    // If the map has no space for more ranges, the kernel gets less memory.
     const auto range = range_of(found->physical_start, found->pages * kPageSize);
     if (!range || !memory_map.add_ram(*range)) break;
   }
@@ -108,7 +108,7 @@ auto read_memory_map(SystemTable& system, MemoryMap& memory_map) noexcept -> Res
 }
 
 auto exit_boot_services(SystemTable& system, Handle image, MemoryMap& memory_map) noexcept -> Result<void> {
-  // The first try may make the firmware change its map; after that it does not any more.
+  // The first attempt may change the firmware's memory map, and then fails. The second attempt does not change it.
   for (int tries = 0; tries < 2; ++tries) {
     memory_map = {};
     const auto key = read_memory_map(system, memory_map);

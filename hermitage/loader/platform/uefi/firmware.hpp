@@ -1,4 +1,4 @@
-// What the loader asks of UEFI firmware, while it has boot services.
+// The loader's calls to UEFI firmware with boot services.
 #pragma once
 
 #include <cstdint>
@@ -13,26 +13,27 @@
 
 namespace hermitage::loader::uefi {
 
-// From now on the console and the end are those of this firmware.
+// Sets the firmware that provides the console and ends the machine.
 void set_firmware(SystemTable& system) noexcept;
 
-// Pages of the loader's own, which the firmware keeps out of conventional memory; nothing when there are not so many.
+// Allocates pages that the firmware then removes from conventional memory. Returns nothing if memory is insufficient.
 [[nodiscard]] auto allocate(SystemTable& system, std::uint64_t size) noexcept -> std::optional<GuestRange>;
-// The same at a place.
+// Allocates the pages at a given address.
 [[nodiscard]] auto allocate_at(SystemTable& system, GuestRange place) noexcept -> bool;
 
-// Where a configuration table is, if there is one.
+// The address of a configuration table, if present.
 [[nodiscard]] auto find_table(const SystemTable& system, const Guid& guid) noexcept -> std::optional<GuestAddress>;
 
-// A file of the file system that the loader was started from, in memory of its own; nothing when there is no such file.
+// Reads a file from the file system of the loader's file into newly allocated memory. Returns nothing if the file
+// does not exist.
 [[nodiscard]] auto read_file(SystemTable& system, const LoadedImage& loaded, const char16_t* path) noexcept
     -> Result<std::optional<GuestRange>>;
 
-// Conventional memory. Returns the key of the map, which is good until something is allocated.
+// Reads the conventional memory. Returns the key of the map, which is valid until the next allocation.
 [[nodiscard]] auto read_memory_map(SystemTable& system, MemoryMap& memory_map) noexcept -> Result<std::uint64_t>;
 
-// No more boot services: fills an empty memory map with conventional memory as it is then. There is no console any
-// more.
+// Ends the boot services, and fills an empty memory map with the conventional memory at that time. After this call,
+// there is no console.
 [[nodiscard]] auto exit_boot_services(SystemTable& system, Handle image, MemoryMap& memory_map) noexcept
     -> Result<void>;
 

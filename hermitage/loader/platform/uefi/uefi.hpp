@@ -1,4 +1,5 @@
-// What the loader uses of UEFI (Unified Extensible Firmware Interface Specification 2.10), laid out as there.
+// The part of UEFI that the loader uses (Unified Extensible Firmware Interface Specification 2.10), with the layout
+// of the specification.
 #pragma once
 
 #include <array>
@@ -7,7 +8,7 @@
 
 namespace hermitage::loader::uefi {
 
-// A pointer to a function of the firmware's, which on x86_64 has a calling convention of its own.
+// A pointer to a firmware function. On x86_64, firmware has another calling convention than C++.
 #if defined(__x86_64__)
 #define HERMITAGE_UEFI_FUNCTION(name) (__attribute__((ms_abi)) * name)
 #else
@@ -39,7 +40,7 @@ inline constexpr Guid kFileInfo{0x09576e92, 0x6d3f, 0x11d2, {0x8e, 0x39, 0x00, 0
 inline constexpr Guid kAcpi2Table{0x8868e871, 0xe4f1, 0x11d3, {0xbc, 0x22, 0x00, 0x80, 0xc7, 0x3c, 0x88, 0x81}};
 inline constexpr Guid kAcpi1Table{0xeb9d2d30, 0x2d88, 0x11d3, {0x9a, 0x16, 0x00, 0x90, 0x27, 0x3f, 0xc1, 0x4d}};
 inline constexpr Guid kDeviceTreeTable{0xb1b621d5, 0xf19c, 0x41a5, {0x83, 0x0b, 0xd9, 0x15, 0x2c, 0x69, 0xaa, 0xe0}};
-// Of AMD SEV-SNP: where a guest finds what it needs to talk with the platform's security processor.
+// For AMD SEV-SNP: the location of the data for communication with the platform's security processor.
 inline constexpr Guid kConfidentialComputingBlob{
     0x067b1f5f, 0xcf26, 0x44c5, {0x85, 0x54, 0x93, 0xd7, 0x77, 0x91, 0x2d, 0x42}};
 
@@ -147,7 +148,7 @@ struct File {
   Status HERMITAGE_UEFI_FUNCTION(get_info)(File* self, const Guid* type, std::uint64_t* size, void* buffer);
 };
 
-// EFI_FILE_INFO, without the name behind it.
+// EFI_FILE_INFO without the name that follows it.
 struct FileInfo {
   std::uint64_t size;
   std::uint64_t file_size;
