@@ -1,4 +1,4 @@
-// Prints its arguments and environment, each on a line of its own and in order.
+// Prints its arguments and environment variables, one per line, in order.
 #include "guests/runtime/guest.hpp"
 
 namespace {
@@ -9,7 +9,7 @@ void print_all(std::string_view what, std::span<const std::string_view> texts) {
   for (std::size_t i = 0; i < texts.size(); ++i) {
     guest::Line head;
     guest::print(head.append(what).append(' ').append_decimal(i).append(": "));
-    guest::print(texts[i]);  // however long it is
+    guest::print(texts[i]);  // can be longer than a Line
     guest::print("\n");
   }
 }

@@ -1,4 +1,4 @@
-// Prints all that it was told: the boot info, and the device tree that it points to.
+// Prints the boot info, and the device tree that it refers to.
 #include <variant>
 
 #include "guests/runtime/device_tree.hpp"
@@ -74,7 +74,7 @@ void print_boot_info(const guest::entry::BootInfo& info) {
   std::visit(PlatformPrinter{}, info.platform);
 }
 
-// One or more texts, as far as one can tell.
+// Whether the value is probably one or more strings.
 auto is_text(std::string_view value) -> bool {
   if (value.size() < 2 || value.front() == '\0' || value.back() != '\0') return false;
   for (const char character : value) {

@@ -1,4 +1,4 @@
-// Exits with the code that is its first argument: a 32-bit number, 0 without one.
+// Exits with its first argument as exit code: a 32-bit number, or 0 without an argument.
 #include <cstdint>
 
 #include "guests/runtime/guest.hpp"

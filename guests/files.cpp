@@ -1,5 +1,5 @@
-// Makes all file calls of its interface below a directory, its first argument or /root, and checks what they return.
-// Leaves nothing behind but, by interface 3, an empty directory `folder`, which no call can remove.
+// Makes all file calls of its interface in a directory (its first argument, or /root), and checks their results.
+// Removes its files. With interface 3, an empty directory `folder` remains, because no call can remove it.
 #include <array>
 #include <cstdint>
 
@@ -29,7 +29,7 @@ void expect(std::string_view what, std::int64_t result, Errno wanted) {
   expect(what, result, -static_cast<std::int64_t>(wanted));
 }
 
-// The name of something below the directory; used at once, as all names share one place.
+// The path of a name in the directory. The next call overwrites it.
 auto path_of(std::string_view name) -> const char* {
   static constinit std::array<char, 512> path{};
   const auto directory = guest::argument(0).value_or("/root");
@@ -56,7 +56,7 @@ auto open_file(int flags) -> int {
   return monitor::open(path_of("file"), flags);
 }
 
-// Reads up to 100 bytes, which must be `wanted`.
+// Reads up to 100 bytes, and compares them with `wanted`.
 void expect_content(std::string_view what, int fd, std::string_view wanted) {
   std::array<std::byte, 100> buffer{};
   const auto size = monitor::read(fd, buffer);
@@ -134,7 +134,7 @@ auto make_directory(std::string_view name) -> int {
   return v2::mkdir(path, path_size(path));
 }
 
-// Whether `wanted` is among the names of a directory.
+// Whether a directory contains the name `wanted`.
 auto lists(int fd, std::string_view wanted) -> bool {
   alignas(8) std::array<std::byte, 1024> buffer{};
   bool is_there = false;

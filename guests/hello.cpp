@@ -1,4 +1,4 @@
-// Says hello.
+// Prints a greeting.
 #include "guests/runtime/guest.hpp"
 
 auto guest_main() -> int {

@@ -1,7 +1,7 @@
-// Does one evil thing, named by its first argument. What a monitor should answer is in guests/README.md.
+// Executes one attack, named by its first argument. guests/README.md states the correct reaction of a monitor.
 //
-// Things that have a result return: then it says what came of them, and exits with 0 when that is what it should be,
-// with 1 otherwise. Of the others, those that the monitor survives end with exit code 0, too.
+// An attack whose call returns prints the result, and exits with 0 if the result is correct, otherwise with 1. Other
+// attacks that the monitor survives also end with exit code 0.
 #include <array>
 #include <cstdint>
 
@@ -34,7 +34,7 @@ void expect(std::string_view what, std::int64_t result, Errno wanted) {
   report(what, result, result == -static_cast<std::int64_t>(wanted));
 }
 
-// Failure of any kind: monitors have their reasons.
+// Accepts any error: monitors return different ones.
 void expect_failure(std::string_view what, std::int64_t result) {
   report(what, result, result < 0);
 }
@@ -43,7 +43,7 @@ auto by_interface_1() -> bool {
   return guest::interface == 1;
 }
 
-// [start, end) of guest memory.
+// The range [start, end) of guest memory.
 struct Memory {
   Gpa start;
   Gpa end;
@@ -67,7 +67,7 @@ auto memory() -> Memory {
   return *found;
 }
 
-// Far from anything, within what a call of the interface can name.
+// An address far from guest memory that a call of the interface can pass.
 auto outside() -> Gpa {
   return by_interface_1() ? 0xfff0'0000 : 0x7fff'ffff'f000;
 }
@@ -82,7 +82,7 @@ auto span_at(Gpa address, std::uint64_t size) -> std::span<std::byte> {
 
 std::array<std::byte, 64> small_buffer;
 
-// ---- Page tables. A monitor maps the image and not much more.
+// ---- Page tables. A monitor maps little more than the loaded kernel.
 
 constexpr std::size_t kPageSize = 4096;
 
@@ -99,12 +99,13 @@ void use_tables() {
 constexpr std::uint64_t kPresentWritable = 3;
 constexpr std::size_t kSpareEntry = 510;
 
-// The virtual address all of whose indices are `index`.
+// The guest-virtual address with `index` in the tables of all levels.
 constexpr auto address_by(std::uint64_t index) -> std::uint64_t {
   return 0xffff'0000'0000'0000 | index << 39 | index << 30 | index << 21 | index << 12;
 }
 
-// Maps the page of guest memory at `page`, or of none, to an address of its own. One page at a time.
+// Maps the page of guest memory at `page`, or an address without memory, to a separate address. Replaces the previous
+// mapping.
 auto map_page(Gpa page) -> std::span<std::byte> {
   alignas(kPageSize) static constinit std::array<std::uint64_t, 512> tables[3]{};
   top_table()[kSpareEntry] = gpa_of(&tables[0]) | kPresentWritable;
@@ -115,7 +116,7 @@ auto map_page(Gpa page) -> std::span<std::byte> {
   return span_at(address_by(kSpareEntry), kPageSize);
 }
 
-// ---- Parameters in a wrong place. Each is a call that tells its result there, and cannot.
+// ---- Parameters at an invalid address. Each call would have to write its result there.
 
 void open_with_params_at(Gpa address) {
   if (by_interface_1()) {
@@ -141,17 +142,17 @@ void params_before_start() {
   open_with_params_at(by_interface_1() ? 0xffff'0000 : memory().start - 4096);
 }
 
-// ---- Buffers and names in a wrong place.
+// ---- Buffers and names at invalid addresses.
 
 void write_and_read(std::string_view what, std::span<std::byte> buffer) {
   guest::print_line(what);
-  // A write by interface 1 has no result: not to be seen on the console is all that can be asked of it.
+  // A write by interface 1 has no result: the test can only check that nothing is on the console.
   if (by_interface_1()) {
     v1::write(1, buffer);
   } else {
     expect_failure("write", v2::write(1, buffer));
   }
-  // At the end of its input a monitor need not look at the buffer.
+  // At the end of its input, a monitor need not access the buffer.
   const auto size = monitor::read(0, buffer);
   report("read", size, size <= 0);
 }
@@ -187,7 +188,7 @@ void name_outside() {
   expect_bad_name(pointer_to(outside()));
 }
 
-// No NUL up to the end of memory. Nothing of this guest is there.
+// No NUL before the end of memory. That memory contains nothing of this guest.
 void name_unterminated() {
   const auto last_page = memory().end - kPageSize;
   for (auto& byte : map_page(last_page)) byte = std::byte{'a'};
@@ -212,7 +213,7 @@ void name_empty() {
   expect_failure("unlink", monitor::unlink(""));
 }
 
-// The host's files, which are nobody's business here.
+// Files of the host that no guest may access.
 void name_escape() {
   constexpr const char* kNames[] = {"/etc/passwd",         "../../../../../../etc/passwd",
                                     "/root/../etc/passwd", "/root/../../../../../../etc/passwd",
@@ -234,7 +235,7 @@ void results_outside() {
   expect_failure("getdents of 2^64 - 1 bytes", v2::getdents(directory, {small_buffer.data(), ~std::size_t{0}}));
 }
 
-// ---- Wrong numbers.
+// ---- Invalid numbers.
 
 void bad_descriptors() {
   for (const int fd : {-1, 3, 4, 1023, 1'000'000, INT32_MAX, INT32_MIN}) {
@@ -255,7 +256,7 @@ void bad_descriptors() {
   }
 }
 
-// Standard streams are the monitor's own.
+// The standard streams belong to the monitor.
 void close_standard() {
   for (const int fd : {0, 1, 2}) report("close", monitor::close(fd), true);
   guest::print_line("still here");
@@ -276,7 +277,7 @@ void bad_lseek() {
 void bad_open_flags() {
   expect("open to create a directory", monitor::open("/root/flags", uhyve::kOpenCreate | uhyve::kOpenDirectory),
          Errno::inval);
-  // All others are dropped.
+  // The monitor ignores all others.
   const int all = ~(uhyve::kOpenDirectory | uhyve::kOpenWriteOnly | uhyve::kOpenReadWrite);
   const int fd = monitor::open("/root/flags", all | uhyve::kOpenReadWrite, 07777);
   report("open with every other flag", fd, fd >= 3);
@@ -284,14 +285,14 @@ void bad_open_flags() {
   report("unlink", monitor::unlink("/root/flags"), true);
 }
 
-// Until there are no more, or there would be no end to it.
+// Opens files until a call fails, or a limit is reached.
 void open_many() {
   int count = 0;
   while (count < 100'000 && monitor::open("/root/many", uhyve::kOpenReadWrite | uhyve::kOpenCreate) >= 0) ++count;
   report("files opened", count, count > 0);
 }
 
-// To the console, from one place: 64 MiB.
+// Writes 64 MiB to the console from one buffer.
 std::array<char, 1 << 20> megabyte;
 
 void write_huge() {
@@ -299,7 +300,7 @@ void write_huge() {
   for (int i = 0; i < 64; ++i) monitor::serial_write(std::as_bytes(std::span{megabyte}));
 }
 
-// Into a file until it is refused, 4 GiB at most.
+// Writes to a file until a write fails, at most 4 GiB.
 void fill_disk() {
   const int fd = monitor::open("/root/huge", uhyve::kOpenReadWrite | uhyve::kOpenCreate | uhyve::kOpenTruncate);
   report("open", fd, fd >= 3);
@@ -327,7 +328,7 @@ void cmdval_outside() {
   v1::hypercall(v1::Hypercall::cmdval, params);
 }
 
-// Arrays within memory, of places that are not.
+// The arrays are in guest memory, but contain addresses outside of it.
 void cmdval_places_outside() {
   if (!by_interface_1()) return guest::print_line("interface 1 only");
   static constinit std::array<Gpa, uhyve::v1::kMaxArguments> places{};
@@ -336,9 +337,9 @@ void cmdval_places_outside() {
   v1::hypercall(v1::Hypercall::cmdval, params);
 }
 
-// ---- The machine itself.
+// ---- The machine.
 
-// All ports but those of hypercalls, which would be calls with parameters at 0.
+// Writes to all ports except those of hypercalls, which would be calls with parameters at 0.
 void ports() {
   constexpr std::uint32_t kFirstOf1 = 0x400;
   constexpr std::uint32_t kLastOf1 = 0x8ff;
@@ -356,7 +357,7 @@ void ports() {
   }
 }
 
-// Hypercalls that nobody offers, between those that exist; and existing ones by the wrong width.
+// Undefined hypercalls between the defined ones, and defined ones with the wrong width.
 void unknown_hypercalls() {
   constexpr std::uint16_t kUnknown[] = {0x401,  0x5c0,  0x640,  0x680,  0x700,  0x8c0,
                                         0x1000, 0x1011, 0x1040, 0x10ff, 0x1200, 0x1210};
@@ -370,7 +371,7 @@ void unknown_hypercalls() {
   }
 }
 
-// By string instructions, with a count.
+// String instructions with a count.
 void port_strings() {
   asm volatile("rep outsb"
                :
@@ -379,8 +380,8 @@ void port_strings() {
   asm volatile("rep insb" : : "d"(std::uint16_t{0x3f8}), "D"(small_buffer.data()), "c"(small_buffer.size()) : "memory");
 }
 
-// A table that is its own next level, four times: the address leads to the table itself. Interface 1 has the monitor
-// walk there; others only see that nothing hangs.
+// A table that refers to itself in four levels: the address leads to the table itself. With interface 1, the monitor
+// walks these tables. With others, the test only checks that nothing hangs.
 void page_tables_loop() {
   auto* const table = top_table();
   table[kSpareEntry] = reinterpret_cast<std::uintptr_t>(table) | kPresentWritable;
@@ -394,7 +395,7 @@ void page_tables_loop() {
   }
 }
 
-// A table at an address where there is no memory, which only a monitor that walks would look at.
+// A table at an address without memory. Only a monitor that walks page tables accesses it.
 void page_tables_outside() {
   auto* const table = top_table();
   table[kSpareEntry] = outside() | kPresentWritable;
@@ -407,7 +408,7 @@ void page_tables_outside() {
   }
 }
 
-// Where there is no memory, and addresses have at most 40 bits.
+// An address without memory. Addresses have at most 40 bits.
 auto mmio() -> volatile std::byte& {
   return map_page(outside() & 0xff'ffff'f000).front();
 }
@@ -444,7 +445,7 @@ void triple_fault() {
 }
 
 void loop_forever() {
-  guest::print("round and round");  // a line that never ends, either
+  guest::print("round and round");  // without a newline at the end
   for (;;) asm volatile("" : : : "memory");
 }
 void halt_forever() {

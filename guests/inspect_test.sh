@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What `hermitage inspect` says of every guest is what the guest was built to be, and those for x86_64 use no SSE.
+# Checks that `hermitage inspect` reports for every guest the properties it was built with, and that guests for x86_64
+# use no SSE.
 # usage: inspect_test.sh HERMITAGE INDEX      INDEX: the file with the guests' paths, .../ARCH/VARIANT/NAME
 set -euo pipefail
 hermitage=$1 index=$2
@@ -17,7 +18,7 @@ while read -r guest; do
   position=relocatable
   [[ $name == *-fixed ]] && position=fixed
   "$hermitage" inspect "$guest" >"$report" || true
-  # Exactly these lines; and no warning but the one that is wanted.
+  # Exactly these lines, and no warning except the expected one.
   expected=("Architecture       $architecture" "Position           $position" 'Entry version      4'
     "Uhyve interface    $interface" "Version: 0.$((10 + interface)).0" 'Loadable: yes')
   [[ $name == readme ]] && expected[4]='Version: 0.13.0'
@@ -27,7 +28,7 @@ while read -r guest; do
   warnings=$(sed -n 's/^  \(warning\|error\) *\([a-z0-9_]*\):.*/\2/p' "$report" | tr '\n' ' ')
   wanted=
   [[ $variant == if3-low && $name == *-fixed ]] && wanted='fixed_below_4_gib '
-  # Under interface 3 fixed guests of bare machines are below, too, where their memory is.
+  # With interface 3, fixed guests of bare machines are also below 4 GiB, where their memory is.
   [[ $arch != x86_64 && $name == *-fixed ]] && wanted=$warnings
   [[ $warnings == "$wanted" ]] || { echo "$arch/$variant/$name: warnings: '$warnings' instead of '$wanted'" >&2; failures=1; }
   if [[ $arch == x86_64 ]] && objdump -d "$guest" | grep -qE '%([xyz]mm|mm|st)'; then

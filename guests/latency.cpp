@@ -1,6 +1,6 @@
-// For benchmarks: `latency HYPERCALLS PAGES` makes so many hypercalls (writes of nothing to the serial port), then
-// writes to so many pages (at most 4096) that nobody has touched before, and prints what each took on average, in ticks
-// of the machine's counter. Without a monitor there are no hypercalls.
+// For benchmarks: `latency HYPERCALLS PAGES` makes this many hypercalls (empty writes to the serial port). Then it
+// writes to this many untouched pages (at most 4096). It prints the average time of each, in ticks of the machine's
+// counter. Without a monitor, there are no hypercalls.
 #include "guests/runtime/guest.hpp"
 #include "guests/runtime/monitor.hpp"
 #include "guests/runtime/ticks.hpp"
@@ -10,7 +10,7 @@ namespace {
 constexpr std::size_t kPageSize = 4096;
 constexpr std::int64_t kMaxPages = 4096;
 
-// Not in the file, and zero: a monitor that maps memory lazily has not touched it.
+// Zeros that are not in the file: a monitor that maps memory lazily has not touched them.
 alignas(kPageSize) volatile std::uint8_t pages[kMaxPages * kPageSize];
 
 void print_average(std::string_view what, std::uint64_t begin, std::uint64_t count) {

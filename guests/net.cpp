@@ -1,4 +1,4 @@
-// A web server and other services on a virtio network device on PCI, with a network stack of its own: see README.md.
+// A web server and other services on a virtio network device on PCI, with an own network stack: see README.md.
 #include <array>
 #include <new>
 #include <optional>
@@ -35,9 +35,10 @@ constexpr std::uint16_t kServicePort = 9975;
 constexpr std::uint16_t kExitPort = 9976;
 constexpr int kMostFramesAtOnce = 64;
 constexpr std::uint64_t kFramesBetweenResets = 1000;
-constexpr std::uint64_t kLoopTime = 2'000'000;  // microseconds that a device has to see the loop
+constexpr std::uint64_t kLoopTime = 2'000'000;  // microseconds for the device to detect the loop
 
-// How the device is waited for; `best`: by messages, else by its line, else not at all, as the machine can.
+// How the guest waits for the device. `best`: message interrupts, otherwise the interrupt line, otherwise polling, as
+// the machine supports.
 enum class Interrupts : std::uint8_t { best, none, line, messages };
 
 struct Arguments {
@@ -45,9 +46,9 @@ struct Arguments {
   std::uint16_t queue_size = 256;
   Interrupts interrupts = Interrupts::best;
   bool is_active_low = true;
-  network::Configuration address;  // none: by DHCP
-  std::uint64_t until = 0;         // requests; 0: forever
-  std::uint64_t reset_after = 0;   // frames; 0: never
+  network::Configuration address;  // none: use DHCP
+  std::uint64_t until = 0;         // number of requests; 0: no limit
+  std::uint64_t reset_after = 0;   // number of frames; 0: never
   bool moves_ranges = false;
   bool refills = true;
   bool sends_loop = false;
@@ -159,7 +160,7 @@ auto read_mask(std::string_view value) -> std::optional<unsigned> {
   return std::nullopt;
 }
 
-// As Hermit's kernel has it from its environment.
+// The address from the environment variables of Hermit's kernel.
 auto read_environment() -> network::Configuration {
   network::Configuration address;
   const auto own = variable("HERMIT_IP");
@@ -191,7 +192,7 @@ auto read_arguments() -> Arguments {
   return arguments;
 }
 
-// ---- What the guest is made of. Most of it is large, and is made where it is once its parts are known.
+// ---- The parts of the guest. Most are large, and are constructed in place when their dependencies exist.
 
 template <class T>
 class Place {
@@ -213,7 +214,7 @@ constinit network::UdpEcho udp_echo{};
 Place<network::Stack> stack_place;
 Place<network::HttpServer> http_place;
 
-// A datagram `exit`, perhaps with an end of line, ends the guest.
+// A datagram `exit`, optionally with a line end, ends the guest.
 class ExitService final : public network::UdpService {
  public:
   constexpr ExitService() = default;
@@ -239,7 +240,7 @@ auto take_line(const guest::PciFunction& function, const VirtioPci& transport, b
   return true;
 }
 
-// One vector for each queue, where the device has so many.
+// One vector for each queue, if the device has enough.
 auto take_messages(guest::PciFunction& function, VirtioNet::Options& options) -> bool {
   const auto msix = guest::Msix::enable(function);
   if (!msix) return false;
@@ -253,7 +254,7 @@ auto take_messages(guest::PciFunction& function, VirtioNet::Options& options) ->
   return true;
 }
 
-// Says how the device is waited for.
+// Prints how the guest waits for the device.
 auto take_interrupts(const Arguments& arguments, guest::PciFunction& function, const VirtioPci& transport,
                      VirtioNet::Options& options) -> Interrupts {
   const auto wanted = arguments.interrupts;
@@ -291,7 +292,7 @@ auto interrupt_count() -> std::uint64_t {
 
 #endif
 
-// Sees whether the device sees that a chain has no end, and begins anew.
+// Checks whether the device detects an endless chain, and then resets it.
 void send_loop(VirtioNet& device) {
   device.send_loop();
   const auto begin = guest::now_microseconds();
@@ -339,7 +340,7 @@ class Run {
     }
   }
 
-  // How long it was awake since its first wait, up to now.
+  // The time without waits since the first wait.
   [[nodiscard]] auto awake_ticks() const -> std::uint64_t {
     return woken_at_ == 0 ? 0 : awake_ + guest::ticks() - woken_at_;
   }
@@ -350,7 +351,7 @@ class Run {
     return arguments_->until != 0 && http_->requests() >= arguments_->until && stack_->tcp().open_connections() == 0;
   }
 
-  // Whether anything was there.
+  // Returns whether a frame was received.
   auto receive() -> bool {
     for (int count = 0; count < kMostFramesAtOnce; ++count) {
       const auto frame = device_->receive();
@@ -361,7 +362,7 @@ class Run {
     return true;
   }
 
-  // When the address is known, or is another one.
+  // Prints the address if it is new.
   void announce() {
     const auto address = stack_->interface().address();
     if (address == announced_) return;

@@ -1,9 +1,8 @@
 #!/usr/bin/env python3
 """Runs the guest `net` in QEMU (TCG, its user network) and in the monitor, and uses its services.
 
-usage: guests/net_test.py HERMITAGE GUESTS CASE...      GUESTS: the build's folder of guests; `all` for every case
-Exit status: 0 when all went well, 1 when not, 77 when there is no QEMU, no KVM, no passt, no boot loader or no guest
-for it.
+usage: guests/net_test.py HERMITAGE GUESTS CASE...      GUESTS: the build's directory of guests; `all` for every case
+Exit status: 0 if all cases pass, 1 if one fails, 77 if QEMU, KVM, passt, a boot loader or a guest for it is missing.
 """
 
 import asyncio
@@ -41,7 +40,7 @@ def check(condition, message):
 
 
 def free_ports(count, kind):
-    """Ports that were free a moment ago."""
+    """Returns ports that were free at the time of the call."""
     sockets = [socket.socket(socket.AF_INET, kind) for _ in range(count)]
     for each in sockets:
         each.bind(("127.0.0.1", 0))
@@ -52,8 +51,8 @@ def free_ports(count, kind):
 
 
 class Guest:
-    """A guest that runs, and has an address when `with` begins. It is asked to end when `with` ends. `tap`: the interface
-    that it is at, with the address 10.0.5.3; otherwise it is in QEMU's user network."""
+    """A running guest. It has an address when the `with` block begins, and gets a request to exit when the block ends.
+    `tap`: its interface, with the address 10.0.5.3. Without it, the guest is in QEMU's user network."""
 
     def __init__(self, arguments, arch="x86_64", device="", memory="64M", tap=None, variables=()):
         self.address = "10.0.5.3" if tap else "127.0.0.1"
@@ -118,7 +117,7 @@ class Guest:
         raise Failed(f"the guest did not print {pattern!r}:\n{self.text()}")
 
     def end(self):
-        """By a datagram, which may be lost."""
+        """Sends the request to exit in a datagram, which may be lost."""
         end = time.monotonic() + SECONDS
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as each:
             while self.process.poll() is None and time.monotonic() < end:
@@ -138,20 +137,20 @@ class Guest:
         check(found == status, f"the guest ended with {found}, not with {status}:\n{self.text()}")
 
     def expect_end_by_signal(self):
-        """SIGTERM ends it within a second, whatever the traffic is."""
+        """Checks that SIGTERM ends it within a second, with any traffic."""
         begin = time.monotonic()
         self.process.terminate()
         self.expected_status = 128 + signal.SIGTERM
         self.expect_status(self.expected_status)
         check(time.monotonic() - begin < 2, f"it took {time.monotonic() - begin:.1f} s to end")
 
-    # ---- What can be done with it
+    # ---- Actions
 
     def connect(self, port):
         return socket.create_connection((self.address, self.tcp[port]), SECONDS)
 
     def http(self, request):
-        """The head and the body of the answer to `request`, after which the guest closes."""
+        """Returns the header and the body of the response to `request`. The guest closes the connection after it."""
         with self.connect(SERVICE) as each:
             each.sendall(request)
             answer = read_all(each)
@@ -206,7 +205,7 @@ class Guest:
                 check(got == data, f"{got!r} came back")
 
     def at_once(self, count, size=2000):
-        """So many connections, which are opened one after the other: QEMU takes only one at a time. Then all ask."""
+        """Opens this many connections in sequence, because QEMU accepts only one at a time. Then all send a request."""
 
         async def begin():
             reader, writer = await asyncio.open_connection(self.address, self.tcp[SERVICE])
@@ -235,7 +234,7 @@ class Guest:
 
 
 class HostGuest(Guest):
-    """A guest that runs with the program's own options for networks: `-p`, on loopback, or at a tap, with the address
+    """A guest that runs with the network options of `hermitage`: `-p` on loopback, or a tap with the address
     10.0.5.3."""
 
     def __init__(self, arguments=(), engine="kvm", tap=None, options=()):
@@ -255,7 +254,7 @@ class HostGuest(Guest):
         require_engine(engine)
 
     def everything(self, size):
-        """What KVM interprets, as some hosts' does, is slow: a byte of a checksum more than one that is copied."""
+        """Code that KVM interprets, as on some hosts, is slow: a byte of a checksum is slower than a copied byte."""
         self.page()
         self.download(size)
         self.upload(size // 10)
@@ -309,7 +308,7 @@ def case_answers():
                                 (b"GET / HTTP/1.0\r\nlong: " + b"x" * 5000 + b"\r\n\r\n", b"200")):
             head, _ = guest.http(request)
             check(head.split()[1] == status, f"{request!r}: {head!r}")
-        # Several requests by one connection.
+        # Several requests on one connection.
         with guest.connect(SERVICE) as each:
             for _ in range(3):
                 each.sendall(b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -334,7 +333,7 @@ def case_msix():
 
 
 def case_features():
-    """Any subset works: without checksums, without merging, with each feature alone."""
+    """Every subset of features works: without checksums, without merging, with each feature alone."""
     for features in (0, 1 << 0, 1 << 15, 1 << 28, 1 << 29, 1 << 1 | 1 << 7, 1 << 0 | 1 << 11, 0xffffffff):
         end = serves([f"features={features:#x}", "irq=msix"])
         taken = int(end.split()[-1], 16)
@@ -364,7 +363,7 @@ def case_variables():
 
 
 def case_reset():
-    """Connections live on while the device is reset under load."""
+    """Connections stay open while the device is reset under load."""
     with Guest(["reset=200", "irq=msix"]) as guest:
         guest.everything(1_000_000)
     with Guest(["reset=50"]) as guest:
@@ -378,7 +377,7 @@ def case_loop():
 
 
 def case_no_refill():
-    """With no receive buffers left, nothing arrives any more, and QEMU still ends at once."""
+    """Without receive buffers, no frame arrives, and QEMU still ends immediately."""
     with Guest(["no-refill", "queue=16"]) as guest:
         for _ in range(20):
             try:
@@ -415,7 +414,7 @@ def case_errors():
 
 
 def case_many():
-    """1,000 connections one after the other, and 200 at once."""
+    """1,000 connections in sequence, and 200 at the same time."""
     with Guest(["irq=msix"]) as guest:
         for _ in range(1000):
             guest.page()
@@ -430,7 +429,7 @@ def case_large():
 
 
 def case_tap():
-    """At a tap, which has offloads, in network and user namespaces of its own."""
+    """A tap with offloads, in separate network and user namespaces."""
     in_namespaces("tap")
 
 
@@ -443,7 +442,7 @@ def case_publish():
 
 
 def case_publish_ends():
-    """However the monitor or passt ends, the other ends, too, and the ports are free."""
+    """When the monitor or passt ends in any way, the other ends too, and the ports are free."""
     require_passt()
     with HostGuest() as guest:
         guest.page()
@@ -463,7 +462,7 @@ def case_publish_ends():
 
 
 def case_publish_many():
-    """1,000 connections one after the other, and 200 at once."""
+    """1,000 connections in sequence, and 200 at the same time."""
     require_passt()
     with HostGuest() as guest:
         for _ in range(1000):
@@ -472,7 +471,7 @@ def case_publish_many():
 
 
 def children_of(process):
-    """The processes that passt is, which is a child that has gone into namespaces of its own."""
+    """Returns the processes of passt: its child runs in separate namespaces."""
     found = subprocess.run(["pgrep", "-P", str(process)], capture_output=True, text=True).stdout.split()
     return [int(each) for each in found]
 
@@ -546,7 +545,7 @@ def inside_monitor_trouble():
 
 
 class flood:
-    """Datagrams to a port that nobody listens to, as fast as this host can send them, or with pauses of so many
+    """Sends datagrams to a port without a listener, as fast as this host can, or with pauses of this many
     seconds."""
 
     def __init__(self, guest, pause=None):

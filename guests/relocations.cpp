@@ -1,8 +1,9 @@
-// Checks that it was loaded as it should be: every type of relocation, zeroed memory, the template of its thread-local
-// storage. What a pointer should be, it computes from where it is, without relocations.
+// Checks the loading: every type of relocation, zeroed memory, and the TLS template. The guest computes the expected
+// pointers from the program counter, without relocations.
 //
-// Linked as a shared object, so that symbols keep their names: then the linker leaves R_*_64 and GLOB_DAT to the loader
-// for the symbols of default visibility, and R_*_RELATIVE for the rest. A variant has its relative ones in DT_RELR.
+// The guest is linked as a shared object, so that symbols keep their names. For symbols of default visibility, the
+// linker then leaves R_*_64 and GLOB_DAT to the loader, and R_*_RELATIVE for the others. One variant has its relative
+// relocations in DT_RELR.
 #include <cstdint>
 
 #include "guests/runtime/guest.hpp"
@@ -16,7 +17,7 @@ constexpr std::uint64_t kMagic = 0x4865726d69746167;
 std::uint64_t hidden_targets[64];  // zeros
 std::uint64_t* const volatile relative_pointer = &hidden_targets[3];
 
-// More than a bitmap of DT_RELR holds, with gaps.
+// More than one bitmap of DT_RELR can express, with gaps.
 struct Row {
   const std::uint64_t* pointer;
   std::uint64_t number;
@@ -34,7 +35,7 @@ extern "C" {
 VISIBLE std::uint64_t visible_target[4] = {kMagic, kMagic + 1, kMagic + 2, kMagic + 3};
 VISIBLE extern const char missing_target __attribute__((weak));
 
-// R_*_64, with and without an addend, and of a symbol that is weak and undefined.
+// R_*_64: with and without an addend, and for a weak undefined symbol.
 std::uint64_t* const volatile symbol_pointer = visible_target;
 std::uint64_t* const volatile symbol_pointer_with_addend = &visible_target[2];
 const char* const volatile missing_pointer = &missing_target;
@@ -58,7 +59,7 @@ void check(std::string_view what, bool holds) {
   if (!holds) all_is_well = false;
 }
 
-// Where a symbol is, computed from the program counter.
+// The address of a symbol, computed from the program counter.
 #if defined(__x86_64__)
 #define ADDRESS_OF(result, symbol) asm("lea " symbol "(%%rip), %0" : "=r"(result))
 // Through the global offset table.
@@ -71,7 +72,8 @@ void check(std::string_view what, bool holds) {
 #define GOT_ENTRY_OF(result, symbol) asm("la %0, " symbol : "=r"(result))
 #endif
 
-// A symbol of default visibility can be had by the GOT only, so a hidden one beside it has the same address.
+// Only the GOT contains the address of a symbol of default visibility, so a hidden symbol is defined at the same
+// address.
 asm(".hidden visible_target_here\n .set visible_target_here, visible_target");
 
 auto visible_address() -> std::uint64_t* {

@@ -1,5 +1,5 @@
-// Sends back what it reads, byte by byte, until the input ends or an end of transmission (Ctrl-D) comes. Under a
-// monitor it reads file descriptor 0; with the argument "buffer" (interface 3) the serial port's buffer, until that is
+// Echoes its input byte by byte, until the input ends or an end of transmission (Ctrl-D) arrives. Under a monitor, it
+// reads file descriptor 0. With the argument "buffer" (interface 3), it reads the serial port's buffer until that is
 // empty.
 #include <array>
 

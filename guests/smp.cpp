@@ -1,5 +1,5 @@
-// Every CPU reports. Under a monitor all CPUs come in at the entry point; on bare aarch64 and riscv64 machines the boot
-// CPU starts the others through the firmware; on a bare x86_64 machine it is alone.
+// Every CPU prints a line. Under a monitor, all CPUs start at the entry point. On bare aarch64 and riscv64 machines,
+// the boot CPU starts the others with firmware calls. On a bare x86_64 machine, only the boot CPU runs.
 #include <atomic>
 
 #include "guests/runtime/all_cpus.hpp"
@@ -10,11 +10,11 @@ namespace {
 
 using guest::kMaxCpus;
 
-// Zero until the boot CPU is ready, and the number of CPUs from then on: all wait for it.
+// 0 until the boot CPU is ready, then the number of CPUs. All CPUs wait for it.
 std::atomic<std::uint64_t> cpu_count = 0;
 std::atomic<std::uint64_t> next_to_report = 0;
 
-// One after another, in the order of their numbers, so that lines do not mix and the output is always the same.
+// The CPUs print in the order of their numbers, so that the output is always the same and lines do not mix.
 void report(std::uint64_t cpu) {
   while (next_to_report.load(std::memory_order_acquire) != cpu) {
   }
@@ -26,7 +26,7 @@ void report(std::uint64_t cpu) {
 
 #if defined(__x86_64__)
 
-// Starting others takes interrupts and memory below 1 MiB, which is no guest's business.
+// Starting other CPUs would need interrupts and memory below 1 MiB, which guests do not use.
 auto start_all() -> std::uint64_t {
   return 1;
 }
@@ -41,7 +41,7 @@ struct FirmwareCall {
 };
 
 #if defined(__aarch64__)
-// PSCI: CPU_ON, by HVC as on QEMU's `virt`.
+// PSCI: CPU_ON by HVC, as on QEMU's `virt`.
 auto call_firmware(FirmwareCall call) -> std::int64_t {
   register std::uint64_t x0 asm("x0") = call.function;
   register std::uint64_t x1 asm("x1") = call.cpu;
@@ -52,7 +52,7 @@ auto call_firmware(FirmwareCall call) -> std::int64_t {
 }
 constexpr std::uint64_t kStartCpu = 0xc4000003;
 
-// Into memory itself: those who read it have no cache yet.
+// Write to memory, not only to the cache: the other CPUs have no cache enabled yet.
 void publish_registers() {
   asm volatile("mrs %0, mair_el1" : "=r"(boot_cpu_registers[0]));
   asm volatile("mrs %0, tcr_el1" : "=r"(boot_cpu_registers[1]));
@@ -76,8 +76,8 @@ constexpr std::uint64_t kStartCpu = 0;
 void publish_registers() {}
 #endif
 
-// Tries all numbers there can be: the firmware refuses those that do not exist, and the one that runs already. Others
-// get their number among those that run, from 1.
+// Tries all possible numbers. The firmware refuses those that do not exist, and the running hart. The others are
+// numbered from 1.
 auto start_all() -> std::uint64_t {
   publish_registers();
   std::uint64_t count = 1;

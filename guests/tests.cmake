@@ -3,13 +3,14 @@ if(HERMITAGE_BUILD_TOOLS)
                                        ${guest_folder}/index.txt)
 endif()
 
-# Every guest runs on a bare machine, in QEMU, for each architecture that there is a compiler for. (Under a monitor they
-# are run by the monitor's own tests.) Skipped, and said, where QEMU is not. No sanitizer sees what happens there.
+# Every guest runs on a bare machine in QEMU, for each architecture with an installed compiler. (The monitor's own
+# tests run them under a monitor.) Without QEMU, the tests are reported as skipped. Sanitizers do not cover the
+# guests.
 if(HERMITAGE_SANITIZERS)
   return()
 endif()
 
-# The guest `net` in QEMU and in the monitor, and a program that uses it. All have the label `network`.
+# The guest `net` in QEMU and in the monitor, and a program that uses it. All tests have the label `network`.
 find_package(Python3 3.11 COMPONENTS Interpreter QUIET)
 if(Python3_FOUND AND HERMITAGE_BUILD_TOOLS)
   foreach(case dhcp answers intx msix features queues bars static variables reset loop no_refill until errors many large tap aarch64
@@ -25,7 +26,8 @@ set(image_address_x86_64 0x100000)
 set(image_address_aarch64 0x40080000)
 set(image_address_riscv64 0x80200000)
 
-# guest_trampoline(ARCH MACHINE): what comes before a guest's first instruction, without an ELF file around it.
+# guest_trampoline(ARCH MACHINE): builds the code before a guest's first instruction, as raw bytes without ELF
+# headers.
 macro(guest_trampoline arch machine)
   set(compiler ${guest_compiler_${arch}})
   set(arch_flags)  # machines start with little-endian data, whatever the guest has
@@ -43,7 +45,7 @@ macro(guest_trampoline arch machine)
   list(APPEND trampolines ${trampoline})
 endmacro()
 
-# guest_test(ARCH GUEST [TEST-NAME] [OPTION…]): options as of testing/bare_machine/boot.
+# guest_test(ARCH GUEST [TEST-NAME] [OPTION…]): the options are those of testing/bare_machine/boot.
 function(guest_test arch guest what)
   add_test(NAME bare.${arch}.${guest}${what}
            COMMAND ${bare_machine}/boot ${ARGN} ${arch} $<TARGET_FILE:bare_machine_image>
@@ -54,7 +56,7 @@ endfunction()
 foreach(arch ${guest_archs})
   string(REPLACE _be "" machine ${arch})
   guest_trampoline(${arch} ${machine})
-  # The fixed ones of interface 3 for x86_64 are at home above 4 GiB, which Multiboot cannot load.
+  # The fixed guests of interface 3 for x86_64 are linked above 4 GiB, where Multiboot cannot load them.
   set(fixed if3)
   set(platform LinuxBoot)
   set(without_network "net: this machine has no PCI")

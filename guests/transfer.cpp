@@ -1,9 +1,9 @@
-// For benchmarks: `transfer read|write FILE SIZE COUNT` reads or writes so many pieces of so many bytes, at most 1 MiB
-// each, one behind the other, and prints what each took on average, in ticks of the machine's counter. The file has to
-// be there; to be read, it has to be large enough.
+// For benchmarks: `transfer read
+// write FILE SIZE COUNT` reads or writes COUNT pieces of SIZE bytes, at most 1 MiB each, in sequence. It prints the
+// average time of a piece, in ticks of the machine's counter. The file must exist and, for `read`, be large enough.
 //
-// The buffer's place moves on by a page, kPlaces times: where a page of the file and one of the buffer share an entry
-// of some cache or TLB, a copy can take half as long again, and one place has this for every piece or for none.
+// The buffer's address moves by one page, kPlaces times: if a page of the file and one of the buffer share an entry
+// of a cache or TLB, a copy can take 50% longer. With a single address, this would affect all pieces or none.
 #include <array>
 #include <span>
 
@@ -31,7 +31,7 @@ auto number_in_argument(std::size_t index, std::int64_t most) -> std::uint64_t {
   return static_cast<std::uint64_t>(*number);
 }
 
-// The name with a NUL behind it, which an argument need not have.
+// The name with a final NUL, which an argument may lack.
 auto name_in_argument(std::size_t index) -> const char* {
   static constinit std::array<char, 256> name{};
   const auto argument = guest::argument(index).value_or("");
@@ -41,8 +41,8 @@ auto name_in_argument(std::size_t index) -> const char* {
   return name.data();
 }
 
-// So many calls, and nothing else: what they say is written beforehand, and what became of them looked at afterwards.
-// In this order the parameters are in the registers where the loop needs them, which has three instructions then.
+// Makes this many calls, and nothing else: the parameters are written before, and the results are checked after. With
+// this order of function parameters, the loop needs no moves between registers and has three instructions.
 template <class Params, class Call>
 [[gnu::noinline]] void make_calls(std::uint64_t count, const Params& params, Call call) {
   using v1::hypercall;
@@ -50,7 +50,7 @@ template <class Params, class Call>
   for (; count > 0; --count) hypercall(call, params);
 }
 
-// How long so many calls take together, in ticks.
+// The total time of this many calls, in ticks.
 template <class Call, class Params>
 auto measure(Call call, const Params& params, std::uint64_t count) -> std::uint64_t {
   const auto begin = guest::ticks();
@@ -90,7 +90,7 @@ auto guest_main() -> int {
   const int fd = monitor::open(name_in_argument(1), writes ? uhyve::kOpenWriteOnly : uhyve::kOpenReadOnly);
   if (fd < 0) guest::fail("the file cannot be opened");
 
-  // The memory is there before anything is measured.
+  // Touch the memory before the measurement.
   for (std::size_t i = 0; i < buffer.size(); i += kPageSize) buffer[i] = std::byte{1};
   const auto total = measure_at_each_place(writes, fd, size, count);
   if (static_cast<std::uint64_t>(monitor::lseek(fd, 0, uhyve::kSeekCurrent)) != count * size) {

@@ -1,9 +1,9 @@
-// Waits on all CPUs, in one way, while the run ends in another: no wait may hold up an end.
+// Waits on all CPUs in one way while the run ends in another: no wait may delay an end.
 //
 //   waits ENDING WAIT   ENDING: exit, die or stay; WAIT: input, output, hypercalls, spin, halt, file or fault
 //
-// CPUs from 1 on wait, or die of a triple fault. CPU 0 prints `ready` first, and once they have begun, it exits with 7,
-// dies, or waits, too.
+// CPUs from 1 on wait, or crash with a triple fault. CPU 0 first prints `ready`. After the others have begun, it
+// exits with 7, crashes, or also waits.
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -18,7 +18,7 @@ namespace {
 
 namespace monitor = guest::monitor;
 
-// The largest write and read. What is there does not matter.
+// The largest write and read. The content does not matter.
 std::array<std::byte, std::size_t{4} << 20> buffer;
 
 using Wait = void (*)();
@@ -42,7 +42,7 @@ void spin() {
   for (;;) asm volatile("" : : : "memory");
 }
 
-// A function of this file, since not every linker can relax the address of another one's.
+// A function in this file, because not every linker can relax the address of a function in another file.
 void halt() {
   guest::machine::halt();
 }
@@ -55,7 +55,7 @@ void read_file() {
   }
 }
 
-// Without an interrupt table, as of a kernel that does not expect this CPU.
+// Without an interrupt table, like a kernel that does not expect this CPU.
 void die() {
   struct [[gnu::packed]] {
     std::uint16_t limit;
@@ -75,7 +75,7 @@ auto wait_by_name(std::string_view name) -> Wait {
   return nullptr;
 }
 
-// Set by CPU 0, for which the others wait.
+// The other CPUs wait until CPU 0 sets this.
 std::atomic<Wait> wait = nullptr;
 std::atomic<std::uint64_t> waiting_cpus = 0;
 

@@ -8,8 +8,8 @@ namespace guest {
 #if defined(__x86_64__) || defined(__aarch64__)
 namespace {
 
-// Tables of 512 entries, each of which covers 512 times what one of the next level does. What the two architectures
-// differ in is a value.
+// Tables of 512 entries. The range of an entry is 512 times that of an entry in the next level. Format describes the
+// differences between the two architectures.
 using Table = std::array<volatile std::uint64_t, 512>;
 
 constexpr std::uint64_t kPageSize = 0x1000;
@@ -22,15 +22,15 @@ constinit std::size_t used_tables = 0;
 
 struct Format {
   Table* root;
-  int levels;             // of tables, of which the last one has pages
-  std::uint64_t table;    // the bits of an entry that refers to a table
-  std::uint64_t page;     // of one that maps a page of registers
-  std::uint64_t block;    // of one that maps more
-  std::uint64_t is_kind;  // the bits that tell a table from a block
+  int levels;             // number of levels; the last one contains pages
+  std::uint64_t table;    // bits of an entry that refers to a table
+  std::uint64_t page;     // bits of an entry that maps a page of registers
+  std::uint64_t block;    // bits of an entry that maps a larger page
+  std::uint64_t is_kind;  // the bits that distinguish a table from a block
 };
 
 #if defined(__x86_64__)
-// Intel SDM volume 3, 4.5: present, writable, and neither cached nor written late.
+// Intel SDM volume 3, 4.5: present, writable, uncached and write-through.
 auto format() -> Format {
   std::uint64_t root;
   asm volatile("mov %%cr3, %0" : "=r"(root));
@@ -45,7 +45,7 @@ void flush_tables() {
   asm volatile("mov %%cr3, %%rax; mov %%rax, %%cr3" : : : "rax", "memory");
 }
 #else
-// Which of the eight attributes is one for devices (Arm ARM, D17.2.97).
+// The index of the memory attribute for devices (Arm ARM, D17.2.97).
 auto device_attribute() -> std::uint64_t {
   std::uint64_t attributes;
   asm volatile("mrs %0, mair_el1" : "=r"(attributes));
@@ -55,7 +55,7 @@ auto device_attribute() -> std::uint64_t {
   fail("net: there is no memory attribute for devices");
 }
 
-// Arm ARM, D8.3: accessed, never executed.
+// Arm ARM, D8.3: accessed, never executable.
 auto format() -> Format {
   std::uint64_t root;
   std::uint64_t control;
@@ -79,7 +79,7 @@ auto new_table() -> Table* {
   return &spare_tables[used_tables++];
 }
 
-// Maps the block of 2 MiB that `address` is in, or, where a part of it is mapped, the page.
+// Maps the block of 2 MiB that contains `address`. If a part of the block is mapped, maps only the page.
 void map(const Format& format, std::uint64_t address) {
   auto* table = format.root;
   for (int level = format.levels;; --level) {
@@ -111,7 +111,7 @@ void map_device(std::uint64_t address, std::uint64_t size) {
 
 #else
 
-// Addresses are physical, or the firmware's tables map all of them.
+// Addresses are physical, or the firmware's tables map all addresses.
 void map_device(std::uint64_t /*address*/, std::uint64_t /*size*/) {}
 
 #endif

@@ -1,12 +1,12 @@
-// Makes devices' registers reachable: a monitor or a boot loader maps memory only.
+// Maps the registers of devices: a monitor or a boot loader maps only memory.
 #pragma once
 
 #include <cstdint>
 
 namespace guest {
 
-// Maps the range [address, address + size) to the same physical addresses, uncached. Pages that are mapped already do
-// not change. Ends the guest when no memory is left for page tables.
+// Maps the range [address, address + size) to the same physical addresses, uncached. Does not change mapped pages.
+// Ends the guest if there is no memory for page tables.
 void map_device(std::uint64_t address, std::uint64_t size);
 
 }  // namespace guest

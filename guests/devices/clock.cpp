@@ -15,12 +15,13 @@ constinit std::uint64_t ticks_per_millisecond = 1'000'000;
 
 #if defined(__x86_64__)
 
-// By channel 2 of the i8254 timer, which counts down 10 ms; its output is a bit of port 0x61. 0: there is no timer.
+// Measures with channel 2 of the i8254 timer, which counts down for 10 ms. Its output is a bit of port 0x61. Returns
+// 0 if there is no timer.
 auto measure_ticks_per_millisecond() -> std::uint64_t {
   constexpr std::uint16_t kControl = 0x61;
   constexpr std::uint16_t kChannel2 = 0x42;
   constexpr std::uint16_t kMode = 0x43;
-  constexpr std::uint16_t kCount = 11932;  // of 1.193182 MHz
+  constexpr std::uint16_t kCount = 11932;  // periods of 1.193182 MHz
   constexpr std::uint8_t kOutput = 1 << 5;
   constexpr std::uint64_t kGiveUp = 1'000'000'000;
   port::out8(kControl, static_cast<std::uint8_t>((port::in8(kControl) & ~2) | 1));

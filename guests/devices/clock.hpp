@@ -1,11 +1,11 @@
-// The time since the machine's counter began, in microseconds.
+// The time since the start of the machine's counter, in microseconds.
 #pragma once
 
 #include <cstdint>
 
 namespace guest {
 
-// Finds out how fast the counter runs. To be called first.
+// Measures the frequency of the counter. Call this first.
 void start_clock();
 
 [[nodiscard]] auto now_microseconds() -> std::uint64_t;

@@ -33,7 +33,7 @@ struct [[gnu::packed]] TablePointer {
 
 constinit std::array<Gate, kVectors> gates{};
 
-// Both kinds of local APIC have the same registers: the newer one has them in MSRs.
+// Both kinds of local APIC have the same registers. The newer one has them in MSRs.
 class LocalApic {
  public:
   static constexpr std::uint32_t kId = 0x20;
@@ -103,16 +103,16 @@ constinit Mmio line_acknowledge{};
 constinit std::uint64_t taken = 0;
 constinit std::uint64_t timer_ticks_per_millisecond = 0;
 
-// The old controllers, which nobody uses here, but whose timer may be running.
+// Masks the old interrupt controllers, because their timer may be running.
 void mask_old_controllers() {
   port::out8(0x21, 0xff);
   port::out8(0xa1, 0xff);
 }
 
-// By the clock; the timer counts down.
+// Measures the frequency of the timer, which counts down, with the clock.
 void measure_timer() {
   constexpr std::uint64_t kTime = 2000;     // microseconds
-  apic.set(LocalApic::kTimerDivisor, 0x3);  // 16
+  apic.set(LocalApic::kTimerDivisor, 0x3);  // divide by 16
   apic.set(LocalApic::kTimer, 1 << 16 | kTimerVector);
   apic.set(LocalApic::kTimerStart, ~0U);
   const auto begin = now_microseconds();
@@ -127,8 +127,8 @@ void measure_timer() {
 
 }  // namespace
 
-// One piece of 16 bytes a vector, each of which leaves the same stack: vector, error code, what the CPU has pushed. Of
-// the registers, those are kept that a function may change.
+// Code of 16 bytes for each vector. Each leaves the same stack: vector, error code, values that the CPU has pushed.
+// Saves the registers that a function may change.
 asm(R"(
   .pushsection .text.interrupts, "ax", @progbits
   .balign 16
@@ -236,7 +236,7 @@ void wait(std::optional<std::uint64_t> microseconds) {
     const auto ticks = time * timer_ticks_per_millisecond / 1000 + 1;
     apic.set(LocalApic::kTimerStart, ticks < ~0U ? static_cast<std::uint32_t>(ticks) : ~0U);
   }
-  // Between the first two nothing can come in.
+  // No interrupt can arrive between the first two instructions.
   asm volatile("sti; hlt; cli" : : : "memory");
   if (microseconds) apic.set(LocalApic::kTimerStart, 0);
 }

@@ -1,5 +1,5 @@
-// Interrupts of x86_64: a table of its own, the local APIC and its timer, the I/O APIC. They are taken only while the
-// guest waits, so that nothing it does is ever interrupted.
+// Interrupts on x86_64: an interrupt table, the local APIC and its timer, the I/O APIC. The guest enables interrupts
+// only while it waits, so they never interrupt other code.
 #pragma once
 
 #include <cstdint>
@@ -12,23 +12,23 @@ namespace guest::interrupts {
 inline constexpr std::uint8_t kLineVector = 0x31;
 inline constexpr std::uint8_t kFirstMessageVector = 0x32;
 
-// Takes exceptions, which end the guest from now on, and interrupts. The clock must run.
+// Enables the handling of exceptions, which end the guest, and of interrupts. The clock must be started.
 void start();
 
-// Takes interrupts of the I/O APIC's pin, by level. Reading `acknowledge`, one byte, lowers the line.
+// Enables level-triggered interrupts of the I/O APIC's pin. Reading one byte from `acknowledge` lowers the line.
 void take_line(std::uint8_t pin, bool is_active_low, const Mmio& acknowledge);
 
-// What a device has to write for the interrupt of `vector`.
+// The message that a device writes to raise the interrupt of `vector`.
 struct Message {
   std::uint64_t address;
   std::uint32_t data;
 };
 [[nodiscard]] auto message_for(std::uint8_t vector) -> Message;
 
-// Waits for an interrupt, or for so many microseconds.
+// Waits for an interrupt, or for this many microseconds.
 void wait(std::optional<std::uint64_t> microseconds);
 
-// Interrupts of devices that were taken.
+// The number of device interrupts so far.
 [[nodiscard]] auto count() -> std::uint64_t;
 
 }  // namespace guest::interrupts

@@ -1,4 +1,4 @@
-// Registers and structures in memory that a device sees, too. All of them are little endian, whatever the kernel is.
+// Registers and structures in memory that a device also accesses. All are little endian, for every kernel.
 #pragma once
 
 #include <concepts>
@@ -9,7 +9,7 @@
 
 namespace guest {
 
-// A value in memory, read and written whole, and each time anew.
+// A value in memory. Each access reads or writes the whole value in memory.
 template <std::unsigned_integral T>
 class Little {
  public:
@@ -24,7 +24,7 @@ class Little {
   T value_{};
 };
 
-// A range of registers. Offsets must lie in it, and be aligned.
+// A range of registers. Offsets must be aligned and inside the range.
 class Mmio {
  public:
   Mmio() = default;
@@ -44,7 +44,7 @@ class Mmio {
   std::uint64_t address_ = 0;
 };
 
-// What comes before it in the program a device sees before what comes after it, memory and registers alike.
+// A device sees accesses before the barrier before those after it, for memory and registers.
 inline void device_barrier() {
 #if defined(__x86_64__)
   asm volatile("mfence" : : : "memory");
@@ -55,7 +55,7 @@ inline void device_barrier() {
 #endif
 }
 
-// The same for memory alone, apart from a read behind a write.
+// The same for memory only, except for a read after a write.
 inline void memory_barrier() {
 #if defined(__x86_64__)
   asm volatile("" : : : "memory");
@@ -66,7 +66,7 @@ inline void memory_barrier() {
 #endif
 }
 
-// The address by which a device sees what is in this kernel's memory, which is mapped one to one.
+// The address of this kernel's memory for a device. The memory is identity-mapped.
 template <class T>
 [[nodiscard]] auto device_address_of(const T* object) -> std::uint64_t {
   return reinterpret_cast<std::uint64_t>(object);

@@ -1,4 +1,4 @@
-// Interrupts of a PCI function by messages (MSI-X; PCI 3.0, 6.8.2).
+// Message interrupts of a PCI function (MSI-X; PCI 3.0, 6.8.2).
 #pragma once
 
 #include <cstdint>
@@ -11,12 +11,12 @@ namespace guest {
 
 class Msix {
  public:
-  // Turns it on, with all entries masked; nothing when the function has none.
+  // Enables MSI-X, with all entries masked. Returns nothing if the function does not support it.
   [[nodiscard]] static auto enable(PciFunction& function) -> std::optional<Msix>;
 
   [[nodiscard]] auto size() const -> std::uint16_t { return size_; }
 
-  // Entry `index`, below size(), writes `data` to `address` from now on.
+  // Sets entry `index`, below size(), to write `data` to `address`.
   void set(std::uint16_t index, std::uint64_t address, std::uint32_t data) const;
 
  private:

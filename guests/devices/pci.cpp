@@ -28,7 +28,7 @@ constexpr std::uint32_t kFlags = 0xf;
 
 auto PciFunction::find(PciHost& host, std::uint16_t vendor, std::uint16_t device) -> std::optional<PciFunction> {
   const auto wanted = static_cast<std::uint32_t>(device) << 16 | vendor;
-  unsigned buses = 1;  // as far as bridges are known to lead
+  unsigned buses = 1;  // as far as known bridges lead
   for (unsigned bus = 0; bus < buses; ++bus) {
     for (std::uint8_t slot = 0; slot < 32; ++slot) {
       PciFunction function{host, {.bus = static_cast<std::uint8_t>(bus), .device = slot}};
@@ -58,7 +58,7 @@ auto PciFunction::read16(std::uint8_t offset) const -> std::uint16_t {
 }
 
 void PciFunction::write16(std::uint8_t offset, std::uint16_t value) const {
-  // The other half as zeros: in the command's register it is the status, whose bits are cleared by ones.
+  // Write zeros to the other half: for the command register, it is the status, whose bits are cleared by ones.
   const unsigned shift = 8 * (offset & 2);
   const auto kept = (offset & 0xfc) == kCommand ? 0 : read32(offset & 0xfc) & ~(0xffffU << shift);
   write32(offset & 0xfc, kept | static_cast<std::uint32_t>(value) << shift);
@@ -76,7 +76,7 @@ void PciFunction::enable(bool uses_line) const {
   write16(kCommand, command);
 }
 
-// While its address is all ones it must not answer.
+// While the address is all ones, the function must not respond to accesses.
 auto PciFunction::find_range(unsigned bar) -> Range {
   const auto at = static_cast<std::uint8_t>(kFirstBar + 4 * bar);
   const auto next = static_cast<std::uint8_t>(at + 4);

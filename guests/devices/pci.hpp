@@ -24,13 +24,14 @@ class PciFunction {
   void write16(std::uint8_t offset, std::uint16_t value) const;
   void write32(std::uint8_t offset, std::uint32_t value) const { host_->write(address_, offset, value); }
 
-  // The I/O APIC's pin that its interrupt pin leads to, as firmware or the monitor says; nothing when it has none.
+  // The I/O APIC's pin of its interrupt pin, as firmware or the monitor has set it. Nothing if it has none.
   [[nodiscard]] auto interrupt_line() const -> std::optional<std::uint8_t>;
 
-  // Lets it answer at its memory ranges, and read and write memory. `uses_line`: and raise its interrupt line.
+  // Enables the function's memory ranges and its access to memory. `uses_line`: also enables its interrupt line.
   void enable(bool uses_line) const;
 
-  // Calls visit(id, offset) for each capability until it returns false. At most 48 of them, as there is room for.
+  // Calls visit(id, offset) for each capability until it returns false. Visits at most 48, the largest possible
+  // number.
   template <class Visitor>
   void for_each_capability(Visitor&& visit) const {
     if ((read16(kStatus) & kHasCapabilities) == 0) return;
@@ -41,11 +42,11 @@ class PciFunction {
     }
   }
 
-  // The registers [offset, offset + size) of memory range `bar`, mapped. Finds the range's size, and gives it an
-  // address if it has none, or if it is to be moved. Nothing when there is no such range, or not so much of it.
+  // Maps the registers [offset, offset + size) of memory range `bar`. Finds the range's size, and sets an address if
+  // it has none, or after move_ranges(). Returns nothing if the range does not exist or is too small.
   [[nodiscard]] auto map(unsigned bar, std::uint64_t offset, std::uint64_t size) -> std::optional<Mmio>;
 
-  // From now on, each range gets another address than it has, when it is first mapped.
+  // From now on, the first mapping of each range moves it to another address.
   void move_ranges() { moves_ = true; }
 
  private:
@@ -63,7 +64,7 @@ class PciFunction {
   };
 
   PciFunction(PciHost& host, PciAddress address) : host_{&host}, address_{address} {}
-  // The bus that a bridge leads to; 0 when it is none.
+  // The bus behind a bridge; 0 if the function is not a bridge.
   [[nodiscard]] auto bus_behind() const -> std::uint8_t;
   [[nodiscard]] auto find_range(unsigned bar) -> Range;
 

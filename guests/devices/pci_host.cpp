@@ -26,7 +26,7 @@ namespace {
 constexpr std::uint16_t kAddressPort = 0xcf8;
 constexpr std::uint16_t kDataPort = 0xcfc;
 
-// Below the I/O APIC, and above where a PC of up to 3 GiB has memory and firmware puts other devices.
+// Below the I/O APIC, and above the memory of a PC with up to 3 GiB and the devices that firmware places.
 constexpr std::uint64_t kWindow = 0xe000'0000;
 constexpr std::uint64_t kWindowEnd = 0xf000'0000;
 
@@ -59,7 +59,7 @@ namespace {
 
 constexpr std::uint64_t kBusSize = 1 << 20;
 
-// The node of a host bridge, as far as it was read.
+// The properties of a host bridge's node that were read so far.
 struct Node {
   bool is_bridge = false;
   std::uint64_t ecam = 0;
@@ -69,7 +69,8 @@ struct Node {
   [[nodiscard]] auto is_complete() const -> bool { return is_bridge && ecam != 0 && window != 0; }
 };
 
-// The window for registers of 32-bit addresses. An entry has three cells of the bus, two of the CPU, two of size.
+// The window for registers with 32-bit addresses. An entry has three cells for the bus address, two for the CPU's,
+// and two for the size.
 void read_ranges(const entry::ByteView& ranges, Node& node) {
   constexpr std::size_t kEntrySize = std::size_t{7} * 4;
   constexpr std::uint32_t kSpace = 0x03000000;
@@ -109,7 +110,7 @@ auto register_offset(PciAddress address, std::uint8_t offset) -> std::uint64_t {
 
 }  // namespace
 
-// Bus 0 only: nobody has given numbers to those behind bridges.
+// Bus 0 only: no firmware has assigned numbers to the buses behind bridges.
 auto PciHost::find() -> std::optional<PciHost> {
   const auto node = find_node();
   if (!node.is_complete()) return std::nullopt;

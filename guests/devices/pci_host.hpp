@@ -1,4 +1,5 @@
-// How PCI configuration space is reached: by ports on x86_64, in memory by the device tree elsewhere (ECAM).
+// Access to the PCI configuration space: by ports on x86_64, otherwise in memory at an address from the device tree
+// (ECAM).
 #pragma once
 
 #include <cstdint>
@@ -14,13 +15,13 @@ struct PciAddress {
 
 class PciHost {
  public:
-  // Nothing when this machine has none.
+  // Returns nothing if the machine has no PCI.
   [[nodiscard]] static auto find() -> std::optional<PciHost>;
 
-  // Buses that can be looked at, from 0 on.
+  // The number of accessible buses, from 0 on.
   [[nodiscard]] auto buses() const -> unsigned { return buses_; }
 
-  // Four aligned bytes; all ones where there is no function.
+  // Reads four aligned bytes. All bits are ones if the function does not exist.
   [[nodiscard]] auto read(PciAddress address, std::uint8_t offset) const -> std::uint32_t;
   void write(PciAddress address, std::uint8_t offset, std::uint32_t value) const;
 

@@ -8,7 +8,7 @@ namespace {
 using network::Bytes;
 using network::ConstBytes;
 
-// What comes before a frame: virtio_net_hdr (5.1.6), little endian.
+// The header before a frame: virtio_net_hdr (5.1.6), little endian.
 constexpr std::size_t kHeaderSize = 12;
 constexpr std::size_t kFlagsAt = 0;
 constexpr std::size_t kSegmentationAt = 1;
@@ -21,7 +21,7 @@ constexpr std::uint8_t kNeedsChecksum = 1;
 constexpr std::uint8_t kChecksumIsValid = 2;
 constexpr std::uint8_t kSegmentationTcp4 = 1;
 
-// In a send buffer, so that the frame's own headers are aligned.
+// The offset in a send buffer that aligns the headers of the frame.
 constexpr std::size_t kHeaderAt = 2;
 constexpr std::size_t kFrameAt = kHeaderAt + kHeaderSize;
 
@@ -30,11 +30,11 @@ constexpr std::size_t kLeastBuffer = 1526;  // 5.1.6.3.1
 constexpr std::size_t kMergedBuffer = 2048;
 constexpr std::size_t kLargestBuffer = 65562;
 
-// Of the device's configuration (5.1.4).
+// Offsets in the device's configuration (5.1.4).
 constexpr std::uint64_t kMacAt = 0;
 constexpr std::uint64_t kMtuAt = 10;
 constexpr std::uint16_t kLeastMtu = 576;
-constexpr std::uint16_t kLargestMtu = 9000;  // with which a frame fits into a send buffer
+constexpr std::uint16_t kLargestMtu = 9000;  // the largest with which a frame fits in a send buffer
 
 auto get_little16(ConstBytes bytes, std::size_t at) -> std::uint16_t {
   return entry::read<std::uint16_t, entry::Endian::little>(bytes, at);
@@ -67,7 +67,7 @@ void VirtioNet::negotiate() {
   const auto offered = transport_->features();
   if ((offered & kVersion1) == 0) fail("net: the device is not of virtio 1.0 or later");
   features_ = offered & ((options_.features & kSupported) | kVersion1);
-  // What others need (5.1.3.1).
+  // Features that others depend on (5.1.3.1).
   if (!has(kGuestChecksum)) features_ &= ~kGuestTso4;
   if (!has(kChecksum)) features_ &= ~kHostTso4;
   transport_->take_features(features_);
@@ -80,7 +80,7 @@ void VirtioNet::read_configuration() {
       mac_.bytes[i] = configuration.get<std::uint8_t>(kMacAt + i);
     }
   } else {
-    mac_ = {{0x02, 0x68, 0x65, 0x72, 0x6d, 0x69}};  // one of those that anybody may use
+    mac_ = {{0x02, 0x68, 0x65, 0x72, 0x6d, 0x69}};  // a locally administered address
   }
   if (!has(virtio_feature::kMtu)) return;
   const auto mtu = configuration.get<std::uint16_t>(kMtuAt);
@@ -100,7 +100,7 @@ auto VirtioNet::receive_buffer(std::uint16_t index) const -> Bytes {
   return Bytes{memory_->receive_buffers}.subspan(std::size_t{index} * receive_size_, receive_size_);
 }
 
-// Descriptor i always has buffer i.
+// Descriptor i always refers to buffer i.
 void VirtioNet::start_receiving() {
   auto& queue = memory_->receive_queue;
   queue.start(queue_size(kReceiveQueue), has(virtio_feature::kEventIndex));
@@ -118,7 +118,7 @@ void VirtioNet::start_receiving() {
   transport_->enable(kReceiveQueue, queue, options_.receive_vector);
 }
 
-// Buffer i has a descriptor of a table of its own, or, without such tables, two descriptors: header and frame.
+// Buffer i has a descriptor with an indirect table or, without those, two descriptors: header and frame.
 void VirtioNet::start_sending() {
   auto& queue = memory_->send_queue;
   queue.start(queue_size(kSendQueue), has(virtio_feature::kEventIndex));
@@ -153,7 +153,7 @@ auto VirtioNet::receive() -> std::optional<Frame> {
   return Frame{.bytes = count == 1 ? first : merge(first, count), .is_checked = is_checked};
 }
 
-// Puts together a frame of several buffers, all of which have been used by now (5.1.6.4).
+// Joins a frame of several buffers, all of which the device has used (5.1.6.4).
 auto VirtioNet::merge(ConstBytes first, unsigned count) -> ConstBytes {
   const Bytes merged{memory_->merged};
   network::copy(merged, first);

@@ -1,4 +1,4 @@
-// A network device of virtio (virtio 1.2, 5.1): one queue each way.
+// A virtio network device (virtio 1.2, 5.1) with one queue for each direction.
 #pragma once
 
 #include <array>
@@ -17,12 +17,12 @@ namespace virtio_feature {
 constexpr auto bit(unsigned number) -> std::uint64_t {
   return std::uint64_t{1} << number;
 }
-inline constexpr std::uint64_t kChecksum = bit(0);       // of what is sent
-inline constexpr std::uint64_t kGuestChecksum = bit(1);  // of what is received
+inline constexpr std::uint64_t kChecksum = bit(0);       // of sent frames
+inline constexpr std::uint64_t kGuestChecksum = bit(1);  // of received frames
 inline constexpr std::uint64_t kMtu = bit(3);
 inline constexpr std::uint64_t kMac = bit(5);
-inline constexpr std::uint64_t kGuestTso4 = bit(7);  // receives more than a frame at once
-inline constexpr std::uint64_t kHostTso4 = bit(11);  // sends more than a frame at once
+inline constexpr std::uint64_t kGuestTso4 = bit(7);  // receives segments larger than a frame
+inline constexpr std::uint64_t kHostTso4 = bit(11);  // sends segments larger than a frame
 inline constexpr std::uint64_t kMergeableBuffers = bit(15);
 inline constexpr std::uint64_t kStatus = bit(16);
 inline constexpr std::uint64_t kIndirect = bit(28);
@@ -36,18 +36,18 @@ inline constexpr std::uint64_t kSupported = kChecksum | kGuestChecksum | kMtu | 
 class VirtioNet final : public network::Link {
  public:
   struct Options {
-    std::uint64_t features = virtio_feature::kSupported;  // to accept, if the device offers them
-    std::uint16_t queue_size = 256;                       // at most; a power of two
-    bool refills = true;                                  // gives receive buffers back
+    std::uint64_t features = virtio_feature::kSupported;  // features to accept if the device offers them
+    std::uint16_t queue_size = 256;                       // largest size; a power of two
+    bool refills = true;                                  // returns receive buffers to the device
     std::uint16_t receive_vector = VirtioPci::kNoVector;
     std::uint16_t send_vector = VirtioPci::kNoVector;
   };
-  struct Memory;  // what the device reads and writes
+  struct Memory;  // accessed by the device
 
   VirtioNet(VirtioPci& transport, Memory& memory, const Options& options)
       : transport_{&transport}, memory_{&memory}, options_{options} {}
 
-  // Sets the device up, from whatever state it is in. What was in its queues is lost.
+  // Sets the device up from any state. The content of its queues is lost.
   void start();
 
   [[nodiscard]] auto mac() const -> network::MacAddress { return mac_; }
@@ -57,23 +57,23 @@ class VirtioNet final : public network::Link {
 
   struct Frame {
     network::ConstBytes bytes;
-    bool is_checked;  // its checksums are right, or about to be made on its way
+    bool is_checked;  // checksums are correct, or the device completes them
   };
-  // The next frame that has arrived, which stays until `release`.
+  // The next received frame. It is valid until `release`.
   [[nodiscard]] auto receive() -> std::optional<Frame>;
   void release();
 
-  // Hands over what was sent, and gives receive buffers back. To be called when nothing is left to be done.
+  // Publishes the sent frames, and returns receive buffers to the device. Call this when there is no other work.
   void flush();
 
-  // Prepares to wait for an interrupt; false when there is something to do already, and nothing to wait for.
+  // Prepares to wait for an interrupt. Returns false if there already is work.
   [[nodiscard]] auto prepare_to_wait() -> bool;
-  // No interrupts while it is busy.
+  // Disables interrupts during work.
   void end_wait();
 
-  // Whether the device says that it cannot go on.
+  // Whether the device reports that it needs a reset.
   [[nodiscard]] auto needs_reset() const -> bool { return (transport_->status() & virtio_status::kNeedsReset) != 0; }
-  // Hands over a chain that leads back to its beginning.
+  // Publishes a chain that leads back to its beginning.
   void send_loop();
 
   [[nodiscard]] auto received() const -> std::uint64_t { return received_; }
@@ -105,11 +105,11 @@ class VirtioNet final : public network::Link {
   std::uint64_t features_ = 0;
   network::MacAddress mac_;
   std::uint16_t mtu_ = 1500;
-  std::uint32_t receive_size_ = 0;   // of a buffer
-  std::uint16_t receive_count_ = 0;  // of buffers
-  std::uint16_t held_ = 0;           // the buffer of the frame that was received last
+  std::uint32_t receive_size_ = 0;   // size of a buffer
+  std::uint16_t receive_count_ = 0;  // number of buffers
+  std::uint16_t held_ = 0;           // the buffer of the last received frame
   bool is_holding_ = false;
-  std::array<std::uint16_t, Virtqueue::kMostSize> free_{};  // send buffers
+  std::array<std::uint16_t, Virtqueue::kMostSize> free_{};  // free send buffers
   std::uint16_t free_count_ = 0;
   bool is_out_of_room_ = false;
   std::uint64_t received_ = 0;

@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::uint8_t kVendorCapability = 0x09;
 
-// Of a capability (4.1.4).
+// Offsets in a capability (4.1.4).
 constexpr std::uint8_t kType = 3;
 constexpr std::uint8_t kBar = 4;
 constexpr std::uint8_t kOffset = 8;
@@ -18,7 +18,7 @@ constexpr std::uint8_t kAccessData = 16;
 
 enum class Structure : std::uint8_t { common = 1, notify = 2, interrupt_status = 3, device = 4, access = 5 };
 
-// Of the common structure (4.1.4.3).
+// Offsets in the common structure (4.1.4.3).
 namespace common {
 constexpr std::uint64_t kDeviceFeatureSelect = 0x00;
 constexpr std::uint64_t kDeviceFeature = 0x04;
@@ -40,7 +40,7 @@ constexpr std::uint64_t kSize = 0x38;
 
 constexpr std::uint64_t kResetTime = 1'000'000;  // microseconds
 
-// Addresses as two halves: the registers take no accesses of 8 bytes (4.1.3.1).
+// Writes addresses as two halves: the registers do not support accesses of 8 bytes (4.1.3.1).
 void set_address(const Mmio& registers, std::uint64_t offset, std::uint64_t address) {
   registers.set(offset, static_cast<std::uint32_t>(address));
   registers.set(offset + 4, static_cast<std::uint32_t>(address >> 32));
@@ -60,7 +60,7 @@ void VirtioPci::find_structures(PciFunction& function) {
     if (id != kVendorCapability) return true;
     const auto field = [&](std::uint8_t offset) { return static_cast<std::uint8_t>(at + offset); };
     const auto type = function.read8(field(kType));
-    // A device may offer a structure more than once: the first one that is of use is taken.
+    // A device may offer a structure several times. Take the first usable one.
     if (type < 1 || type > 5 || is_found[type]) return true;
     const auto bar = function.read8(field(kBar));
     const auto offset = function.read32(field(kOffset));
@@ -98,11 +98,11 @@ void VirtioPci::find_structures(PciFunction& function) {
   }
 }
 
-// The same register by both ways.
+// Reads the same register in both ways.
 void VirtioPci::check_access_by_configuration(const PciFunction& function) const {
   if (access_at_ == 0) return;
   const auto field = [&](std::uint8_t offset) { return static_cast<std::uint8_t>(access_at_ + offset); };
-  // The other bytes of the register with the range's number cannot be written.
+  // The other bytes of the register with the range's number are read-only.
   function.write32(field(kBar), common_bar_);
   function.write32(field(kOffset), common_offset_ + static_cast<std::uint32_t>(common::kQueues));
   function.write32(field(kLength), 2);
@@ -158,7 +158,7 @@ auto VirtioPci::largest_size(std::uint16_t index) const -> std::uint16_t {
 void VirtioPci::enable(std::uint16_t index, const Virtqueue& queue, std::uint16_t vector) {
   common_.set(common::kQueueSelect, index);
   common_.set(common::kQueueSize, queue.size());
-  if (vector != kNoVector) {  // a reset leaves the queue without a vector
+  if (vector != kNoVector) {  // after a reset, the queue has no vector
     common_.set(common::kQueueVector, vector);
     if (common_.get<std::uint16_t>(common::kQueueVector) != vector)
       fail("net: the device has no such interrupt vector");

@@ -23,35 +23,35 @@ inline constexpr std::uint8_t kFailed = 128;
 class VirtioPci {
  public:
   static constexpr std::uint16_t kVendor = 0x1af4;
-  static constexpr std::uint16_t kFirstDevice = 0x1040;  // and the device's type
+  static constexpr std::uint16_t kFirstDevice = 0x1040;  // plus the device's type
 
   static constexpr std::uint16_t kNoVector = 0xffff;
 
-  // Finds the structures in the function's capabilities, and enables it. Ends the guest when one is missing, or is too
-  // small.
+  // Finds the structures in the function's capabilities, and enables the function. Ends the guest if one is missing
+  // or too small.
   explicit VirtioPci(PciFunction& function);
 
-  // Waits until the device is as it was at the beginning.
+  // Resets the device, and waits until that is complete.
   void reset() const;
   [[nodiscard]] auto status() const -> std::uint8_t;
   void add_status(std::uint8_t bits) const;
 
   [[nodiscard]] auto features() const -> std::uint64_t;
-  // Says which features the driver takes. Ends the guest when the device does not agree.
+  // Accepts these features. Ends the guest if the device refuses them.
   void take_features(std::uint64_t features) const;
 
-  // The largest size that queue `index` may have; 0: there is no such queue.
+  // The largest size of queue `index`; 0 if the queue does not exist.
   [[nodiscard]] auto largest_size(std::uint16_t index) const -> std::uint16_t;
-  // Tells the device of a queue that was started, and how it interrupts.
+  // Enables a started queue in the device, with its interrupt vector.
   void enable(std::uint16_t index, const Virtqueue& queue, std::uint16_t vector);
   void notify(std::uint16_t index) const;
 
-  // What the device has to say of itself. Reads change nothing.
+  // The device's configuration. Reads have no side effects.
   [[nodiscard]] auto configuration() const -> const Mmio& { return device_; }
-  // Why its line is raised; reading it lowers the line.
+  // The cause of the interrupt line. Reading it lowers the line.
   [[nodiscard]] auto interrupt_status() const -> const Mmio& { return interrupt_status_; }
 
-  // No interrupts for changes of the configuration.
+  // Sets the vector for changes of the configuration.
   void set_configuration_vector(std::uint16_t vector) const;
 
  private:
@@ -68,7 +68,7 @@ class VirtioPci {
   std::uint32_t notify_size_ = 0;
   std::uint8_t common_bar_ = 0;
   std::uint32_t common_offset_ = 0;
-  std::uint8_t access_at_ = 0;  // the capability for access by configuration space; 0: none
+  std::uint8_t access_at_ = 0;  // the capability for access through the configuration space; 0: none
   std::uint32_t notify_at_[kMostQueues]{};
 };
 

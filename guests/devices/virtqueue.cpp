@@ -29,14 +29,14 @@ auto Virtqueue::publish() -> bool {
   published_ = added_;
   memory_barrier();
   available_.index.set(published_);
-  device_barrier();  // before the device's wish is read
+  device_barrier();  // before the read of the device's notification request
   if (!has_event_index_) return (used_.flags.get() & UsedRing::kNoNotify) == 0;
-  // virtio 1.2, 2.7.10: whether the index that it waits for was just passed.
+  // virtio 1.2, 2.7.10: whether the index that the device waits for was just passed.
   const auto event = static_cast<std::uint16_t>(used_.ring[size_].head.get());
   return static_cast<std::uint16_t>(published_ - event - 1) < static_cast<std::uint16_t>(published_ - before);
 }
 
-// Chains that a device returns are those it has, or it does as it likes with memory that is not its own.
+// The device must only return chains that it has. Otherwise it would access memory that it must not.
 auto Virtqueue::take() -> std::optional<Used> {
   if (!has_used()) return std::nullopt;
   memory_barrier();
@@ -50,7 +50,7 @@ auto Virtqueue::take() -> std::optional<Used> {
 
 void Virtqueue::want_interrupt(bool wants) {
   if (has_event_index_) {
-    // An index that is far away, or the next.
+    // A distant index, or the next one.
     available_.ring[size_].set(static_cast<std::uint16_t>(wants ? taken_ : taken_ - 0x4000));
   } else {
     available_.flags.set(wants ? 0 : Available::kNoInterrupt);

@@ -1,4 +1,4 @@
-// A split virtqueue (virtio 1.2, 2.7), from the driver's side.
+// The driver's side of a split virtqueue (virtio 1.2, 2.7).
 #pragma once
 
 #include <array>
@@ -28,13 +28,13 @@ struct VirtqueueDescriptor {
 };
 static_assert(sizeof(VirtqueueDescriptor) == 16);
 
-// Who uses it fills in descriptors, and tells which of them begin a chain. Which buffer belongs to a descriptor does
-// not change, so that there is nothing to be allocated.
+// The user of this class fills in descriptors, and states which of them begin a chain. The buffer of a descriptor
+// never changes, so there is no allocation.
 class Virtqueue {
  public:
   static constexpr std::uint16_t kMostSize = 1024;
 
-  // `size`: a power of two. Nothing is available, and nothing used.
+  // `size` must be a power of two. Afterwards, no chain is available or used.
   void start(std::uint16_t size, bool has_event_index);
 
   [[nodiscard]] auto size() const -> std::uint16_t { return size_; }
@@ -44,20 +44,20 @@ class Virtqueue {
   [[nodiscard]] auto available_address() const -> std::uint64_t { return device_address_of(&available_); }
   [[nodiscard]] auto used_address() const -> std::uint64_t { return device_address_of(&used_); }
 
-  // The device may have the chain that begins at descriptor `head`, once that is published.
+  // Makes the chain that begins at descriptor `head` available to the device after the next publish().
   void add(std::uint16_t head);
-  // Says whether the device wants to be told.
+  // Returns whether the device wants a notification.
   [[nodiscard]] auto publish() -> bool;
 
   struct Used {
     std::uint16_t head;
     std::uint32_t size;  // bytes that the device has written
   };
-  // The next chain that the device is done with. Ends the guest when it is one that the device does not have.
+  // The next chain that the device has used. Ends the guest if the device does not have that chain.
   [[nodiscard]] auto take() -> std::optional<Used>;
   [[nodiscard]] auto has_used() const -> bool { return used_.index.get() != taken_; }
 
-  // Whether the device shall interrupt when it is done with the next chain. It may do so at other times, too.
+  // Whether the device should interrupt after the next used chain. It may also interrupt at other times.
   void want_interrupt(bool wants);
 
  private:
@@ -65,7 +65,7 @@ class Virtqueue {
     static constexpr std::uint16_t kNoInterrupt = 1;
     Little<std::uint16_t> flags;
     Little<std::uint16_t> index;
-    Little<std::uint16_t> ring[kMostSize + 1];  // behind the last: used_event
+    Little<std::uint16_t> ring[kMostSize + 1];  // after the last: used_event
   };
   struct UsedElement {
     Little<std::uint32_t> head;
@@ -75,7 +75,7 @@ class Virtqueue {
     static constexpr std::uint16_t kNoNotify = 1;
     Little<std::uint16_t> flags;
     Little<std::uint16_t> index;
-    UsedElement ring[kMostSize + 1];  // behind the last: avail_event
+    UsedElement ring[kMostSize + 1];  // after the last: avail_event
   };
 
   alignas(16) VirtqueueDescriptor descriptors_[kMostSize];
@@ -83,10 +83,10 @@ class Virtqueue {
   alignas(4) UsedRing used_;
   std::uint16_t size_ = 0;
   bool has_event_index_ = false;
-  std::uint16_t added_ = 0;               // chains ever
-  std::uint16_t published_ = 0;           // of them
-  std::uint16_t taken_ = 0;               // of them
-  std::array<bool, kMostSize> is_out_{};  // by head: the device has it
+  std::uint16_t added_ = 0;               // number of added chains
+  std::uint16_t published_ = 0;           // number of published chains
+  std::uint16_t taken_ = 0;               // number of taken chains
+  std::array<bool, kMostSize> is_out_{};  // by head: the device has the chain
 };
 
 }  // namespace guest

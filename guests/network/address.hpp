@@ -28,7 +28,7 @@ struct Ipv4Address {
 
   friend constexpr auto operator==(Ipv4Address, Ipv4Address) -> bool = default;
   [[nodiscard]] constexpr auto is_none() const -> bool { return value == 0; }
-  // Of one host, as far as the address alone tells: no multicast, no broadcast, no loopback, not nothing.
+  // Whether this can be the address of one host: not multicast, broadcast, loopback or the zero address.
   [[nodiscard]] constexpr auto is_host() const -> bool {
     return value >> 24 != 0 && value >> 24 != 127 && value >> 24 < 224;
   }
@@ -36,7 +36,7 @@ struct Ipv4Address {
 
 inline constexpr Ipv4Address kIpv4Broadcast{0xffff'ffff};
 
-// The addresses that share their first `prefix` bits, 0 to 32, are neighbours.
+// The mask of a prefix of `prefix` bits, 0 to 32. Addresses with the same prefix are neighbours.
 [[nodiscard]] constexpr auto mask_of(unsigned prefix) -> std::uint32_t {
   return prefix == 0 ? 0 : ~std::uint32_t{0} << (32 - prefix);
 }
@@ -71,7 +71,7 @@ using AddressText = entry::FixedText<24>;
   }
 }
 
-// "10.0.5.3"; nothing when it is not one.
+// Parses "10.0.5.3". Returns nothing for other strings.
 [[nodiscard]] constexpr auto parse_ipv4_address(std::string_view text) -> std::optional<Ipv4Address> {
   std::uint32_t value = 0;
   for (int octet = 0; octet < 4; ++octet) {

@@ -19,7 +19,7 @@ auto ArpPacket::parse(ConstBytes bytes) -> std::optional<ArpPacket> {
                          .sender = {get32(bytes, 14)},
                          .target_mac = get_mac(bytes, 18),
                          .target = {get32(bytes, 24)}};
-  // A sender without an address asks whether anybody has the one it would like (RFC 5227).
+  // A sender without an address asks whether its intended address is in use (RFC 5227).
   if (packet.sender_mac.is_group() || !(packet.sender.is_host() || packet.sender.is_none())) return std::nullopt;
   return packet;
 }

@@ -1,4 +1,4 @@
-// Which MAC address an IPv4 address has (RFC 826).
+// The mapping of IPv4 addresses to MAC addresses (RFC 826).
 #pragma once
 
 #include <array>
@@ -19,13 +19,13 @@ struct ArpPacket {
   MacAddress target_mac;
   Ipv4Address target;
 
-  // Nothing when it is none for Ethernet and IPv4, or its sender is no host.
+  // Returns nothing if the packet is not for Ethernet and IPv4, or if its sender is not a host.
   [[nodiscard]] static auto parse(ConstBytes bytes) -> std::optional<ArpPacket>;
   // Precondition: kArpSize bytes.
   void write(Bytes bytes) const;
 };
 
-// The neighbours that have told their address, at most so many: a new one takes the place of the oldest.
+// The addresses of a limited number of neighbours. A new one replaces the oldest.
 class ArpTable {
  public:
   static constexpr std::size_t kCapacity = 64;
@@ -35,7 +35,7 @@ class ArpTable {
 
  private:
   struct Entry {
-    Ipv4Address address;  // none: not in use
+    Ipv4Address address;  // none: unused
     MacAddress mac;
   };
   std::array<Entry, kCapacity> entries_{};

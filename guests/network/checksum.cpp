@@ -3,7 +3,7 @@
 namespace guest::network {
 namespace {
 
-// The sum does not depend on the byte order in which it is made, apart from the byte order of the result.
+// The byte order of the sum's parts only affects the byte order of the result.
 auto native32(ConstBytes bytes, std::size_t at) -> std::uint32_t {
   return entry::read<std::uint32_t, entry::kNativeEndian>(bytes, at);
 }

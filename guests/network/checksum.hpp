@@ -10,25 +10,25 @@ namespace guest::network {
 
 class Checksum {
  public:
-  // Bytes in order. Only the last ones may be of an odd number.
+  // Adds bytes in order. Only the last call may have an odd number of bytes.
   void add(ConstBytes bytes);
 
-  // What TCP and UDP put before their own bytes (RFC 9293, 3.1).
+  // Adds the pseudo header of TCP and UDP (RFC 9293, 3.1).
   void add_pseudo_header(Ipv4Address source, Ipv4Address destination, std::uint8_t protocol, std::size_t size);
 
-  // What goes into the header's field; of bytes with a right checksum in them, 0.
+  // The value of the header's field. 0 for bytes that include a correct checksum.
   [[nodiscard]] auto value() const -> std::uint16_t { return static_cast<std::uint16_t>(~sum()); }
 
-  // What goes there if a device completes it: the sum so far, not inverted.
+  // The value of the header's field if a device completes it: the sum so far, not inverted.
   [[nodiscard]] auto sum() const -> std::uint16_t;
 
  private:
   void add_word(std::uint32_t value) { sum_ += value; }
 
-  std::uint64_t sum_ = 0;  // of 32-bit pieces in the machine's byte order
+  std::uint64_t sum_ = 0;  // of 32-bit integers in the machine's byte order
 };
 
-// Of bytes on their own.
+// The checksum of the bytes.
 [[nodiscard]] auto checksum_of(ConstBytes bytes) -> std::uint16_t;
 
 }  // namespace guest::network

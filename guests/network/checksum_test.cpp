@@ -17,7 +17,7 @@ auto bytes_of(const std::vector<int>& values) -> std::vector<std::byte> {
   return bytes;
 }
 
-// As RFC 1071 defines it.
+// The definition of RFC 1071.
 auto simple_checksum(ConstBytes bytes) -> std::uint16_t {
   std::uint32_t sum = 0;
   for (std::size_t i = 0; i < bytes.size(); ++i)

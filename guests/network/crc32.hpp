@@ -1,4 +1,4 @@
-// The checksum of Ethernet, gzip and zlib's crc32().
+// CRC-32 as in Ethernet, gzip and zlib's crc32().
 #pragma once
 
 #include <array>

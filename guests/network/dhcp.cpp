@@ -34,8 +34,8 @@ constexpr std::uint8_t kBootRequest = 1;
 constexpr std::uint8_t kBootReply = 2;
 constexpr std::uint16_t kAnswerByBroadcast = 0x8000;
 
-constexpr unsigned kMostAttempts = 4;      // of a request, before it begins anew
-constexpr std::uint16_t kLeastMtu = 576;   // RFC 791: what every host takes
+constexpr unsigned kMostAttempts = 4;      // of a request before the client starts again
+constexpr std::uint16_t kLeastMtu = 576;   // RFC 791: every host accepts such packets
 constexpr std::uint32_t kLeastLease = 60;  // seconds
 constexpr std::uint32_t kEndless = 0xffffffff;
 
@@ -62,7 +62,7 @@ class OptionWriter {
   std::size_t at_ = 0;
 };
 
-// The ones of a mask, which come first.
+// The number of leading ones in a mask.
 auto prefix_of(std::uint32_t mask) -> unsigned {
   unsigned prefix = 0;
   while (prefix < 32 && (mask << prefix & 0x8000'0000) != 0) ++prefix;
@@ -71,14 +71,14 @@ auto prefix_of(std::uint32_t mask) -> unsigned {
 
 }  // namespace
 
-// A server's answer.
+// A message from a server.
 struct DhcpClient::Message {
   std::uint8_t type = 0;
   Ipv4Address address;
   Ipv4Address server;
   Ipv4Address router;
   unsigned prefix = 24;
-  std::uint16_t mtu = 0;                // 0: not told
+  std::uint16_t mtu = 0;                // 0: not in the message
   std::uint32_t lease_time = kEndless;  // seconds
 
   [[nodiscard]] static auto parse(ConstBytes bytes, std::uint32_t transaction, const MacAddress& mac)

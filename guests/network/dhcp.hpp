@@ -1,4 +1,4 @@
-// A DHCP client (RFC 2131): asks for an address until it has one, and renews it.
+// A DHCP client (RFC 2131): requests an address until it gets one, and renews its lease.
 #pragma once
 
 #include <cstdint>
@@ -14,19 +14,19 @@ inline constexpr std::uint16_t kDhcpClientPort = 68;
 
 class DhcpClient {
  public:
-  // `seed`: any number, that is another one in each run.
+  // `seed` must be a different number in each run.
   DhcpClient(Interface& interface, std::uint32_t seed) : interface_{&interface}, transaction_{seed} {}
 
-  // Asks for an address, from now on.
+  // Starts the requests for an address.
   void start(Microseconds now);
 
-  // A datagram for kDhcpClientPort. Configures the interface when a server has given an address.
+  // Handles a datagram to kDhcpClientPort. Configures the interface when a server assigns an address.
   void receive(const UdpDatagram& datagram, Microseconds now);
 
-  // Does what is due. Gives the address up when no server has renewed it in time.
+  // Executes all due actions. Drops the address if no server has renewed the lease in time.
   void poll(Microseconds now);
 
-  // When poll is to be called next; nothing before `start`.
+  // The time of the next poll(). Nothing before start().
   [[nodiscard]] auto deadline() const -> std::optional<Microseconds>;
 
  private:
@@ -37,7 +37,7 @@ class DhcpClient {
   void discover(Microseconds now);
   void request(Microseconds now);
   void bind(const Message& message, Microseconds now);
-  // Waits longer from attempt to attempt.
+  // Doubles the wait after each attempt, up to a limit.
   void wait_for_answer(Microseconds now);
 
   Interface* interface_;

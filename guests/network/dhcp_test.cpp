@@ -15,7 +15,7 @@ namespace {
 constexpr Ipv4Address kServer{0x0a000202};
 constexpr Ipv4Address kGiven{0x0a00020f};
 
-// A client, and what it has sent, as a server sees it.
+// A client, and its messages as a server sees them.
 class DhcpTest : public ::testing::Test {
  protected:
   struct Request {
@@ -32,7 +32,7 @@ class DhcpTest : public ::testing::Test {
     host_.stack.poll(now_);
   }
 
-  // What was sent last.
+  // The last message of the client.
   auto request() -> std::optional<Request> {
     if (host_.link.sent.empty()) return std::nullopt;
     const auto frame = host_.link.sent.back();
@@ -67,7 +67,7 @@ class DhcpTest : public ::testing::Test {
     host_.stack.dhcp().receive({kServer, kDhcpServerPort, kDhcpClientPort, bytes}, now_);
   }
 
-  // Goes on to an address; of a lease of 1,000 seconds.
+  // Continues until the client has an address, with a lease of 1,000 seconds.
   void bind() {
     answer(message(2, request()->transaction));
     const auto wanted = request();

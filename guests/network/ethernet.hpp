@@ -1,4 +1,4 @@
-// Ethernet II frames, without their check sequence.
+// Ethernet II frames without the frame check sequence.
 #pragma once
 
 #include <optional>

@@ -7,7 +7,7 @@
 namespace guest::network {
 namespace {
 
-// An answer's head and a page must fit into the send buffer at once.
+// The header of a response and a page must fit in the send buffer together.
 constexpr std::size_t kRoomForAnswer = 2048;
 constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 40;
 
@@ -15,7 +15,7 @@ constexpr auto lower(char character) -> char {
   return character >= 'A' && character <= 'Z' ? static_cast<char>(character - 'A' + 'a') : character;
 }
 
-// Whether `text` begins with `beginning`, which is in lower case, in any case.
+// Whether `text` begins with `beginning`, which is in lower case. Ignores the case of `text`.
 auto begins_with(std::string_view text, std::string_view beginning) -> bool {
   if (text.size() < beginning.size()) return false;
   for (std::size_t i = 0; i < beginning.size(); ++i) {
@@ -31,7 +31,7 @@ auto contains(std::string_view text, std::string_view part) -> bool {
   return false;
 }
 
-// All of `text` is one number, at most kMostBytes.
+// The number in `text`, which must contain nothing else and be at most kMostBytes.
 auto number_in(std::string_view text) -> std::optional<std::uint64_t> {
   if (text.empty()) return std::nullopt;
   std::uint64_t value = 0;
@@ -43,7 +43,7 @@ auto number_in(std::string_view text) -> std::optional<std::uint64_t> {
   return value;
 }
 
-// Without the first `count` characters, of which there are so many at least.
+// The text without its first `count` characters. It must have at least that many.
 auto behind(std::string_view text, std::size_t count) -> std::string_view {
   text.remove_prefix(count);
   return text;
@@ -78,14 +78,14 @@ auto HttpServer::received(Connection& connection, ConstBytes bytes) -> std::size
   std::size_t done = 0;
   while (done < bytes.size() && connection.is_open()) {
     const auto rest = bytes.subspan(done);
-    if (session.state == State::answer) break;  // first the one before it
+    if (session.state == State::answer) break;  // first send the previous response
     if (connection.room() < kRoomForAnswer) break;
     done += session.state == State::body ? take_body(connection, session, rest) : take_line(connection, session, rest);
   }
   return connection.is_open() ? done : bytes.size();
 }
 
-// Takes up to the end of a line, and reads it.
+// Collects bytes up to the end of a line, and then parses the line.
 auto HttpServer::take_line(Connection& connection, Session& session, ConstBytes bytes) -> std::size_t {
   for (std::size_t i = 0; i < bytes.size(); ++i) {
     const auto character = static_cast<char>(bytes[i]);
@@ -167,7 +167,7 @@ void HttpServer::read_field(Session& session, std::string_view line) {
 void HttpServer::end_of_fields(Connection& connection, Session& session) {
   if (session.method == Method::post && !session.has_body_size && session.error == 0) session.error = 411;
   if (session.error != 0) {
-    session.keeps_open = false;  // where the next request begins is not known
+    session.keeps_open = false;  // the beginning of the next request is unknown
     return answer(connection, session);
   }
   if (session.body_left == 0) return answer(connection, session);
@@ -247,7 +247,7 @@ void HttpServer::send_head(Connection& connection, const Session& session, std::
   connection.write(bytes_of(head));
 }
 
-// Sends what is left of an answer, and waits for the next request behind it.
+// Sends the rest of a response, and then waits for the next request.
 void HttpServer::go_on(Connection& connection, Session& session) {
   if (session.state != State::answer) return;
   session.pattern_sent += Pattern::write(connection, session.pattern_sent, session.pattern_size - session.pattern_sent);

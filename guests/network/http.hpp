@@ -1,10 +1,10 @@
-// A web server of three pages (HTTP/1.0 and 1.1, RFC 9112):
+// A web server with three pages (HTTP/1.0 and 1.1, RFC 9112):
 //
-//   GET /                a few lines on the guest
+//   GET /                a few lines about the guest
 //   GET /big?bytes=N     N bytes of Pattern
 //   POST /sum            the number of the body's bytes and their CRC-32
 //
-// HEAD is as GET. A body must come with its length.
+// HEAD works like GET. A request's body must have a Content-Length.
 #pragma once
 
 #include <array>
@@ -26,11 +26,11 @@ class HttpServer final : public TcpService {
   void has_room(Connection& connection) override;
   void peer_closed(Connection& connection) override;
 
-  // Requests that were answered, be it with an error.
+  // The number of answered requests, including errors.
   [[nodiscard]] auto requests() const -> std::uint64_t { return requests_; }
 
  private:
-  static constexpr std::size_t kLongestLine = 256;  // of the request; what is longer of a header field is cut off
+  static constexpr std::size_t kLongestLine = 256;  // of the request; longer header fields are truncated
 
   enum class State : std::uint8_t { request_line, fields, body, answer };
   enum class Method : std::uint8_t { get, head, post, other };
@@ -40,9 +40,9 @@ class HttpServer final : public TcpService {
   struct Session {
     State state = State::request_line;
     Method method = Method::other;
-    bool is_too_long = false;     // the line so far
-    bool keeps_open = false;      // after the answer
-    bool peer_has_ended = false;  // its stream
+    bool is_too_long = false;     // the current line
+    bool keeps_open = false;      // after the response
+    bool peer_has_ended = false;  // the peer has ended its stream
     bool wants_continue = false;
     std::uint16_t error = 0;  // an HTTP status; 0: none
     std::array<char, 32> target{};

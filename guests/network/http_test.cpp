@@ -10,7 +10,7 @@
 namespace guest::network::testing {
 namespace {
 
-// Sends a request in pieces, and keeps what comes back.
+// Sends a request in pieces, and stores the response.
 class Browser final : public TcpService {
  public:
   Browser(std::string_view request, std::size_t piece) : request_{request}, piece_{piece} {}

@@ -1,4 +1,4 @@
-// Answers pings (RFC 792).
+// Answers to echo requests (RFC 792).
 #pragma once
 
 #include "guests/network/interface.hpp"

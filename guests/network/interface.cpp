@@ -1,7 +1,7 @@
 #include "guests/network/interface.hpp"
 
-// Frames are not padded to Ethernet's least size: a virtual network has none, Linux does not do it on virtio devices,
-// and passt drops packets with padding behind them.
+// Frames are not padded to Ethernet's minimum size: virtual networks have none, Linux does not pad on virtio devices,
+// and passt drops packets with padding after them.
 namespace guest::network {
 
 auto Interface::is_own(Ipv4Address address) const -> bool {

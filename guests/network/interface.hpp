@@ -1,4 +1,4 @@
-// A link with addresses: finds neighbours, and sends IPv4 packets to them.
+// A link with addresses. It finds the MAC addresses of neighbours, and sends IPv4 packets to them.
 #pragma once
 
 #include <array>
@@ -13,9 +13,9 @@
 namespace guest::network {
 
 struct Configuration {
-  Ipv4Address address{};  // none: not known yet
+  Ipv4Address address{};  // none: unknown
   unsigned prefix = 0;
-  Ipv4Address gateway{};  // none: only neighbours can be reached
+  Ipv4Address gateway{};  // none: only neighbours are reachable
   std::uint16_t mtu = 1500;
 };
 
@@ -33,7 +33,7 @@ class Interface {
   [[nodiscard]] auto mac() const -> const MacAddress& { return mac_; }
   [[nodiscard]] auto link() const -> const Link& { return *link_; }
 
-  // The largest payload of an IPv4 packet.
+  // The maximum payload of an IPv4 packet.
   [[nodiscard]] auto largest_payload() const -> std::size_t { return configuration_.mtu - kIpv4HeaderSize; }
 
   // Whether packets to this address are for this interface.
@@ -41,12 +41,12 @@ class Interface {
 
   void receive_arp(const EthernetFrame& frame);
 
-  // Where the payload of the next packet is to be written: at least largest_payload() bytes, or none when the link has
-  // no room now.
+  // The memory for the payload of the next packet: at least largest_payload() bytes, or none if the link is full.
   [[nodiscard]] auto packet() -> Bytes;
 
-  // Sends the first `size` bytes there. `offload` counts from the payload's beginning. When the neighbour's MAC address
-  // is not known, it is asked for, and the packet waits; one that waits already is lost, as is one of more than 2 KiB.
+  // Sends the first `size` bytes of packet(). `offload` counts from the beginning of the payload. If the neighbour's
+  // MAC address is unknown, the interface asks for it, and the packet waits. Another waiting packet is lost, and so
+  // is one of more than 2 KiB.
   void send(Protocol protocol, Ipv4Address destination, std::size_t size, Offload offload = {});
 
  private:
@@ -60,7 +60,7 @@ class Interface {
   Configuration configuration_;
   ArpTable neighbours_;
 
-  // The frame that waits for a neighbour's address, whose place in it is empty yet.
+  // The frame that waits for a neighbour's address. The address field in it is empty.
   static constexpr std::size_t kLargestWaiting = 2048;
   std::array<std::byte, kLargestWaiting> waiting_;
   std::size_t waiting_size_ = 0;  // in bytes; 0 if no frame waits

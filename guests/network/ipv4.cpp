@@ -6,7 +6,7 @@ namespace guest::network {
 namespace {
 
 constexpr std::uint16_t kDoNotFragment = 0x4000;
-constexpr std::uint16_t kFragment = 0x3fff;  // more of them, or an offset
+constexpr std::uint16_t kFragment = 0x3fff;  // the flag for more fragments, and the offset
 constexpr std::uint8_t kTimeToLive = 64;
 
 }  // namespace
@@ -18,7 +18,7 @@ auto parse_ipv4(ConstBytes bytes) -> std::optional<Ipv4Packet> {
   if (header_size < kIpv4HeaderSize || size < header_size || size > bytes.size()) return std::nullopt;
   if (checksum_of(bytes.first(header_size)) != 0) return std::nullopt;
   if ((get16(bytes, 6) & kFragment) != 0) return std::nullopt;
-  // A frame has a least size: what is behind the packet is padding.
+  // Frames have a minimum size: bytes after the packet are padding.
   return Ipv4Packet{.source = {get32(bytes, 12)},
                     .destination = {get32(bytes, 16)},
                     .protocol = static_cast<Protocol>(get8(bytes, 9)),
@@ -29,7 +29,7 @@ void write_ipv4_header(Bytes bytes, const Ipv4Packet& packet) {
   const auto header = bytes.first(kIpv4HeaderSize);
   put16(header, 0, 0x4500);
   put16(header, 2, static_cast<std::uint16_t>(kIpv4HeaderSize + packet.payload.size()));
-  put16(header, 4, 0);  // an identification is of use to fragments only (RFC 6864)
+  put16(header, 4, 0);  // only fragments need an identification (RFC 6864)
   put16(header, 6, kDoNotFragment);
   put8(header, 8, kTimeToLive);
   put8(header, 9, static_cast<std::uint8_t>(packet.protocol));

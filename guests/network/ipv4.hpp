@@ -1,4 +1,4 @@
-// IPv4 packets (RFC 791). Fragments are not put together, and options are skipped.
+// IPv4 packets (RFC 791). Fragments are not reassembled, and options are skipped.
 #pragma once
 
 #include <cstdint>
@@ -20,11 +20,11 @@ struct Ipv4Packet {
   ConstBytes payload;
 };
 
-// Nothing when it is none, damaged, or a fragment.
+// Returns nothing for other packets, damaged ones, and fragments.
 [[nodiscard]] auto parse_ipv4(ConstBytes bytes) -> std::optional<Ipv4Packet>;
 
-// Precondition: at least kIpv4HeaderSize bytes, and the whole packet is below 64 KiB. Of the payload, only the size
-// matters.
+// Precondition: at least kIpv4HeaderSize bytes, and the whole packet is below 64 KiB. Uses only the size of the
+// payload.
 void write_ipv4_header(Bytes bytes, const Ipv4Packet& packet);
 
 }  // namespace guest::network

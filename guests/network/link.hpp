@@ -1,4 +1,4 @@
-// What frames are sent by.
+// The interface to send frames.
 #pragma once
 
 #include <cstddef>
@@ -8,16 +8,16 @@
 
 namespace guest::network {
 
-// Times and durations are microseconds of a clock that starts anywhere and never goes back.
+// Times and durations in microseconds. The clock starts at any value and never goes back.
 using Microseconds = std::uint64_t;
 inline constexpr Microseconds kMillisecond = 1000;
 inline constexpr Microseconds kSecond = 1'000'000;
 
-// What the device does to a frame on its way out (virtio 1.2, 5.1.6.2).
+// The work of the device for a sent frame (virtio 1.2, 5.1.6.2).
 struct Offload {
-  std::uint16_t checksum_start = 0;   // it sums from here on
-  std::uint16_t checksum_offset = 0;  // from there to where the sum goes; 0: no sum is to be made
-  std::uint16_t segment_size = 0;     // bytes of TCP payload a frame may have; 0: the frame stays in one
+  std::uint16_t checksum_start = 0;   // begin of the bytes to sum
+  std::uint16_t checksum_offset = 0;  // of the checksum, from checksum_start; 0: no checksum
+  std::uint16_t segment_size = 0;     // largest TCP payload of a frame in bytes; 0: do not split
 };
 
 class Link {
@@ -25,14 +25,14 @@ class Link {
   Link(const Link&) = delete;
   auto operator=(const Link&) -> Link& = delete;
 
-  // Where the next frame is to be written; empty when there is no room now. Asking twice gives the same room.
+  // The memory for the next frame, or empty if the link is full. Repeated calls return the same memory.
   [[nodiscard]] virtual auto room() -> Bytes = 0;
 
-  // Sends the first `size` bytes of the room.
+  // Sends the first `size` bytes of room().
   virtual void send(std::size_t size, const Offload& offload) = 0;
 
   [[nodiscard]] virtual auto completes_checksums() const -> bool = 0;
-  // Whether it makes segments of a TCP payload that is larger than one.
+  // Whether the link splits a TCP payload that is larger than a segment.
   [[nodiscard]] virtual auto makes_segments() const -> bool = 0;
 
  protected:

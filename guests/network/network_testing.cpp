@@ -18,7 +18,7 @@ void complete_checksum(Frame& frame, const Offload& offload) {
   put16(bytes, std::size_t{offload.checksum_start} + offload.checksum_offset, value);
 }
 
-// One frame of `size` bytes of payload from `at` on, of a frame with more.
+// A frame with `size` bytes of the payload of a larger frame, from offset `at` on.
 auto segment_of(const Frame& whole, std::size_t at, std::size_t size) -> Frame {
   const auto header_size = std::size_t{4} * (get8(whole, kTcpAt + 12) >> 4);
   const auto payload_at = kTcpAt + header_size;

@@ -1,4 +1,4 @@
-// Two hosts and what lies between them, with a clock of its own.
+// Two hosts and a network between them, with a simulated clock.
 #pragma once
 
 #include <cstddef>
@@ -15,7 +15,7 @@ namespace guest::network::testing {
 
 using Frame = std::vector<std::byte>;
 
-// Keeps what is sent. Splits segments and completes checksums if it is told that it can, as a device does.
+// Stores sent frames. Can split segments and complete checksums like a device.
 class FakeLink final : public Link {
  public:
   explicit FakeLink(bool is_device = false) : is_device_{is_device} {}
@@ -33,12 +33,12 @@ class FakeLink final : public Link {
   std::vector<std::byte> room_ = std::vector<std::byte>(16384);
 };
 
-// What a network does to frames; probabilities from 0 to 1.
+// Faults of a network. Probabilities are 0 to 1.
 struct Weather {
   double loss = 0;
   double duplication = 0;
-  double reordering = 0;  // of being late by up to five times the delay
-  double damage = 0;      // of a byte
+  double reordering = 0;  // probability of a delay up to five times as long
+  double damage = 0;      // probability of one damaged byte
   Microseconds delay = 1000;
 };
 
@@ -50,19 +50,19 @@ struct Host {
   Stack stack;
 };
 
-// Hosts 10.0.0.1 (`left`) and 10.0.0.2 (`right`), whose frames take their time.
+// Hosts 10.0.0.1 (`left`) and 10.0.0.2 (`right`), and a network with delays.
 class Network {
  public:
   explicit Network(const Weather& weather, std::uint32_t seed = 1, bool is_device = false, std::uint16_t mtu = 1500);
 
-  // Goes on until `is_done`, or until `most` has passed; false then.
+  // Runs until `is_done`. Returns false if that takes longer than `most`.
   auto run(Microseconds most, const std::function<bool()>& is_done) -> bool;
   [[nodiscard]] auto now() const -> Microseconds { return now_; }
 
   std::unique_ptr<Host> left;
   std::unique_ptr<Host> right;
   Weather weather;
-  std::uint64_t frames = 0;  // that were sent
+  std::uint64_t frames = 0;  // number of sent frames
 
  private:
   struct Travel {

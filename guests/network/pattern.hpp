@@ -1,5 +1,5 @@
-// Bytes for tests of transfers: byte number i is i modulo 251, a prime, so that no piece of a stream looks as another
-// one whose place differs by a power of two.
+// Bytes for tests of transfers: byte number i is i modulo 251. Because 251 is prime, pieces of the stream at offsets
+// that differ by a power of two are different.
 #pragma once
 
 #include <array>
@@ -12,7 +12,8 @@ namespace guest::network {
 
 class Pattern {
  public:
-  // Writes the stream's bytes from number `at` on, at most `size` and what the connection takes. Says how many.
+  // Writes the stream's bytes from number `at` on: at most `size`, and at most as many as the connection accepts.
+  // Returns their number.
   static auto write(Connection& connection, std::uint64_t at, std::uint64_t size) -> std::uint64_t {
     std::uint64_t done = 0;
     while (done < size) {

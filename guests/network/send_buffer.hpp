@@ -1,4 +1,5 @@
-// What a TCP connection has sent and the peer has not acknowledged, and what it will send: a ring of bytes.
+// A ring of bytes: data that a TCP connection has sent and the peer has not acknowledged, and data that are not yet
+// sent.
 #pragma once
 
 #include <array>
@@ -16,13 +17,13 @@ class SendBuffer {
   [[nodiscard]] auto size() const -> std::size_t { return size_; }
   [[nodiscard]] auto free() const -> std::size_t { return kCapacity - size_; }
 
-  // The bytes lie in `ring`, which need not be initialized; there are none.
+  // Stores the bytes in `ring`, which may be uninitialized. The buffer is empty.
   void begin(Ring& ring) {
     ring_ = &ring;
     begin_ = size_ = 0;
   }
 
-  // Appends as much as there is room for, and says how much that was.
+  // Appends as many bytes as fit. Returns their number.
   auto write(ConstBytes bytes) -> std::size_t {
     const auto count = bytes.size() < free() ? bytes.size() : free();
     const auto at = (begin_ + size_) % kCapacity;

@@ -1,4 +1,4 @@
-// A place in a TCP stream: a number of 32 bits that wraps around (RFC 9293, 3.4).
+// A position in a TCP stream: a 32-bit number that wraps around (RFC 9293, 3.4).
 #pragma once
 
 #include <compare>
@@ -14,7 +14,7 @@ struct Sequence {
   friend constexpr auto operator+(Sequence a, std::size_t bytes) -> Sequence {
     return {a.value + static_cast<std::uint32_t>(bytes)};
   }
-  // How far `a` is behind `b`; negative when it is before it. Both are within 2 GiB of each other.
+  // The distance from `b` to `a`; negative if `a` is before `b`. They must be within 2 GiB of each other.
   friend constexpr auto operator-(Sequence a, Sequence b) -> std::int32_t {
     return static_cast<std::int32_t>(a.value - b.value);
   }

@@ -7,7 +7,7 @@ namespace guest::network {
 auto TcpSource::received(Connection& connection, ConstBytes bytes) -> std::size_t {
   auto& transfer = transfers_[connection.index()];
   for (const auto byte : bytes) {
-    if (transfer.has_begun) break;  // what is behind the line is for nobody
+    if (transfer.has_begun) break;  // data after the line are ignored
     const auto digit = static_cast<std::uint8_t>(byte);
     if (digit >= '0' && digit <= '9' && transfer.size < std::uint64_t{1} << 50) {
       transfer.size = transfer.size * 10 + (digit - '0');

@@ -1,4 +1,4 @@
-// The small services that networks are tried with: echo (RFC 862), discard (RFC 863), and a source of bytes.
+// Small services for tests of networks: echo (RFC 862), discard (RFC 863), and a source of bytes.
 #pragma once
 
 #include <array>
@@ -9,7 +9,7 @@
 
 namespace guest::network {
 
-// Sends back what it gets.
+// Sends received bytes back.
 class TcpEcho final : public TcpService {
  public:
   constexpr TcpEcho() = default;
@@ -23,14 +23,14 @@ class TcpDiscard final : public TcpService {
   auto received(Connection& /*connection*/, ConstBytes bytes) -> std::size_t override { return bytes.size(); }
 };
 
-// Reads a line with a decimal number, and sends so many bytes of Pattern.
+// Reads a line with a decimal number, and sends this many bytes of Pattern.
 class TcpSource final : public TcpService {
  public:
   constexpr TcpSource() = default;
   void opened(Connection& connection) override { transfers_[connection.index()] = {}; }
   auto received(Connection& connection, ConstBytes bytes) -> std::size_t override;
   void has_room(Connection& connection) override;
-  // A peer may end its stream behind the line.
+  // A peer may end its stream after the line.
   void peer_closed(Connection& connection) override;
 
  private:

@@ -24,7 +24,7 @@ void Stack::receive(ConstBytes frame, bool is_checked, Microseconds now) {
 void Stack::receive_ipv4(ConstBytes bytes, bool is_checked, Microseconds now) {
   const auto packet = parse_ipv4(bytes);
   if (!packet) return;
-  // A server may send to the address that it is about to give.
+  // A DHCP server may send to the address that it will assign.
   if (packet->protocol == Protocol::udp && (interface_.address().is_none() || interface_.is_own(packet->destination))) {
     return receive_udp(*packet, is_checked, now);
   }

@@ -1,4 +1,4 @@
-// The whole: frames in, frames out, and what is due in between.
+// The whole network stack: handles received frames, sends frames, and executes due actions.
 #pragma once
 
 #include <array>
@@ -12,7 +12,7 @@
 
 namespace guest::network {
 
-// What datagrams to a port are for.
+// A service that receives the datagrams to a port.
 class UdpService {
  public:
   UdpService(const UdpService&) = delete;
@@ -27,7 +27,7 @@ class UdpService {
 
 class Stack {
  public:
-  // `seed`: any number, that is another one in each run.
+  // `seed` must be a different number in each run.
   Stack(Link& link, const MacAddress& mac, std::uint16_t mtu, std::uint64_t seed)
       : interface_{link, mac, mtu}, dhcp_{interface_, static_cast<std::uint32_t>(seed)}, tcp_{interface_, seed} {}
   Stack(const Stack&) = delete;
@@ -37,15 +37,15 @@ class Stack {
   [[nodiscard]] auto dhcp() -> DhcpClient& { return dhcp_; }
   [[nodiscard]] auto tcp() -> Tcp& { return tcp_; }
 
-  // Datagrams to `port` are for `service`. At most 4 ports; false when there are more.
+  // Passes datagrams to `port` to `service`. At most 4 ports; returns false for more.
   auto listen(std::uint16_t port, UdpService& service) -> bool;
 
-  // A frame that has arrived. `is_checked`: its checksums of TCP and UDP need no look.
+  // Handles a received frame. `is_checked`: the checksums of TCP and UDP are known to be correct.
   void receive(ConstBytes frame, bool is_checked, Microseconds now);
 
-  // Sends what waits to be sent, and does what is due.
+  // Sends waiting data, and executes all due actions.
   void poll(Microseconds now);
-  // When poll is to be called next, if no frame arrives.
+  // The time of the next poll() if no frame arrives.
   [[nodiscard]] auto deadline() const -> std::optional<Microseconds>;
 
  private:

@@ -1,5 +1,6 @@
-// Gives a stack any frames. The input is pieces, each behind two bytes: its size, and the kind of frame that it is the
-// payload of. Ethernet and IPv4 headers are right; checksums of TCP and UDP are not looked at.
+// Passes any frames to a stack. The input consists of pieces. Two bytes before each piece are its size, and the kind
+// of frame that contains it as payload. Ethernet and IPv4 headers are correct; checksums of TCP and UDP are not
+// checked.
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -19,13 +20,13 @@ constexpr MacAddress kMac{{2, 0, 0, 0, 0, 1}};
 constexpr Ipv4Address kOwn{0x0a000001};
 constexpr Ipv4Address kPeer{0x0a000002};
 
-// The piece as the payload of a packet; `kind` is a protocol, or anything else for a bare frame.
+// The piece as the payload of a packet. `kind` is a protocol; other values mean a frame without headers.
 auto frame_of(ConstBytes piece, std::uint8_t kind, Sequence acknowledged) -> std::vector<std::byte> {
   std::vector<std::byte> frame(Interface::kHeadersSize + piece.size());
   write_ethernet_header(frame, kMac, {{2, 0, 0, 0, 0, 2}}, kind % 8 == 7 ? EtherType::arp : EtherType::ipv4);
   const auto payload = Bytes{frame}.subspan(Interface::kHeadersSize);
   copy(payload, piece);
-  // Towards the port of a service, and in answer to what was sent.
+  // To the port of a service, with an acknowledgement of the stack's data.
   if (kind % 8 == 6 && payload.size() >= kTcpHeaderSize) {
     put16(payload, 0, 1000);
     put16(payload, 2, kind < 128 ? 9975 : 7);

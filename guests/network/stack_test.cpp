@@ -59,14 +59,14 @@ class StackTest : public ::testing::Test {
  protected:
   StackTest() { EXPECT_TRUE(host_.stack.listen(9975, echo_)); }
 
-  // What is sent in answer.
+  // The frames that the stack sends in response.
   auto answer(const Frame& frame) -> std::vector<Frame> {
     host_.link.sent.clear();
     host_.stack.receive(frame, false, 1);
     host_.stack.poll(1);
     return {host_.link.sent.begin(), host_.link.sent.end()};
   }
-  // The same of a peer whose MAC address is known.
+  // The same for a peer with a known MAC address.
   auto answer_to_neighbour(const Frame& frame) -> std::vector<Frame> {
     answer(arp(ArpPacket::Operation::request, kOwn));
     return answer(frame);
@@ -160,7 +160,7 @@ TEST_F(StackTest, EndsOnAnyFrame) {
     for (auto count = random() % 4; count > 0; --count)
       frame[random() % frame.size()] = static_cast<std::byte>(random());
     if (random() % 4 == 0) frame.resize(random() % 1600);
-    // So that more of them come through.
+    // So that the stack accepts more of them.
     if (frame.size() >= 34 && random() % 2 == 0) {
       put16(frame, 24, 0);
       put16(frame, 24, checksum_of(Bytes{frame}.subspan(14, 20)));

@@ -8,11 +8,11 @@ namespace {
 constexpr Microseconds kFirstTimeout = kSecond;
 constexpr Microseconds kLeastTimeout = 200 * kMillisecond;
 constexpr Microseconds kLongestTimeout = 10 * kSecond;
-constexpr Microseconds kProbeInterval = 500 * kMillisecond;  // of a closed window
-constexpr Microseconds kIdleTime = 30 * kSecond;             // before a silent peer is asked whether it lives
-constexpr Microseconds kIdleInterval = 5 * kSecond;          // between two questions
-constexpr Microseconds kTimeWait = 2 * kSecond;              // far below RFC 9293's, whose networks lose time
-constexpr Microseconds kEndWait = 30 * kSecond;              // for a peer's end after ours
+constexpr Microseconds kProbeInterval = 500 * kMillisecond;  // probes of a closed window
+constexpr Microseconds kIdleTime = 30 * kSecond;             // before a probe of a silent peer
+constexpr Microseconds kIdleInterval = 5 * kSecond;          // between two probes
+constexpr Microseconds kTimeWait = 2 * kSecond;              // far below RFC 9293's, for networks with long delays
+constexpr Microseconds kEndWait = 30 * kSecond;              // for the peer's end after this side's
 constexpr unsigned kMostRetries = 8;
 constexpr unsigned kMostSynRetries = 4;
 constexpr unsigned kLossByDuplicates = 3;
@@ -68,8 +68,8 @@ auto Tcp::find(Endpoint remote, std::uint16_t local_port) -> Connection* {
   return nullptr;
 }
 
-// A place that is free, or that of a connection that is over, or, when others try to take them all, the oldest one that
-// was never completed.
+// A free place, or that of a closed connection. If other peers try to use all places, the place of the oldest
+// incomplete connection.
 auto Tcp::free_place() -> std::optional<std::size_t> {
   std::optional<std::size_t> over;
   std::optional<std::size_t> begun;
@@ -80,7 +80,7 @@ auto Tcp::free_place() -> std::optional<std::size_t> {
     if (candidate != nullptr && (!*candidate || deadlines_[i] < deadlines_[**candidate])) *candidate = i;
   }
   if (over) return over;
-  // Not one of a moment ago, whose peer may answer yet.
+  // Not a recent one, whose peer may still answer.
   if (begun && connections_[*begun].retries_ > 0) return begun;
   return std::nullopt;
 }
@@ -127,7 +127,7 @@ void Tcp::fail(Connection& connection) {
   release(connection);
 }
 
-// Hard to guess, and beyond that of an earlier connection (RFC 6528).
+// Hard to guess, and after the sequence numbers of an earlier connection (RFC 6528).
 auto Tcp::first_sequence(Endpoint remote, std::uint16_t local_port) const -> Sequence {
   const auto ports = static_cast<std::uint64_t>(remote.port) << 16 | local_port;
   const auto secret = mix(mix(seed_ ^ remote.address.value) ^ ports);
@@ -155,7 +155,7 @@ auto Tcp::connect(std::uint16_t local_port, Endpoint remote, TcpService& service
   return connection;
 }
 
-// ---- What arrives
+// ---- Received segments
 
 void Tcp::receive(const Ipv4Packet& packet, bool is_checked, Microseconds now) {
   now_ = now;
@@ -164,7 +164,7 @@ void Tcp::receive(const Ipv4Packet& packet, bool is_checked, Microseconds now) {
   if (!segment || segment->source_port == 0 || segment->destination_port == 0) return;
   auto* const connection = find({packet.source, segment->source_port}, segment->destination_port);
   if (connection == nullptr) return receive_for_nobody(*segment, packet.source);
-  // The peer uses the same port again.
+  // The peer reuses the port.
   if (connection->state_ == State::time_wait && segment->flags.syn && segment->sequence > connection->received_) {
     release(*connection);
     return receive_for_nobody(*segment, packet.source);
@@ -195,7 +195,7 @@ void Tcp::accept(const TcpSegment& segment, Endpoint remote, TcpService& service
   send_synchronization(*connection);
 }
 
-// Of a segment that begins a connection.
+// Reads the options of a segment that begins a connection.
 void Tcp::take_options(Connection& connection, const TcpSegment& segment) {
   constexpr std::uint8_t kMostScale = 14;  // RFC 7323, 2.3
   if (segment.segment_size != 0) connection.segment_size_ = segment.segment_size;
@@ -204,7 +204,7 @@ void Tcp::take_options(Connection& connection, const TcpSegment& segment) {
   connection.peer_scale_ = *segment.window_scale < kMostScale ? *segment.window_scale : kMostScale;
 }
 
-// To what `connect` has sent.
+// Handles the answer to the segment of `connect`.
 void Tcp::receive_answer(Connection& connection, const TcpSegment& segment) {
   const bool is_answer = segment.flags.ack && segment.acknowledged == connection.next_;
   if (segment.flags.ack && !is_answer) {
@@ -224,7 +224,7 @@ void Tcp::receive_answer(Connection& connection, const TcpSegment& segment) {
 
 auto Tcp::is_acceptable(const Connection& connection, const TcpSegment& segment) const -> bool {
   const auto end = segment.sequence + segment.size();
-  // An acknowledgement may lie at the window's end, as one does of a peer that has filled the window.
+  // An acknowledgement can be at the window's end, for example from a peer that has filled the window.
   const bool begins_before_end = segment.sequence < connection.window_end_ ||
                                  segment.sequence == connection.received_ ||
                                  (segment.size() == 0 && segment.sequence == connection.window_end_);
@@ -235,7 +235,7 @@ auto Tcp::is_acceptable(const Connection& connection, const TcpSegment& segment)
 void Tcp::receive_in_window(Connection& connection, const TcpSegment& segment) {
   if (!is_acceptable(connection, segment)) {
     if (segment.flags.reset) return;
-    // The peer has not heard the answer to its first segment.
+    // The peer has not received the answer to its first segment.
     if (connection.state_ == State::syn_received && segment.flags.syn) {
       send_synchronization(connection);
       return;
@@ -244,7 +244,7 @@ void Tcp::receive_in_window(Connection& connection, const TcpSegment& segment) {
     connection.must_acknowledge_ = true;
     return;
   }
-  // Others can guess what lies in the window, but hardly its beginning (RFC 5961).
+  // Attackers can guess a number in the window, but hardly its beginning (RFC 5961).
   if (segment.flags.reset && segment.sequence == connection.received_) return release(connection);
   if (segment.flags.reset || segment.flags.syn) {
     connection.must_acknowledge_ = true;
@@ -259,7 +259,7 @@ void Tcp::receive_in_window(Connection& connection, const TcpSegment& segment) {
   }
   if (connection.state_ == State::closed || segment.size() == 0) return;
   if (segment.sequence > connection.received_) {
-    send_acknowledgement(connection, connection.next_);  // at once: each counts as a duplicate
+    send_acknowledgement(connection, connection.next_);  // immediately: each counts as a duplicate
     return;
   }
   take_payload(connection, segment);
@@ -279,14 +279,14 @@ void Tcp::become_established(Connection& connection, const TcpSegment& segment) 
 }
 
 auto Tcp::take_acknowledgement(Connection& connection, const TcpSegment& segment) -> bool {
-  if (segment.acknowledged > connection.sent_end_) {  // of what was never sent
+  if (segment.acknowledged > connection.sent_end_) {  // acknowledges data that were never sent
     connection.must_acknowledge_ = true;
     return false;
   }
   const auto news = segment.acknowledged - connection.unacknowledged_;
   if (news < 0) return true;
   const bool is_same_window = connection.window_of(segment) == connection.peer_window_;
-  // An answer proves that the peer lives; what is in flight must arrive all the same.
+  // An answer proves that the peer is alive. Data in flight must still arrive.
   if (news > 0 || connection.in_flight() == 0 || segment.window == 0) connection.retries_ = 0;
   update_window(connection, segment);
   if (news > 0) {
@@ -304,7 +304,7 @@ void Tcp::update_window(Connection& connection, const TcpSegment& segment) {
       segment.sequence > connection.window_sequence_ ||
       (segment.sequence == connection.window_sequence_ && segment.acknowledged >= connection.window_acknowledged_);
   if (!is_newer) return;
-  // What was sent as a probe the peer has not taken.
+  // The peer has not accepted the byte of the probe.
   if (connection.peer_window_ == 0 && segment.window != 0) connection.next_ = connection.unacknowledged_;
   connection.peer_window_ = connection.window_of(segment);
   connection.window_sequence_ = segment.sequence;
@@ -335,7 +335,7 @@ void Tcp::acknowledge(Connection& connection, Sequence acknowledged) {
   }
 }
 
-// Tells the peer of a window that has become much larger.
+// Announces a window that has become much larger.
 void Tcp::widen_window(Connection& connection) {
   const auto end = connection.received_ + least(connection.service_->window(connection), 0xffff);
   const auto much = static_cast<std::int32_t>(least(2 * connection.segment_size_, SendBuffer::kCapacity / 2));
@@ -351,7 +351,7 @@ void Tcp::count_duplicate(Connection& connection) {
   start_timer(connection);
 }
 
-// Sends again what is not acknowledged. Until all of that is, further duplicates are no news.
+// Sends unacknowledged data again. Further duplicates have no effect until all data are acknowledged.
 void Tcp::lose(Connection& connection) {
   connection.is_recovering_ = true;
   connection.recovery_end_ = connection.sent_end_;
@@ -392,7 +392,7 @@ void Tcp::end_acknowledged(Connection& connection) {
   }
 }
 
-// Of a segment that does not begin behind what was received.
+// Handles the payload of a segment that does not begin after the received data.
 void Tcp::take_payload(Connection& connection, const TcpSegment& segment) {
   connection.must_acknowledge_ = true;
   const auto known = least(static_cast<std::size_t>(connection.received_ - segment.sequence), segment.payload.size());
@@ -422,7 +422,7 @@ void Tcp::take_end(Connection& connection) {
   connection.service_->peer_closed(connection);
 }
 
-// ---- What is sent
+// ---- Sent segments
 
 void Tcp::queue(Connection& connection) {
   if (connection.is_queued_) return;
@@ -452,7 +452,7 @@ auto Tcp::output(Connection& connection) -> bool {
     const auto size = least(unsent, window > in_flight ? window - in_flight : 0);
     const bool is_last = connection.is_ending() && in_flight + size == connection.out_.size();
     if (size == 0 && !is_last) break;
-    // Small pieces only where there is nothing else to wait for.
+    // Send small pieces only if no acknowledgement is outstanding.
     if (size < connection.segment_size_ && size < unsent && in_flight > 0) break;
     if (!send_data(connection, size, is_last)) return false;
   }
@@ -460,7 +460,7 @@ auto Tcp::output(Connection& connection) -> bool {
   return !connection.must_acknowledge_ || send_acknowledgement(connection, connection.next_);
 }
 
-// Sends the next `size` bytes, or as many of them as fit into a frame; `is_last`: and the end, if all of them fit.
+// Sends the next `size` bytes, or as many as fit in a frame. `is_last`: also sends FIN if all fit.
 auto Tcp::send_data(Connection& connection, std::size_t size, bool is_last) -> bool {
   std::size_t largest = connection.segment_size_;
   if (interface_->link().makes_segments()) {
@@ -493,7 +493,8 @@ auto Tcp::send_acknowledgement(Connection& connection, Sequence sequence) -> boo
 auto Tcp::send_synchronization(Connection& connection) -> bool {
   connection.next_ = connection.sent_end_ = connection.unacknowledged_ + 1;
   const bool is_answer = connection.state_ == State::syn_received;
-  // Windows of our own need none. Without, the peer may not scale its own, or, as passt does, scales it all the same.
+  // This side's windows need no scale. But without the option, the peer may not scale its windows, or, like passt,
+  // scale them anyway.
   const bool offers_scale = !is_answer || connection.has_scale_;
   set_deadline(connection, now_ + (connection.timeout_ << connection.retries_));
   return send(connection,
@@ -504,7 +505,7 @@ auto Tcp::send_synchronization(Connection& connection) -> bool {
               0, 0);
 }
 
-// Completes a segment of the connection, with `size` bytes of its buffer.
+// Completes a segment of the connection with `size` bytes of its buffer.
 auto Tcp::send(Connection& connection, TcpSegment segment, std::size_t offset, std::size_t size) -> bool {
   const auto room = interface_->packet();
   const auto header_size = segment.header_size();
@@ -512,7 +513,7 @@ auto Tcp::send(Connection& connection, TcpSegment segment, std::size_t offset, s
   connection.out_.read(offset, room.subspan(header_size, size));
   segment.source_port = connection.local_port_;
   segment.destination_port = connection.remote_.port;
-  // A window never shrinks, nor grows by little.
+  // A window never shrinks, and never grows by small amounts.
   const auto window = least(connection.service_->window(connection), 0xffff);
   const auto end = connection.received_ + window;
   const auto least_growth = static_cast<std::int32_t>(least(connection.segment_size_, SendBuffer::kCapacity / 2));
@@ -527,7 +528,7 @@ auto Tcp::send(Connection& connection, TcpSegment segment, std::size_t offset, s
   return transmit(segment, connection.remote_.address, size, static_cast<std::uint16_t>(pieces));
 }
 
-// In answer to a segment that nobody wants (RFC 9293, 3.10.7.1).
+// Answers a segment without a connection (RFC 9293, 3.10.7.1).
 void Tcp::send_reset(const TcpSegment& segment, Ipv4Address destination) {
   TcpSegment reset{
       .source_port = segment.destination_port, .destination_port = segment.source_port, .flags = {.reset = true}};
@@ -540,7 +541,7 @@ void Tcp::send_reset(const TcpSegment& segment, Ipv4Address destination) {
   transmit(reset, destination, 0, 0);
 }
 
-// The payload is where it belongs already.
+// The payload is already in the packet.
 auto Tcp::transmit(TcpSegment segment, Ipv4Address destination, std::size_t payload_size, std::uint16_t segment_size)
     -> bool {
   const auto room = interface_->packet();
@@ -569,7 +570,8 @@ void Tcp::set_deadline(const Connection& connection, Microseconds deadline) {
   if (deadline < next_deadline_) next_deadline_ = deadline;
 }
 
-// The timer of a connection that is open: for what is in flight, else for a closed window, else for a silent peer.
+// Starts the timer of an open connection: for data in flight, otherwise for a closed window, otherwise for a silent
+// peer.
 void Tcp::start_timer(Connection& connection) {
   if (connection.state_ == State::time_wait || connection.state_ == State::fin_wait_2) return;
   if (connection.in_flight() > 0) {
@@ -608,12 +610,12 @@ void Tcp::on_deadline(Connection& connection) {
   if (connection.unsent() > 0 || connection.is_ending()) {
     connection.peer_window_ == 0 && connection.unsent() > 0 ? probe(connection) : queue(connection);
   } else {
-    send_acknowledgement(connection, {connection.unacknowledged_.value - 1});  // which the peer has to answer
+    send_acknowledgement(connection, {connection.unacknowledged_.value - 1});  // the peer must answer this
   }
   start_timer(connection);
 }
 
-// One byte that the peer has no room for, which it has to answer with its window.
+// Sends one byte that does not fit in the peer's window. The peer must answer with its window.
 void Tcp::probe(Connection& connection) {
   send_data(connection, 1, false);
 }

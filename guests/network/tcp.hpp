@@ -1,7 +1,7 @@
-// TCP (RFC 9293), as small as a server that others rely on can be: retransmission by time and by duplicate
-// acknowledgements, congestion control as Reno has it, probes of closed windows and of silent peers. Segments that
-// arrive out of order are dropped, so that their sender sends them again. No options but the segment size and, for the
-// peer's window, its scale.
+// A small TCP (RFC 9293) for reliable servers: retransmission after timeouts and duplicate acknowledgements,
+// congestion control as in Reno, probes of closed windows and of silent peers. Drops segments that arrive out of
+// order, so the peer sends them again. Supports only two options: the segment size and, for the peer's window, the
+// scale.
 #pragma once
 
 #include <array>
@@ -27,20 +27,20 @@ struct Endpoint {
 
 class Connection {
  public:
-  static constexpr std::size_t kMost = 256;  // at once
+  static constexpr std::size_t kMost = 256;  // at the same time
 
-  // Below kMost, and its own as long as it lives.
+  // A number below kMost, unique among the existing connections.
   [[nodiscard]] auto index() const -> std::size_t { return index_; }
   [[nodiscard]] auto remote() const -> Endpoint { return remote_; }
   [[nodiscard]] auto is_open() const -> bool { return state_ == State::established; }
 
-  // How many bytes `write` would take, or will once the connection is open.
+  // The number of bytes that `write` accepts, or will accept when the connection is open.
   [[nodiscard]] auto room() const -> std::size_t { return can_write() || is_synchronizing() ? out_.free() : 0; }
-  // Takes as many bytes as there is room for, and says how many.
+  // Accepts as many bytes as fit. Returns their number.
   auto write(ConstBytes bytes) -> std::size_t { return can_write() ? out_.write(bytes) : 0; }
-  // Ends this side's stream behind what was written.
+  // Ends this side's stream after the written bytes.
   void close();
-  // Ends both at once: the peer sees an error.
+  // Ends both streams immediately. The peer gets an error.
   void abort() { is_aborted_ = true; }
 
  private:
@@ -63,14 +63,14 @@ class Connection {
   [[nodiscard]] auto is_synchronizing() const -> bool {
     return state_ == State::syn_sent || state_ == State::syn_received;
   }
-  // Its FIN waits to be sent or acknowledged.
+  // Whether the FIN is not yet sent or not yet acknowledged.
   [[nodiscard]] auto is_ending() const -> bool {
     return state_ == State::fin_wait_1 || state_ == State::closing || state_ == State::last_ack;
   }
-  // Bytes that are sent and not acknowledged, the FIN included.
+  // The number of sent and unacknowledged bytes, including the FIN.
   [[nodiscard]] auto in_flight() const -> std::size_t { return static_cast<std::size_t>(next_ - unacknowledged_); }
   [[nodiscard]] auto unsent() const -> std::size_t { return out_.size() > in_flight() ? out_.size() - in_flight() : 0; }
-  // As large as a segment of the peer says.
+  // The peer's window in bytes, from a segment.
   [[nodiscard]] auto window_of(const TcpSegment& segment) const -> std::size_t {
     return segment.flags.syn ? segment.window : std::size_t{segment.window} << peer_scale_;
   }
@@ -90,49 +90,49 @@ class Connection {
   // Sending.
   SendBuffer out_;  // begins at unacknowledged_
   Sequence unacknowledged_;
-  Sequence next_;      // to be sent
-  Sequence sent_end_;  // of all that ever was sent
+  Sequence next_;      // next to send
+  Sequence sent_end_;  // end of all data ever sent
   std::size_t segment_size_ = 0;
   std::size_t peer_window_ = 0;
   std::uint8_t peer_scale_ = 0;
-  bool has_scale_ = false;    // that it has told of
-  Sequence window_sequence_;  // where the window was told, so that older segments do not change it
+  bool has_scale_ = false;    // the peer has sent the option
+  Sequence window_sequence_;  // of the segment with the window; older segments do not change it
   Sequence window_acknowledged_;
   std::size_t congestion_window_ = 0;
   std::size_t slow_start_end_ = 0;
-  unsigned duplicates_ = 0;  // acknowledgements without news
+  unsigned duplicates_ = 0;  // number of duplicate acknowledgements
   bool is_recovering_ = false;
   Sequence recovery_end_;
 
-  // How long an acknowledgement takes.
+  // The measurement of the round-trip time.
   bool is_timing_ = false;
   Sequence timed_;
   Microseconds timed_at_ = 0;
-  Microseconds smoothed_ = 0;  // 0: not measured yet
+  Microseconds smoothed_ = 0;  // 0: not yet measured
   Microseconds variation_ = 0;
   Microseconds timeout_ = 0;
   unsigned retries_ = 0;
 
   // Receiving.
-  Sequence received_;    // up to here
-  Sequence window_end_;  // as the peer was told
+  Sequence received_;    // end of the received data
+  Sequence window_end_;  // as announced to the peer
 };
 
-// What a connection is for. Its functions are called by Tcp only.
+// A service that uses connections. Only Tcp calls its functions.
 class TcpService {
  public:
   TcpService(const TcpService&) = delete;
   auto operator=(const TcpService&) -> TcpService& = delete;
 
   virtual void opened(Connection& /*connection*/) {}
-  // The next bytes of the stream, which may come after this side's end, too. Says how many of them it took: the peer
-  // has to send the others again.
+  // Handles the next bytes of the stream, also after this side's end. Returns the number of accepted bytes. The peer
+  // sends the others again.
   virtual auto received(Connection& connection, ConstBytes bytes) -> std::size_t = 0;
-  // The peer has acknowledged something: there is room for more.
+  // The peer has acknowledged data, so there is space for more.
   virtual void has_room(Connection& /*connection*/) {}
-  // The peer sends no more.
+  // The peer has ended its stream.
   virtual void peer_closed(Connection& connection) { connection.close(); }
-  // How many bytes it would take now.
+  // The number of bytes that the service would accept now.
   [[nodiscard]] virtual auto window(const Connection& /*connection*/) const -> std::size_t { return 0xffff; }
 
  protected:
@@ -142,25 +142,25 @@ class TcpService {
 
 class Tcp {
  public:
-  // `seed`: any number, that is another one in each run.
+  // `seed` must be a different number in each run.
   Tcp(Interface& interface, std::uint64_t seed) : interface_{&interface}, seed_{seed} {
     for (std::size_t i = 0; i < connections_.size(); ++i) connections_[i].index_ = i;
   }
 
-  // Connections to `port` are for `service`. At most 8 ports; false when there are more.
+  // Passes connections to `port` to `service`. At most 8 ports; returns false for more.
   auto listen(std::uint16_t port, TcpService& service) -> bool;
 
-  // Opens a connection; null when there are too many.
+  // Opens a connection. Returns null if there are too many.
   auto connect(std::uint16_t local_port, Endpoint remote, TcpService& service, Microseconds now) -> Connection*;
 
   void receive(const Ipv4Packet& packet, bool is_checked, Microseconds now);
 
-  // Sends what waits to be sent, acknowledgements included. To be called after all that has been received.
+  // Sends waiting data and acknowledgements. Call this after all received frames are handled.
   void flush(Microseconds now);
 
-  // Does what is due.
+  // Executes all due actions.
   void poll(Microseconds now);
-  // When poll is to be called next.
+  // The time of the next poll().
   [[nodiscard]] auto deadline() const -> std::optional<Microseconds>;
 
   [[nodiscard]] auto open_connections() const -> std::size_t;
@@ -173,10 +173,10 @@ class Tcp {
     std::uint16_t port = 0;
     TcpService* service = nullptr;
   };
-  // What a connection is found by, side by side: connections are large.
+  // The keys to find connections, in a separate array: connections are large.
   struct Key {
     Endpoint remote;
-    std::uint16_t local_port = 0;  // 0: not in use
+    std::uint16_t local_port = 0;  // 0: unused
     friend constexpr auto operator==(const Key&, const Key&) -> bool = default;
   };
   static constexpr Microseconds kNever = ~Microseconds{0};
@@ -186,7 +186,7 @@ class Tcp {
   auto allocate(Endpoint remote, std::uint16_t local_port, TcpService& service) -> Connection*;
   [[nodiscard]] auto free_place() -> std::optional<std::size_t>;
   void release(Connection& connection);
-  void fail(Connection& connection);  // with a reset
+  void fail(Connection& connection);  // sends a reset
 
   void receive_for_nobody(const TcpSegment& segment, Ipv4Address source);
   void accept(const TcpSegment& segment, Endpoint remote, TcpService& service);
@@ -194,7 +194,7 @@ class Tcp {
   void receive_in_window(Connection& connection, const TcpSegment& segment);
   [[nodiscard]] auto is_acceptable(const Connection& connection, const TcpSegment& segment) const -> bool;
   void become_established(Connection& connection, const TcpSegment& segment);
-  // False when the segment is of no further use.
+  // Returns false if the segment needs no further handling.
   auto take_acknowledgement(Connection& connection, const TcpSegment& segment) -> bool;
   void acknowledge(Connection& connection, Sequence acknowledged);
   void count_duplicate(Connection& connection);
@@ -206,7 +206,7 @@ class Tcp {
   void take_end(Connection& connection);
   void lose(Connection& connection);
 
-  // Each is false when the link has no room.
+  // Each function returns false if the link is full.
   auto output(Connection& connection) -> bool;
   auto send_data(Connection& connection, std::size_t size, bool is_last) -> bool;
   auto send_synchronization(Connection& connection) -> bool;
@@ -231,12 +231,12 @@ class Tcp {
   std::array<Listener, 8> listeners_{};
   std::array<Connection, Connection::kMost> connections_{};
   std::array<Key, Connection::kMost> keys_{};
-  std::array<Microseconds, Connection::kMost> deadlines_{};  // of those in use
-  Microseconds next_deadline_ = kNever;                      // no later than the first of them
-  std::array<std::uint16_t, Connection::kMost> queued_{};    // for output, in order
+  std::array<Microseconds, Connection::kMost> deadlines_{};  // of the used places
+  Microseconds next_deadline_ = kNever;                      // at most the first of them
+  std::array<std::uint16_t, Connection::kMost> queued_{};    // waiting for output, in order
   std::size_t queued_count_ = 0;
   std::uint64_t retransmissions_ = 0;
-  // Not initialized: no page of a connection that there never is is ever touched.
+  // Uninitialized: pages of unused connections are never touched.
   std::array<SendBuffer::Ring, Connection::kMost> rings_;
 };
 

@@ -16,7 +16,7 @@ constexpr std::uint8_t kNoOperation = 1;
 constexpr std::uint8_t kSegmentSize = 2;
 constexpr std::uint8_t kWindowScale = 3;
 
-// What an option of this kind and size says, behind its kind and size; nothing when there is none.
+// The content of the option of this kind and size, without these two bytes. Nothing if it is missing.
 auto find_option(ConstBytes options, std::uint8_t kind, std::size_t wanted_size) -> std::optional<ConstBytes> {
   std::size_t at = 0;
   while (at < options.size() && get8(options, at) != kEndOfOptions) {
@@ -98,7 +98,7 @@ void TcpSegment::write_header(Bytes bytes) const {
     at += kTcpSegmentSizeOption;
   }
   if (!window_scale) return;
-  put8(bytes, at, kNoOperation);  // headers are of whole words
+  put8(bytes, at, kNoOperation);  // headers consist of 32-bit words
   put8(bytes, at + 1, kWindowScale);
   put8(bytes, at + 2, kTcpWindowScaleOption);
   put8(bytes, at + 3, *window_scale);

@@ -1,4 +1,4 @@
-// TCP segments: their header (RFC 9293, 3.1).
+// TCP segments and their header (RFC 9293, 3.1).
 #pragma once
 
 #include <cstdint>
@@ -27,17 +27,17 @@ struct TcpSegment {
   std::uint16_t source_port = 0;
   std::uint16_t destination_port = 0;
   Sequence sequence{};
-  Sequence acknowledged{};  // with flags.ack
+  Sequence acknowledged{};  // valid with flags.ack
   TcpFlags flags{};
   std::uint16_t window = 0;
-  std::uint16_t segment_size = 0;                           // the option; 0: not given
+  std::uint16_t segment_size = 0;                           // the option; 0: missing
   std::optional<std::uint8_t> window_scale = std::nullopt;  // the option
   ConstBytes payload{};
 
-  // Nothing when it is none, or damaged. `is_checked`: the device has looked at the checksum.
+  // Returns nothing for other or damaged packets. `is_checked`: the device has checked the checksum.
   [[nodiscard]] static auto parse(const Ipv4Packet& packet, bool is_checked) -> std::optional<TcpSegment>;
 
-  // What it takes of the sequence.
+  // The size of the segment in the sequence.
   [[nodiscard]] auto size() const -> std::size_t { return payload.size() + (flags.syn ? 1 : 0) + (flags.fin ? 1 : 0); }
 
   [[nodiscard]] auto header_size() const -> std::size_t {

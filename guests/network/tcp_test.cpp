@@ -14,7 +14,7 @@
 namespace guest::network::testing {
 namespace {
 
-// Sends what it is given, keeps what it gets, and ends when it has sent all.
+// Sends given data, stores received data, and closes after all data are sent.
 class Client final : public TcpService {
  public:
   explicit Client(std::string what) : what_{std::move(what)} {}
@@ -82,7 +82,7 @@ TEST_P(TcpWeatherTest, EchoesEverything) {
     ASSERT_NE(network.left->stack.tcp().connect(1000, kEcho, client, network.now()), nullptr);
     EXPECT_TRUE(network.run(3600 * kSecond, [&] { return client.has_ended; }));
     EXPECT_TRUE(client.got == text) << "seed " << seed << ": " << client.got.size() << " bytes";
-    // Nothing stays behind.
+    // No connections remain.
     const auto is_over = [&] {
       return network.left->stack.tcp().open_connections() + network.right->stack.tcp().open_connections() == 0;
     };
@@ -151,7 +151,7 @@ TEST(TcpTest, ProbesAWindowThatIsClosed) {
   ASSERT_NE(network.left->stack.tcp().connect(1000, {{0x0a000002}, 19}, client, network.now()), nullptr);
   EXPECT_FALSE(network.run(120 * kSecond, [&] { return client.has_ended; }));
   EXPECT_EQ(client.got.size(), 0);
-  client.offered = 0xffff;  // of which the peer hears only if it asks
+  client.offered = 0xffff;  // the peer learns this only by a probe
   EXPECT_TRUE(network.run(10 * kSecond, [&] { return client.has_ended; }));
   EXPECT_EQ(client.got.size(), 100'000);
 }
@@ -164,7 +164,7 @@ TEST(TcpTest, GivesUpAPeerThatIsSilent) {
   client.closes = false;
   ASSERT_NE(network.left->stack.tcp().connect(1000, kEcho, client, network.now()), nullptr);
   ASSERT_TRUE(network.run(5 * kSecond, [&] { return client.got.size() == 9; }));
-  // As long as the peer answers, an idle connection stays.
+  // An idle connection stays open while the peer answers.
   EXPECT_FALSE(network.run(1000 * kSecond, [&] { return network.right->stack.tcp().open_connections() == 0; }));
   network.weather.loss = 1;
   EXPECT_TRUE(network.run(200 * kSecond, [&] { return network.right->stack.tcp().open_connections() == 0; }));
@@ -189,7 +189,7 @@ TEST(TcpTest, ServesManyOneAfterTheOther) {
     ASSERT_NE(network.left->stack.tcp().connect(port, kWeb, client, network.now()), nullptr) << i;
     ASSERT_TRUE(network.run(5 * kSecond, [&] { return client.has_ended; })) << i;
     EXPECT_TRUE(client.got.starts_with("HTTP/1.1 200 OK\r\n"));
-    // The client lives until its connection is over.
+    // The client must exist until its connection is closed.
     ASSERT_TRUE(network.run(5 * kSecond, [&] { return network.left->stack.tcp().open_connections() == 0; })) << i;
   }
   EXPECT_EQ(server.requests(), 1000);
@@ -212,7 +212,7 @@ TEST(TcpTest, ServesManyAtOnce) {
   for (const auto& client : clients) EXPECT_GT(client->got.size(), 20'000);
 }
 
-// Places that never answer take no place from those that do.
+// Connections whose peers never answer do not displace others.
 TEST(TcpTest, ServesOthersDuringAFlood) {
   Network network{{}};
   TcpEcho echo;
@@ -251,9 +251,9 @@ TEST(TcpTest, TellsOptionsApart) {
   }
 }
 
-// A peer's window is scaled if it has told of a scale, and the answer tells of one then.
+// The peer's window is scaled if the peer has sent a scale. The answer then also contains one.
 TEST(TcpTest, ScalesThePeersWindow) {
-  constexpr std::uint16_t kWindow = 536;  // a segment, as no size is told
+  constexpr std::uint16_t kWindow = 536;  // the default segment size, because the option is missing
   for (const auto scale :
        {std::optional<std::uint8_t>{}, std::optional<std::uint8_t>{0}, std::optional<std::uint8_t>{2}}) {
     Network network{{}};
@@ -311,7 +311,7 @@ TEST(TcpTest, ALinkWithoutRoomLosesNothing) {
   EXPECT_EQ(client.got.size(), 500'000);
 }
 
-// Whatever a peer sends, within and outside of a connection.
+// Any segments from a peer, inside and outside of a connection.
 TEST(TcpTest, EndsOnAnySegments) {
   std::mt19937 random{1};
   for (int round = 0; round < 300; ++round) {

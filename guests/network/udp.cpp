@@ -15,7 +15,7 @@ auto parse_udp(const Ipv4Packet& packet, bool is_checked) -> std::optional<UdpDa
   if (bytes.size() < kUdpHeaderSize) return std::nullopt;
   const std::size_t size = get16(bytes, 4);
   if (size < kUdpHeaderSize || size > bytes.size()) return std::nullopt;
-  if (!is_checked && get16(bytes, kChecksumAt) != 0) {  // 0: the sender made none
+  if (!is_checked && get16(bytes, kChecksumAt) != 0) {  // 0: no checksum
     Checksum checksum;
     checksum.add_pseudo_header(packet.source, packet.destination, kUdp, size);
     checksum.add(bytes.first(size));

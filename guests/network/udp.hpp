@@ -18,10 +18,10 @@ struct UdpDatagram {
   ConstBytes payload;
 };
 
-// Nothing when it is none, or damaged. `is_checked`: the device has looked at the checksum.
+// Returns nothing for other or damaged packets. `is_checked`: the device has checked the checksum.
 [[nodiscard]] auto parse_udp(const Ipv4Packet& packet, bool is_checked) -> std::optional<UdpDatagram>;
 
-// Sends `payload`. A datagram that is too large for a packet is lost, as is one when the link has no room.
+// Sends `payload`. The datagram is lost if it is too large for a packet, or if the link is full.
 void send_udp(Interface& interface, std::uint16_t source_port, Ipv4Address destination, std::uint16_t destination_port,
               ConstBytes payload);
 

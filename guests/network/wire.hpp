@@ -1,4 +1,4 @@
-// Integers of packets, which are big endian. An offset and what is there must lie within the bytes.
+// Big-endian integers in packets. The integer must be completely inside the bytes.
 #pragma once
 
 #include <cstddef>
@@ -33,7 +33,7 @@ inline void put32(Bytes bytes, std::size_t at, std::uint32_t value) {
   entry::write<std::uint32_t, entry::Endian::big>(bytes, at, value);
 }
 
-// Precondition: `from` fits into `to`.
+// Precondition: `from` fits in `to`.
 inline void copy(Bytes to, ConstBytes from) {
   __builtin_memcpy(to.data(), from.data(), from.size());
 }

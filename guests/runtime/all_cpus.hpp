@@ -1,5 +1,5 @@
-// The entry point of guests that use all CPUs. Under a monitor all CPUs come in at it; on bare aarch64 and riscv64
-// machines the boot CPU starts the others through the firmware.
+// The entry point of guests that use all CPUs. Under a monitor, all CPUs start at it. On bare aarch64 and riscv64
+// machines, the boot CPU starts the others with firmware calls.
 #pragma once
 
 #include <cstddef>
@@ -11,17 +11,17 @@ inline constexpr std::size_t kMaxCpus = 64;
 
 }  // namespace guest
 
-// In C, so that assembly finds them.
+// With C linkage, for assembly.
 extern "C" {
 
-// What a guest does with its other CPUs; `cpu` counts from 1.
+// The guest's code for the other CPUs. `cpu` counts from 1.
 [[noreturn]] void start_other_cpu(std::uint64_t cpu);
 
-// Where firmware starts a CPU, with its number in the first argument (on riscv64, in the second).
+// The address at which firmware starts a CPU. The first argument is its number (on riscv64, the second).
 void firmware_start();
 
 #if defined(__aarch64__)
-// MAIR_EL1, TCR_EL1, TTBR0_EL1 and SCTLR_EL1 of the boot CPU, by which others turn their MMU on.
+// MAIR_EL1, TCR_EL1, TTBR0_EL1 and SCTLR_EL1 of the boot CPU. The others enable their MMU with these values.
 extern std::uint64_t boot_cpu_registers[4];
 #endif
 

@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::size_t kMaxWords = 128;
 
-// The texts that words point into.
+// The storage of the words' characters.
 class Storage {
  public:
   auto reserve(std::size_t size) -> char* {
@@ -37,14 +37,14 @@ class Words {
   std::size_t size_ = 0;
 };
 
-// Zeros, as all of the image that is not in the file.
+// Only zeros, so it takes no space in the file.
 constinit Storage storage{};
 constinit Words words{};
 constinit Words environment{};
 constinit CommandLine the_command_line{};
 constinit bool is_made = false;
 
-// Splits as a POSIX shell does, and as the crate shlex, by which Hermit kernels do it.
+// Splits like a POSIX shell, and like the crate shlex, which Hermit kernels use.
 class Splitter {
  public:
   explicit Splitter(std::string_view text) : text_{text} {}
@@ -73,7 +73,7 @@ class Splitter {
   static auto is_space(char character) -> bool { return character == ' ' || character == '\t' || character == '\n'; }
   void put(char character) { word_[size_++] = character; }
 
-  // A `#` at the beginning of a word makes the rest of the line a comment.
+  // A `#` at the beginning of a word starts a comment until the end of the line.
   void skip_space() {
     while (at_ < text_.size() && (is_space(text_[at_]) || text_[at_] == '#')) {
       if (text_[at_] == '#') {
@@ -106,7 +106,7 @@ class Splitter {
   std::size_t size_ = 0;
 };
 
-// Kernel arguments, of which only `env=KEY=VALUE` matters here, then "--" and those of the application.
+// Parses kernel arguments (only `env=KEY=VALUE` is used), then "--" and the application's arguments.
 void from_device_tree() {
   const auto tree = DeviceTree::of_boot_info();
   const auto bootargs = tree ? tree->property("chosen", "bootargs") : std::nullopt;
@@ -126,7 +126,7 @@ void from_device_tree() {
 }
 
 #if defined(__x86_64__)
-// Room for `count` texts of these sizes, whose addresses go to `places`.
+// Allocates space for `count` strings of these sizes, and writes their addresses to `places`.
 void reserve(std::span<const std::int32_t> sizes, std::span<kernel::uhyve::Gpa> places) {
   for (std::size_t i = 0; i < sizes.size(); ++i) {
     if (sizes[i] < 1) fail("the monitor told a size below 1 for a text that ends with a NUL");
@@ -174,7 +174,7 @@ void from_hypercalls() {
       words.add(word);
     }
   }
-  // A monitor may append empty ones, which an old kernel's C library needs as an end of its environment.
+  // A monitor may append empty variables: an old kernel's C library needs one at the end of its environment.
   for (std::size_t i = 0; i < envc; ++i) {
     if (const auto variable = text_at(variables[i], variable_sizes[i]); !variable.empty()) environment.add(variable);
   }

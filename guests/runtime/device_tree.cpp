@@ -14,7 +14,7 @@ constexpr std::uint32_t kEndNode = 2;
 constexpr std::uint32_t kProperty = 3;
 constexpr std::uint32_t kNop = 4;
 
-// Up to the first NUL or the end.
+// The string up to the first NUL or the end.
 auto text_at(ByteView bytes, std::size_t offset) -> std::string_view {
   const auto rest = bytes.clamped_slice(offset, bytes.size()).text();
   return rest.substr(0, entry::index_of(rest, '\0'));

@@ -1,4 +1,4 @@
-// Reads a flattened device tree (Devicetree Specification 0.4, chapter 5), as far as guests need it.
+// Reads the parts of a flattened device tree (Devicetree Specification 0.4, chapter 5) that guests need.
 #pragma once
 
 #include <cstddef>
@@ -13,19 +13,19 @@ namespace guest {
 
 class DeviceTree {
  public:
-  // One step of a walk through the tree: a node begins, has a property, or ends.
+  // An item of the iteration: the beginning of a node, a property, or the end of a node.
   enum class Kind : std::uint8_t { node, property, node_end };
   struct Item {
     Kind kind;
-    std::size_t depth;      // of the node; the root has 0
+    std::size_t depth;      // of the node; 0 for the root
     std::string_view name;  // of the node or property
     hermitage::entry::ByteView value;
 
-    // A property as a text, without the NUL at its end.
+    // The property as a string, without the final NUL.
     [[nodiscard]] auto text() const -> std::string_view;
   };
 
-  // The tree in the boot info; nothing when there is none, or something else is there.
+  // The tree in the boot info. Nothing if there is none, or if it is invalid.
   [[nodiscard]] static auto of_boot_info() -> std::optional<DeviceTree>;
 
   // Calls visit(const Item&) in order until it returns false.
@@ -45,7 +45,8 @@ class DeviceTree {
   DeviceTree(hermitage::entry::ByteView structure, hermitage::entry::ByteView strings)
       : structure_{structure}, strings_{strings} {}
 
-  // The item at `at`, which goes on to the next, as does the depth; nothing at the end or at something that is no item.
+  // Returns the item at `at`, and advances `at` and `depth` to the next one. Returns nothing at the end or at an
+  // invalid item.
   [[nodiscard]] auto next(std::size_t& at, std::size_t& depth) const -> std::optional<Item>;
 
   hermitage::entry::ByteView structure_;

@@ -12,11 +12,11 @@ constexpr std::size_t kStackSize = 4096;
 
 extern "C" {
 
-// Of the CPUs that have none.
+// The stacks of all CPUs except the boot CPU.
 alignas(kStackSize) std::byte cpu_stacks[guest::kMaxCpus][kStackSize];
 
 #if defined(__aarch64__)
-// In a cache line of its own.
+// Aligned, so that no other data share a cache line with it.
 alignas(256) std::uint64_t boot_cpu_registers[4];
 #endif
 
@@ -24,8 +24,8 @@ alignas(256) std::uint64_t boot_cpu_registers[4];
 
 }  // extern "C"
 
-// `_start` in the place of the one in runtime/entry.cpp: the boot CPU goes the same way, others get a stack by their
-// number. On riscv64 firmware gives the hart first, and that of the boot hart may be any.
+// Replaces `_start` of runtime/entry.cpp. The boot CPU continues as there; others get a stack by their number. On
+// riscv64, firmware passes the hart first, and the boot hart can have any number.
 #if defined(__x86_64__)
 asm(R"(
   .pushsection .text._start, "ax", @progbits

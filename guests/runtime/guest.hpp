@@ -1,5 +1,5 @@
-// What every guest has: a console, its arguments, and a way out. One binary runs under a monitor, where it makes
-// hypercalls, and on a bare machine, which it knows by the platform in its boot info.
+// The runtime of all guests: a console, arguments, and an exit. The same file runs under a monitor, with hypercalls,
+// and on a bare machine. The platform in the boot info distinguishes the two.
 #pragma once
 
 #include <cstddef>
@@ -16,25 +16,25 @@ namespace guest {
 namespace entry = hermitage::entry;
 namespace kernel = hermitage::kernel;
 
-// The Uhyve interface of the guest's note: 1 (x86_64 only), 2 or 3. Chosen when it is linked.
+// The Uhyve interface in the guest's note: 1 (x86_64 only), 2 or 3. Selected at link time.
 extern const std::uint32_t interface;
 
-// A line to be printed, at most 254 characters long; what is longer is cut off.
+// A line to print, at most 254 characters. Longer lines are truncated.
 using Line = entry::FixedText<256>;
 
-// `value` with a sign.
+// Appends `value` with its sign.
 auto append_signed(Line& line, std::int64_t value) -> Line&;
 
 [[nodiscard]] auto boot_info() -> const kernel::RawBootInfo&;
 
-// Whether a monitor runs it, so that hypercalls are possible.
+// Whether a monitor runs the guest. Hypercalls are possible only then.
 [[nodiscard]] auto has_monitor() -> bool;
 
-// To the serial console.
+// Prints to the serial console.
 void print(std::string_view text);
 void print_line(std::string_view text);
 
-// One byte of the console's input; waits for it. Nothing at its end, which no bare machine has.
+// Waits for one byte of the console's input. Returns nothing at its end; on bare machines, the input has no end.
 [[nodiscard]] auto read_byte() -> std::optional<std::byte>;
 
 [[noreturn]] void exit(int code);
@@ -42,21 +42,23 @@ void print_line(std::string_view text);
 // Prints the reason, and exits with 1.
 [[noreturn]] void fail(std::string_view reason);
 
-// The command line: by hypercall for interface 1, else from the device tree. Made at the first call, in no order.
+// The command line: from hypercalls for interface 1, otherwise from the device tree. Created by the first call of any
+// of its users.
 struct CommandLine {
   std::string_view path;                          // interface 1: argv[0]; else empty
-  std::span<const std::string_view> words;        // the application's
+  std::span<const std::string_view> words;        // of the application
   std::span<const std::string_view> environment;  // each KEY=VALUE
 };
 [[nodiscard]] auto command_line() -> const CommandLine&;
 
-// The application's first, second … argument, from 0; nothing when it was not given. Words before a "--" do not count.
+// The application's argument with this index, from 0. Returns nothing if it is missing. Words before a "--" do not
+// count.
 [[nodiscard]] auto argument(std::size_t index) -> std::optional<std::string_view>;
 
-// The decimal number in `text`, if it is one.
+// The decimal number in `text`. Nothing if it is not a number.
 [[nodiscard]] auto number(std::string_view text) -> std::optional<std::int64_t>;
 
 }  // namespace guest
 
-// Each guest's own part. What it returns is the exit code.
+// Each guest implements this function. The result is the exit code.
 auto guest_main() -> int;

@@ -1,4 +1,4 @@
-// What a bare machine has in the place of hypercalls. One source per architecture.
+// Replacements for hypercalls on a bare machine. Each architecture has its own source file.
 #pragma once
 
 #include <cstddef>
@@ -7,9 +7,9 @@
 namespace guest::machine {
 
 void serial_write(std::byte byte);
-[[nodiscard]] auto serial_read() -> std::optional<std::byte>;  // nothing: not yet
+[[nodiscard]] auto serial_read() -> std::optional<std::byte>;  // nothing: no input yet
 
-// Stops the machine with an exit code where there is a way to give one. See guests/README.md.
+// Stops the machine, with an exit code if the machine supports that. See guests/README.md.
 [[noreturn]] void power_off(int code);
 
 // Waits forever.

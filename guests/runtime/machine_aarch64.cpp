@@ -4,7 +4,7 @@
 namespace guest::machine {
 namespace {
 
-// A PL011; the loader has it set up.
+// A PL011 that the boot loader has set up.
 constexpr std::uint64_t kData = 0x00;
 constexpr std::uint64_t kFlags = 0x18;
 constexpr std::uint32_t kReceiveEmpty = 1 << 4;
@@ -14,7 +14,7 @@ auto uart(std::uint64_t offset) -> volatile std::uint32_t* {
   return reinterpret_cast<volatile std::uint32_t*>(boot_info().serial_port_base + offset);
 }
 
-// To and from little endian, in which devices are whatever the kernel is.
+// Converts to and from little endian, the byte order of devices for every kernel.
 template <class T>
 auto little(T value) -> T {
   return entry::kNativeEndian == entry::Endian::big ? entry::swap_bytes(value) : value;
@@ -29,8 +29,8 @@ void set(std::uint64_t offset, std::uint32_t value) {
 
 }  // namespace
 
-// semihosting_exit: HLT 0xf000 is a call to the debugger or to QEMU, with -semihosting; otherwise it is an exception,
-// whose vector asks the firmware to power off, by PSCI, which gives no code. The vectors are 16 of 128 bytes.
+// semihosting_exit: HLT 0xf000 calls the debugger or QEMU (with -semihosting). Otherwise it raises an exception. The
+// exception's vector calls PSCI to power off, without an exit code. There are 16 vectors of 128 bytes.
 asm(R"(
   .pushsection .text.semihosting, "ax", @progbits
   .balign 2048
@@ -67,7 +67,7 @@ auto serial_read() -> std::optional<std::byte> {
   return static_cast<std::byte>(get(kData));
 }
 
-// SYS_EXIT_EXTENDED with ADP_Stopped_ApplicationExit. QEMU reads the block in little endian, too.
+// SYS_EXIT_EXTENDED with ADP_Stopped_ApplicationExit. QEMU also reads the block in little endian.
 void power_off(int code) {
   const std::uint64_t block[] = {little<std::uint64_t>(0x20026),
                                  little<std::uint64_t>(static_cast<std::uint32_t>(code))};

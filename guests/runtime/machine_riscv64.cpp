@@ -21,7 +21,7 @@ auto uart() -> Uart16550<Registers> {
   return {Registers{boot_info().serial_port_base}};
 }
 
-// The console of SBI 0.1, which every OpenSBI has.
+// The console of SBI 0.1, which every OpenSBI supports.
 constexpr std::uint64_t kConsolePutchar = 1;
 constexpr std::uint64_t kConsoleGetchar = 2;
 
@@ -32,7 +32,7 @@ auto legacy_sbi(std::uint64_t extension, std::uint64_t argument) -> std::int64_t
   return static_cast<std::int64_t>(a0);
 }
 
-// By SBI, which gives no code.
+// SBI passes no exit code.
 [[noreturn]] void shut_down() {
   constexpr std::uint64_t kSystemReset = 0x53525354;  // "SRST"
   register std::uint64_t a0 asm("a0") = 0;
@@ -50,7 +50,7 @@ auto contains(std::string_view text, std::string_view part) -> bool {
   return false;
 }
 
-// Where QEMU's device for ending with a code is, by the device tree, in which it has addresses of 64 bits.
+// The address of QEMU's device for the exit code, from the device tree. The addresses there have 64 bits.
 auto test_device() -> std::optional<std::uint64_t> {
   constexpr std::string_view kName = "sifive,test0";
   std::optional<std::uint64_t> address;
@@ -88,7 +88,7 @@ auto serial_read() -> std::optional<std::byte> {
   return static_cast<std::byte>(character);
 }
 
-// FINISHER_FAIL, whose code may be 0, too.
+// FINISHER_FAIL, whose code can also be 0.
 void power_off(int code) {
   constexpr std::uint32_t kFail = 0x3333;
   if (const auto address = test_device()) {

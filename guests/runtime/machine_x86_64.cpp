@@ -28,8 +28,9 @@ auto uart() -> Uart16550<IoPort> {
 
 constexpr std::uint16_t kDebugExitPort = 0xf4;
 
-// QEMU's isa-debug-exit ends with (value << 1) | 1. Hermit kernels write 1 for success and 0 for failure; other codes
-// are told apart, too, as far as there is room.
+// QEMU's isa-debug-exit ends with (value << 1)
+//  1. Hermit kernels write 1 for success and 0 for failure. Other codes also get different values, as far as the
+//  range permits.
 auto debug_exit_value(int code) -> std::uint8_t {
   if (code == 0) return 1;
   if (code == 1) return 0;

@@ -1,11 +1,11 @@
-// The functions that compilers call of their own accord. No SSE: a guest runs before anything is set up.
+// The functions that compilers call implicitly. They do not use SSE, because a guest runs before it is enabled.
 #include <cstddef>
 #include <cstdint>
 
 namespace {
 
 #if defined(__x86_64__)
-// One instruction, which CPUs do at full width, and which a KVM that emulates guests need not take apart.
+// One instruction: CPUs execute it at full width, and a KVM that emulates guests interprets only one instruction.
 void copy_forwards(void* to, const void* from, std::size_t size) {
   asm volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(size) : : "memory");
 }
@@ -17,7 +17,7 @@ void copy_forwards(void* to, const void* from, std::size_t size) {
   auto* out = static_cast<unsigned char*>(to);
   const auto* in = static_cast<const unsigned char*>(from);
   std::size_t i = 0;
-  // Eight at a time, wherever they lie: each is read before it is written, as memmove needs it.
+  // Copy eight bytes at a time, unaligned. Each is read before it is written, as memmove requires.
   for (; i + sizeof(std::uint64_t) <= size; i += sizeof(std::uint64_t)) {
     std::uint64_t word;
     __builtin_memcpy(&word, in + i, sizeof word);

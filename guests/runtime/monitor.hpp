@@ -1,4 +1,4 @@
-// Hypercalls of the guest's own interface. Only where there is a monitor.
+// The hypercalls of the guest's own interface. Use them only under a monitor.
 #pragma once
 
 #include <cstddef>
@@ -52,7 +52,8 @@ inline auto unlink(const char* name) {
   return GUEST_CALL(unlink, name);
 }
 
-// By interface 1, which does not tell, all of it.
+// Returns the number of bytes written. Interface 1 does not report it: the function then returns the size of the
+// buffer.
 inline auto write(int fd, std::span<const std::byte> bytes) -> std::int64_t {
 #if defined(__x86_64__)
   if (interface == 1) {

@@ -1,4 +1,4 @@
-// Compiled once for each interface, and the only thing that differs between guests of different interfaces.
+// Compiled once for each interface. Guests of different interfaces differ only in this file.
 #include "hermitage/kernel/notes.h"
 
 #include "guests/runtime/guest.hpp"

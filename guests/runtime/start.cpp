@@ -1,4 +1,4 @@
-// The way in and out of every guest.
+// The start and the end of every guest.
 #include <span>
 
 #include "guests/runtime/guest.hpp"
@@ -67,7 +67,7 @@ void fail(std::string_view reason) {
 
 }  // namespace guest
 
-// In the place of a function that a class has only declared; nobody calls it.
+// The compiler refers to this function for pure virtual functions. It is never called.
 extern "C" [[noreturn]] void __cxa_pure_virtual();
 extern "C" void __cxa_pure_virtual() {
   guest::fail("a function without a body was called");

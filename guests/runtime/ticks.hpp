@@ -1,4 +1,4 @@
-// The machine's counter, which runs at a rate of its own, for what is measured inside a guest.
+// The machine's counter, for measurements in a guest. Its frequency depends on the machine.
 #pragma once
 
 #include <cstdint>

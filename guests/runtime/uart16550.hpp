@@ -7,7 +7,7 @@
 
 namespace guest::machine {
 
-// Port: how its eight registers are read and written.
+// Port: access to the eight registers.
 template <class Port>
 struct Uart16550 {
   static constexpr unsigned kData = 0;
