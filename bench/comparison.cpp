@@ -21,10 +21,10 @@ using entry::KernelObject;
 
 constexpr std::uint64_t kMostMemory = std::uint64_t{128} << 20;
 
-// What memory holds before anything is loaded into it.
+// The content of memory before loading.
 constexpr std::byte kUsed{0xa5};
 
-// A way in which this library means to differ from hermit-entry, told by a file that both load.
+// An intended difference from hermit-entry, recognized by the properties of a file that both load.
 struct KnownDifference {
   std::string_view reason;
   bool (*applies)(const KernelObject& kernel);
@@ -92,7 +92,7 @@ auto load_there(std::span<const std::byte> elf, GuestAddress start, std::span<st
   return hermit_entry_peer_load(elf.data(), elf.size(), start.value, memory.data(), memory.size(), &loaded);
 }
 
-// hermit-entry leaves the bytes between segments as they are; this library makes them zero.
+// hermit-entry does not write the bytes between segments. This library zeroes them.
 void zero_gaps(const KernelObject& kernel, std::span<std::byte> memory) {
   std::uint64_t end = 0;
   for (const auto segment : kernel.segments()) {
@@ -162,9 +162,9 @@ auto compare_load(const KernelObject& kernel, GuestAddress start) -> Comparison 
       fmt::format("loaded at {:#x}, the byte at offset {:#x}", start.value, differs_here - memory_here.begin()));
 }
 
-// Whether hermit-entry loads a file that this library does not even parse.
+// Whether hermit-entry loads a file that this library does not parse.
 auto loads_there(std::span<const std::byte> elf, const hermit_entry_peer_kernel& there, GuestAddress start) -> bool {
-  if (there.mem_size > kMostMemory) return true;  // as far as can be told
+  if (there.mem_size > kMostMemory) return true;  // too large to check
   std::vector<std::byte> memory(there.mem_size);
   hermit_entry_peer_loaded loaded;
   if (there.has_start_addr) start = {there.start_addr};

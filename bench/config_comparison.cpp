@@ -16,7 +16,7 @@
 namespace hermitage::bench {
 namespace {
 
-// What a configuration is an example of. Everything but the first is a difference on purpose, which docs/abi.md lists.
+// The category of a configuration. All except the first are intended differences, which docs/abi.md lists.
 enum class Kind : std::uint8_t { same, sizes, variables, nul, toml };
 
 struct Case {
@@ -24,9 +24,9 @@ struct Case {
   Kind kind = Kind::same;
 };
 
-// Each is right but for what it is about; "@" stands for the lines that all have.
+// Each configuration is valid except for its tested property. "@" represents the common lines.
 constexpr Case kCases[] = {
-    // Right ones.
+    // Valid configurations.
     {"@"},
     {"@[requirements]\n"},
     {"@[requirements]\ncpus = 0\n"},
@@ -51,7 +51,7 @@ constexpr Case kCases[] = {
     {"[input]\nkernel_args = []\napp_args = []\n[requirements]\n[more]\n"},
     {"\"version\" = '1'\r\nkernel = 'k'\r\n[ input ]\r\nkernel_args = []\r\napp_args = []\r\n"},
 
-    // Wrong ones.
+    // Invalid configurations.
     {""},
     {"version"},
     {"version = \"1\"\n"},
@@ -95,7 +95,7 @@ constexpr Case kCases[] = {
     {"@x =\n"},
     {"@= 1\n"},
 
-    // On purpose.
+    // Intended differences.
     {"@[requirements]\nmemory = \"64 MB\"\n", Kind::sizes},
     {"@[requirements]\nmemory = \"64M\"\n", Kind::sizes},
     {"@[requirements]\nmemory = \"64mib\"\n", Kind::sizes},
@@ -128,7 +128,7 @@ auto whole(std::string_view toml) -> std::string {
   return text;
 }
 
-// What an image says, in the words of hermit_entry_peer_image; nothing when it is refused.
+// The content of an image in the format of hermit_entry_peer_image. Nothing if it is refused.
 auto describe_here(const std::vector<std::byte>& archive) -> std::optional<std::string> {
   const auto image = image::Image::open(testing::gzip(archive));
   if (!image) return std::nullopt;

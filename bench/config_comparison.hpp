@@ -1,9 +1,9 @@
-// Configurations of images, read here and by hermit-entry: do they agree?
+// Compares the reading of images' configurations by this library and by hermit-entry.
 #pragma once
 
 namespace hermitage::bench {
 
-// Compares right and wrong ones, prints what has been found, and gives the exit status.
+// Compares valid and invalid configurations, prints the results, and returns the exit status.
 [[nodiscard]] auto compare_configs() -> int;
 
 }  // namespace hermitage::bench

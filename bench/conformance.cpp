@@ -1,4 +1,4 @@
-// Loads kernels here and by hermit-entry, real, random and damaged ones, and looks for differences.
+// Loads real, random and damaged kernels with this library and with hermit-entry, and searches for differences.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -50,7 +50,8 @@ constexpr std::string_view kEntryVersion3Images[] = {"x86_64-0.2.2-entry3-hello_
 
 constexpr unsigned kMutationsPerKernel = 20;
 
-// Where relocatable kernels are loaded: as Uhyve did and does, as a loader might, and anywhere.
+// The start addresses of relocatable kernels: those of old and new versions of Uhyve, a typical one of boot loaders,
+// and random ones.
 auto start_addresses(Random& random) -> std::vector<entry::GuestAddress> {
   constexpr std::uint64_t kPage = 0x1000;
   constexpr std::uint64_t kPageCount = std::uint64_t{1} << 35;
@@ -72,7 +73,7 @@ auto describe(const Comparison& comparison) -> std::string {
 
 class Conformance {
  public:
-  // For a kernel that both should load to the same effect. Its damaged copies need not be loaded by both.
+  // Checks a kernel that both must load with equal results. Its damaged copies may be refused.
   void check(const std::string& name, std::span<const std::byte> elf, std::uint64_t seed) {
     Random random{seed};
     const auto starts = start_addresses(random);
@@ -85,7 +86,7 @@ class Conformance {
     }
   }
 
-  // For an image that neither should load.
+  // Checks a file that neither must load.
   void check_refused(const std::string& name, std::span<const std::byte> elf) {
     const entry::GuestAddress start;
     const auto comparison = compare(elf, {&start, 1});
@@ -95,7 +96,7 @@ class Conformance {
 
   void skip(std::string_view name) { skipped_.push_back(name); }
 
-  // Prints what has been found, and gives the exit status.
+  // Prints the results, and returns the exit status.
   [[nodiscard]] auto finish() const -> int {
     print_mutations();
     const auto skipped = skipped_.empty() ? std::string{} : fmt::format(" ({})", fmt::join(skipped_, ", "));
@@ -105,7 +106,7 @@ class Conformance {
   }
 
  private:
-  // hermit-entry leaves DT_RELR out.
+  // hermit-entry ignores DT_RELR.
   static auto is_different_on_purpose(std::span<const std::byte> elf) -> bool {
     const auto kernel = entry::KernelObject::parse(elf);
     return kernel && !kernel->relr().empty();
@@ -119,7 +120,7 @@ class Conformance {
     }
   }
 
-  // Says what is wrong, and leaves the file behind for another look.
+  // Prints the difference, and stores the file for analysis.
   void report(const std::string& name, std::span<const std::byte> elf, const Comparison& comparison) {
     ++disagreeing_;
     const auto path = std::filesystem::temp_directory_path() / fmt::format("conformance-{}.elf", name);
@@ -194,7 +195,7 @@ auto read_lines(const std::string& path) -> std::vector<std::string> {
   return lines;
 }
 
-// Kernels that hermit-entry can be asked about: it takes those for the machine that it runs on.
+// hermit-entry only accepts kernels for the machine that it runs on.
 auto is_for_x86_64(std::span<const std::byte> elf) -> bool {
   const auto kernel = entry::KernelObject::parse(elf);
   return kernel && kernel->arch() == entry::Arch::x86_64;
@@ -235,7 +236,7 @@ auto run(const Options& options) -> int {
     const auto elf = testing::random_kernel(seed, entry::Arch::x86_64, entry::Endian::little);
     conformance.check(fmt::format("random-{}", seed), elf, seed);
   }
-  // Both, so that one does not hide what the other finds.
+  // Runs both, so that a failure of one does not hide that of the other.
   const auto kernels = conformance.finish();
   const auto configs = compare_configs();
   return kernels != 0 ? kernels : configs;

@@ -1,6 +1,7 @@
-// Times parsing and loading, here and by hermit-entry, and compares them with what nobody can do without.
+// Measures the time of parsing and loading with this library and with hermit-entry, and compares it with that of the
+// necessary minimum.
 //
-// Takes the flags of Google Benchmark; README.md tells what the benchmarks are.
+// Accepts the flags of Google Benchmark. README.md describes the benchmarks.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
@@ -21,8 +22,8 @@
 namespace hermitage::bench {
 namespace {
 
-// Short, often, and in random order: what else the machine does then falls on all benchmarks alike. Flags that the
-// caller gives come later, and win.
+// Many short repetitions in random order distribute the host's other load over all benchmarks. The caller's flags
+// come later and have precedence.
 constexpr const char* kDefaultFlags[] = {
     "--benchmark_enable_random_interleaving=true",
     "--benchmark_repetitions=101",
@@ -51,7 +52,7 @@ void add(const Subject& subject, std::string_view what, std::string_view who, Op
   benchmark::RegisterBenchmark(benchmark_name(what, subject.name, who).c_str(), run)->Unit(benchmark::kMicrosecond);
 }
 
-// Each time in memory of its own; to get it and to give it back is part of what is timed.
+// Uses new memory each time. The time includes its allocation and release.
 template <class Operation>
 void add_fresh(const Subject& subject, std::string_view what, std::string_view who, Operation operation) {
   add(subject, what, who, [&subject, operation] {
@@ -88,7 +89,7 @@ void add_floor(const Subject& subject) {
   add(subject, "memcpy_stores", {}, [&subject] { return copy_as_much(subject) && store_relocations(subject); });
 }
 
-// Prints medians only, and remembers them.
+// Prints only medians, and stores them.
 class MedianReporter : public benchmark::ConsoleReporter {
  public:
   MedianReporter() : ConsoleReporter{OO_Tabular} {}
@@ -105,7 +106,7 @@ class MedianReporter : public benchmark::ConsoleReporter {
     ConsoleReporter::ReportRuns(shown);
   }
 
-  // In CPU time: all are busy in one thread, and other programs shall not count.
+  // CPU time: each benchmark is busy in one thread, and other programs must not count.
   [[nodiscard]] auto median(const std::string& name) const -> std::optional<double> {
     const auto found = medians_.find(name);
     if (found == medians_.end()) return std::nullopt;
@@ -121,7 +122,7 @@ class MedianReporter : public benchmark::ConsoleReporter {
 
 enum class Goal : std::uint8_t { none, at_most, at_least };
 
-// The time of one benchmark divided by that of another.
+// The quotient of the times of two benchmarks.
 struct Comparison {
   std::string_view what;
   std::string_view who;
@@ -129,7 +130,7 @@ struct Comparison {
   std::string_view other_who;
   Goal goal = Goal::none;
   double limit = 0;
-  std::string_view only_for = {};  // the image that the goal is for, if not for all
+  std::string_view only_for = {};  // the only image with this goal; empty: all images
 };
 
 constexpr Comparison kComparisons[] = {

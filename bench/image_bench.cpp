@@ -1,6 +1,6 @@
-// Times the way from an image to its kernel beside `tar -xzf IMAGE -O KERNEL`, and measures the memory that both take.
+// Compares the opening of an image for its kernel with `tar -xzf IMAGE -O KERNEL`: time and memory.
 //
-// Whole processes, in turn: each run is one, so that its memory is its own. README.md tells more.
+// Runs each as a separate process, in turn, so that memory is measured for each run. README.md has details.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -41,7 +41,7 @@ constexpr int kFiles = 6;
 constexpr std::string_view kConfig =
     "version = \"1\"\nkernel = \"/kernel\"\n[input]\nkernel_args = []\napp_args = []\n";
 
-// Bytes that gzip makes nothing of, or words, of which it makes a third.
+// Random bytes, which gzip cannot compress, or words, which gzip compresses to a third.
 class Content {
  public:
   explicit Content(bool is_random) : is_random_{is_random} {
@@ -81,7 +81,7 @@ class Content {
 
 class ImageFile {
  public:
-  // Piece by piece: the memory of this process counts for those that it starts.
+  // Writes in pieces: the memory of this process counts for its child processes.
   ImageFile(fs::path path, bool is_random, bool kernel_first) : path_{std::move(path)} {
     auto* file = std::fopen(path_.c_str(), "wb");
     if (file == nullptr) throw std::system_error{errno, std::generic_category(), path_};
@@ -186,7 +186,7 @@ void measure(const char* self, const ImageFile& image, std::string_view name) {
     const auto of_kernel = run({self, "--kernel", image.path()});
     const auto of_tar = run({"tar", "-xzf", image.path(), "-O", "kernel"});
     const auto of_all = run({self, "--all", image.path()});
-    if (i < 0) continue;  // the first time, caches are cold
+    if (i < 0) continue;  // the first run has cold caches
     kernel.push_back(of_kernel);
     tar.push_back(of_tar);
     all.push_back(of_all);
@@ -209,7 +209,7 @@ void measure(const char* self, const ImageFile& image, std::string_view name) {
   print_goal("memory for all files above them, to the image's size", above(whole, kAllSize), 0.5);
 }
 
-// What a run does.
+// The function of a single run.
 auto open(std::string_view how, const char* path) -> int {
   const auto contents = how == "--kernel" ? image::Contents::kernel : image::Contents::all;
   const auto image = image::Image::open(fs::path{path}, {.contents = contents});

@@ -1,4 +1,4 @@
-// Memory and files straight from the operating system.
+// Memory mappings and temporary files of the operating system.
 #pragma once
 
 #include <cstddef>
@@ -7,7 +7,7 @@
 
 namespace hermitage::bench {
 
-// A private mapping of no file. Its pages come into being, all zeros, when they are touched.
+// A private anonymous mapping. Its pages are allocated at the first access, and are zero.
 class Mapping {
  public:
   explicit Mapping(std::size_t size);
@@ -24,7 +24,7 @@ class Mapping {
   std::size_t size_;
 };
 
-// A file in the directory for temporary files (TMPDIR) that goes away with this object.
+// A file in the directory for temporary files (TMPDIR). The destructor deletes it.
 class TemporaryFile {
  public:
   explicit TemporaryFile(std::span<const std::byte> bytes);
@@ -34,7 +34,7 @@ class TemporaryFile {
   auto operator=(const TemporaryFile&) -> TemporaryFile& = delete;
   ~TemporaryFile();
 
-  // Puts the file's bytes from `offset` on in place of whole pages that are mapped. Gives whether that worked.
+  // Maps the file from `offset` on over mapped whole pages. Returns whether that succeeded.
   [[nodiscard]] auto map_over(std::span<std::byte> pages, std::uint64_t offset) const noexcept -> bool;
 
  private:

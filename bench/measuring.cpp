@@ -45,7 +45,7 @@ auto groups_of(std::vector<Subject>& subjects) -> std::vector<std::span<Subject>
   return groups;
 }
 
-// How many time stamps the processor counts in a microsecond.
+// The frequency of the processor's time stamps, per microsecond.
 auto ticks_per_us() -> double {
   static const auto rate = [] {
     const auto begin = Clock::now();
@@ -90,7 +90,7 @@ auto read_subjects(std::size_t least) -> std::vector<Subject> {
 }
 
 void for_each_in_turn(std::vector<Subject>& subjects, int rounds, const std::function<void(const Subject&)>& measure) {
-  std::minstd_rand numbers;  // the same ones each time
+  std::minstd_rand numbers;  // the same sequence in each run
   for (const auto group : groups_of(subjects)) {
     for (int round = 0; round < rounds; ++round) {
       std::ranges::shuffle(group, numbers);

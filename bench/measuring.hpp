@@ -1,4 +1,4 @@
-// What programs that run others in turn, and measure them, have in common.
+// Common functions of programs that run and measure other programs in turn.
 #pragma once
 
 #include <cstdint>
@@ -10,31 +10,32 @@
 
 namespace measuring {
 
-// What is measured: a line of the standard input, a name and words with a tab before each.
+// A subject of a measurement: a line of standard input with a name and arguments, separated by tabs.
 struct Subject {
   std::string name;
   std::vector<std::string> words;
 };
 
-// Says what has failed, and the reason of errno, and ends the program with 1.
+// Prints the failed operation and the reason of errno, and exits with 1.
 [[noreturn]] void die(const std::string& what);
 
-// Up to the end of what a descriptor gives, or to an error.
+// Reads from a descriptor to its end, or to an error.
 [[nodiscard]] auto read_all(int fd) -> std::string;
 
-// All of the standard input. Ends the program with 2 if a line has fewer words than `least` behind the name.
+// Reads the subjects from standard input. Exits with 2 if a line has fewer than `least` arguments after the name.
 [[nodiscard]] auto read_subjects(std::size_t least) -> std::vector<Subject>;
 
-// Those that stand side by side and have the same name up to a colon are compared: they come in turn, in another order
-// each round, before the next ones do; so that nobody comes always after the same other one, whose traces in caches and
-// memory it finds. The orders are the same each time.
+// Measures groups of adjacent subjects whose names are equal up to a colon. The subjects of a group run in turn, in
+// another order each round. Different orders are necessary because a subject finds traces of its predecessor in
+// caches and memory. The orders are the same in each run of the program.
 void for_each_in_turn(std::vector<Subject>& subjects, int rounds, const std::function<void(const Subject&)>& measure);
 
-// Becomes the program of a command, for which its words are to be there as long. Exits with 127 if there is none.
+// Executes the command in this process. The strings must stay valid until then. Exits with 127 if the program does
+// not exist.
 [[noreturn]] void become(const std::vector<std::string>& command);
 
-// What a program says that something takes: its last "NUMBER ticks each", of the processor's time stamps. Nothing where
-// it says nothing.
+// The time that a program prints for one operation: its last "NUMBER ticks each", in time stamps of the processor.
+// Nothing if it prints none.
 [[nodiscard]] auto each_ns_in(const std::string& output) -> std::optional<std::int64_t>;
 
 }  // namespace measuring

@@ -1,4 +1,4 @@
-"""What the programs that measure virtual machine monitors have in common: see README.md."""
+"""Common functions of the programs that measure virtual machine monitors: see README.md."""
 
 import functools
 import json
@@ -29,7 +29,7 @@ def cache():
 
 
 def uhyve():
-    """Uhyve, built by cargo the first time; None where there is no cargo."""
+    """Returns Uhyve, which cargo builds the first time. None without cargo."""
     root = cache() / f"hermitage-bench/uhyve-{UHYVE}"
     built = root / "bin/uhyve"
     if built.exists():
@@ -47,7 +47,7 @@ def uhyve():
 
 
 def hermitage(programs):
-    """The program, if it can run kernels."""
+    """Returns the program hermitage, if it can run kernels."""
     program = programs / "hermitage"
     if "\n  run " not in subprocess.run([program, "--help"], capture_output=True, text=True).stdout:
         say("hermitage is left out: it has no command run")
@@ -56,7 +56,7 @@ def hermitage(programs):
 
 
 def are_there(files, target):
-    """Says which of the files that a target of make builds is missing."""
+    """Prints which of the files of a make target is missing."""
     missing = [file for file in files if not file.exists()]
     if missing:
         say(f"there is no {missing[0]}; make {target} builds it")
@@ -64,12 +64,12 @@ def are_there(files, target):
 
 
 def lines(subjects):
-    """Name → words, as vmm_measure and net_measure read them."""
+    """Returns the input of vmm_measure and net_measure. subjects: name → arguments."""
     return "".join("\t".join([name, *map(str, words)]) + "\n" for name, words in subjects.items())
 
 
 def in_the_lab(kernel, script, stdin, limit, files, emulation):
-    """What a script prints in one boot of an emulated machine with real KVM. None where there is no such machine."""
+    """Returns the output of a script in one boot of an emulated machine with real KVM. None without such a machine."""
     case = cases.Case("bench", script, stdin=stdin, limit=limit)
     with tempfile.TemporaryDirectory() as scratch:
         results = Path(scratch, "results")
@@ -85,8 +85,8 @@ def in_the_lab(kernel, script, stdin, limit, files, emulation):
 
 
 def summary(runs, figures):
-    """Title → monitor → figure → median, and the samples it is of. runs: of each its subject (title:monitor), its
-    failure, or None, and its figures, some of which may be None."""
+    """Returns title → monitor → figure → median and its samples. runs: for each, its subject (title:monitor), its
+    failure or None, and its figures, some of which may be None."""
     by_subject = {}
     for run in runs:
         title, _, monitor = run["subject"].partition(":")
@@ -106,9 +106,9 @@ def summary(runs, figures):
 
 
 def with_ranges(where, measured, goals_of):
-    """The goals, each with the range that 95 of 100 values lie in when the samples are drawn again from themselves.
-    goals_of takes `where` and a function median(title, monitor, figure), which may return None, and returns what each
-    goal speaks of → its value, and the most that it may be."""
+    """Returns the goals, each with a 95% confidence interval from resampling of the samples (bootstrap).
+    goals_of takes `where` and a function median(title, monitor, figure), which may return None. It returns the name of
+    each goal → its value, and its limit."""
     def medians(sampled):
         @functools.cache
         def median(title, monitor, figure):
@@ -142,7 +142,7 @@ def write(output, lab_kernel, results):
 
 
 def run_main(main):
-    """The program's exit status is that of main, or 1 when the lab hangs."""
+    """Exits with the exit status of main, or with 1 if the lab hangs."""
     try:
         sys.exit(main())
     except machine.Hang as error:

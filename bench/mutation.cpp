@@ -12,13 +12,13 @@ namespace {
 
 namespace elf = entry::elf;
 
-// Numbers at which something may tip over, apart from those that are in the file.
+// Numbers at typical limits, in addition to those from the file.
 constexpr auto kInterestingNumbers = std::to_array<std::uint64_t>(
     {0, 1, 2, 3, 4, 7, 8, 0x1000, 0x7fff, 0xffff, 0x7fff'ffff, 0xffff'ffff, UINT64_MAX - 7, UINT64_MAX});
 
 constexpr auto kSmallSteps = std::to_array<std::uint64_t>({1, 2, 4, 8, 24, 0x1000});
 
-// The parts of the file that are read in parsing, as far as they are in the file, none of them empty.
+// The parts of the file that parsing reads, as far as they are in the file. None is empty.
 auto regions_of(const entry::ElfFile& file) -> std::vector<entry::ByteView> {
   const auto& header = file.header();
   std::vector regions{

@@ -1,4 +1,4 @@
-// Damages an ELF file where it matters.
+// Damages the relevant parts of an ELF file.
 #pragma once
 
 #include <cstddef>
@@ -8,11 +8,11 @@
 
 namespace hermitage::bench {
 
-// std::mt19937_64 gives the same numbers everywhere; the distributions of the standard library need not.
+// std::mt19937_64 returns the same numbers on every platform. The distributions of the standard library may differ.
 using Random = std::mt19937_64;
 
-// Changes one or two integers in the headers, the notes, the dynamic section or the tables that this one names.
-// `elf` is an ELF file that can be opened.
+// Changes one or two integers in the headers, in the notes, in the dynamic section, or in the tables that it refers
+// to. `elf` must be an ELF file that can be opened.
 [[nodiscard]] auto mutate(std::span<const std::byte> elf, Random& random) -> std::vector<std::byte>;
 
 }  // namespace hermitage::bench

@@ -26,7 +26,7 @@ using entry::LoadStep;
 
 struct RealImage {
   std::string_view name;
-  bool has_peer;  // hermit-entry takes only what is made for the machine that it runs on
+  bool has_peer;  // hermit-entry only accepts kernels for the machine it runs on
 };
 
 constexpr RealImage kRealImages[] = {
@@ -40,7 +40,7 @@ constexpr std::size_t kPageSize = 4096;
 constexpr std::uint64_t kLargeSize = std::uint64_t{64} << 20;
 constexpr std::uint64_t kManyRelocations = 1'000'000;
 
-// Where Uhyve places a kernel that can be anywhere.
+// The address at which Uhyve loads relocatable kernels.
 constexpr entry::GuestAddress kGuestBase{std::uint64_t{4} << 30};
 
 void copy_segments(const KernelObject& kernel, std::span<std::byte> memory) {
@@ -144,7 +144,7 @@ auto load_here_by_mapping(const Subject& subject, const Mapping& memory) -> bool
       case LoadStep::Action::copy:
         std::memcpy(bytes.data(), subject.elf.data() + step.file_offset.value, step.size);
         break;
-      case LoadStep::Action::zero: break;  // as fresh memory is
+      case LoadStep::Action::zero: break;  // new memory is zero
     }
   }
   auto loaded = kernel->relocate(memory.bytes(), subject.start);
@@ -201,7 +201,7 @@ void check(const Subject& subject) {
   require(parse_here(subject) && load_here(subject, subject.memory, false), "cannot be loaded");
   require_same(subject.memory, "loaded differently into used memory");
   if (subject.has_peer) {
-    std::ranges::fill(subject.memory.bytes(), std::byte{});  // hermit-entry leaves gaps as they are
+    std::ranges::fill(subject.memory.bytes(), std::byte{});  // hermit-entry does not write gaps
     require(parse_there(subject) && load_there(subject, subject.memory), "cannot be loaded by hermit-entry");
     require_same(subject.memory, "loaded differently by hermit-entry");
   }

@@ -1,9 +1,9 @@
-/* The floor below every virtual network card: waits for a frame of a tap interface, enters a guest, which copies it,
- * and writes it back, to whoever has sent it. That is a UDP echo server for all of its addresses and ports.
+/* The minimum for a virtual network card: waits for a frame of a tap, enters a guest that copies the frame, and
+ * writes the frame back to its sender. This is a UDP echo server for all its addresses and ports.
  *
  * usage: net_floor TAP
  *
- * The interface has to exist. Prints `net: ready` when it waits.
+ * The interface must exist. Prints `net: ready` when it waits for frames.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -39,7 +39,7 @@ static int open_tap(const char* name) {
   struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI};
   snprintf(request.ifr_name, sizeof request.ifr_name, "%s", name);
   check(ioctl(tap, TUNSETIFF, &request) == 0, name);
-  /* Frames have their checksums, whoever had the interface before. */
+  /* Enables checksums in frames, in case a previous user of the interface has disabled them. */
   check(ioctl(tap, TUNSETOFFLOAD, 0) == 0, "TUNSETOFFLOAD");
   return tap;
 }
@@ -56,24 +56,24 @@ static int is_of(const uint8_t* frame, size_t size, uint16_t type) {
   return size >= 42 && frame[12] == type >> 8 && frame[13] == (type & 0xff);
 }
 
-/* Sends a datagram from its receiver to its sender. The checksums are sums, and stay as they are. */
+/* Sends a datagram back to its sender. The checksums are sums, and do not change. */
 static void turn_round(uint8_t* frame) {
   swap(frame, 0, 6, 6);   /* addresses of the link */
   swap(frame, 26, 30, 4); /* of IP */
   swap(frame, 34, 36, 2); /* ports */
 }
 
-/* Says that each address that is asked for is here. */
+/* Answers each request for an address. */
 static void answer_arp(uint8_t* frame) {
   static const uint8_t own[] = {0x02, 0, 0, 0, 0, 0x04};
   memcpy(frame, frame + 6, sizeof own);
   memcpy(frame + 6, own, sizeof own);
-  frame[21] = 2;           /* an answer */
-  swap(frame, 22, 32, 10); /* addresses of who asks and who is asked for */
+  frame[21] = 2;           /* a reply */
+  swap(frame, 22, 32, 10); /* addresses of sender and target */
   memcpy(frame + 22, own, sizeof own);
 }
 
-/* Makes the answer of a frame. Returns 0 if it has none. */
+/* Makes the answer to a frame. Returns 0 if there is none. */
 static int answer(uint8_t* frame, size_t size) {
   const int is_udp = is_of(frame, size, 0x0800) && frame[14] == 0x45 && frame[23] == 17;
   const int is_question = is_of(frame, size, 0x0806) && frame[21] == 1;

@@ -1,22 +1,22 @@
-// Runs guests with network services in turn, uses them, and says what each took. It brings nothing with it, so that it
-// runs in the lab as on the host.
+// Runs guests with network services in turn, uses the services, and prints the measured values. It needs no other
+// files, so that it runs in the lab and on the host.
 //
 // usage: net_measure ROUNDS LIMIT_SECONDS <SUBJECTS
 //
-// SUBJECTS has a line for each guest: a name, a service (see services.hpp), the address and the port where it is, how
-// many or how much, and the words of the command that runs the guest, with a tab before each. They run in turn
-// (measuring::for_each_in_turn). A guest is there when it prints a line that begins with "net: ", and is ended by
-// SIGTERM. For each run there is a line of JSON:
+// SUBJECTS has one line for each guest, with fields separated by tabs: name, service (see services.hpp), address,
+// port, amount, and the arguments of the command that runs the guest. The guests run in turn
+// (measuring::for_each_in_turn). A guest is ready when it prints a line that begins with "net: ". SIGTERM ends it.
+// The program prints one line of JSON for each run:
 //   subject     its name
-//   failure     why there are no figures, or null
-//   amount      how many or how much it was
-//   wall_ns     what it took, from the first byte to the last
-//   median_ns   the median of single round trips; null for others
-//   guest_ns    how long the guest was awake for each frame, which it says itself; null where it does not
-//   cpu_ns      the monitor's CPU time meanwhile, the guest's included
-//   helpers_ns  that of its child processes, such as passt
+//   failure     the reason for missing values, or null
+//   amount      the amount from the input
+//   wall_ns     time from the first byte to the last
+//   median_ns   the median of single round trips; null for other services
+//   guest_ns    time per frame that the guest was awake, as it prints; null if it prints none
+//   cpu_ns      CPU time of the monitor during the measurement, including the guest
+//   helpers_ns  CPU time of its child processes, such as passt
 //   lost        datagrams that had to be sent again
-// Exit status: 0; 1 when something could not be measured; 2 wrong usage.
+// Exit status: 0; 1 if a measurement failed; 2 wrong usage.
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -76,7 +76,7 @@ auto read(const measuring::Subject& subject) -> Subject {
           .command = {words.begin() + kWordsBeforeCommand, words.end()}};
 }
 
-// CPU time of a process; nothing if it is no more.
+// The CPU time of a process. 0 if the process has ended.
 auto cpu_time(pid_t process) -> nanoseconds {
   clockid_t clock;
   timespec time{};
@@ -126,7 +126,7 @@ class Guest {
     while (!has_ended() && Clock::now() < deadline) std::this_thread::sleep_for(kStep);
   }
 
-  // Whether it says that it is there.
+  // Whether the guest has reported that it is ready.
   [[nodiscard]] auto wait_until_there(Clock::time_point deadline) const -> bool {
     while (!output().contains("net: ")) {
       if (Clock::now() > deadline || has_ended()) return false;

@@ -22,11 +22,11 @@ template <class T>
 using Result = std::expected<T, std::string>;
 
 constexpr std::size_t kDatagram = 64;
-constexpr std::uint64_t kFirstTrips = 20;  // not counted: the neighbours find each other
+constexpr std::uint64_t kFirstTrips = 20;  // not counted: the hosts resolve their addresses
 constexpr std::uint64_t kUnderWay = 32;
 constexpr std::uint64_t kMostLost = 20;
-constexpr timeval kPatience{.tv_sec = 0, .tv_usec = 250'000};  // until a datagram counts as lost
-// Of the bytes that the guest sends, number i is i modulo 251: guests/README.md.
+constexpr timeval kPatience{.tv_sec = 0, .tv_usec = 250'000};  // after this time, a datagram counts as lost
+// Byte number i of the guest's data is i modulo 251: see guests/README.md.
 constexpr std::size_t kPeriod = 251;
 constexpr std::size_t kPiece = kPeriod * 1024;
 
@@ -54,7 +54,7 @@ class Socket {
     if (fd_ >= 0) close(fd_);
   }
 
-  // The bytes that have come; none at the end.
+  // Receives bytes. Returns 0 bytes at the end.
   [[nodiscard]] auto receive(std::span<std::byte> buffer) const -> Result<std::size_t> {
     const auto size = recv(fd_, buffer.data(), buffer.size(), 0);
     if (size < 0) return error("recv");
@@ -81,14 +81,14 @@ auto bytes_of(std::string_view text) -> std::span<const std::byte> {
 
 // ---- Datagrams
 
-// A datagram with its number, which tells it from those that were given up.
+// A datagram with its number, which distinguishes it from those that were given up.
 auto datagram(std::uint64_t number) -> std::array<std::byte, kDatagram> {
   std::array<std::byte, kDatagram> bytes{};
   std::memcpy(bytes.data(), &number, sizeof number);
   return bytes;
 }
 
-// Sends a datagram, again if need be, and waits for it. Counts those that were lost.
+// Sends a datagram, again if necessary, and waits for its return. Counts lost ones.
 auto make_round_trip(const Socket& socket, std::uint64_t number, std::uint64_t& lost) -> Result<void> {
   const auto sent = datagram(number);
   while (lost < kMostLost) {
@@ -151,7 +151,7 @@ auto packets(const Place& place, std::uint64_t amount) -> Result<Exchange> {
 
 // ---- Streams
 
-// A piece and a period, so that a piece can begin at each byte of one.
+// A piece plus one period, so that a piece can begin at each byte of a period.
 auto pattern() -> std::span<const std::byte> {
   static const auto bytes = [] {
     std::vector<std::byte> made(kPiece + kPeriod);
@@ -161,7 +161,7 @@ auto pattern() -> std::span<const std::byte> {
   return bytes;
 }
 
-// Of so many bytes of the pattern.
+// The CRC-32 of the first `size` bytes of the pattern.
 auto crc32_of_pattern(std::uint64_t size) -> std::uint32_t {
   std::array<std::uint32_t, 256> table{};
   for (std::uint32_t i = 0; i < table.size(); ++i) {
@@ -174,7 +174,7 @@ auto crc32_of_pattern(std::uint64_t size) -> std::uint32_t {
   return ~value;
 }
 
-// The limit is for a single call, and the deadline for all.
+// The limit is for a single call, and the deadline for all calls.
 struct Limits {
   explicit Limits(std::chrono::seconds limit)
       : call{.tv_sec = limit.count(), .tv_usec = 0}, deadline{Clock::now() + limit} {}
@@ -186,7 +186,7 @@ struct Limits {
   }
 };
 
-// Sends so many bytes of the pattern.
+// Sends this many bytes of the pattern.
 auto send_pattern(const Socket& socket, std::uint64_t amount, const Limits& limits) -> Result<void> {
   while (amount > 0) {
     const auto size = std::min<std::uint64_t>(amount, kPiece);
@@ -224,7 +224,7 @@ auto take_in(const Place& place, std::uint64_t amount, const Limits& limits) -> 
   return Exchange{.took = Clock::now() - begin};
 }
 
-// Takes the head of an answer off its first bytes, up to the empty line. Returns what is behind it.
+// Removes the header of a response, up to the empty line, from its first bytes. Returns the bytes after it.
 auto behind_head(std::span<const std::byte> bytes, std::string& head) -> std::span<const std::byte> {
   constexpr std::string_view kEnd = "\r\n\r\n";
   if (head.ends_with(kEnd)) return bytes;

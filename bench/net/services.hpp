@@ -1,4 +1,4 @@
-// What is asked of the services of the guest `net`, and how long that takes.
+// Requests to the services of the guest `net`, and their times.
 #pragma once
 
 #include <chrono>
@@ -10,7 +10,7 @@
 
 namespace net_bench {
 
-// Where a guest's services are: an IPv4 address and the port of HTTP and of the UDP echo.
+// The address of a guest's services: an IPv4 address, and the port of HTTP and of the UDP echo.
 struct Place {
   std::string address;
   std::uint16_t port = 0;
@@ -22,16 +22,16 @@ struct Exchange {
   std::uint64_t lost = 0;                                         // datagrams that had to be sent again
 };
 
-// So many of a service, or so many bytes. Fails with a message if the guest does not answer within `limit`, or answers
-// something else than it should.
-//   round-trips  datagrams of 64 bytes to the UDP echo, each when the one before is back
-//   packets      the same, of which 32 are under way at a time
-//   in           a body that the guest takes, and answers with its CRC-32
-//   out          bytes that are known, which the guest sends
+// Uses a service: `amount` is a number of datagrams or bytes. Fails with a message if the guest does not answer
+// within `limit`, or if its answer is wrong.
+//   round-trips  datagrams of 64 bytes to the UDP echo, one at a time
+//   packets      the same, 32 at a time
+//   in           a body to the guest, which answers with its CRC-32
+//   out          bytes of a known pattern from the guest
 [[nodiscard]] auto use(std::string_view service, const Place& place, std::uint64_t amount, std::chrono::seconds limit)
     -> std::expected<Exchange, std::string>;
 
-// By a datagram to the port behind that of the services. It may be lost.
+// Sends a datagram to the next port after that of the services. The datagram may be lost.
 void ask_to_end(const Place& place);
 
 }  // namespace net_bench

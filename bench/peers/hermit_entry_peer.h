@@ -28,9 +28,9 @@
 extern "C" {
 #endif
 
-/** How a call ended. */
+/** The result of a call. */
 enum hermit_entry_peer_status {
-  /** hermit-entry took the image. */
+  /** hermit-entry accepted the image. */
   HERMIT_ENTRY_PEER_OK = 0,
   /** hermit-entry returned an error from parsing. */
   HERMIT_ENTRY_PEER_REFUSED = 1,
@@ -38,7 +38,7 @@ enum hermit_entry_peer_status {
   HERMIT_ENTRY_PEER_PANICKED = 2
 };
 
-/** What hermit-entry says about an image before it is loaded. */
+/** Properties of an image from hermit-entry, known before loading. */
 struct hermit_entry_peer_kernel {
   /** Whether the image names the version of Hermit it was built from. */
   bool has_hermit_version;
@@ -50,17 +50,17 @@ struct hermit_entry_peer_kernel {
   uint32_t uhyve_interface_version;
   /** Size in bytes of the memory that the image has to be loaded into. */
   uint64_t mem_size;
-  /** Whether the image has to be loaded at one certain address. */
+  /** Whether the image must be loaded at a fixed address. */
   bool has_start_addr;
   /** That address, 0 if the image is relocatable. */
   uint64_t start_addr;
 };
 
-/** Where everything is in a loaded image. All addresses are in the address space of the guest. */
+/** Addresses in a loaded image, all of them in the address space of the guest. */
 struct hermit_entry_peer_loaded {
   /** First address of the image. */
   uint64_t image_start;
-  /** Address behind the last byte of the image. */
+  /** Address after the last byte of the image. */
   uint64_t image_end;
   /** Address of the first instruction to run. */
   uint64_t entry_point;
@@ -77,18 +77,18 @@ struct hermit_entry_peer_loaded {
 };
 
 /**
- * Parses an image and asks for everything known before loading.
+ * Parses an image and gets all properties known before loading.
  *
- * HERMIT_ENTRY_PEER_PANICKED may also come from the questions: an image without loadable segments
+ * HERMIT_ENTRY_PEER_PANICKED is also possible after parsing: an image without loadable segments
  * can be parsed, but asking for its memory size panics.
  */
 enum hermit_entry_peer_status hermit_entry_peer_parse(const void* elf, size_t size,
                                                       struct hermit_entry_peer_kernel* kernel);
 
 /**
- * Parses an image and drops the result, which the optimizer is kept from noticing.
+ * Parses an image and drops the result, in a way that the optimizer cannot remove.
  *
- * This is what a benchmark of parsing times.
+ * For benchmarks of parsing.
  */
 enum hermit_entry_peer_status hermit_entry_peer_parse_only(const void* elf, size_t size);
 
@@ -108,14 +108,14 @@ enum hermit_entry_peer_status hermit_entry_peer_load(const void* elf, size_t siz
                                                      size_t memory_size, struct hermit_entry_peer_loaded* loaded);
 
 /**
- * Finds configuration and kernel in an archive that is not gzipped, and says what is in them, a line for each:
+ * Finds configuration and kernel in an archive without gzip, and writes their content, one line for each value:
  * `kernel PATH`, then `kernel_arg`, `app_arg` and `env_var` with a value each, `memory BYTES` if it is stated,
  * `cpus N`, and `size BYTES` of the kernel's file.
  *
  * @param tar The archive, of `size` bytes. It may be null if `size` is 0.
- * @param text Where the text goes, without a NUL; what has no room is cut off. It must not overlap the archive.
- * @param text_capacity How many bytes there is room for, at most PTRDIFF_MAX.
- * @param text_size How many bytes the whole text has.
+ * @param text Memory for the text, without a NUL. A longer text is truncated. It must not overlap the archive.
+ * @param text_capacity Size of this memory in bytes, at most PTRDIFF_MAX.
+ * @param text_size Size of the whole text in bytes.
  */
 enum hermit_entry_peer_status hermit_entry_peer_image(const void* tar, size_t size, void* text, size_t text_capacity,
                                                       size_t* text_size);

@@ -10,7 +10,7 @@
 
 #define MEMORY_SIZE (64ull << 20)
 
-/* The places that Uhyve has them at. */
+/* The same addresses as in Uhyve. */
 enum { GDT = 0x0, PML4 = 0x10000, PDPT = 0x11000, PAGE_DIRECTORY = 0x12000 };
 enum { PRESENT_WRITABLE = 0x3, LARGE_PAGE = 0x80, PAGE_TABLE_ENTRIES = 512 };
 
@@ -20,7 +20,7 @@ void check(int holds, const char* step) {
   exit(1);
 }
 
-/* An ioctl that has to succeed. */
+/* Calls an ioctl that must succeed. */
 static int call(int fd, unsigned long request, void* argument, const char* name) {
   const int result = ioctl(fd, request, argument);
   check(result >= 0, name);
@@ -28,7 +28,7 @@ static int call(int fd, unsigned long request, void* argument, const char* name)
 }
 #define CALL(fd, request, argument) call(fd, request, argument, #request)
 
-/* All of the memory, in pages of 2 MiB. */
+/* Maps all memory with pages of 2 MiB. */
 static void identity_map(uint8_t* memory) {
   uint64_t* const directory = (uint64_t*)(memory + PAGE_DIRECTORY);
   for (uint64_t i = 0; i < MEMORY_SIZE >> 21; ++i) directory[i] = i << 21 | LARGE_PAGE | PRESENT_WRITABLE;
@@ -85,7 +85,7 @@ struct bare_machine make_machine(const uint8_t* code, size_t size, uint64_t coun
   check(memory != MAP_FAILED, "mmap");
   struct kvm_userspace_memory_region region = {.memory_size = MEMORY_SIZE, .userspace_addr = (uintptr_t)memory};
   CALL(vm, KVM_SET_USER_MEMORY_REGION, &region);
-  /* In this order: a memory region that is set after this waits milliseconds for readers of the bus. */
+  /* The order matters: setting a memory region after this would wait milliseconds for readers of the bus. */
   CALL(vm, KVM_CREATE_IRQCHIP, NULL);
   identity_map(memory);
   memcpy(memory + CODE, code, size);

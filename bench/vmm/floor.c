@@ -1,13 +1,13 @@
-/* The floor below every monitor of Hermit kernels: a guest of 64 MiB that is made by the KVM calls that none can do
- * without, runs in long mode, makes some hypercalls (port writes of a pointer), and ends by one.
+/* The minimum for a monitor of Hermit kernels: creates a guest of 64 MiB with the necessary KVM calls. The guest runs
+ * in long mode, makes some hypercalls (port writes of a pointer), and ends with one.
  *
  * usage: floor [HYPERCALLS [read|write FILE SIZE]]
  *
- * By default there is no hypercall but the one that ends the guest. For each of the others, the file is read or written
- * where it was left, so many bytes, to or from the guest's memory, at the places that the guest `transfer` has. Prints
- * what each took, in ticks.
+ * By default, the guest only makes the hypercall that ends it. For each other hypercall, the program reads or writes
+ * SIZE bytes of the file at its current offset, to or from guest memory at the addresses of the guest `transfer`.
+ * Prints the time of one hypercall, in ticks.
  *
- * It loads no image, parses no option, and protects itself from nobody.
+ * It loads no image, parses no options, and has no isolation.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -34,7 +34,7 @@ static const uint8_t guest_code[] = {
     0xef,                   /* out dx, eax */
 };
 
-/* What is done for each hypercall. */
+/* The action for each hypercall. */
 struct transfer {
   int fd; /* -1: nothing */
   int writes;

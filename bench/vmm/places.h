@@ -1,5 +1,5 @@
-/* Where transfers are made to and from. The buffer's place moves on by a page, PLACES times, as in the guest
- * `transfer`, which says why.
+/* The addresses of transfers. The buffer's address moves by one page, PLACES times, as in the guest `transfer`, which
+ * explains the reason.
  */
 #pragma once
 
@@ -7,10 +7,10 @@
 #include <stdint.h>
 
 enum { MAX_TRANSFER = 1 << 20, PAGE_SIZE = 4096, PLACES = 16 };
-/* Bytes, for all places together. */
+/* The size in bytes of the memory for all addresses. */
 enum { TRANSFER_ROOM = MAX_TRANSFER + (PLACES - 1) * PAGE_SIZE };
 
-/* The offset of the i-th of so many transfers in that room. */
+/* The offset of the i-th transfer of `size` bytes in that memory. */
 static inline size_t place_of(uint64_t i, uint64_t count) {
   return i * PLACES / count * PAGE_SIZE;
 }

@@ -1,10 +1,11 @@
-/* Says what of a program's code runs: the offset of each instruction in its file's image, in the order in which they
- * first run, in hexadecimal, a line each. Whatever the program itself prints is thrown away.
+/* Prints the executed instructions of a program: the offset of each instruction in the file's image, in hexadecimal,
+ * one per line, in the order of their first execution. Discards the output of the program.
  *
- * usage: trace_steps PROGRAM [WORD...]      PROGRAM: linked statically, of at most 16 MiB
- * Exit status: the program's; 1 when it cannot be traced; 2 wrong usage.
+ * usage: trace_steps PROGRAM [WORD...]      PROGRAM: statically linked, at most 16 MiB
+ * Exit status: the program's; 1 if it cannot be traced; 2 wrong usage.
  *
- * By single steps of all its threads, so that it needs nothing of the machine; ten thousand times slower than it runs.
+ * Single-steps all threads of the program, which needs no features of the machine. The program is ten thousand times
+ * slower.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -40,7 +41,7 @@ static pid_t start(char** words) {
   _exit(1);
 }
 
-/* Where a program's file is mapped first. */
+/* The first address at which a program's file is mapped. */
 static uintptr_t load_address(pid_t pid, const char* program) {
   char path[64];
   snprintf(path, sizeof path, "/proc/%d/maps", (int)pid);
@@ -66,7 +67,7 @@ static void note_instruction(pid_t thread, uintptr_t base) {
   printf("%lx\n", (unsigned long)offset);
 }
 
-/* Signals are passed on but for those that tracing makes: traps, and the stop of a thread that is new. */
+/* Passes signals to the program, except those that tracing causes: traps, and the stop of a new thread. */
 static int signal_to_pass_on(int status) {
   const int signal = WSTOPSIG(status);
   return signal == SIGTRAP || signal == SIGSTOP ? 0 : signal;

@@ -1,8 +1,7 @@
-/* What a monitor cannot do without to serve the guest `transfer`: the same calls, on the host, to and from the same
- * places.
+/* The minimum to serve the guest `transfer`: the same system calls on the host, with the same buffer addresses.
  *
- * usage: transfer read|write FILE SIZE COUNT      prints what each took, in the processor's time stamps, as the guest
- * does
+ * usage: transfer read|write FILE SIZE COUNT      prints the time of a transfer in the processor's time stamps, like
+ * the guest
  */
 #include <fcntl.h>
 #include <stdio.h>

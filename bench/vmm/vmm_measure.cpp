@@ -1,21 +1,22 @@
-// Runs programs in turn and says what each run took. It brings nothing with it, so that it runs in the lab as on the
-// host.
+// Runs programs in turn, and prints the measured values. It needs no other files, so that it runs in the lab and on
+// the host.
 //
 // usage: vmm_measure ROUNDS LIMIT_SECONDS <SUBJECTS
 //
-// SUBJECTS has a line for each program: a name, and the words of the command, with a tab before each. They run in turn
-// (measuring::for_each_in_turn). Each time a program is run once as it is, and once more while the kernel is traced,
-// where it can be (as root, with the events of KVM). For each there is a line of JSON:
+// SUBJECTS has one line for each program, with fields separated by tabs: a name, and the arguments of the command.
+// The programs run in turn (measuring::for_each_in_turn). Each time, a program runs once normally, and once more with
+// a trace of the kernel if that is possible (as root, with the events of KVM). The program prints one line of JSON
+// for each:
 //   subject         its name
-//   status          the exit status, or 128 and the signal
-//   wall_us         from before the fork to the end
+//   status          the exit status, or 128 plus the signal
+//   wall_us         time from before the fork to the end
 //   cpu_us          user and system time
-//   peak_kib        the most memory that was resident; never less than this program's own
-//   first_run_us    from exec to the first KVM_RUN; null where it was not seen
-//   first_entry_us  from exec to the first entry of the guest; null where it was not seen (some KVMs do not tell)
-//   each_ns         what it says itself that something takes, in its last "NUMBER ticks each" of the processor's time
-//                   stamps; null where it says nothing. What else programs print is thrown away
-// Exit status: 0; 1 when something could not be measured; 2 wrong usage.
+//   peak_kib        the maximum resident memory; at least that of this program
+//   first_run_us    time from exec to the first KVM_RUN; null if not traced
+//   first_entry_us  time from exec to the first entry of the guest; null if not traced (some KVMs do not report it)
+//   each_ns         the time of one operation, from the program's last "NUMBER ticks each" in the processor's time
+//   stamps; null if it prints none. Other output of programs is discarded.
+// Exit status: 0; 1 if a measurement failed; 2 wrong usage.
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mman.h>
@@ -67,13 +68,13 @@ auto write_to(const std::string& file, std::string_view text, int flags = 0) -> 
   return written == static_cast<ssize_t>(text.size());
 }
 
-// A trace of our own (tracefs, instances/) of what our children do; nobody else's is touched.
+// A separate trace (tracefs, instances/) of this program's children. It does not affect other traces.
 class Trace {
  public:
-  // Nothing, with a word to standard error, where the kernel cannot be traced.
+  // Returns nothing, and prints a message to standard error, if the kernel cannot be traced.
   static auto open_if_possible() -> std::optional<Trace> {
     if (access("/sys/kernel/tracing/events", F_OK) != 0) {
-      // Only for us: the mount goes when we do.
+      // In a private mount namespace, so that the mount ends with this process.
       const auto mounted = unshare(CLONE_NEWNS) == 0 && mount("", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
                            mount("tracefs", "/sys/kernel/tracing", "tracefs", 0, nullptr) == 0;
       if (!mounted) return refuse("tracefs cannot be mounted");
@@ -81,7 +82,7 @@ class Trace {
     if (mkdir(kInstance, 0700) != 0 && errno != EEXIST) return refuse(kInstance);
     const std::string instance = kInstance;
     const auto ready = write_to(instance + "/options/event-fork", "1") &&
-                       write_to(instance + "/options/overwrite", "0") &&  // what matters comes first
+                       write_to(instance + "/options/overwrite", "0") &&  // keep the first events
                        write_to(instance + "/set_event_pid", std::to_string(getpid())) &&
                        write_to(instance + "/events/kvm/kvm_fpu/filter", "load == 1") &&
                        write_to(instance + "/events/kvm/kvm_fpu/enable", "1") &&
@@ -125,7 +126,7 @@ class Trace {
     return std::nullopt;
   }
 
-  // In microseconds. A line is `COMM-PID [CPU] FLAGS SECONDS.MICROSECONDS: EVENT: …`.
+  // The time in microseconds. A line is `COMM-PID [CPU] FLAGS SECONDS.MICROSECONDS: EVENT: …`.
   static auto time_of_first(const std::string& text, std::string_view event) -> std::optional<std::int64_t> {
     const auto end = text.find(event);
     if (end == std::string::npos) return std::nullopt;
@@ -153,7 +154,7 @@ auto microseconds(const timeval& time) -> std::int64_t {
   return time.tv_sec * 1'000'000 + time.tv_usec;
 }
 
-// SIGCHLD is blocked: its arrival ends the wait.
+// SIGCHLD must be blocked: its arrival ends the wait.
 auto run(const Subject& subject, int limit_seconds) -> Run {
   sigset_t child_ended;
   sigemptyset(&child_ended);

@@ -14,10 +14,10 @@ use std::sync::Once;
 use hermit_entry::config;
 use hermit_entry::elf::{KernelObject, LoadedKernel, ParseKernelError};
 
-/// How a call ended.
+/// The result of a call.
 #[repr(C)]
 pub enum Status {
-    /// `hermit-entry` took the image.
+    /// `hermit-entry` accepted the image.
     Ok = 0,
     /// `hermit-entry` returned an error from parsing.
     Refused = 1,
@@ -25,7 +25,7 @@ pub enum Status {
     Panicked = 2,
 }
 
-/// What `hermit-entry` says about an image before it is loaded.
+/// Properties of an image from `hermit-entry`, known before loading.
 #[repr(C)]
 pub struct Kernel {
     has_hermit_version: bool,
@@ -58,7 +58,7 @@ impl From<KernelObject<'_>> for Kernel {
     }
 }
 
-/// Where everything is in a loaded image.
+/// Addresses in a loaded image.
 #[repr(C)]
 pub struct Loaded {
     image_start: u64,
@@ -88,7 +88,7 @@ impl From<LoadedKernel> for Loaded {
     }
 }
 
-/// Parses an image and asks for everything known before loading.
+/// Parses an image and gets all properties known before loading.
 ///
 /// # Safety
 ///
@@ -150,7 +150,7 @@ pub unsafe extern "C" fn hermit_entry_peer_load(
     })
 }
 
-/// Finds configuration and kernel in an archive, and writes what was found as lines of text.
+/// Finds configuration and kernel in an archive, and writes their content as lines of text.
 ///
 /// # Safety
 ///
@@ -179,7 +179,7 @@ pub unsafe extern "C" fn hermit_entry_peer_image(
     })
 }
 
-/// Writes everything that `hermit-entry` says of an image, in a fixed order.
+/// Writes all values of `hermit-entry` for an image, in a fixed order.
 fn describe(handle: &config::ConfigHandle<'_>) -> String {
     let config::Config::V1 {
         input,
@@ -207,7 +207,7 @@ fn catch_panic<E>(call: impl FnOnce() -> Result<(), E>) -> Status {
     static SILENCE: Once = Once::new();
     SILENCE.call_once(|| panic::set_hook(Box::new(|_| ())));
 
-    // Only memory to load into can be left halfway written, and the header says so.
+    // Only the memory to load into can be partially written, as the header documents.
     match panic::catch_unwind(AssertUnwindSafe(call)) {
         Ok(Ok(())) => Status::Ok,
         Ok(Err(_)) => Status::Refused,
@@ -215,7 +215,7 @@ fn catch_panic<E>(call: impl FnOnce() -> Result<(), E>) -> Status {
     }
 }
 
-/// Makes a slice of what a C caller passes, where null is an empty slice.
+/// Makes a slice from the arguments of a C caller. Null means an empty slice.
 ///
 /// # Safety
 ///
@@ -228,7 +228,7 @@ unsafe fn bytes<'a>(start: *const c_void, size: usize) -> &'a [u8] {
     unsafe { slice::from_raw_parts(start.cast(), size) }
 }
 
-/// Makes a mutable slice of what a C caller passes, where null is an empty slice.
+/// Makes a mutable slice from the arguments of a C caller. Null means an empty slice.
 ///
 /// # Safety
 ///
