@@ -5,14 +5,14 @@ usage: testing/check_console.py HERMITAGE GUESTS [FILE…]
 
 HERMITAGE is the program, GUESTS the directory of the guests of a build. Without FILE: README.md and all of docs/*.md. Commands run
 in a directory with the guests for x86_64, the real images that this host has, and www/. Output is compared line by line, without
-numbers and alignment; a line "…" stands for any number of lines. Words behind "console" say what a block needs:
+numbers and alignment; a line "…" represents any number of lines. Words after "console" state what a block needs:
 
-  console         its commands run with the monitor if this host's KVM can run the guests, else in QEMU
-  console monitor is skipped where the monitor cannot run the guests
-  console kvm     is skipped where the monitor cannot run applications: their kernels need SSE, which some KVMs lack
-  console host    has output that depends on the host: only its exit status is checked
+  console         runs with the monitor if this host's KVM can run the guests, otherwise in QEMU
+  console monitor is skipped if the monitor cannot run the guests
+  console kvm     is skipped if the monitor cannot run applications: their kernels need SSE, which some KVMs lack
+  console host    has output that depends on the host: only the exit status is checked
 
-A command whose image is missing is skipped. Exit status: 0 all are right; 1 some are not; 77 all were skipped.
+A command whose image is missing is skipped. Exit status: 0 all match; 1 some do not; 77 all were skipped.
 """
 
 import json
@@ -33,7 +33,7 @@ FORWARDED = re.compile(r"-p (\d+):")
 
 
 def blocks_of(text):
-    """The console blocks: line number, words behind "console", lines."""
+    """Returns the console blocks: line number, words after "console", lines."""
     needs = None
     for number, line in enumerate(text.splitlines(), 1):
         if needs is None:
@@ -47,7 +47,7 @@ def blocks_of(text):
 
 
 def commands_of(lines):
-    """The commands of a block, each with the lines of output that follow it."""
+    """Returns the commands of a block, each with the lines of its output."""
     commands = []
     for line in lines:
         if line.startswith("$ "):
@@ -58,14 +58,14 @@ def commands_of(lines):
 
 
 def stable(line):
-    """A line without what differs between runs and builds: numbers, addresses and alignment."""
+    """Returns a line without the parts that differ between runs and builds: numbers, addresses and alignment."""
     line = re.sub(r"\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b", "#", line)
     line = re.sub(r"0x[0-9a-f]+|\d[\d.,]*", "#", line)
     return " ".join(line.split())
 
 
 def matches(expected, actual):
-    """Whether lines of output are as a document shows them, where "…" stands for any number of lines."""
+    """Returns whether the output matches the lines of a document. A line "…" represents any number of lines."""
     expected = [line.strip() if line.strip() == "…" else stable(line) for line in expected if line.strip()]
     actual = [stable(line) for line in actual if line.strip()]
 
@@ -80,7 +80,7 @@ def matches(expected, actual):
 
 
 class Host:
-    """The directory in which commands run, and what this host can run."""
+    """The directory in which commands run, and the abilities of this host."""
 
     def __init__(self, hermitage, guests, directory):
         self.directory = directory
@@ -112,7 +112,7 @@ class Host:
         return (self.directory / "hello").exists() and self.run(f"hermitage run --engine {engine} hello")[0] == 0
 
     def missing_for(self, needs, command):
-        """What a command lacks here, or None."""
+        """Returns the missing requirement of a command, or None."""
         images = [name for name in OPTIONAL.findall(command) if not (self.directory / name).exists()]
         if images:
             return f"no {images[0]}"
@@ -130,7 +130,7 @@ class Host:
 
 
 class Background:
-    """A command that ends in "&", with its output."""
+    """A background command (it ends in "&"), with its output."""
 
     def __init__(self, host, command):
         self.output = open(host.directory / "background", "w+")
@@ -159,7 +159,7 @@ def free_port():
 
 
 def check_block(host, needs, lines):
-    """Runs a block. Returns complaints, and what was skipped: each with its command."""
+    """Runs a block. Returns errors and skipped commands, each with its command."""
     complaints, skipped, background = [], [], []
     forwarded = FORWARDED.search("\n".join(lines))
     port = free_port()

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Tests of check_console.py: which blocks it finds, and which output it accepts."""
+"""Tests of check_console.py: the blocks it finds, and the output it accepts."""
 
 import sys
 import unittest

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Checks that each module includes only what the table "may include" of docs/architecture.md allows.
+"""Checks that each module includes only the modules that the table "may include" of docs/architecture.md allows.
 
 usage: testing/check_includes.py [ROOT]
 
-A row holds for the files below its folder; the row of the longest matching folder wins. A module may always include
-itself. Names in the last column are modules (`entry` is hermitage/entry), or folders at the top, such as `testing`.
-"(tests: a, b)" there allows more to tests. Tests are *_test, *_fuzzer and *_testing files; they may also include
-testing and GoogleTest, and nobody else may.
+A row applies to the files below its directory; the row of the longest matching directory has precedence. A module may
+always include itself. Names in the last column are modules (`entry` is hermitage/entry), or top-level directories, such
+as `testing`. "(tests: a, b)" there permits more for tests. Tests are *_test, *_fuzzer and *_testing files. Only tests
+may also include testing and GoogleTest.
 """
 
 import re
@@ -35,13 +35,13 @@ def names(text):
 
 
 def rows_of(document):
-    """The rows whose first column is a folder, of the table whose last column is `may include`."""
+    """Returns the rows with a directory in the first column, from the table with the last column `may include`."""
     _, _, table = document.partition(HEADER)
     return [row for row in map(ROW.match, table.partition("\n\n")[0].splitlines()) if row]
 
 
 def read_rules(rows):
-    """The rules by folder, where each allowed name became one of these folders."""
+    """Returns the rules by directory, with each permitted name replaced by one of these directories."""
     folders = {row["folder"] for row in rows}
 
     def folder_of(name):
@@ -64,7 +64,7 @@ def longest(folders, path):
 
 
 def check(document, files):
-    """What is wrong, a line each. `files`: the text of each source by its path."""
+    """Returns one line for each error. `files`: path → text of each source file."""
     rules = read_rules(rows_of(document))
     if not rules:
         raise ValueError(f"{DOCUMENT}: there is no table with a last column `may include`")

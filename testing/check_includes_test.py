@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Tests of check_includes.py: which includes it finds fault with."""
+"""Tests of check_includes.py: the includes it reports."""
 
 import sys
 import unittest

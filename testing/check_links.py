@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Checks the relative links of Markdown files: each must name a file of the repository, and an anchor that exists.
 
-usage: testing/check_links.py [FILE…]      default: all Markdown files that git knows
+usage: testing/check_links.py [FILE…]      default: all Markdown files in git
 
 Links to other hosts are not followed. Prints one line for each broken link: FILE:LINE: REASON.
-Exit status: 0 all links are right; 1 some are broken.
+Exit status: 0 all links are correct; 1 some are broken.
 """
 
 import re
@@ -24,7 +24,7 @@ SCHEME = re.compile(r"^[a-zA-Z][a-zA-Z0-9+.-]*:")
 
 
 def lines_outside_of_fences(text):
-    """The numbered lines of a document, without those of fenced code blocks."""
+    """Returns the numbered lines of a document, without fenced code blocks."""
     fence = None
     for number, line in enumerate(text.splitlines(), 1):
         mark = FENCE.match(line)
@@ -38,14 +38,14 @@ def lines_outside_of_fences(text):
 
 
 def anchor_of(heading):
-    """The anchor that GitHub gives a heading: lower case, no punctuation, hyphens for spaces."""
+    """Returns GitHub's anchor for a heading: lower case, no punctuation, hyphens for spaces."""
     text = LINK.sub(lambda link: link[0][link[0].index("[") + 1 : link[0].index("](")], heading)
     text = re.sub(r"[^\w\- ]", "", text.replace("`", "")).lower()
     return text.replace(" ", "-")
 
 
 def anchors_of(text):
-    """All anchors of a document; a heading that occurs again gets the suffix -1, -2 and so on."""
+    """Returns all anchors of a document. Repeated headings get the suffix -1, -2 and so on."""
     anchors = set()
     count = {}
     for _, line in lines_outside_of_fences(text):
@@ -61,7 +61,7 @@ def anchors_of(text):
 
 
 def links_of(text):
-    """The numbered targets of all links of a document, without those in code."""
+    """Returns the targets of all links of a document outside of code, with line numbers."""
     for number, line in lines_outside_of_fences(text):
         line = CODE.sub(lambda code: "`" * len(code[0]), line)
         for pattern in (LINK, DEFINITION, HTML):
@@ -70,7 +70,7 @@ def links_of(text):
 
 
 def problem_with(target, document, root):
-    """What is wrong with a link target in a document, or None."""
+    """Returns the error of a link target in a document, or None."""
     if SCHEME.match(target) or target.startswith("//"):
         return None
     path, _, anchor = target.partition("#")
@@ -92,7 +92,7 @@ def problem_with(target, document, root):
 
 
 def check(documents, root):
-    """Lines about all broken links."""
+    """Returns one line for each broken link."""
     for document in documents:
         for number, target in links_of(document.read_text()):
             problem = problem_with(target, document.resolve(), root)

@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
-# Checks that completions and manual pages, as the build makes them, know every command and every option that the
-# program's help lists.
+# Checks that the completions and manual pages of a build contain every command and every option in the program's
+# help.
 # usage: testing/completion_test.sh PROGRAM SHARE
 # SHARE is the directory share/ of the build.
-# Exit status: 0 they do; 1 they do not, and what is missing was printed; 2 wrong usage.
+# Exit status: 0 if they do; 1 if not, after printing the missing ones; 2 wrong usage.
 set -euo pipefail
 (( $# == 2 )) || { echo "usage: $0 PROGRAM SHARE" >&2; exit 2; }
 program=$1
 share=$2
 missing=0
 
-# What a section of --help lists: the words with a dash, or the one word without, that its entries begin with.
+# The entries of a section of --help: the words with a dash, or the one word without a dash, at the beginning of each
+# entry.
 listed() { # SECTION [COMMAND [SUBCOMMAND]]
   "$program" "${@:2}" --help | awk -v section="$1:" '
     /^[^ ]/ { inside = tolower($0) == section }
@@ -60,7 +61,7 @@ for word in $commands $(listed options); do
   expect "hermitage(1)" "$word" < <(manual hermitage)
 done
 
-# The options of a command, and its commands, if it has some.
+# The options of a command, and its subcommands, if any.
 check() { # COMMAND [SUBCOMMAND]
   local word options
   options=$(listed options "$@")
@@ -73,7 +74,7 @@ check() { # COMMAND [SUBCOMMAND]
 }
 
 for command in $commands; do
-  # It has no options of its own, and hermitage(1) describes it.
+  # `help` has no options of its own, and hermitage(1) describes it.
   [[ $command == help ]] && continue
   if [[ ! -f $share/man/man1/hermitage-$command.1 ]]; then
     echo "there is no manual page hermitage-$command(1)"

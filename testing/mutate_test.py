@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Tests of mutate: which lines it changes, and how."""
+"""Tests of mutate: the lines it changes, and the changes."""
 
 import importlib.machinery
 import sys

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Installs a build into an empty folder, and builds programs against what is there: in C++ and in C, for kernels and for
-# images, by CMake's package and by pkg-config. What they print must be what the program says of the same kernel.
+# Installs a build into an empty directory, and builds programs with the installed files: in C++ and in C, for kernels
+# and for images, with CMake's package and with pkg-config. Their output must match that of `hermitage` for the same
+# kernel.
 # usage: run.sh BUILD_DIR WRITE_KERNELS
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -35,7 +36,7 @@ for consumer in cxx c image; do
   check "$consumer by CMake" "$work/$consumer/consumer" "$file"
 done
 
-# What is to be run, of an image.
+# The launch specification of an image.
 "$work/prefix/bin/hermitage" image create -o "$work/launch.tar.gz" --kernel "$kernel" --app-arg word --memory 127M
 cmake -S "$here/launch" -B "$work/launch" -DCMAKE_PREFIX_PATH="$work/prefix" >/dev/null
 cmake --build "$work/launch" >/dev/null
@@ -47,7 +48,7 @@ expect_launch() {  # expect_launch WHAT PROGRAM
 }
 expect_launch "launch by CMake" "$work/launch/consumer"
 
-# And its run, by a library that is linked with all engines.
+# Runs an image with the library that contains all engines.
 cmake -S "$here/run" -B "$work/run" -DCMAKE_PREFIX_PATH="$work/prefix" >/dev/null
 cmake --build "$work/run" >/dev/null
 expect_run() {  # expect_run WHAT PROGRAM
@@ -63,7 +64,7 @@ expect_run() {  # expect_run WHAT PROGRAM
 guest=$build/guests/x86_64/if3/hello
 expect_run "run by CMake" "$work/run/consumer"
 
-# A monitor, where there is one, and KVM for it.
+# Needs the library with the monitor, and KVM.
 if [[ -d $work/prefix/include/hermitage/vmm && -f $guest ]]; then
   cmake -S "$here/vmm" -B "$work/vmm" -DCMAKE_PREFIX_PATH="$work/prefix" >/dev/null
   cmake --build "$work/vmm" >/dev/null

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Debugs guests with gdb and lldb, as people do.
+"""Debugs guests with gdb and lldb, as users do.
 
-usage: testing/debuggers/run.py HERMITAGE GUESTS CASE...      GUESTS: the build's folder of guests; `all` for every case
-Exit status: 0 when all went well, 1 when not, 77 when there is no debugger, no KVM, no QEMU or no guest for it.
+usage: testing/debuggers/run.py HERMITAGE GUESTS CASE...      GUESTS: the build's guests; `all` for every case
+Exit status: 0 if all cases pass, 1 if one fails, 77 if a debugger, KVM, QEMU or a guest for it is missing.
 """
 
 import os
@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 SECONDS = 60
-# What a host, or a build with sanitizers, may not have.
+# Hosts, or builds with sanitizers, may lack these.
 MISSING = re.compile(r"/dev/kvm|KVM_CREATE_VM|boot loader .* not found|qemu-system-\S+ is not installed")
 
 
@@ -35,7 +35,7 @@ def check(condition, message):
 
 
 def contains(text, *parts):
-    """The parts stand in the text, one behind the other."""
+    """Checks that the text contains the parts in this order."""
     at = 0
     for part in parts:
         found = text.find(part, at)
@@ -44,7 +44,7 @@ def contains(text, *parts):
 
 
 class Guest:
-    """A guest that a debugger can connect to when `with` begins, at `place`. It is killed when `with` ends."""
+    """A guest with a debugger port at `place` when the `with` block begins. It is killed when the block ends."""
 
     def __init__(self, name, *words, options=(), engine="kvm", arch="x86_64", waits=True):
         guest = Path(name) if "/" in name else GUESTS / arch / "if3" / name
@@ -75,7 +75,7 @@ class Guest:
         self.directory.cleanup()
 
     def end(self):
-        """Its output, its messages and its exit status."""
+        """Returns its output, its messages and its exit status."""
         output, messages = self.process.communicate(timeout=SECONDS)
         return output, messages, self.process.returncode
 
@@ -102,7 +102,7 @@ def gdb_words(guest, commands, program="gdb"):
 
 
 def gdb(guest, *commands, program="gdb"):
-    """What gdb prints for these commands."""
+    """Returns the output of gdb for these commands."""
     ran = subprocess.run(gdb_words(guest, commands, program), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                          stderr=subprocess.STDOUT, text=True, timeout=SECONDS)
     return ran.stdout
@@ -120,7 +120,7 @@ def case_gdb_breaks_and_steps():
 
 
 def case_gdb_watches():
-    """By single steps, which every host has."""
+    """Uses single steps, which every host supports."""
     with Guest("hello") as guest:
         said = gdb(guest, "set can-use-hw-watchpoints 0", "watch *(long*)&'guest::(anonymous namespace)::the_boot_info'",
                    "continue", "delete", "continue")
@@ -158,7 +158,7 @@ def case_gdb_interrupts():
 
 
 def case_gdb_changes_the_guest():
-    """An exit code that gdb has put in, in all of its bits."""
+    """Checks all bits of an exit code that gdb has set."""
     with Guest("exit_code", "7") as guest:
         said = gdb(guest, "break guest::exit", "continue", "print $rdi", "set $rdi = 300", "print $rdi", "print $xmm1",
                    "set $xmm1.v2_int64[1] = 5", "print $xmm1.v2_int64[1]", "delete", "continue")
@@ -225,7 +225,7 @@ thread list
 process detach
 """)
         words = [debugger("lldb"), "--no-lldbinit", "-b", "-s", script, kernel]
-        # It wants a standard input that has not ended.
+        # The debugger needs an open standard input.
         process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                    text=True)
         process.wait(timeout=SECONDS)
@@ -281,7 +281,7 @@ def case_ends_while_it_stands():
 
 def case_gdb_in_qemu():
     with Guest("hello", engine="qemu", options=("--qemu-arg=-accel", "--qemu-arg=tcg")) as guest:
-        # Where the loader puts the kernel, as its log says.
+        # The loader's log states the address of the kernel.
         kernel = GUESTS / "x86_64/if3/hello"
         said = gdb(guest, f"add-symbol-file {kernel} -o 0x200000", "hbreak guest_main", "continue", "backtrace", "detach")
         contains(said, "Breakpoint 1, ", "guest_main", "guest_start", "detached")
@@ -308,7 +308,7 @@ def case_wrong_places_are_said():
 
 
 def debug(options, guest, words, commands):
-    """`hermitage debug` of a guest, with commands for the debugger."""
+    """Runs `hermitage debug` for a guest, with commands for the debugger."""
     file = GUESTS / "x86_64/if3" / guest
     if not file.exists() or not os.access("/dev/kvm", os.R_OK | os.W_OK):
         raise Skipped(f"there is no guest {guest}, or no KVM")

@@ -1,4 +1,4 @@
-"""Cases: what is run, and what has to come of it. README.md says how they are written."""
+"""Cases: scripts to run, and their expected results. README.md describes their syntax."""
 
 import itertools
 import json
@@ -13,7 +13,7 @@ LIMIT_SECONDS = 30
 
 
 class Mistake(Exception):
-    """A case file that says something it cannot mean."""
+    """A case file with an invalid value."""
 
 
 @dataclass
@@ -22,17 +22,17 @@ class Case:
     run: str
     needs: list = field(default_factory=list)
     stdin: str | None = None
-    # A status, or a list of those that will do.
+    # An exit status, or a list of permitted ones.
     exit: int | list = 0
     limit: int = LIMIT_SECONDS
-    # How often to try until the exit status is right: emulated time is not that of the world outside.
+    # The number of attempts until the exit status is correct. Emulated time differs from real time.
     attempts: int = 1
-    # subject ("stdout", "stderr" or a file that the case leaves) → verb → texts
+    # subject ("stdout", "stderr" or a file that the case creates) → verb → texts
     expect: dict = field(default_factory=dict)
 
 
 def substitute(value, choice):
-    """Replaces every @NAME@ by what is chosen for it, in all strings of a value."""
+    """Replaces every @NAME@ by its selected value, in all strings of a value."""
     if isinstance(value, str):
         return re.sub(r"@(\w+)@", lambda match: str(choice.get(match[1], match[0])), value)
     if isinstance(value, list):
@@ -43,7 +43,7 @@ def substitute(value, choice):
 
 
 def choices(each):
-    """All combinations of a table of variables, as (part of the name, values)."""
+    """Returns all combinations of a table of variables, as (part of the name, values)."""
     def named(values):
         return list(values.items()) if isinstance(values, dict) else [(str(value), value) for value in values]
 
@@ -68,7 +68,7 @@ def check(name, table):
 
 
 def read(file):
-    """All cases of a file, in order."""
+    """Returns all cases of a file, in order."""
     try:
         tables = tomllib.loads(Path(file).read_text())
     except (OSError, tomllib.TOMLDecodeError) as error:
@@ -97,7 +97,7 @@ def listed(value):
 
 
 def write_work(cases, directory, where=None):
-    """Writes cases as run-cases reads them. where: the directory to run them in, if not one of their own."""
+    """Writes the input of run-cases. where: the directory to run the cases in; default: a separate one for each."""
     for case in cases:
         place = directory / case.name
         place.mkdir(parents=True)
@@ -113,7 +113,7 @@ def write_work(cases, directory, where=None):
 
 @dataclass
 class Result:
-    """What run-cases wrote about a case."""
+    """The results of a case from run-cases."""
     status: int = -1
     seconds: float = 0
     timed_out: bool = False
@@ -164,7 +164,7 @@ def unmet_json(text, expected):
 
 
 def unmet_of(text, verb, expected):
-    """Each way in which a text is not as expected."""
+    """Returns the differences between a text and its expectations."""
     match verb:
         case "is":
             if text != expected:
@@ -181,7 +181,7 @@ def unmet_of(text, verb, expected):
 
 
 def judge(case, directory):
-    """What is wrong with the results of a case; nothing when it passed."""
+    """Returns the errors in the results of a case. Empty if it passed."""
     result = Result.read(directory)
     if result.timed_out:
         yield f"did not end within {case.limit} s"

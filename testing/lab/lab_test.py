@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Tests of the lab: how cases are read and judged, and what is said of a machine that hangs."""
+"""Tests of the lab: reading and checking of cases, and reports of a machine that hangs."""
 
 import importlib.machinery
 import sys
@@ -127,7 +127,7 @@ class Reporting(unittest.TestCase):
 
 
 class Machine(unittest.TestCase):
-    """What a case can do to run-cases, here on the host, and to a whole machine."""
+    """Cases that disturb run-cases (on the host) and a whole machine."""
 
     def work(self, directory, scripts, limit=20):
         made = [cases.Case(name, script, limit=limit) for name, script in scripts.items()]
@@ -165,7 +165,7 @@ class Machine(unittest.TestCase):
             self.assertFalse((results / "never").exists())
 
     def test_machine_that_hangs_is_no_failing_case(self):
-        # The time limit inside cannot end a case when what keeps it is stopped, too.
+        # The time limit inside the machine cannot end a case if the process that enforces it is stopped.
         with tempfile.TemporaryDirectory() as scratch, unittest.mock.patch.object(machine, "PATIENCE_SECONDS", 60):
             files = self.work(scratch, {"bad": "kill -STOP $PPID"})
 

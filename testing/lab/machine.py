@@ -1,7 +1,7 @@
-"""The machines that cases run on: an emulated one with real KVM for each kernel, and the host itself.
+"""The machines for cases: an emulated one with real KVM for each kernel, and the host itself.
 
-A kernel is a Debian package that is downloaded and unpacked, not installed. Everything the machine needs is in its
-initramfs; what comes out of it is written to a disk, so that nothing has to share a console.
+A kernel is a Debian package that is downloaded and unpacked, not installed. All files of the machine are in its
+initramfs. Its output is written to a disk, so that it does not share the console.
 """
 
 import contextlib
@@ -19,31 +19,31 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hermitage-lab"
 
-# What a kernel is called here, and the names of the packages that have it.
+# The name of a kernel in the lab → the names of its packages.
 KERNELS = {
     "6.1": re.compile(r"linux-image-6\.1\.0-[0-9]+-cloud-amd64"),
     "6.12": re.compile(r"linux-image-6\.12\.[0-9][^-]*-cloud-amd64"),
 }
-# In the order in which they can be loaded.
+# In the order of loading.
 MODULES = ("irqbypass", "kvm", "kvm-amd", "tun", "tap", "vhost_iotlb", "vhost", "vhost_net")
-# A multiple of a page, more than all results of a run have ever had; a hole until it is written to.
+# A multiple of a page, larger than the results of any run so far. The file is sparse.
 DISK_SIZE = 1 << 30
-# What the machine may take beyond a case's own time limit: to start, to switch off, to pack results.
+# The time for the machine to start, to power off, and to pack results, in addition to a case's own time limit.
 PATIENCE_SECONDS = 60
-# How QEMU emulates. Time passes with the instructions, eight nanoseconds each, and idle time at once: so that what images
-# measure does not depend on how busy the host is.
+# QEMU's emulation. Each instruction takes eight nanoseconds of emulated time, and idle time passes immediately, so
+# that measurements in images do not depend on the load of the host.
 STEADY_TIME = ("-accel", "tcg,tb-size=64", "-icount", "shift=3,sleep=off")
-# With the host's time, for people and for benchmarks. The room for translated code, in MiB, is little and so soon all
-# there: a fresh page of 2 MiB of it would stop the machine for milliseconds each time.
+# With the host's time, for interactive use and for benchmarks. The memory for translated code (in MiB) is small, so
+# that it is soon allocated completely: each new page of 2 MiB would stop the machine for milliseconds.
 HOST_TIME = ("-accel", "tcg,thread=multi,tb-size=64")
 
 
 class Unavailable(Exception):
-    """A machine that cannot be had here, and why. Nothing is wrong; what would run on it is skipped."""
+    """A machine is unavailable on this host. The text is the reason. This is not an error: its cases are skipped."""
 
 
 class Hang(Exception):
-    """A machine that stopped before its work was done, and where."""
+    """A machine stopped before its work was complete. The text states where."""
 
 
 def program(name):
@@ -58,7 +58,7 @@ def version_key(package):
 
 
 def packages(kernel):
-    """The names of a kernel's packages that apt knows of, newest first."""
+    """Returns the names of a kernel's packages in apt, the newest first."""
     if not shutil.which("apt-cache"):
         return []
     listed = subprocess.run(["apt-cache", "pkgnames", f"linux-image-{kernel}"], capture_output=True, text=True).stdout
@@ -66,7 +66,7 @@ def packages(kernel):
 
 
 def unpack(package, deb, into):
-    """Leaves vmlinuz and the modules of a package in a directory, which appears only when it is complete."""
+    """Stores vmlinuz and the modules of a package in a directory, which is created only when it is complete."""
     with tempfile.TemporaryDirectory(dir=into.parent) as scratch:
         subprocess.run(["dpkg", "-x", deb, scratch], check=True)
         parts = Path(scratch, "parts")
@@ -87,7 +87,7 @@ def is_complete(directory):
 
 
 def fetch_kernel(kernel):
-    """The directory that has vmlinuz and the modules of the newest package of a kernel; downloads it when it must."""
+    """Returns the directory with vmlinuz and modules of the newest package of a kernel. Downloads it if necessary."""
     names = packages(kernel)
     for name in names[:3]:
         directory = CACHE / name
@@ -113,7 +113,7 @@ def fetch_kernel(kernel):
 
 
 def shared_libraries(file):
-    """The files that the dynamic linker would load for a program; none for one that needs none."""
+    """Returns the files that the dynamic linker would load for a program. Empty for static programs."""
     with open(file, "rb") as stream:
         if stream.read(4) != b"\x7fELF":
             return []
@@ -122,7 +122,7 @@ def shared_libraries(file):
 
 
 def place(source, target):
-    """Copies a file, or a tree of files, to where it is to be."""
+    """Copies a file or a tree of files."""
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir():
         shutil.copytree(source, target, dirs_exist_ok=True)
@@ -131,7 +131,7 @@ def place(source, target):
 
 
 def stage(root, files):
-    """Fills a directory with what cases need. files: where in it (a path without leading slash) → what."""
+    """Fills a directory with the files for cases. files: path in it (without leading slash) → source."""
     for where, what in files.items():
         what = Path(what).resolve()
         place(what, root / where)
@@ -142,7 +142,7 @@ def stage(root, files):
 
 
 def initramfs(kernel_directory, files, output):
-    """Writes the file system that the machine starts with."""
+    """Writes the initial file system of the machine."""
     busybox = program("busybox")
     if shared_libraries(busybox):
         raise Unavailable("busybox is not linked statically (the package busybox-static is)")
@@ -172,7 +172,7 @@ def initramfs(kernel_directory, files, output):
 
 
 def host_kvm(probe=None):
-    """What /dev/kvm of the host is: real, paravirtual or none. probe: kvm_probe, where it has been built."""
+    """Returns the kind of /dev/kvm of the host: real, paravirtual or none. probe: kvm_probe, if it has been built."""
     with tempfile.TemporaryDirectory() as scratch:
         if probe is None:
             probe = Path(scratch, "kvm_probe")
@@ -181,7 +181,7 @@ def host_kvm(probe=None):
 
 
 def run_here(files, results, say=lambda case: None):
-    """Runs cases on the host itself; otherwise as boot()."""
+    """Like boot(), but runs cases on the host itself."""
     results.mkdir(parents=True, exist_ok=True)
     busybox = program("busybox")
     with tempfile.TemporaryDirectory() as scratch:
@@ -197,7 +197,7 @@ def run_here(files, results, say=lambda case: None):
 
 
 def qemu(kernel_directory, initrd, emulation, *more):
-    # One processor: with two the emulated host locks up in a KVM thread now and then.
+    # One processor: with two, the emulated host sometimes locks up in a KVM thread.
     return [program("qemu-system-x86_64"), "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
             "-machine", "q35", *emulation, "-cpu", "EPYC,+svm,+npt", "-smp", "1", "-m", "2G",
             "-kernel", str(kernel_directory / "vmlinuz"), "-initrd", str(initrd),
@@ -205,7 +205,7 @@ def qemu(kernel_directory, initrd, emulation, *more):
 
 
 def shell(kernel, files, directory):
-    """A shell in the machine, on this terminal."""
+    """Runs a shell in the machine, on this terminal."""
     kernel_directory = fetch_kernel(kernel)
     with tempfile.TemporaryDirectory() as scratch:
         initrd, where = Path(scratch, "initrd"), Path(scratch, "directory")
@@ -220,7 +220,7 @@ def shell(kernel, files, directory):
 
 
 class Progress:
-    """What a machine says about where it is: the lines that begin with "lab: "."""
+    """Returns the progress that a machine reports: the lines that begin with "lab: "."""
 
     def __init__(self, log):
         self.log = log
@@ -241,7 +241,7 @@ class Progress:
 
 
 def watch(process, log, limits, say):
-    """Waits for the end of a machine, or for its last sign of life to be too long ago."""
+    """Waits until a machine ends, or until its last report is too long ago."""
     progress = Progress(log)
     while True:
         try:
@@ -275,10 +275,10 @@ def last_words(log):
 def boot(kernel, files, limits, results, say=lambda case: None, emulation=STEADY_TIME):
     """Runs cases in one boot of an emulated machine.
 
-    files: where in the initramfs → what; with lab/work as run-cases wants it. limits: the names of the cases and their
-    time limits in seconds. results: a directory that gets what run-cases writes, and console.log. emulation: options for
+    files: path in the initramfs → source, with the input of run-cases in lab/work. limits: the names of the cases and
+    their time limits in seconds. results: a directory for the output of run-cases, and console.log. emulation: options for
     QEMU, such as STEADY_TIME.
-    Results of cases that came to their end are there even if the machine did not.
+    Results of completed cases exist even if the machine did not complete its work.
     """
     kernel_directory = fetch_kernel(kernel)
     results.mkdir(parents=True, exist_ok=True)
@@ -307,7 +307,7 @@ def boot(kernel, files, limits, results, say=lambda case: None, emulation=STEADY
 
 
 def collect(disk, results):
-    """Unpacks the archives that lie one behind the other at the beginning of a disk."""
+    """Unpacks the adjacent archives at the beginning of a disk."""
     with open(disk, "r+b") as stream:
         end = 0
         try:
