@@ -73,12 +73,12 @@ auto regions_of(const ElfFile& file) -> std::vector<Region> {
     const auto end = end_of(segment.vaddr, segment.memsz);
     const auto in_file = std::min<std::uint64_t>(file.segment_bytes(segment).size(), segment.memsz);
     const auto file_end = end_of(segment.vaddr, in_file);
-    const auto add = [&, number = number](std::uint64_t begin, std::uint64_t region_end, bool is_zero) {
+    const auto add = [&, index_of_segment = number](std::uint64_t begin, std::uint64_t region_end, bool is_zero) {
       begin = std::max(begin, done);
       if (begin >= region_end) return;
       regions.push_back({.begin = begin,
                          .end = region_end,
-                         .segment = number,
+                         .segment = index_of_segment,
                          .is_zero = is_zero,
                          .is_code = !is_zero && (segment.flags & elf::kFlagExecute) != 0});
       done = region_end;
