@@ -63,26 +63,18 @@ constexpr auto selector(const char* name, std::size_t offset) -> RegisterInfo {
   return {
       .name = name, .type = "int32", .offset = static_cast<std::uint16_t>(offset), .size = 4, .place = Place::selector};
 }
+constexpr auto extended(const char* name, const char* type, std::uint8_t size, unsigned offset) -> RegisterInfo {
+  return {
+      .name = name, .type = type, .offset = static_cast<std::uint16_t>(offset), .size = size, .place = Place::extended};
+}
 constexpr auto stack(const char* name, unsigned number) -> RegisterInfo {
-  return {.name = name,
-          .type = "i387_ext",
-          .offset = static_cast<std::uint16_t>(kFirstStack + number * kSlot),
-          .size = 10,
-          .place = Place::extended};
+  return extended(name, "i387_ext", 10, kFirstStack + number * kSlot);
 }
 constexpr auto xmm(const char* name, unsigned number) -> RegisterInfo {
-  return {.name = name,
-          .type = "vec128",
-          .offset = static_cast<std::uint16_t>(kFirstXmm + number * kSlot),
-          .size = 16,
-          .place = Place::extended};
+  return extended(name, "vec128", 16, kFirstXmm + number * kSlot);
 }
 constexpr auto ymm_high(const char* name, unsigned number) -> RegisterInfo {
-  return {.name = name,
-          .type = "uint128",
-          .offset = static_cast<std::uint16_t>(kFirstYmmHigh + number * kSlot),
-          .size = 16,
-          .place = Place::extended};
+  return extended(name, "uint128", 16, kFirstYmmHigh + number * kSlot);
 }
 
 // The features of the description with their registers, in the order of the register numbers.
