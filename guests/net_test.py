@@ -19,24 +19,15 @@ import time
 import zlib
 from pathlib import Path
 
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "testing"))
+from case_runner import Failed, Skipped, check, outcome_of, run_cases  # noqa: E402
+
 SERVICE, EXIT, ECHO, DISCARD, SOURCE = 9975, 9976, 7, 9, 19
 PERIOD = 251
 START_SECONDS = 60
 INSIDE = "inside-the-namespaces"
 SECONDS = 60
-
-
-class Skipped(Exception):
-    pass
-
-
-class Failed(Exception):
-    pass
-
-
-def check(condition, message):
-    if not condition:
-        raise Failed(message)
 
 
 def free_ports(count, kind):
@@ -598,31 +589,10 @@ def case_riscv64():
     serves(arch="riscv64")
 
 
-def outcome_of(name, case):
-    begin = time.monotonic()
-    status = 0
-    try:
-        case()
-        outcome = "ok"
-    except Skipped as skipped:
-        outcome = f"skipped: {skipped}"
-        status = 77
-    except (Failed, OSError, subprocess.CalledProcessError) as failed:
-        outcome = f"FAILED: {failed!r}" if isinstance(failed, TimeoutError) else f"FAILED: {failed}"
-        status = 1
-    print(f"{name}: {outcome} ({time.monotonic() - begin:.1f} s)", flush=True)
-    return status
-
-
 def main(names):
     if names[0] == INSIDE:
         return outcome_of(f"inside {names[1]}", globals()[f"inside_{names[1]}"])
-    cases = {name.removeprefix("case_"): function for name, function in globals().items() if name.startswith("case_")}
-    status = 0
-    for name in cases if names == ["all"] else names:
-        one = outcome_of(name, cases[name])
-        status = 1 if 1 in (status, one) else status or one
-    return status
+    return run_cases(globals(), names)
 
 
 if __name__ == "__main__":

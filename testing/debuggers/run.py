@@ -16,22 +16,13 @@ import tempfile
 import time
 from pathlib import Path
 
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from case_runner import Failed, Skipped, check, run_cases  # noqa: E402
+
 SECONDS = 60
 # Hosts, or builds with sanitizers, may lack these.
 MISSING = re.compile(r"/dev/kvm|KVM_CREATE_VM|boot loader .* not found|qemu-system-\S+ is not installed")
-
-
-class Skipped(Exception):
-    pass
-
-
-class Failed(Exception):
-    pass
-
-
-def check(condition, message):
-    if not condition:
-        raise Failed(message)
 
 
 def contains(text, *parts):
@@ -333,33 +324,8 @@ def case_debug_starts_lldb():
     contains(said, "stop reason = signal SIGTRAP", "hello`_start", "tid = 0x0001")
 
 
-def outcome_of(name, case):
-    begin = time.monotonic()
-    status = 0
-    try:
-        case()
-        outcome = "ok"
-    except Skipped as skipped:
-        outcome = f"skipped: {skipped}"
-        status = 77
-    except (Failed, OSError, subprocess.SubprocessError) as failed:
-        outcome = f"FAILED: {failed}"
-        status = 1
-    print(f"{name}: {outcome} ({time.monotonic() - begin:.1f} s)", flush=True)
-    return status
-
-
-def main(names):
-    cases = {name.removeprefix("case_"): function for name, function in globals().items() if name.startswith("case_")}
-    status = 0
-    for name in cases if names == ["all"] else names:
-        one = outcome_of(name, cases[name])
-        status = 1 if 1 in (status, one) else status or one
-    return status
-
-
 if __name__ == "__main__":
     if len(sys.argv) < 4:
         sys.exit(__doc__)
     HERMITAGE, GUESTS = sys.argv[1], Path(sys.argv[2])
-    sys.exit(main(sys.argv[3:]))
+    sys.exit(run_cases(globals(), sys.argv[3:]))
