@@ -73,7 +73,7 @@ static void answer_arp(uint8_t* frame) {
   memcpy(frame + 22, own, sizeof own);
 }
 
-/* Makes the answer to a frame. Returns 0 if there is none. */
+/* Writes the answer to a frame. Returns 0 if the frame needs no answer. */
 static int answer(uint8_t* frame, size_t size) {
   const int is_udp = is_of(frame, size, 0x0800) && frame[14] == 0x45 && frame[23] == 17;
   const int is_question = is_of(frame, size, 0x0806) && frame[21] == 1;
