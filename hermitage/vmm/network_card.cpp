@@ -86,6 +86,7 @@ auto NetworkCard::watch_events() -> Result<void> {
 
 void NetworkCard::run(PauseGate& gate, const std::function<bool()>& is_stopping) {
   thread_ = ::gettid();
+  backend_->begin();
   gate.enter();
   bool has_more = false;
   while (!is_stopping()) {

@@ -33,6 +33,9 @@ class Backend {
   auto operator=(const Backend&) -> Backend& = delete;
   virtual ~Backend() = default;
 
+  // The guest starts. The thread of the card calls it once, before all other functions.
+  virtual void begin() noexcept {}
+
   // The descriptor to wait for: readable if there is a frame, writable if has_pending() or a refused send can continue.
   [[nodiscard]] virtual auto descriptor() const noexcept -> int = 0;
 

@@ -8,6 +8,7 @@
 #include <map>
 #include <span>
 #include <string_view>
+#include <tuple>
 #include <utility>
 
 #include <arpa/inet.h>
@@ -15,12 +16,13 @@
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <spawn.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "hermitage/base/program.hpp"
 
 namespace hermitage::vmm::net {
 namespace {
@@ -190,81 +192,124 @@ struct Pair {
   Descriptor theirs;
 };
 
-// Moves a descriptor to a number above those of passt, so that none of these overwrites it.
-auto out_of_the_way(Descriptor descriptor) -> Descriptor {
-  if (!descriptor.is_open() || descriptor.get() > kSocket) return descriptor;
-  return Descriptor{::fcntl(descriptor.get(), F_DUPFD_CLOEXEC, kSocket + 1)};
-}
-
 auto make_socket_pair() -> Result<Pair> {
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
     return system_failure("socketpair", errno);
-  return Pair{.ours = Descriptor{ends[0]}, .theirs = out_of_the_way(Descriptor{ends[1]})};
+  return Pair{.ours = Descriptor{ends[0]}, .theirs = Descriptor{ends[1]}};
 }
 
-// The pipe never blocks its writer: data that does not fit is lost.
-auto make_pipe() -> Result<Pair> {
+auto make_pipe(int flags) -> Result<Pair> {
   std::array<int, 2> ends{};
-  if (::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) != 0) return system_failure("pipe2", errno);
-  // passt opens it again, as another user if root has started it.
-  ::fchmod(ends[1], S_IRUSR | S_IWUSR | S_IWGRP | S_IWOTH);
-  return Pair{.ours = Descriptor{ends[0]}, .theirs = out_of_the_way(Descriptor{ends[1]})};
+  if (::pipe2(ends.data(), O_CLOEXEC | flags) != 0) return system_failure("pipe2", errno);
+  return Pair{.ours = Descriptor{ends[0]}, .theirs = Descriptor{ends[1]}};
 }
 
-// The file actions and attributes of posix_spawn(3) for the child.
-class Spawn {
- public:
-  Spawn() {
-    ::posix_spawn_file_actions_init(&actions_);
-    ::posix_spawnattr_init(&attributes_);
-    sigset_t signals;
-    ::sigemptyset(&signals);
-    ::posix_spawnattr_setsigmask(&attributes_, &signals);
-    ::sigfillset(&signals);
-    ::posix_spawnattr_setsigdefault(&attributes_, &signals);
-    // A separate process group: Ctrl-C of a terminal reaches only this process, which then ends passt.
-    ::posix_spawnattr_setpgroup(&attributes_, 0);
-    ::posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
-  }
-  Spawn(const Spawn&) = delete;
-  auto operator=(const Spawn&) -> Spawn& = delete;
-  ~Spawn() {
-    ::posix_spawnattr_destroy(&attributes_);
-    ::posix_spawn_file_actions_destroy(&actions_);
-  }
+// From passt to this process. The pipe never blocks its writer: data that does not fit is lost.
+auto make_output_pipe() -> Result<Pair> {
+  auto pipe = make_pipe(O_NONBLOCK);
+  // passt opens it again, as another user if root has started it.
+  if (pipe) ::fchmod(pipe->theirs.get(), S_IRUSR | S_IWUSR | S_IWGRP | S_IWOTH);
+  return pipe;
+}
 
-  // Returns 0, or the error number.
-  auto set_descriptors(int socket, int output, int errors) -> int {
-    int result = ::posix_spawn_file_actions_addopen(&actions_, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    if (result == 0) result = ::posix_spawn_file_actions_adddup2(&actions_, output, STDOUT_FILENO);
-    if (result == 0) result = ::posix_spawn_file_actions_adddup2(&actions_, errors, STDERR_FILENO);
-    if (result == 0) result = ::posix_spawn_file_actions_adddup2(&actions_, socket, kSocket);
-    if (result == 0) result = ::posix_spawn_file_actions_addclosefrom_np(&actions_, kSocket + 1);
-    return result;
-  }
-
-  // Returns 0, or the error number.
-  auto run(const std::vector<std::string>& arguments, pid_t& process) -> int {
-    std::vector<char*> pointers;
-    pointers.reserve(arguments.size() + 1);
-    for (const auto& argument : arguments) pointers.push_back(const_cast<char*>(argument.c_str()));
-    pointers.push_back(nullptr);
-    std::array<char*, 1> environment{};
-    return ::posix_spawnp(&process, pointers[0], &actions_, &attributes_, pointers.data(), environment.data());
-  }
-
- private:
-  posix_spawn_file_actions_t actions_{};
-  posix_spawnattr_t attributes_{};
-};
+// From this process to passt.
+auto make_input_pipe() -> Result<Pair> {
+  auto pipe = make_pipe(0);
+  if (pipe) std::swap(pipe->ours, pipe->theirs);
+  return pipe;
+}
 
 auto start_failure(const std::string& program, int error_number) -> std::unexpected<Error> {
   if (error_number == ENOENT) {
     return fail(ErrorCode::host_failed, fmt::format("{} is not installed; install the package passt", program));
   }
-  return system_failure(fmt::format("posix_spawn of {}", program), error_number);
+  return system_failure(program, error_number);
 }
+
+auto find(const std::string& program) -> Result<std::string> {
+  if (program.find('/') == std::string::npos) {
+    auto path = base::find_program(program);
+    return path ? Result<std::string>{*std::move(path)} : start_failure(program, ENOENT);
+  }
+  if (::access(program.c_str(), X_OK) != 0) return start_failure(program, errno);
+  return program;
+}
+
+// The process that becomes passt. After fork(2), it makes only calls that are safe in a signal handler, because this
+// process may have other threads.
+class Child {
+ public:
+  struct Descriptors {
+    int socket;
+    int begin;
+    int output;
+    int errors;
+  };
+
+  Child(std::string path, std::vector<std::string> arguments)
+      : path_{std::move(path)}, arguments_{std::move(arguments)} {
+    pointers_.reserve(arguments_.size() + 1);
+    for (auto& argument : arguments_) pointers_.push_back(argument.data());
+    pointers_.push_back(nullptr);
+  }
+  Child(const Child&) = delete;
+  auto operator=(const Child&) -> Child& = delete;
+
+  // Returns when there is nothing to become, or execve(2) fails.
+  void run(Descriptors descriptors) {
+    reset_signals();
+    // A separate process group: Ctrl-C of a terminal reaches only the parent, which then ends passt.
+    ::setpgid(0, 0);
+    if (!take(descriptors)) return say("dup2");
+    char byte = 0;
+    while (true) {
+      const auto got = ::read(kBegin, &byte, sizeof byte);
+      if (got == 0) return;  // the parent does not run its guest, or has ended
+      if (got > 0) break;
+    }
+    std::array<char*, 1> environment{};
+    ::execve(path_.c_str(), pointers_.data(), environment.data());
+    say(path_.c_str());
+  }
+
+ private:
+  // After the socket's, and closed by execve(2).
+  static constexpr int kBegin = kSocket + 1;
+
+  static void reset_signals() {
+    for (int signal = 1; signal < NSIG; ++signal) ::signal(signal, SIG_DFL);
+    sigset_t none;
+    ::sigemptyset(&none);
+    ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  }
+
+  // Gives each descriptor its number, and closes all others.
+  static auto take(Descriptors from) -> bool {
+    // First all of them above the new numbers, so that none of them is overwritten.
+    for (int* const descriptor : {&from.socket, &from.begin, &from.output, &from.errors}) {
+      *descriptor = ::fcntl(*descriptor, F_DUPFD_CLOEXEC, kBegin + 1);
+      if (*descriptor < 0) return false;
+    }
+    const int input = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+    const bool taken = ::dup2(input, STDIN_FILENO) >= 0 && ::dup2(from.output, STDOUT_FILENO) >= 0 &&
+                       ::dup2(from.errors, STDERR_FILENO) >= 0 && ::dup2(from.socket, kSocket) >= 0 &&
+                       ::dup3(from.begin, kBegin, O_CLOEXEC) >= 0;
+    ::close_range(kBegin + 1, ~0U, 0);
+    return taken;
+  }
+
+  // One line for Passt::explain().
+  static void say(const char* call) {
+    const char* const reason = ::strerrordesc_np(errno);
+    for (const char* const text : {call, ": ", reason, "\n"})
+      std::ignore = ::write(STDERR_FILENO, text, std::strlen(text));
+  }
+
+  std::string path_;
+  std::vector<std::string> arguments_;
+  std::vector<char*> pointers_;  // to the arguments, and a null pointer
+};
 
 // Readable when the process has ended. Only glibc 2.36 and later has a function for this.
 auto open_process(pid_t process) -> Descriptor {
@@ -302,33 +347,57 @@ auto cause_in(std::string_view said) -> std::string_view {
 
 }  // namespace
 
+struct Passt::Pipes {
+  Pair socket;
+  Pair begin;
+  Pair ready;
+  Pair errors;
+};
+
 auto Passt::start(const PasstOptions& options) -> Result<std::unique_ptr<Passt>> {
   if (auto checked = check_ports(options.forwards); !checked) return std::unexpected{checked.error()};
-  auto sockets = make_socket_pair();
-  auto ready = make_pipe();
-  auto errors = make_pipe();
-  for (const auto* const pair : {&sockets, &ready, &errors}) {
+  const auto path = find(options.program);
+  if (!path) return std::unexpected{path.error()};
+  auto socket = make_socket_pair();
+  auto begin = make_input_pipe();
+  auto ready = make_output_pipe();
+  auto errors = make_output_pipe();
+  for (const auto* const pair : {&socket, &begin, &ready, &errors}) {
     if (!*pair) return std::unexpected{pair->error()};
   }
-  Spawn spawn;
-  int error_number = spawn.set_descriptors(sockets->theirs.get(), ready->theirs.get(), errors->theirs.get());
-  if (error_number != 0) return system_failure("posix_spawn_file_actions", error_number);
-  pid_t process = -1;
-  error_number = spawn.run(arguments_for(options), process);
-  if (error_number != 0) return start_failure(options.program, error_number);
-  return std::unique_ptr<Passt>{
-      new Passt{std::move(sockets->ours), std::move(ready->ours), std::move(errors->ours), process}};
+  Child child{*path, arguments_for(options)};
+  const auto process = ::fork();
+  if (process < 0) return system_failure("fork", errno);
+  if (process == 0) {
+    child.run({.socket = socket->theirs.get(),
+               .begin = begin->theirs.get(),
+               .output = ready->theirs.get(),
+               .errors = errors->theirs.get()});
+    ::_exit(1);
+  }
+  return std::unique_ptr<Passt>{new Passt{{.socket = *std::move(socket),
+                                           .begin = *std::move(begin),
+                                           .ready = *std::move(ready),
+                                           .errors = *std::move(errors)},
+                                          process}};
 }
 
-Passt::Passt(Descriptor socket, Descriptor ready, Descriptor errors, pid_t process)
-    : socket_{std::make_unique<StreamSocket>(std::move(socket), "passt")},
-      ready_{std::move(ready)},
-      errors_{std::move(errors)},
+Passt::Passt(Pipes pipes, pid_t process)
+    : socket_{std::make_unique<StreamSocket>(std::move(pipes.socket.ours), "passt")},
+      begin_{std::move(pipes.begin.ours)},
+      ready_{std::move(pipes.ready.ours)},
+      errors_{std::move(pipes.errors.ours)},
       process_{process},
       ended_{open_process(process)} {}
 
+void Passt::begin() noexcept {
+  const char byte = 0;
+  std::ignore = ::write(begin_.get(), &byte, sizeof byte);
+}
+
 Passt::~Passt() {
   socket_.reset();
+  begin_ = Descriptor{};
   pollfd event{.fd = ended_.get(), .events = POLLIN, .revents = 0};
   const auto end = Clock::now() + kPatience;
   while (::poll(&event, 1, milliseconds_until(end)) < 0 && errno == EINTR) {

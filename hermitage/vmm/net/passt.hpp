@@ -29,20 +29,26 @@ class Passt final : public Backend {
  public:
   static constexpr std::chrono::milliseconds kPatience{500};
 
-  // Checks whether the ports of the host are free, and starts passt, which then uses them. passt needs about 50 ms
-  // until it responds; frames that are sent before that are queued. Fails with configuration if passt does not support
-  // the options, and with host_failed if a port is in use or passt is not installed.
+  // Checks whether the ports of the host are free, and creates the process, which waits for begin() before it becomes
+  // passt. Fails with configuration if passt does not support the options, and with host_failed if a port is in use or
+  // passt is not installed.
   [[nodiscard]] static auto start(const PasstOptions& options) -> Result<std::unique_ptr<Passt>>;
   ~Passt() override;
 
-  // Waits at most `limit` until passt uses its ports and accepts frames. Fails with host_failed if it has ended, or is
-  // not ready in time. This call is optional: without it, receive() reports the failure. Do not call it after the
-  // sandbox starts, because it makes system calls beyond those of a backend.
+  // passt starts, and then uses the ports. It needs 15 ms of CPU time until it responds, which would delay what happens
+  // on this host at the same time: the set-up of a virtual machine by some milliseconds. Frames that are sent before it
+  // responds are queued.
+  void begin() noexcept override;
+  // After begin(): waits at most `limit` until passt uses its ports and accepts frames. Fails with host_failed if it
+  // has ended, or is not ready in time. This call is optional: without it, receive() reports the failure. Do not call
+  // it after the sandbox starts, because it makes system calls beyond those of a backend.
   [[nodiscard]] auto wait_until_ready(std::chrono::milliseconds limit) -> Result<void>;
   [[nodiscard]] auto process() const noexcept -> pid_t { return process_; }
 
   [[nodiscard]] auto descriptor() const noexcept -> int override { return socket_->descriptor(); }
-  [[nodiscard]] auto descriptors() const -> std::vector<int> override { return {descriptor(), errors_.get()}; }
+  [[nodiscard]] auto descriptors() const -> std::vector<int> override {
+    return {descriptor(), errors_.get(), begin_.get()};
+  }
   [[nodiscard]] auto features() const noexcept -> std::uint64_t override { return socket_->features(); }
   [[nodiscard]] auto set_features(std::uint64_t taken) -> Result<void> override { return socket_->set_features(taken); }
   [[nodiscard]] auto receive(std::span<std::byte> buffer) -> std::expected<std::size_t, Closed> override;
@@ -51,12 +57,14 @@ class Passt final : public Backend {
   [[nodiscard]] auto flush() -> std::expected<void, Closed> override;
 
  private:
-  Passt(Descriptor socket, Descriptor ready, Descriptor errors, pid_t process);
+  struct Pipes;
+  Passt(Pipes pipes, pid_t process);
 
   // The last message of passt, in one line, or `otherwise`.
   [[nodiscard]] auto explain(const std::string& otherwise) -> std::string;
 
   std::unique_ptr<StreamSocket> socket_;
+  Descriptor begin_;   // a byte here starts it, the end of the pipe ends it
   Descriptor ready_;   // receives passt's process ID when it is ready
   Descriptor errors_;  // its standard error
   std::string said_;   // what it has written so far

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <csignal>
+#include <memory>
 #include <string>
 #include <thread>
 
@@ -11,10 +12,12 @@
 #include <netinet/in.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "hermitage/vmm/net/frame_testing.hpp"
+#include "testing/temporary_directory.hpp"
 
 namespace hermitage::vmm::net {
 namespace {
@@ -70,6 +73,12 @@ auto can_connect(std::uint16_t port) -> bool {
   return ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
 }
 
+auto begin(const PasstOptions& options) -> Result<std::unique_ptr<Passt>> {
+  auto passt = Passt::start(options);
+  if (passt) (*passt)->begin();
+  return passt;
+}
+
 auto error_of(const PasstOptions& options) -> std::string {
   const auto passt = Passt::start(options);
   return passt ? std::string{} : passt.error().message;
@@ -87,10 +96,10 @@ auto arp_request() -> Bytes {
   return frame;
 }
 
-class PasstTest : public testing::Test {
+class PasstTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    auto passt = Passt::start({});
+    auto passt = begin({});
     if (!passt) GTEST_SKIP() << passt.error().message;
     const auto ready = (*passt)->wait_until_ready(kLimit);
     if (!ready) GTEST_SKIP() << ready.error().message;
@@ -98,7 +107,7 @@ class PasstTest : public testing::Test {
 };
 
 TEST_F(PasstTest, TakesAndAnswersFrames) {
-  auto passt = Passt::start({});
+  auto passt = begin({});
   ASSERT_TRUE(passt) << passt.error().message;
   // Before passt is ready.
   EXPECT_EQ(send_frame(**passt, arp_request()), true);
@@ -110,7 +119,7 @@ TEST_F(PasstTest, TakesAndAnswersFrames) {
 
 TEST_F(PasstTest, ForwardsPortsOnceItIsReady) {
   const auto port = free_port();
-  auto passt = Passt::start({.forwards = {forward(port)}});
+  auto passt = begin({.forwards = {forward(port)}});
   ASSERT_TRUE(passt) << passt.error().message;
   ASSERT_TRUE((*passt)->wait_until_ready(kLimit));
   EXPECT_TRUE(can_connect(port));
@@ -122,7 +131,7 @@ TEST_F(PasstTest, ForwardsRangesAndUdp) {
   const auto udp = free_port(SOCK_DGRAM);
   const auto tcp = free_port();
   if (tcp > 65000) GTEST_SKIP() << "no range of free ports";
-  auto passt = Passt::start(
+  auto passt = begin(
       {.forwards = {
            forward(udp, Transport::udp),
            {.address = "127.0.0.1", .host_port = tcp, .guest_port = 100, .count = 3, .transport = Transport::tcp}}});
@@ -174,8 +183,20 @@ TEST(Passt, SaysThatItIsNotInstalled) {
             "no-such-passt is not installed; install the package passt");
 }
 
+TEST(Passt, SaysWhyItCannotBeExecuted) {
+  const hermitage::testing::TemporaryDirectory directory;
+  const auto program = directory.write("passt", "no program");
+  EXPECT_EQ(error_of({.forwards = {}, .mtu = 1500, .program = program}), program + ": Permission denied");
+  ASSERT_EQ(::chmod(program.c_str(), 0700), 0);
+  auto passt = begin({.forwards = {}, .mtu = 1500, .program = program});
+  ASSERT_TRUE(passt);
+  const auto ready = (*passt)->wait_until_ready(kLimit);
+  ASSERT_FALSE(ready);
+  EXPECT_EQ(ready.error().message, "passt has ended: " + program + ": Exec format error");
+}
+
 TEST_F(PasstTest, SaysWhyItHasEnded) {
-  auto passt = Passt::start({.forwards = {}, .mtu = 20});
+  auto passt = begin({.forwards = {}, .mtu = 20});
   ASSERT_TRUE(passt);
   const auto ready = (*passt)->wait_until_ready(kLimit);
   ASSERT_FALSE(ready);
@@ -184,7 +205,7 @@ TEST_F(PasstTest, SaysWhyItHasEnded) {
 }
 
 TEST_F(PasstTest, TellsOfItsEnd) {
-  auto passt = Passt::start({});
+  auto passt = begin({});
   ASSERT_TRUE(passt);
   ASSERT_TRUE((*passt)->wait_until_ready(kLimit));
   ASSERT_EQ(::kill((*passt)->process(), SIGKILL), 0);
@@ -193,7 +214,7 @@ TEST_F(PasstTest, TellsOfItsEnd) {
 }
 
 TEST_F(PasstTest, EndsWithItsOwner) {
-  auto passt = Passt::start({});
+  auto passt = begin({});
   ASSERT_TRUE(passt);
   const auto process = (*passt)->process();
   ASSERT_TRUE((*passt)->wait_until_ready(kLimit));
@@ -203,8 +224,28 @@ TEST_F(PasstTest, EndsWithItsOwner) {
   EXPECT_EQ(::waitpid(process, nullptr, WNOHANG), -1);
 }
 
-TEST_F(PasstTest, EndsBeforeItIsReady) {
+TEST_F(PasstTest, WaitsForItsBeginning) {
+  const auto port = free_port();
+  auto passt = Passt::start({.forwards = {forward(port)}});
+  ASSERT_TRUE(passt) << passt.error().message;
+  EXPECT_FALSE((*passt)->wait_until_ready(milliseconds{100}));
+  EXPECT_FALSE(can_connect(port));
+  (*passt)->begin();
+  EXPECT_TRUE((*passt)->wait_until_ready(kLimit));
+  EXPECT_TRUE(can_connect(port));
+}
+
+TEST_F(PasstTest, EndsWithoutABeginning) {
   auto passt = Passt::start({});
+  ASSERT_TRUE(passt);
+  const auto process = (*passt)->process();
+  passt->reset();
+  EXPECT_FALSE(is_running(process));
+  EXPECT_EQ(::waitpid(process, nullptr, WNOHANG), -1);
+}
+
+TEST_F(PasstTest, EndsBeforeItIsReady) {
+  auto passt = begin({});
   ASSERT_TRUE(passt);
   const auto process = (*passt)->process();
   passt->reset();
@@ -218,7 +259,7 @@ TEST_F(PasstTest, EndsWhenItsOwnerIsKilled) {
   ASSERT_EQ(::pipe2(pipe.data(), O_CLOEXEC), 0);
   const auto child = ::fork();
   if (child == 0) {
-    auto passt = Passt::start({});
+    auto passt = begin({});
     const pid_t process = passt && (*passt)->wait_until_ready(kLimit) ? (*passt)->process() : -1;
     std::ignore = ::write(pipe[1], &process, sizeof process);
     ::raise(SIGKILL);
@@ -236,7 +277,7 @@ TEST_F(PasstTest, EndsWhenItsOwnerIsKilled) {
 
 TEST_F(PasstTest, InheritsNothingElse) {
   const int ours = ::open("/dev/null", O_RDONLY);  // without O_CLOEXEC
-  auto passt = Passt::start({});
+  auto passt = begin({});
   ASSERT_TRUE(passt);
   ASSERT_TRUE((*passt)->wait_until_ready(kLimit));
   std::array<char, 100> target{};

@@ -25,6 +25,7 @@ class Pcap final : public Backend {
   // The wrapped backend.
   [[nodiscard]] auto inner() const noexcept -> Backend& { return *inner_; }
 
+  void begin() noexcept override { inner_->begin(); }
   [[nodiscard]] auto descriptor() const noexcept -> int override { return inner_->descriptor(); }
   [[nodiscard]] auto descriptors() const -> std::vector<int> override;
   [[nodiscard]] auto features() const noexcept -> std::uint64_t override { return inner_->features(); }
