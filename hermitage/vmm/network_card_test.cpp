@@ -11,14 +11,19 @@
 #include <thread>
 #include <vector>
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "hermitage/vmm/machine.hpp"
 #include "hermitage/vmm/machine_testing.hpp"
 #include "hermitage/vmm/net/inherited.hpp"
+#include "hermitage/vmm/net/pcap.hpp"
+#include "testing/temporary_directory.hpp"
 
 namespace hermitage::vmm {
 namespace {
@@ -91,6 +96,11 @@ class NetworkCardTest : public MachineTest {
     wire = Descriptor{ends[0]};
     auto backend = net::open_inherited(ends[1]);
     ASSERT_TRUE(backend) << backend.error().message;
+    if (!capture_file.empty()) {
+      auto pcap = net::Pcap::create(capture_file, *std::move(backend), {});
+      ASSERT_TRUE(pcap) << pcap.error().message;
+      backend = *std::move(pcap);
+    }
     arguments.insert(arguments.begin(), {"ip=10.0.5.3/24", "gw=10.0.5.1"});
     options.arguments.application = std::move(arguments);
     options.network = NetworkOptions{.backend = *std::move(backend), .card = {.mac = kGuestMac, .mtu = 1500}};
@@ -165,6 +175,7 @@ class NetworkCardTest : public MachineTest {
     EXPECT_TRUE(warnings.empty()) << warnings.front();
   }
 
+  std::string capture_file;  // none, if it is empty
   Mac guest_mac = kGuestMac;
   Descriptor wire;
   std::optional<Machine> machine;
@@ -253,6 +264,35 @@ TEST_P(NetworkCardTest, HoldsNothingUpWhenTheGuestTakesNoMore) {
   EXPECT_LT(sent, 2000);
   machine->stop(1);
   finish();
+  EXPECT_TRUE(std::holds_alternative<Stopped>((**result).ending));
+}
+
+// The thread of the card waits in a write that nobody reads.
+TEST_P(NetworkCardTest, EndsWhileTheCaptureFileBlocks) {
+  const testing::TemporaryDirectory place;
+  capture_file = place.file("capture");
+  ASSERT_EQ(::mkfifo(capture_file.c_str(), 0600), 0);
+  const Descriptor reader{::open(capture_file.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC)};
+  ASSERT_TRUE(reader.is_open());
+  const int capacity = ::fcntl(reader.get(), F_SETPIPE_SZ, 4096);
+  ASSERT_GT(capacity, 0);
+  start({});
+  const auto request = echo_request(guest_mac, 1, 1000);
+  // Two frames are in the pipe, and there is no space for a third.
+  int available = 0;
+  const auto limit = std::chrono::steady_clock::now() + 10s;
+  while (available + std::ssize(request) <= capacity && std::chrono::steady_clock::now() < limit) {
+    ::send(wire.get(), request.data(), request.size(), MSG_DONTWAIT);
+    std::this_thread::sleep_for(1ms);
+    ASSERT_EQ(::ioctl(reader.get(), FIONREAD, &available), 0);
+  }
+  ASSERT_GT(available + std::ssize(request), capacity);
+  while (::send(wire.get(), request.data(), request.size(), MSG_DONTWAIT) > 0) {
+  }
+  const auto stopped = std::chrono::steady_clock::now();
+  machine->stop(1);
+  finish();
+  EXPECT_LT(std::chrono::steady_clock::now() - stopped, 1s);
   EXPECT_TRUE(std::holds_alternative<Stopped>((**result).ending));
 }
 

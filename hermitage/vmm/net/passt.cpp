@@ -292,7 +292,7 @@ class Child {
       if (*descriptor < 0) return false;
     }
     const int input = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-    const bool taken = ::dup2(input, STDIN_FILENO) >= 0 && ::dup2(from.output, STDOUT_FILENO) >= 0 &&
+    const bool taken = input >= 0 && ::dup2(input, STDIN_FILENO) >= 0 && ::dup2(from.output, STDOUT_FILENO) >= 0 &&
                        ::dup2(from.errors, STDERR_FILENO) >= 0 && ::dup2(from.socket, kSocket) >= 0 &&
                        ::dup3(from.begin, kBegin, O_CLOEXEC) >= 0;
     ::close_range(kBegin + 1, ~0U, 0);
