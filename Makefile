@@ -11,6 +11,8 @@ WERROR := $(if $(CI),ON,OFF)
 PROGRAM := build/release/bin/hermitage
 CONFIGURE = cmake --preset $(1) -DHERMITAGE_WARNINGS_AS_ERRORS=$(WERROR) --log-level=WARNING
 BUILD = cmake --build --preset $(1) -j $(JOBS)
+# Guests do not depend on the preset.
+GUESTS_OF_RELEASE = rm -rf build/$(1)/guests && ln -s ../release/guests build/$(1)/guests
 
 .NOTPARALLEL:
 .PHONY: help demo build test bench bench-vmm bench-net start-order conformance fuzz mutate lint format install clean
@@ -41,12 +43,13 @@ test:
 	@cmake/packages build test lab
 	$(call CONFIGURE,release) -DHERMITAGE_BUILD_TESTS=ON
 	$(call BUILD,release)
-	$(call CONFIGURE,debug)
+	$(call CONFIGURE,debug) -DHERMITAGE_BUILD_GUESTS=OFF
+	$(call GUESTS_OF_RELEASE,debug)
 	$(call BUILD,debug)
 	ctest --preset debug -j $(JOBS) --quiet -O build/debug/test.log || { cat build/debug/test.log; exit 1; }
 	@tail -n 8 build/debug/test.log
 	$(call CONFIGURE,thread) -DHERMITAGE_BUILD_GUESTS=OFF -DHERMITAGE_BUILD_LOADER=OFF
-	rm -rf build/thread/guests && ln -s ../release/guests build/thread/guests
+	$(call GUESTS_OF_RELEASE,thread)
 	$(call BUILD,thread) --target vmm_test hypercalls_at_once
 	timeout 600 build/thread/bin/vmm_test --gtest_brief=1
 	timeout 600 build/thread/bin/hypercalls_at_once 3000
@@ -106,8 +109,10 @@ mutate:
 lint:
 	@cmake/packages build test fuzz lint
 	$(call CONFIGURE,debug)
-	$(call BUILD,debug) --target generated_sources hermitage_texts
-	testing/lint build/debug
+	$(call BUILD,debug) --target hermitage_texts
+	$(call CONFIGURE,lint)
+	$(call BUILD,lint)
+	testing/lint build/lint build/debug/share/man
 	$(call CONFIGURE,no-arch)
 	$(call BUILD,no-arch)
 
