@@ -164,7 +164,7 @@ auto check_passt() -> HostCheck {
 auto check_device(std::string_view subject, const char* path, std::string_view use, std::string_view module)
     -> HostCheck {
   if (const Descriptor device{::open(path, O_RDWR | O_CLOEXEC)}; device.is_open()) {
-    return {.subject = std::string{subject}, .finding = fmt::format("{} can be used by {}", path, use)};
+    return {.subject = std::string{subject}, .finding = fmt::format("{} is usable; {} needs it", path, use)};
   }
   return {.subject = std::string{subject},
           .outcome = Outcome::weak,
