@@ -85,7 +85,7 @@ class Host:
     def __init__(self, hermitage, guests, directory):
         self.directory = directory
         self.environment = {**os.environ, "PATH": f"{Path(hermitage).parent}:{os.environ['PATH']}", "LC_ALL": "C.UTF-8"}
-        for name in ("HERMITAGE_ENGINE", "HERMITAGE_NET", "HERMIT_MEMORY_SIZE", "HERMIT_CPU_COUNT", "HERMIT_CONFIG"):
+        for name in ("COLUMNS", "HERMITAGE_ENGINE", "HERMITAGE_NET", "HERMIT_MEMORY_SIZE", "HERMIT_CPU_COUNT", "HERMIT_CONFIG"):
             self.environment.pop(name, None)
         cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
         images = Path(os.environ.get("HERMIT_TEST_IMAGES", cache / "hermit-test-images"))

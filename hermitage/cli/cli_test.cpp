@@ -19,6 +19,7 @@
 #include <gtest/gtest.h>
 #include <spawn.h>
 #include <stdlib.h>  // NOLINT(modernize-deprecated-headers): posix_openpt
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -68,6 +69,7 @@ struct Streams {
   std::optional<std::string> err = std::nullopt;
   bool closed_out = false;
   bool closed_err = false;
+  Arguments environment = {"TERM=xterm", "LC_ALL=C.UTF-8"};
 };
 
 auto check(int error, const char* what) -> void {
@@ -95,12 +97,14 @@ class FileActions {
   posix_spawn_file_actions_t actions_{};
 };
 
-// The environment of this process, with TERM and NO_COLOR only if they are in `extra`.
+// The environment of this process, with the variables of a display only if they are in `extra`.
+constexpr std::string_view kDisplayVariables[] = {"TERM", "NO_COLOR", "COLUMNS", "LC_ALL", "LC_CTYPE", "LANG"};
 auto environment_with(const Arguments& extra) -> Arguments {
   Arguments variables = extra;
   for (char** variable = environ; *variable != nullptr; ++variable) {
     const std::string_view text{*variable};
-    if (!text.starts_with("TERM=") && !text.starts_with("NO_COLOR=")) variables.emplace_back(text);
+    const auto name = text.substr(0, text.find('='));
+    if (std::ranges::find(kDisplayVariables, name) == std::end(kDisplayVariables)) variables.emplace_back(text);
   }
   return variables;
 }
@@ -186,17 +190,20 @@ class CliTest : public ::testing::Test {
     if (streams.closed_out) actions.close(STDOUT_FILENO);
     if (streams.closed_err) actions.close(STDERR_FILENO);
     Outcome outcome;
-    outcome.status = wait_for(spawn(arguments, actions, {"TERM=xterm"}));
+    outcome.status = wait_for(spawn(arguments, actions, streams.environment));
     if (!streams.out) outcome.out = read_text(out_path);
     if (!streams.err) outcome.err = read_text(err_path);
     return outcome;
   }
 
   // With a terminal as standard output.
-  [[nodiscard]] auto run_on_terminal(const Arguments& arguments, const Arguments& environment) const -> std::string {
+  [[nodiscard]] auto run_on_terminal(const Arguments& arguments, const Arguments& environment,
+                                     unsigned short columns = 0) const -> std::string {
     const int terminal = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
     if (terminal < 0 || ::grantpt(terminal) != 0 || ::unlockpt(terminal) != 0) return {};
     const int other_end = ::open(::ptsname(terminal), O_RDWR | O_NOCTTY | O_CLOEXEC);
+    const winsize size{.ws_row = 24, .ws_col = columns, .ws_xpixel = 0, .ws_ypixel = 0};
+    if (::ioctl(other_end, TIOCSWINSZ, &size) != 0) check(errno, "TIOCSWINSZ");
     FileActions actions;
     actions.open(STDIN_FILENO, "/dev/null", O_RDONLY);
     actions.duplicate(other_end, STDOUT_FILENO);
@@ -888,6 +895,56 @@ TEST_F(CliTest, InspectsEverySample) {
   EXPECT_EQ(text.err, outcome.err);
 }
 
+// ---- inspect on displays
+
+// The number of characters in the longest line of the memory map.
+auto map_width(std::string_view text) -> std::size_t {
+  std::size_t longest = 0;
+  for (const auto& line : lines_of(text.substr(std::min(text.find("Memory map: "), text.size())))) {
+    const auto begins = [](char c) { return c != '\r' && (static_cast<unsigned char>(c) & 0xc0) != 0x80; };
+    longest = std::max(longest, static_cast<std::size_t>(std::ranges::count_if(line, begins)));
+  }
+  return longest;
+}
+
+auto is_ascii(std::string_view text) -> bool {
+  return std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+}
+
+TEST_F(CliTest, TheMemoryMapFitsTheTerminal) {
+  const Arguments arguments{"inspect", file("kernel", x86_64_kernel())};
+  const auto width_with = [&](unsigned short columns, const Arguments& environment) {
+    return map_width(run_on_terminal(arguments, environment, columns));
+  };
+  constexpr unsigned short kColumns[] = {60, 80, 100, 200};
+  for (const auto columns : kColumns) EXPECT_EQ(width_with(columns, {"LANG=C.UTF-8"}), columns);
+  EXPECT_EQ(width_with(100, {"COLUMNS=60"}), 60U);
+  EXPECT_EQ(width_with(100, {"COLUMNS=none"}), 100U);
+  EXPECT_EQ(width_with(0, {}), 80U) << "a terminal without a size";
+}
+
+TEST_F(CliTest, TheMemoryMapInAFileHas80Columns) {
+  const Arguments arguments{"inspect", file("kernel", x86_64_kernel())};
+  EXPECT_EQ(map_width(run(arguments).out), 80U);
+  EXPECT_EQ(map_width(run(arguments, {.environment = {"COLUMNS=60"}}).out), 60U);
+}
+
+TEST_F(CliTest, TheLocaleSelectsTheCharacters) {
+  const auto kernel = file("kernel", x86_64_kernel());
+  const auto other = file("other", fixed_kernel());
+  for (const Arguments& arguments : {Arguments{"inspect", kernel}, Arguments{"inspect", "--all", kernel},
+                                     Arguments{"inspect", "--diff", kernel, other}}) {
+    for (const auto* const locale : {"LC_ALL=C", "LC_ALL=POSIX", "LANG=en_GB.ISO-8859-1", "LC_ALL="}) {
+      const auto outcome = run(arguments, {.environment = {locale}});
+      expect_good(outcome);
+      EXPECT_TRUE(is_ascii(outcome.out)) << locale << '\n' << outcome.out;
+    }
+    EXPECT_FALSE(is_ascii(run(arguments, {.environment = {"LANG=en_GB.utf8"}}).out));
+  }
+  const auto text = run_on_terminal({"inspect", kernel}, {"LC_ALL=C"}, 60);
+  EXPECT_TRUE(is_ascii(text) && text.contains("(# file, . zeros)")) << text;
+}
+
 // ---- inspect --svg
 
 TEST_F(CliTest, DrawsAPicture) {
@@ -1210,13 +1267,13 @@ TEST_F(CliTest, LoadsAtTheDefaultAddress) {
   EXPECT_EQ(relocatable.out,
             "Entry Point: 0x42000\n"
             "Image: 0x40000 to 0x45800 (22528 bytes, 22 KiB)\n"
-            "TLS: 0x44300, 96 bytes of which 32 from the file, aligned to 16\n");
+            "TLS: 0x44300, template of 32 bytes and 64 zeros, aligned to 16\n");
   const auto fixed = run({"load", file("fixed", fixed_kernel())});
   expect_good(fixed);
   EXPECT_EQ(fixed.out,
             "Entry Point: 0x100802000\n"
             "Image: 0x100800000 to 0x100805800 (22528 bytes, 22 KiB)\n"
-            "TLS: 0x100804300, 96 bytes of which 32 from the file, aligned to 16\n");
+            "TLS: 0x100804300, template of 32 bytes and 64 zeros, aligned to 16\n");
   auto without_tls = x86_64_kernel();
   without_tls.tls.reset();
   EXPECT_TRUE(run({"load", file("without_tls", without_tls)}).out.ends_with("\nTLS: none\n"));

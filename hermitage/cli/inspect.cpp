@@ -13,6 +13,7 @@
 
 #include "hermitage/cli/command.hpp"
 #include "hermitage/cli/commands.hpp"
+#include "hermitage/cli/display.hpp"
 #include "hermitage/cli/input.hpp"
 #include "hermitage/cli/options.hpp"
 #include "hermitage/cli/output.hpp"
@@ -68,19 +69,19 @@ struct InspectOptions {
 };
 
 void print_report(const Report& report, const InspectOptions& options, const Sink& sink) {
-  const auto colour = colour_of_output();
+  const auto display = display_of_output();
   if (options.wants_parts_only()) {
-    if (options.segments) inspect::print_segments(report, colour, sink);
-    if (options.notes) inspect::print_notes(report, colour, sink);
+    if (options.segments) inspect::print_segments(report, display, sink);
+    if (options.notes) inspect::print_notes(report, display, sink);
   } else {
-    inspect::print_summary(report, colour, options.extent(), sink);
+    inspect::print_summary(report, display, options.extent(), sink);
   }
   if (options.all) {
-    inspect::print_sections(report, colour, sink);
-    inspect::print_load_plan(report, colour, sink);
+    inspect::print_sections(report, display, sink);
+    inspect::print_load_plan(report, display, sink);
   }
-  if (options.all || options.relocations) inspect::print_relocations(report, colour, sink);
-  if (options.all || options.symbols) inspect::print_symbols(report, colour, sink);
+  if (options.all || options.relocations) inspect::print_relocations(report, display, sink);
+  if (options.all || options.symbols) inspect::print_symbols(report, display, sink);
 }
 
 // What there is to show of the files that could be read, in their order.
@@ -101,7 +102,7 @@ void print_texts(const Results& results, const InspectOptions& options, const Si
       sink(piece);
     };
     if (options.sizes) {
-      inspect::print_sizes(results.sizes[i], colour_of_output(), options.extent(), part);
+      inspect::print_sizes(results.sizes[i], display_of_output(), options.extent(), part);
     } else {
       print_report(report, options, part);
     }
@@ -210,7 +211,7 @@ auto compare_files(const InspectOptions& options) -> ExitCode {
   if (subjects.size() != 2) return exit_code;
   const auto difference = inspect::compare(subjects[0], subjects[1]);
   const auto write = [&](const Sink& sink) {
-    if (!options.json) return inspect::print_difference(difference, colour_of_output(), options.extent(), sink);
+    if (!options.json) return inspect::print_difference(difference, display_of_output(), options.extent(), sink);
     inspect::print_difference_json(difference, sink);
     sink("\n");
   };

@@ -71,8 +71,8 @@ auto to_text(const entry::LoadedKernel& loaded) -> std::string {
   auto text = fmt::format("Entry Point: {}\nImage: {} to {} ({} bytes, {})\n", hex(loaded.entry_point.value),
                           hex(loaded.image.start.value), hex(loaded.image.end.value), size, inspect::human_size(size));
   if (const auto& tls = loaded.tls) {
-    text += fmt::format("TLS: {}, {} bytes of which {} from the file, aligned to {}\n", hex(tls->start.value),
-                        tls->memsz, tls->filesz, tls->align);
+    text += fmt::format("TLS: {}, {}, aligned to {}\n", hex(tls->start.value),
+                        inspect::tls_size_text(tls->filesz, tls->memsz), tls->align);
   } else {
     text += "TLS: none\n";
   }

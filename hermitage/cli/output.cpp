@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <cstdlib>
 #include <cstring>
 
 #include <fcntl.h>
@@ -32,11 +31,6 @@ auto write_all(int descriptor, std::span<const std::byte> bytes) -> Result {
 
 constexpr std::chrono::milliseconds kErrorGrace{100};
 base::ReaderLimit reader_of_errors;
-
-auto has_value(const char* variable) -> bool {
-  const auto* value = std::getenv(variable);
-  return value != nullptr && *value != '\0';
-}
 
 }  // namespace
 
@@ -105,13 +99,6 @@ void warn(std::string_view line) {
 
 void complain_of(std::string_view file, std::string_view problem) {
   complain(file, fmt::format("cannot be loaded: {}", problem));
-}
-
-auto colour_of_output() -> inspect::Colour {
-  const auto* terminal = std::getenv("TERM");
-  const bool is_dumb = terminal == nullptr || std::string_view{terminal} == "dumb";
-  const bool wanted = ::isatty(STDOUT_FILENO) == 1 && !has_value("NO_COLOR") && !is_dumb;
-  return wanted ? inspect::Colour::on : inspect::Colour::off;
 }
 
 }  // namespace hermitage::cli

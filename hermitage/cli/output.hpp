@@ -8,8 +8,6 @@
 #include <string_view>
 #include <utility>
 
-#include "hermitage/inspect/report_text.hpp"
-
 namespace hermitage::cli {
 
 // Writes a string to standard output. The error is the reason of a failure.
@@ -57,8 +55,5 @@ void warn(std::string_view line);
 
 // Prints that a file cannot be loaded, and why.
 void complain_of(std::string_view file, std::string_view problem);
-
-// Colour on a terminal, unless the user does not want it (NO_COLOR, TERM=dumb).
-[[nodiscard]] auto colour_of_output() -> inspect::Colour;
 
 }  // namespace hermitage::cli

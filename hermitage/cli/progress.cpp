@@ -7,7 +7,9 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "hermitage/cli/display.hpp"
 #include "hermitage/cli/output.hpp"
+#include "hermitage/inspect/display.hpp"
 #include "hermitage/inspect/quantities.hpp"
 
 namespace hermitage::cli {
@@ -22,7 +24,8 @@ auto standard_error() -> ProgressBar::Output {
   const auto* terminal = std::getenv("TERM");
   const bool is_dumb = terminal == nullptr || std::string_view{terminal} == "dumb";
   if (is_dumb || ::isatty(STDERR_FILENO) != 1) return {};
-  return print_error;
+  if (charset_of_locale() == inspect::Charset::utf8) return print_error;
+  return [](std::string_view text) { print_error(inspect::to_ascii(text)); };
 }
 
 auto bar(std::uint64_t done, std::uint64_t total) -> std::string {

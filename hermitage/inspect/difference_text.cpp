@@ -154,8 +154,8 @@ class Writer {
 
 }  // namespace
 
-void print_difference(const Difference& difference, Colour colour, Extent extent, const Sink& sink) {
-  Page page{colour, sink};
+void print_difference(const Difference& difference, const Display& display, Extent extent, const Sink& sink) {
+  Page page{display, sink};
   Writer{difference, extent, page}.print();
 }
 

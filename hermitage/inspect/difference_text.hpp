@@ -8,6 +8,6 @@
 namespace hermitage::inspect {
 
 // Prints all changes. Lines end with a newline.
-void print_difference(const Difference& difference, Colour colour, Extent extent, const Sink& sink);
+void print_difference(const Difference& difference, const Display& display, Extent extent, const Sink& sink);
 
 }  // namespace hermitage::inspect

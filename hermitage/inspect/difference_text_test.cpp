@@ -36,7 +36,7 @@ auto some_difference() -> Difference {
 }
 
 TEST(DifferenceText, ListsWhatIsDifferent) {
-  EXPECT_EQ(collected(print_difference, some_difference(), Colour::off, Extent::brief), R"(old → n\x1bew
+  EXPECT_EQ(collected(print_difference, some_difference(), Display{}, Extent::brief), R"(old → n\x1bew
   File                      1,000 →          2,500  +1,500
   Image, in file              800 →            700  -100
   Image, zeros                100 →            100  0
@@ -76,10 +76,10 @@ TEST(DifferenceText, ABriefListIsCut) {
   for (std::size_t i = 0; i < 30; ++i) {
     difference.symbols.push_back({.name = std::string(200, 'x'), .before = {}, .after = ByteCount{.file = 10}});
   }
-  const auto brief = collected(print_difference, difference, Colour::off, Extent::brief);
+  const auto brief = collected(print_difference, difference, Display{}, Extent::brief);
   EXPECT_TRUE(brief.contains("  … and 6 more: see --all\n")) << brief;
   EXPECT_TRUE(brief.contains("  " + std::string(89, 'x') + "…\n")) << brief;
-  const auto full = collected(print_difference, difference, Colour::off, Extent::full);
+  const auto full = collected(print_difference, difference, Display{}, Extent::full);
   EXPECT_FALSE(full.contains("more")) << full;
   EXPECT_TRUE(full.contains("  " + std::string(200, 'x') + "\n")) << full;
 }

@@ -10,7 +10,7 @@
 
 #include <fmt/format.h>
 
-#include "hermitage/inspect/report_text.hpp"
+#include "hermitage/inspect/display.hpp"
 #include "hermitage/inspect/sink.hpp"
 
 namespace hermitage::inspect {
@@ -23,10 +23,10 @@ enum class Style { heading, good, bad, odd, faint, code, data, constant };
 // "1,234,567"
 [[nodiscard]] auto grouped(std::uint64_t value) -> std::string;
 
-// Text written to a sink in pieces, with or without colours.
+// Text written to a sink in pieces, with the colours and the characters of a display.
 class Page {
  public:
-  Page(Colour colour, const Sink& sink) : colour_{colour}, sink_{sink} {}
+  Page(const Display& display, const Sink& sink) : display_{display}, sink_{sink} {}
   Page(const Page&) = delete;
   auto operator=(const Page&) -> Page& = delete;
   ~Page() { flush(); }
@@ -39,8 +39,10 @@ class Page {
   }
 
   [[nodiscard]] auto styled(Style style, std::string_view text) const -> std::string {
-    return inspect::styled(colour_, style, text);
+    return inspect::styled(display_.colour, style, text);
   }
+
+  [[nodiscard]] auto columns() const -> std::size_t { return display_.columns; }
 
   void heading(std::string_view text) { print("\n{}\n", styled(Style::heading, text)); }
 
@@ -48,11 +50,11 @@ class Page {
 
  private:
   void flush() {
-    if (!text_.empty()) sink_(text_);
+    if (!text_.empty()) sink_(display_.charset == Charset::ascii ? to_ascii(text_) : text_);
     text_.clear();
   }
 
-  Colour colour_;
+  Display display_;
   const Sink& sink_;
   std::string text_;
 };

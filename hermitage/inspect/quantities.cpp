@@ -1,5 +1,6 @@
 #include "hermitage/inspect/quantities.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include <fmt/format.h>
@@ -55,6 +56,11 @@ auto human_size(std::uint64_t bytes) -> std::string {
   auto number = fmt::format("{:.1f}", value);
   if (number.ends_with(".0")) number.resize(number.size() - 2);
   return fmt::format("{} {}", number, kUnits[unit]);
+}
+
+auto tls_size_text(std::uint64_t file_size, std::uint64_t memory_size) -> std::string {
+  const auto zeros = memory_size - std::min(file_size, memory_size);
+  return fmt::format("template of {} bytes and {} zeros", file_size, zeros);
 }
 
 auto hex(std::uint64_t value) -> std::string {

@@ -13,6 +13,10 @@ namespace hermitage::inspect {
 // "640 bytes", "625.5 KiB", "64 MiB": powers of 1024, with at most one digit after the point.
 [[nodiscard]] auto human_size(std::uint64_t bytes) -> std::string;
 
+// "template of 32 bytes and 97 zeros": what each thread's copy of a TLS segment begins with, and what follows. 0 zeros
+// if a malformed segment has more bytes in the file than in memory.
+[[nodiscard]] auto tls_size_text(std::uint64_t file_size, std::uint64_t memory_size) -> std::string;
+
 // "0x40000"
 [[nodiscard]] auto hex(std::uint64_t value) -> std::string;
 

@@ -61,6 +61,12 @@ TEST(HumanSize, NeverSays1024OfAUnit) {
   }
 }
 
+TEST(Quantities, ATlsSegmentIsATemplateAndZeros) {
+  EXPECT_EQ(tls_size_text(32, 129), "template of 32 bytes and 97 zeros");
+  EXPECT_EQ(tls_size_text(0, 8), "template of 0 bytes and 8 zeros");
+  EXPECT_EQ(tls_size_text(9, 8), "template of 9 bytes and 0 zeros");
+}
+
 TEST(Hex, IsWrittenWithItsPrefix) {
   EXPECT_EQ(hex(0), "0x0");
   EXPECT_EQ(hex(0x40000), "0x40000");

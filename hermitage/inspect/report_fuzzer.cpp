@@ -27,14 +27,14 @@ void check_text(std::string_view text) {
 }
 
 void check_texts(const Report& report) {
-  check_text(collected(print_summary, report, Colour::off, Extent::brief));
-  check_text(collected(print_summary, report, Colour::off, Extent::full));
+  check_text(collected(print_summary, report, Display{}, Extent::brief));
+  check_text(collected(print_summary, report, Display{}, Extent::full));
   for (const auto part :
        {print_segments, print_notes, print_relocations, print_symbols, print_sections, print_load_plan}) {
-    check_text(collected(part, report, Colour::off));
-    static_cast<void>(collected(part, report, Colour::on));
+    check_text(collected(part, report, Display{}));
+    static_cast<void>(collected(part, report, Display{.colour = Colour::on}));
   }
-  static_cast<void>(collected(print_summary, report, Colour::on, Extent::brief));
+  static_cast<void>(collected(print_summary, report, Display{.colour = Colour::on}, Extent::brief));
 }
 
 void check_json(const Report& report) {

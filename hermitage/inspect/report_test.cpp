@@ -530,7 +530,7 @@ TEST(ReportLimits, SymbolsThatShareALongNameTakeWhatTheirsWouldShort) {
       written += piece.size();
       largest_piece = std::max(largest_piece, piece.size());
     };
-    print_symbols(report, Colour::off, count);
+    print_symbols(report, Display{}, count);
     print_json(report, count);
   });
   EXPECT_GT(written, kSymbols * 3 * 4096);

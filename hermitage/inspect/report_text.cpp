@@ -88,8 +88,8 @@ auto entry_point_text(const Report& report) -> std::string {
 
 auto tls_text(const Report& report) -> std::string {
   if (!report.tls) return "none";
-  return fmt::format("{}, {} bytes of which {} from the file, aligned to {}", hex(report.tls->vaddr), report.tls->memsz,
-                     report.tls->filesz, report.tls->align);
+  return fmt::format("{}, {}, aligned to {}", hex(report.tls->vaddr),
+                     tls_size_text(report.tls->filesz, report.tls->memsz), report.tls->align);
 }
 
 auto boot_protocols_text(const Report& report) -> std::string {
@@ -211,7 +211,11 @@ auto relocation_value_text(const RelocationReport::Entry& entry) -> std::string 
   return entry.addend < 0 ? fmt::format("{} - {:#x}", symbol, 0 - addend) : fmt::format("{} + {:#x}", symbol, addend);
 }
 
-constexpr std::size_t kMapColumns = 56;
+// The narrowest bar of a map, even if the display is narrower, and the widest display that a map fills.
+constexpr std::size_t kLeastBarColumns = 8;
+constexpr std::size_t kMostDisplayColumns = 500;
+
+constexpr std::string_view kEntryPoint = "     entry point";
 
 // The columns [begin, end) of a range. At least one column.
 struct Columns {
@@ -219,12 +223,54 @@ struct Columns {
   std::size_t end;
 };
 
-auto columns_of(std::uint64_t offset, std::uint64_t size, std::uint64_t total) -> Columns {
-  const auto scale = [total](std::uint64_t at) {
-    return static_cast<std::size_t>(std::lround(static_cast<double>(at) / static_cast<double>(total) * kMapColumns));
-  };
-  const auto begin = std::min(scale(offset), kMapColumns - 1);
-  return {.begin = begin, .end = std::max(begin + 1, std::min(scale(offset + size), kMapColumns))};
+// The columns of the map: of its addresses, and of its bar, which represents `size` bytes.
+struct MapScale {
+  std::size_t address_columns;
+  std::size_t bar_columns;
+  std::uint64_t size;
+
+  [[nodiscard]] auto columns_of(std::uint64_t offset, std::uint64_t length) const -> Columns {
+    const auto column_of = [this](std::uint64_t at) {
+      const auto share = static_cast<double>(at) / static_cast<double>(size);
+      return static_cast<std::size_t>(std::lround(share * static_cast<double>(bar_columns)));
+    };
+    const auto begin = std::min(column_of(offset), bar_columns - 1);
+    return {.begin = begin, .end = std::max(begin + 1, std::min(column_of(offset + length), bar_columns))};
+  }
+};
+
+struct MapRow {
+  MapRegion region;
+  std::string description;
+};
+
+auto row_of(const MapRegion& region, std::string_view what) -> MapRow {
+  return {.region = region,
+          .description = fmt::format("{}  {:<9} {}", flags_text(region.flags), human_size(region.size), what)};
+}
+
+// The rows of at most `limit` segments, and of the TLS template.
+auto rows_of(const MemoryMap& map, std::size_t limit) -> std::vector<MapRow> {
+  std::vector<MapRow> rows;
+  for (const auto& region : std::span{map.regions}.first(std::min(limit, map.regions.size()))) {
+    rows.push_back(row_of(region, fmt::format("segment {}", region.segment)));
+  }
+  if (map.tls) rows.push_back(row_of(*map.tls, "TLS template"));
+  return rows;
+}
+
+// The scale that makes the longest row as long as a line of the display.
+auto scale_of(const MemoryMap& map, std::span<const MapRow> rows, std::size_t display_columns) -> MapScale {
+  constexpr std::size_t kSeparators = 6;  // "  ADDRESS │BAR│ DESCRIPTION"
+  auto address_columns = hex(map.base + map.entry.value_or(0)).size();
+  auto description_columns = kEntryPoint.size();
+  for (const auto& [region, description] : rows) {
+    address_columns = std::max(address_columns, hex(map.base + region.offset).size());
+    description_columns = std::max(description_columns, description.size());
+  }
+  const auto others = address_columns + description_columns + kSeparators;
+  const auto columns = std::clamp(display_columns, others + kLeastBarColumns, kMostDisplayColumns);
+  return {.address_columns = address_columns, .bar_columns = columns - others, .size = map.size};
 }
 
 auto repeated(std::string_view glyph, std::size_t count) -> std::string {
@@ -233,44 +279,46 @@ auto repeated(std::string_view glyph, std::size_t count) -> std::string {
   return text;
 }
 
-void print_map_row(Page& page, const MemoryMap& map, const MapRegion& region, std::string_view what) {
-  const auto [begin, end] = columns_of(region.offset, region.size, map.size);
+void print_map_row(Page& page, const MapScale& scale, std::uint64_t base, const MapRow& row) {
+  const auto& region = row.region;
+  const auto [begin, end] = scale.columns_of(region.offset, region.size);
   const auto file_end = region.file_size == region.size
                             ? end
-                            : std::clamp(columns_of(region.offset, region.file_size, map.size).end, begin, end);
+                            : std::clamp(scale.columns_of(region.offset, region.file_size).end, begin, end);
   // At least one column for zeros if there is space, and no column for the file if no bytes come from it.
   const bool has_zeros = region.file_size < region.size && end - begin > 1;
   const auto solid = region.file_size == 0 ? 0 : std::min(file_end - begin, end - begin - (has_zeros ? 1 : 0));
   const auto bar = repeated("█", solid) + repeated("░", end - begin - solid);
-  page.print("  {:>12} │{}{}{}│ {}  {:<9} {}\n", hex(map.base + region.offset), repeated(" ", begin),
-             page.styled(style_of(region.flags), bar), repeated(" ", kMapColumns - end), flags_text(region.flags),
-             human_size(region.size), what);
+  page.print("  {:>{}} │{}{}{}│ {}\n", hex(base + region.offset), scale.address_columns, repeated(" ", begin),
+             page.styled(style_of(region.flags), bar), repeated(" ", scale.bar_columns - end), row.description);
+}
+
+void print_entry_row(Page& page, const MapScale& scale, const MemoryMap& map) {
+  const auto column = scale.columns_of(*map.entry, 1).begin;
+  page.print("  {:>{}} │{}{}{}│ {}\n", hex(map.base + *map.entry), scale.address_columns, repeated(" ", column),
+             page.styled(Style::good, "▲"), repeated(" ", scale.bar_columns - column - 1), kEntryPoint);
 }
 
 void print_memory_map(Page& page, const Report& report, std::size_t limit) {
   const auto map = make_memory_map(report);
   if (!map) return;
-  page.heading(fmt::format("Memory map: {}, {} a column (█ from the file, ░ zeros)", human_size(map->size),
-                           human_size(std::max<std::uint64_t>(1, map->size / kMapColumns))));
+  const auto rows = rows_of(*map, limit);
+  const auto scale = scale_of(*map, rows, page.columns());
+  page.heading(fmt::format("Memory map: {}, {} a column (█ file, ░ zeros)", human_size(map->size),
+                           human_size(std::max<std::uint64_t>(1, map->size / scale.bar_columns))));
   const auto shown = std::min(limit, map->regions.size());
-  for (const auto& region : std::span{map->regions}.first(shown)) {
-    print_map_row(page, *map, region, fmt::format("segment {}", region.segment));
-  }
+  for (const auto& row : std::span{rows}.first(shown)) print_map_row(page, scale, map->base, row);
   print_more(page, map->regions.size(), shown, "--segments");
-  if (map->tls) print_map_row(page, *map, *map->tls, "TLS template");
-  if (map->entry) {
-    const auto column = columns_of(*map->entry, 1, map->size).begin;
-    page.print("  {:>12} │{}{}{}│      entry point\n", hex(map->base + *map->entry), repeated(" ", column),
-               page.styled(Style::good, "▲"), repeated(" ", kMapColumns - column - 1));
-  }
+  for (const auto& row : std::span{rows}.subspan(shown)) print_map_row(page, scale, map->base, row);
+  if (map->entry) print_entry_row(page, scale, *map);
 }
 
 }  // namespace
 
-void print_summary(const Report& report, Colour colour, Extent extent, const Sink& sink) {
+void print_summary(const Report& report, const Display& display, Extent extent, const Sink& sink) {
   const auto rows = extent == Extent::full ? SIZE_MAX : kSummaryRows;
   const auto desc_bytes = extent == Extent::full ? SIZE_MAX : kSummaryDescBytes;
-  Page page{colour, sink};
+  Page page{display, sink};
   print_identity(page, report);
   if (report.endian) {
     put_segments(page, report, rows);
@@ -281,26 +329,26 @@ void print_summary(const Report& report, Colour colour, Extent extent, const Sin
   print_memory_map(page, report, rows);
 }
 
-void print_segments(const Report& report, Colour colour, const Sink& sink) {
-  Page page{colour, sink};
+void print_segments(const Report& report, const Display& display, const Sink& sink) {
+  Page page{display, sink};
   put_segments(page, report, report.segments.size());
 }
 
-void print_notes(const Report& report, Colour colour, const Sink& sink) {
-  Page page{colour, sink};
+void print_notes(const Report& report, const Display& display, const Sink& sink) {
+  Page page{display, sink};
   put_notes(page, report, report.notes.size(), SIZE_MAX);
 }
 
-void print_relocations(const Report& report, Colour colour, const Sink& sink) {
-  Page page{colour, sink};
+void print_relocations(const Report& report, const Display& display, const Sink& sink) {
+  Page page{display, sink};
   page.heading(fmt::format("Relocations: {}", grouped(report.relocations.total)));
   for (const auto& entry : report.relocations.entries) {
     page.print("  {:>12}  {:<22}{}\n", hex(entry.offset), entry.type, relocation_value_text(entry));
   }
 }
 
-void print_symbols(const Report& report, Colour colour, const Sink& sink) {
-  Page page{colour, sink};
+void print_symbols(const Report& report, const Display& display, const Sink& sink) {
+  Page page{display, sink};
   page.heading(
       fmt::format("Symbols: {} and {} dynamic", grouped(report.symbols.table), grouped(report.symbols.dynamic)));
   for (const auto& entry : report.symbols.entries) {
@@ -312,8 +360,8 @@ void print_symbols(const Report& report, Colour colour, const Sink& sink) {
   }
 }
 
-void print_sections(const Report& report, Colour colour, const Sink& sink) {
-  Page page{colour, sink};
+void print_sections(const Report& report, const Display& display, const Sink& sink) {
+  Page page{display, sink};
   page.heading(fmt::format("Sections: {}", report.sections.size()));
   for (std::size_t index = 0; index < report.sections.size(); ++index) {
     const auto& [name, section, is_truncated] = report.sections[index];
@@ -324,8 +372,8 @@ void print_sections(const Report& report, Colour colour, const Sink& sink) {
   for (const auto& entry : report.dynamic) page.print("  {:>12}  {}\n", hex(entry.tag), hex(entry.value));
 }
 
-void print_load_plan(const Report& report, Colour colour, const Sink& sink) {
-  Page page{colour, sink};
+void print_load_plan(const Report& report, const Display& display, const Sink& sink) {
+  Page page{display, sink};
   if (!report.load_plan_start) return;
   page.heading(fmt::format("Load plan at {}, with pages of {}", hex(*report.load_plan_start), human_size(kPageSize)));
   for (const auto& step : report.load_plan) {

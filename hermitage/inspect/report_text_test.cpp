@@ -25,13 +25,13 @@ constexpr Details kEverything{.relocations = true, .symbols = true, .sections = 
 
 struct Part {
   std::string_view name;
-  void (*print)(const Report&, Colour, const Sink&);
+  void (*print)(const Report&, const Display&, const Sink&);
 };
 constexpr Part kParts[] = {
-    {"summary",
-     [](const Report& report, Colour colour, const Sink& sink) { print_summary(report, colour, Extent::brief, sink); }},
-    {"full",
-     [](const Report& report, Colour colour, const Sink& sink) { print_summary(report, colour, Extent::full, sink); }},
+    {"summary", [](const Report& report, const Display& display,
+                   const Sink& sink) { print_summary(report, display, Extent::brief, sink); }},
+    {"full", [](const Report& report, const Display& display,
+                const Sink& sink) { print_summary(report, display, Extent::full, sink); }},
     {"segments", print_segments},
     {"notes", print_notes},
     {"sections", print_sections},
@@ -103,27 +103,27 @@ void expect_clean(std::string_view text, std::string_view what) {
 }
 
 TEST(ReportText, BeginsWithVersionMemorySizeAndStartAddress) {
-  const auto relocatable = collected(print_summary, report_of(x86_64_kernel()), Colour::off, Extent::brief);
+  const auto relocatable = collected(print_summary, report_of(x86_64_kernel()), Display{}, Extent::brief);
   EXPECT_TRUE(relocatable.starts_with("Version: 0.11.0\nMemory Size: 22528 (22 KiB)\nStart Address: any\n\n"))
       << relocatable;
-  const auto fixed = collected(print_summary, report_of(minimal_kernel(Arch::aarch64, Endian::big, false)), Colour::off,
-                               Extent::brief);
+  const auto fixed =
+      collected(print_summary, report_of(minimal_kernel(Arch::aarch64, Endian::big, false)), Display{}, Extent::brief);
   EXPECT_TRUE(
       fixed.starts_with("Version: 0.11.0\nMemory Size: 22528 (22 KiB)\nStart Address: 4303355904 (0x100800000)\n\n"))
       << fixed;
-  const auto nothing = collected(print_summary, make_report("nothing", {}), Colour::off, Extent::brief);
+  const auto nothing = collected(print_summary, make_report("nothing", {}), Display{}, Extent::brief);
   EXPECT_TRUE(nothing.starts_with("Version: none\nMemory Size: unknown\nStart Address: unknown\n\n")) << nothing;
 }
 
 TEST(ReportText, SummaryTellsTheFacts) {
-  const auto text = collected(print_summary, report_of(x86_64_kernel()), Colour::off, Extent::brief);
+  const auto text = collected(print_summary, report_of(x86_64_kernel()), Display{}, Extent::brief);
   EXPECT_EQ(line_with(text, "Format"), "Format ELF");
   EXPECT_EQ(line_with(text, "Architecture"), "Architecture x86_64, little endian");
   EXPECT_EQ(line_with(text, "Position"), "Position relocatable");
   EXPECT_EQ(line_with(text, "Entry version"), "Entry version 4");
   EXPECT_EQ(line_with(text, "Uhyve interface"), "Uhyve interface 2");
   EXPECT_EQ(line_with(text, "Entry point"), "Entry point 0x2000 hermit::arch::start::_start");
-  EXPECT_EQ(line_with(text, "TLS"), "TLS 0x4300, 96 bytes of which 32 from the file, aligned to 16");
+  EXPECT_EQ(line_with(text, "TLS"), "TLS 0x4300, template of 32 bytes and 64 zeros, aligned to 16");
   EXPECT_EQ(line_with(text, "Boot protocols"), "Boot protocols hermit");
   EXPECT_EQ(line_with(text, "Loadable"), "Loadable: yes");
   EXPECT_EQ(line_with(text, "R_X86_64_RELATIVE"), "R_X86_64_RELATIVE 8");
@@ -139,7 +139,7 @@ TEST(ReportText, SummaryTellsWhatIsMissing) {
   kernel.notes = {testing::hermit_note()};
   kernel.tls.reset();
   kernel.symbols.clear();
-  auto text = collected(print_summary, report_of(kernel), Colour::off, Extent::brief);
+  auto text = collected(print_summary, report_of(kernel), Display{}, Extent::brief);
   EXPECT_EQ(line_with(text, "Version"), "Version: none");
   EXPECT_EQ(line_with(text, "Uhyve interface"), "Uhyve interface 1 (has no note)");
   EXPECT_EQ(line_with(text, "Entry point"), "Entry point 0x2000");
@@ -147,7 +147,7 @@ TEST(ReportText, SummaryTellsWhatIsMissing) {
   EXPECT_EQ(line_with(text, "info"), "info no_abi_tag: no Hermit version (no ABI tag), as in kernels before 0.10");
 
   kernel.notes.clear();
-  text = collected(print_summary, report_of(kernel), Colour::off, Extent::brief);
+  text = collected(print_summary, report_of(kernel), Display{}, Extent::brief);
   EXPECT_EQ(line_with(text, "Entry version"), "Entry version none");
   EXPECT_EQ(line_with(text, "Uhyve interface"), "Uhyve interface none");
   EXPECT_EQ(line_with(text, "Boot protocols"), "Boot protocols none");
@@ -164,7 +164,7 @@ TEST(ReportText, OfManyEqualProblemsTheFirstAreShown) {
     report.problems.push_back({.code = entry::ProblemCode::writable_code, .index = i});
   }
   report.problems.push_back({.code = entry::ProblemCode::no_note_segment});
-  const auto brief = collected(print_summary, report, Colour::off, Extent::brief);
+  const auto brief = collected(print_summary, report, Display{}, Extent::brief);
   const auto shown = brief.substr(brief.find("Loadable: no\n"));
   EXPECT_EQ(shown,
             "Loadable: no\n"
@@ -177,7 +177,7 @@ TEST(ReportText, OfManyEqualProblemsTheFirstAreShown) {
             "  warning  writable_code: segment 1 is both writable and executable\n"
             "  warning  writable_code: segment 2 is both writable and executable\n"
             "           … and 37 more like this: see --all\n");
-  const auto full = collected(print_summary, report, Colour::off, Extent::full);
+  const auto full = collected(print_summary, report, Display{}, Extent::full);
   EXPECT_TRUE(full.contains("segment 39 is both")) << full;
   EXPECT_FALSE(full.contains("more like this")) << full;
 }
@@ -187,18 +187,17 @@ TEST(ReportText, MoreProblemsThanAReportHoldsAreNotCounted) {
   for (std::size_t i = 0; i < kMaxProblemsOfOneCode; ++i) {
     report.problems.push_back({.code = entry::ProblemCode::writable_code, .index = i});
   }
-  const auto text = collected(print_summary, report, Colour::off, Extent::brief);
+  const auto text = collected(print_summary, report, Display{}, Extent::brief);
   EXPECT_TRUE(text.contains("… and at least 61 more like this: see --all\n")) << text;
 }
 
 TEST(ReportText, SummaryOfWhatIsNoElfFileIsShort) {
   constexpr std::string_view kGzip = "\x1f\x8b\x08\x08";
-  EXPECT_EQ(
-      collected(print_summary, make_report("packed", std::as_bytes(std::span{kGzip})), Colour::off, Extent::brief),
-      "Version: none\nMemory Size: unknown\nStart Address: unknown\n\n"
-      "Format             gzip\n\n"
-      "Loadable: no\n"
-      "  error    truncated_gzip: is truncated within its gzip data\n");
+  EXPECT_EQ(collected(print_summary, make_report("packed", std::as_bytes(std::span{kGzip})), Display{}, Extent::brief),
+            "Version: none\nMemory Size: unknown\nStart Address: unknown\n\n"
+            "Format             gzip\n\n"
+            "Loadable: no\n"
+            "  error    truncated_gzip: is truncated within its gzip data\n");
 }
 
 TEST(ReportText, SummaryOfAnImageShowsItsConfiguration) {
@@ -208,7 +207,7 @@ TEST(ReportText, SummaryOfAnImageShowsItsConfiguration) {
        .contents = "version = \"1\"\nkernel = \"/boot/k\"\n[input]\nkernel_args = [\"-v\", \"\\u001b[2J\"]\n"
                    "app_args = [\"a b\"]\nenv_vars = [\"A=1\"]\n[requirements]\nmemory = \"64M\"\ncpus = 2\nx = 1\n"},
       {.name = "boot/k", .contents = {reinterpret_cast<const char*>(bytes.data()), bytes.size()}}});
-  const auto text = collected(print_summary, make_report("image", image), Colour::off, Extent::brief);
+  const auto text = collected(print_summary, make_report("image", image), Display{}, Extent::brief);
   EXPECT_TRUE(line_with(text, "Format").starts_with("Format Hermit image, 3 entries, ")) << text;
   EXPECT_TRUE(
       text.contains("\nKernel             /boot/k\n"
@@ -229,7 +228,7 @@ TEST(ReportText, SummaryOfAnImageShowsItsConfiguration) {
 TEST(ReportText, ProblemsTellWhereTheyAre) {
   auto kernel = x86_64_kernel();
   kernel.os_abi = 0;
-  const auto text = collected(print_summary, report_of(kernel), Colour::off, Extent::brief);
+  const auto text = collected(print_summary, report_of(kernel), Display{}, Extent::brief);
   EXPECT_EQ(line_with(text, "os_abi"),
             "warning os_abi: the operating system ABI is 0 instead of 255 (standalone) [at 0x7]");
   EXPECT_EQ(line_with(text, "Loadable"), "Loadable: yes");
@@ -239,15 +238,17 @@ TEST(ReportText, EveryPartOfEverySampleIsClean) {
   for (const auto& sample : testing::sample_kernels()) {
     const auto report = make_report(sample.name, sample.bytes, kEverything);
     for (const auto& part : kParts) {
-      const auto text = collected(part.print, report, Colour::off);
+      const auto text = collected(part.print, report, Display{});
       expect_clean(text, sample.name);
       if (!text.empty()) {
         EXPECT_TRUE(text.ends_with('\n')) << sample.name << ' ' << part.name;
       }
       // Colours change nothing else.
-      EXPECT_EQ(without_colour(collected(part.print, report, Colour::on)), text) << sample.name << ' ' << part.name;
+      EXPECT_EQ(without_colour(collected(part.print, report, Display{.colour = Colour::on})), text)
+          << sample.name << ' ' << part.name;
     }
-    EXPECT_TRUE(collected(print_summary, report, Colour::on, Extent::brief).contains("\x1b[")) << sample.name;
+    EXPECT_TRUE(collected(print_summary, report, Display{.colour = Colour::on}, Extent::brief).contains("\x1b["))
+        << sample.name;
   }
 }
 
@@ -267,7 +268,7 @@ TEST(ReportText, NoControlCharacterOfTheFileIsShown) {
   ASSERT_FALSE(report.sections.empty());
   report.sections[0].name = kHostile;
   for (const auto& part : kParts) {
-    const auto text = collected(part.print, report, Colour::off);
+    const auto text = collected(part.print, report, Display{});
     expect_clean(text, part.name);
     const bool has_names = part.name != "segments" && part.name != "load plan";
     EXPECT_EQ(text.contains(kShown), has_names) << part.name;
@@ -284,16 +285,16 @@ TEST(ReportText, SummaryCutsLongListsAndSaysWhereTheRestIs) {
     kernel.extra_segments.assign(extra, {.type = elf::kSegmentGnuStack});
     const auto report = report_of(kernel);
     ASSERT_EQ(report.segments.size(), extra + 6);
-    const auto text = collected(print_summary, report, Colour::off, Extent::brief);
+    const auto text = collected(print_summary, report, Display{}, Extent::brief);
     const auto hidden = extra + 6 > 24 ? extra + 6 - 24 : 0;
     if (hidden == 0) {
       EXPECT_FALSE(text.contains("more: see")) << extra;
     } else {
       EXPECT_EQ(line_with(text, "more: see --segments"), "… and " + std::to_string(hidden) + " more: see --segments");
     }
-    EXPECT_EQ(stack_count(collected(print_segments, report, Colour::off)), extra);
-    EXPECT_FALSE(collected(print_segments, report, Colour::off).contains("more: see"));
-    const auto full = collected(print_summary, report, Colour::off, Extent::full);
+    EXPECT_EQ(stack_count(collected(print_segments, report, Display{})), extra);
+    EXPECT_FALSE(collected(print_segments, report, Display{}).contains("more: see"));
+    const auto full = collected(print_summary, report, Display{}, Extent::full);
     EXPECT_EQ(stack_count(full), extra);
     EXPECT_FALSE(full.contains("more: see"));
   }
@@ -303,11 +304,11 @@ TEST(ReportText, SummaryCutsLongListsAndSaysWhereTheRestIs) {
   kernel.segments[0].vaddr += 0x1000;
   kernel.entry_point += 0x1000;
   const auto report = report_of(kernel);
-  EXPECT_EQ(line_with(collected(print_summary, report, Colour::off, Extent::brief), "more: see --notes"),
+  EXPECT_EQ(line_with(collected(print_summary, report, Display{}, Extent::brief), "more: see --notes"),
             "… and 19 more: see --notes");
-  EXPECT_EQ(count_of(collected(print_summary, report, Colour::off, Extent::brief), "  Lab "), 24U - 3);
-  EXPECT_EQ(count_of(collected(print_notes, report, Colour::off), "  Lab "), 40U);
-  EXPECT_EQ(count_of(collected(print_summary, report, Colour::off, Extent::full), "  Lab "), 40U);
+  EXPECT_EQ(count_of(collected(print_summary, report, Display{}, Extent::brief), "  Lab "), 24U - 3);
+  EXPECT_EQ(count_of(collected(print_notes, report, Display{}), "  Lab "), 40U);
+  EXPECT_EQ(count_of(collected(print_summary, report, Display{}, Extent::full), "  Lab "), 40U);
 }
 
 TEST(ReportText, SummaryCutsLongDescriptors) {
@@ -316,8 +317,8 @@ TEST(ReportText, SummaryCutsLongDescriptors) {
   kernel.notes.push_back({.name = "Lab16", .type = 7, .desc = desc(16)});
   kernel.notes.push_back({.name = "Lab17", .type = 7, .desc = desc(17)});
   const auto report = report_of(kernel);
-  const auto summary = collected(print_summary, report, Colour::off, Extent::brief);
-  const auto notes = collected(print_notes, report, Colour::off);
+  const auto summary = collected(print_summary, report, Display{}, Extent::brief);
+  const auto notes = collected(print_notes, report, Display{});
   const auto digits = [](std::size_t size) {
     std::string text;
     for (; size > 0; --size) text += "ab";
@@ -326,7 +327,7 @@ TEST(ReportText, SummaryCutsLongDescriptors) {
   EXPECT_EQ(line_with(summary, "Lab16"), "Lab16 0x7 " + digits(16));
   EXPECT_EQ(line_with(summary, "Lab17"), "Lab17 0x7 " + digits(16) + "…");
   EXPECT_EQ(line_with(notes, "Lab17"), "Lab17 0x7 " + digits(17));
-  EXPECT_EQ(line_with(collected(print_summary, report, Colour::off, Extent::full), "Lab17"), "Lab17 0x7 " + digits(17));
+  EXPECT_EQ(line_with(collected(print_summary, report, Display{}, Extent::full), "Lab17"), "Lab17 0x7 " + digits(17));
 }
 
 TEST(ReportText, MeaningsOfNotesAreToldInTheGuestsByteOrder) {
@@ -334,7 +335,7 @@ TEST(ReportText, MeaningsOfNotesAreToldInTheGuestsByteOrder) {
     auto kernel = minimal_kernel(target.arch, target.endian, true);
     kernel.notes = {testing::hermit_note(), testing::abi_tag_note({1, 2, 3}, target.endian), testing::uhyve_note(3),
                     testing::xen_pvh_note(0x2000)};
-    const auto text = collected(print_notes, report_of(kernel), Colour::off);
+    const auto text = collected(print_notes, report_of(kernel), Display{});
     EXPECT_TRUE(line_with(text, "GNU").ends_with(" Hermit 1.2.3")) << text;
     EXPECT_TRUE(line_with(text, "HERMIT").ends_with(" Hermit entry version 4")) << text;
     EXPECT_TRUE(line_with(text, "UHYVEIF").ends_with(" Uhyve interface 3")) << text;
@@ -353,7 +354,7 @@ TEST(ReportText, RelocationsTellAddendsWithTheirSign) {
                         {.offset = 0x4018, .type = 1, .symbol = 9, .addend = 1},
                         {.offset = 0x4020, .type = 99, .addend = std::uint64_t{1} << 63}};
   kernel.relr = {0x4200};
-  const auto text = collected(print_relocations, report_of(kernel), Colour::off);
+  const auto text = collected(print_relocations, report_of(kernel), Display{});
   EXPECT_TRUE(text.contains("Relocations: 6\n")) << text;
   EXPECT_EQ(line_with(text, "0x4000"), "0x4000 R_X86_64_RELATIVE + 0x2000");
   EXPECT_EQ(line_with(text, "0x4008"), "0x4008 R_X86_64_64 hermit::hook - 0x10");
@@ -369,7 +370,7 @@ TEST(ReportText, SymbolsTellWhatTheyAre) {
   kernel.dynamic_symbols = {{.name = "absent", .info = weak, .section = elf::kSectionUndefined},
                             {.name = "weak", .info = weak, .value = 0x2010, .size = 7},
                             {.name = "_ZN6hermit4hook17h452fabd5dbee2913E", .value = 0x2020, .size = 1234567}};
-  const auto text = collected(print_symbols, report_of(kernel), Colour::off);
+  const auto text = collected(print_symbols, report_of(kernel), Display{});
   EXPECT_TRUE(text.contains("Symbols: 3 and 4 dynamic\n")) << text;
   EXPECT_EQ(line_with(text, "absent"), "0x0 0 du absent");
   EXPECT_EQ(line_with(text, "weak"), "0x2010 7 dw weak");
@@ -380,15 +381,15 @@ TEST(ReportText, SymbolsTellWhatTheyAre) {
 TEST(ReportText, NumbersOfThingsAreGrouped) {
   Report report;
   report.relocations.total = 1234567;
-  EXPECT_TRUE(collected(print_relocations, report, Colour::off).contains("Relocations: 1,234,567\n"));
+  EXPECT_TRUE(collected(print_relocations, report, Display{}).contains("Relocations: 1,234,567\n"));
   report.symbols = {.dynamic = 999, .table = 1000, .entries = {}};
-  EXPECT_TRUE(collected(print_symbols, report, Colour::off).contains("Symbols: 1,000 and 999 dynamic\n"));
+  EXPECT_TRUE(collected(print_symbols, report, Display{}).contains("Symbols: 1,000 and 999 dynamic\n"));
 }
 
 TEST(ReportText, SectionsAreNumbered) {
   const auto kernel = x86_64_kernel();
   const auto report = report_of(kernel);
-  const auto text = collected(print_sections, report, Colour::off);
+  const auto text = collected(print_sections, report, Display{});
   EXPECT_TRUE(text.contains("Sections: " + std::to_string(report.sections.size()) + "\n")) << text;
   EXPECT_TRUE(line_with(text, ".text").ends_with(" .text type 0x1 offset 0x1000 address 0x2000 size 0x80")) << text;
   EXPECT_TRUE(text.contains("Dynamic section: " + std::to_string(report.dynamic.size()) + "\n")) << text;
@@ -397,7 +398,7 @@ TEST(ReportText, SectionsAreNumbered) {
 
 TEST(ReportText, LoadPlanTellsEveryStep) {
   const auto report = report_of(x86_64_kernel());
-  const auto text = collected(print_load_plan, report, Colour::off);
+  const auto text = collected(print_load_plan, report, Display{});
   EXPECT_TRUE(text.starts_with("\nLoad plan at 0x40000, with pages of 4 KiB\n")) << text;
   EXPECT_EQ(lines_of(text).size(), 2 + report.load_plan.size());
   EXPECT_EQ(line_with(text, "at 0x42000"), "copy 128 bytes at 0x42000 from 0x1000");
@@ -405,7 +406,7 @@ TEST(ReportText, LoadPlanTellsEveryStep) {
 
   auto broken = x86_64_kernel();
   broken.notes.clear();
-  EXPECT_EQ(collected(print_load_plan, report_of(broken), Colour::off), "");
+  EXPECT_EQ(collected(print_load_plan, report_of(broken), Display{}), "");
 }
 
 // ---- The drawn map
@@ -428,9 +429,11 @@ auto map_columns(const std::string& line) -> std::string {
   return columns;
 }
 
-auto map_rows(const Report& report) -> std::vector<std::string> {
+// With the 56 columns of a bar between an address of seven characters and "---  SIZE segment 0".
+auto map_rows(const Report& report, std::size_t display_columns = 93) -> std::vector<std::string> {
   std::vector<std::string> rows;
-  for (const auto& line : lines_of(collected(print_summary, report, Colour::off, Extent::brief))) {
+  const Display display{.columns = display_columns};
+  for (const auto& line : lines_of(collected(print_summary, report, display, Extent::brief))) {
     if (const auto columns = map_columns(line); !columns.empty()) rows.push_back(columns);
   }
   return rows;
@@ -451,13 +454,52 @@ auto columns(std::size_t before, std::size_t solid, std::size_t zeros) -> std::s
          std::string(56 - before - solid - zeros, ' ');
 }
 
-TEST(ReportText, TheMapIs56ColumnsWideForEverySample) {
+// The lines of the map, with a heading, in a text.
+auto map_of(std::string_view text) -> std::vector<std::string> {
+  return lines_of(text.substr(std::min(text.find("Memory map: "), text.size())));
+}
+
+// In characters.
+auto length_of(std::string_view line) -> std::size_t {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(line, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+}
+
+TEST(ReportText, TheMapFitsTheDisplayForEverySample) {
   for (const auto& sample : testing::sample_kernels()) {
-    for (const auto& row : map_rows(make_report(sample.name, sample.bytes))) {
-      EXPECT_EQ(row.size(), 56U) << sample.name << ": " << row;
-      EXPECT_NE(row.find_first_of("#.^"), std::string::npos) << sample.name;
+    const auto report = make_report(sample.name, sample.bytes);
+    for (const std::size_t columns : {60U, 80U, 100U, 200U}) {
+      const auto text = collected(print_summary, report, Display{.columns = columns}, Extent::brief);
+      std::size_t longest = 0;
+      for (const auto& line : map_of(text)) longest = std::max(longest, length_of(line));
+      EXPECT_TRUE(longest == 0 || longest == columns) << sample.name << ": " << longest << '\n' << text;
     }
   }
+}
+
+TEST(ReportText, TheMapHasABarOnTheNarrowestDisplay) {
+  const auto report = report_with_segments(0x1000, {{.vaddr = 0x10000, .filesz = 0x800, .memsz = 0x1000}});
+  EXPECT_EQ(map_rows(report, 0), (std::vector<std::string>{"####....", "^       "}));
+  EXPECT_EQ(map_rows(report, 45), map_rows(report, 0));
+  EXPECT_EQ(map_rows(report, 47)[0], "#####.....");
+  EXPECT_EQ(map_rows(report, SIZE_MAX)[0].size(), 500U - (45 - 8));
+}
+
+TEST(ReportText, IsAsciiOnADisplayWithoutUtf8) {
+  for (const auto& sample : testing::sample_kernels()) {
+    const auto report = make_report("漢字", sample.bytes, kEverything);
+    const Display display{.charset = Charset::ascii, .columns = 60};
+    for (const auto& part : kParts) {
+      const auto text = collected(part.print, report, display);
+      EXPECT_TRUE(std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x80; })) << text;
+    }
+  }
+  const auto report = report_with_segments(0x1000, {{.vaddr = 0x10000, .filesz = 0x800, .memsz = 0x1000}});
+  const Display narrow{.charset = Charset::ascii, .columns = 0};
+  const auto lines = map_of(collected(print_summary, report, narrow, Extent::brief));
+  EXPECT_EQ(lines, (std::vector<std::string>{"Memory map: 4 KiB, 512 bytes a column (# file, . zeros)",
+                                             "  0x10000 |####....| ---  4 KiB     segment 0",
+                                             "  0x10000 |^       |      entry point"}));
 }
 
 TEST(ReportText, TheMapIsToScale) {
@@ -476,11 +518,13 @@ TEST(ReportText, TheMapIsToScale) {
 }
 
 TEST(ReportText, TheMapShowsEvenTheSmallest) {
+  // The last address has three characters more.
   const auto rows = map_rows(
       report_with_segments(std::uint64_t{1} << 30, {{.vaddr = 0x10000, .filesz = 1, .memsz = 1},
                                                     {.vaddr = 0x10001, .filesz = 0, .memsz = 1},
                                                     {.vaddr = 0x10000 + (1 << 30) - 1, .filesz = 1, .memsz = 1},
-                                                    {.vaddr = 0x10000, .filesz = 0, .memsz = 1 << 30}}));
+                                                    {.vaddr = 0x10000, .filesz = 0, .memsz = 1 << 30}}),
+      96);
   ASSERT_EQ(rows.size(), 5U);
   EXPECT_EQ(rows[0], columns(0, 1, 0));
   EXPECT_EQ(rows[1], columns(0, 0, 1));

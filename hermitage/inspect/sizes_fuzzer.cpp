@@ -40,8 +40,8 @@ void check_sizes(const Sizes& sizes) {
     sum.zero += row.bytes.zero;
   }
   if (sum != sizes.image || sizes.not_loaded > sizes.file_size) __builtin_trap();
-  check_text(collected(print_sizes, sizes, Colour::off, Extent::full));
-  check_text(collected(print_sizes, sizes, Colour::off, Extent::brief));
+  check_text(collected(print_sizes, sizes, Display{}, Extent::full));
+  check_text(collected(print_sizes, sizes, Display{}, Extent::brief));
   const auto json = nlohmann::json::parse(collected(print_sizes_json, sizes), nullptr, false);
   if (!json.is_object() || json["rows"].size() != sizes.rows.size()) __builtin_trap();
   const auto svg = collected(print_treemap, sizes);
@@ -58,8 +58,8 @@ void check_difference(const Report& report, std::span<const std::byte> bytes) {
     __builtin_trap();
   }
   const auto difference = compare(make_subject(make_report("", std::span<const std::byte>{}), {}), subject);
-  check_text(collected(print_difference, difference, Colour::off, Extent::full));
-  check_text(collected(print_difference, difference, Colour::off, Extent::brief));
+  check_text(collected(print_difference, difference, Display{}, Extent::full));
+  check_text(collected(print_difference, difference, Display{}, Extent::brief));
   const auto json = nlohmann::json::parse(collected(print_difference_json, difference), nullptr, false);
   if (!json.is_object() || json["symbols"].size() != difference.symbols.size()) __builtin_trap();
 }

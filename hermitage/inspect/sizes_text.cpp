@@ -100,8 +100,8 @@ class Table {
 
 }  // namespace
 
-void print_sizes(const Sizes& sizes, Colour colour, Extent extent, const Sink& sink) {
-  Page page{colour, sink};
+void print_sizes(const Sizes& sizes, const Display& display, Extent extent, const Sink& sink) {
+  Page page{display, sink};
   Table{sizes, extent, page}.print();
 }
 

@@ -9,6 +9,6 @@ namespace hermitage::inspect {
 
 // Prints a table of the rows, the largest first, of the bytes without a symbol, and of the bytes that are not loaded.
 // Lines end with a newline.
-void print_sizes(const Sizes& sizes, Colour colour, Extent extent, const Sink& sink);
+void print_sizes(const Sizes& sizes, const Display& display, Extent extent, const Sink& sink);
 
 }  // namespace hermitage::inspect

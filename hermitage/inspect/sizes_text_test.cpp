@@ -23,7 +23,7 @@ auto some_sizes() -> Sizes {
 }
 
 TEST(SizesText, IsATable) {
-  EXPECT_EQ(collected(print_sizes, some_sizes(), Colour::off, Extent::brief), R"(
+  EXPECT_EQ(collected(print_sizes, some_sizes(), Display{}, Extent::brief), R"(
 Sizes by crate: 1.6 KiB from the file, 20 bytes of zeros
          in file      %            zeros   symbols  crate
            1,200   75.0               10         3  hermit
@@ -41,7 +41,7 @@ Not loaded: 400 bytes of 2 KiB, by section
 }
 
 TEST(SizesText, OfAFileWithoutAnImageThereIsNothing) {
-  EXPECT_EQ(collected(print_sizes, Sizes{.file = "x", .by = SizesBy::segment}, Colour::off, Extent::brief), R"(
+  EXPECT_EQ(collected(print_sizes, Sizes{.file = "x", .by = SizesBy::segment}, Display{}, Extent::brief), R"(
 Sizes by segment: 0 bytes from the file, 0 bytes of zeros
          in file      %            zeros   symbols  segment
                0                       0            in all
@@ -56,18 +56,18 @@ TEST(SizesText, ABriefTableIsCut) {
     sizes.not_loaded_sections.push_back({.name = ".s", .bytes = {.file = 3}});
   }
   sizes.not_loaded = 30;
-  const auto brief = collected(print_sizes, sizes, Colour::off, Extent::brief);
+  const auto brief = collected(print_sizes, sizes, Display{}, Extent::brief);
   EXPECT_TRUE(brief.contains("              60    6.0                0            … and 6 more: see --all\n")) << brief;
   EXPECT_TRUE(brief.contains("               2    0.2                4            … and 2 more: see --all\n")) << brief;
   EXPECT_TRUE(brief.contains("               6  … and 2 more: see --all\n")) << brief;
   EXPECT_TRUE(brief.contains("  " + std::string(99, 'x') + "…\n")) << brief;
-  const auto full = collected(print_sizes, sizes, Colour::off, Extent::full);
+  const auto full = collected(print_sizes, sizes, Display{}, Extent::full);
   EXPECT_FALSE(full.contains("more")) << full;
   EXPECT_TRUE(full.contains("  " + std::string(200, 'x') + "\n")) << full;
 }
 
 TEST(SizesText, SaysWhatIsLeftOut) {
-  const auto text = collected(print_sizes, Sizes{.left_out = 1'234}, Colour::off, Extent::brief);
+  const auto text = collected(print_sizes, Sizes{.left_out = 1'234}, Display{}, Extent::brief);
   EXPECT_TRUE(text.ends_with(
       "\n1,234 names, symbols and pieces of line tables are left out: they would take too much memory\n"))
       << text;
