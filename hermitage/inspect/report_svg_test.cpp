@@ -147,23 +147,22 @@ TEST(ReportSvg, AnyNameCanBeDrawn) {
   EXPECT_NO_THROW(elements_of(collected(print_svg, make_report("\xef\xbf\xbf", {}))));
 }
 
-// The rectangles of the bar: those of full height with a segment's colour.
-struct Bar {
+// The parts of the bar: rectangles of its height.
+struct Part {
   double x, width;
-  bool is_solid;
+  std::string style;
 };
-auto bars_of(const std::vector<Element>& elements) -> std::vector<Bar> {
-  std::vector<Bar> bars;
+auto parts_of(const std::vector<Element>& elements) -> std::vector<Part> {
+  std::vector<Part> parts;
   for (const auto& element : elements) {
     if (element.name != "rect" || element.attributes.at("height") != "56") continue;
-    if (element.attributes.at("fill") == "#eef1f4") continue;  // the background
-    bars.push_back({number(element, "x"), number(element, "width"), !element.attributes.contains("fill-opacity")});
+    parts.push_back({number(element, "x"), number(element, "width"), element.attributes.at("class")});
   }
-  return bars;
+  return parts;
 }
 
-TEST(ReportSvg, IsToScale) {
-  // Four pages: code in the first, then a gap, then data. Half of the data come from the file.
+// Four pages at 0x10000: code in the first, then a gap, then data. Half of the data come from the file.
+auto report_of_four_pages() -> Report {
   Report report;
   report.file = "kernel";
   report.first_vaddr = 0x10000;
@@ -178,37 +177,89 @@ TEST(ReportSvg, IsToScale) {
                       .flags = elf::kFlagRead | elf::kFlagWrite,
                       .vaddr = 0x12000,
                       .filesz = 0x1000,
-                      .memsz = 0x2000},
-                     {.type = elf::kSegmentLoad, .flags = elf::kFlagRead, .vaddr = 0x11000, .filesz = 0, .memsz = 1}};
-  const auto bars = bars_of(elements_of(collected(print_svg, report)));
-  constexpr double kPage = (860.0 - 2 * 24) / 4;
-  ASSERT_EQ(bars.size(), 5U);
-  EXPECT_NEAR(bars[0].x, 24, 0.01);
-  EXPECT_NEAR(bars[0].width, kPage, 0.01);
-  EXPECT_FALSE(bars[0].is_solid);
-  EXPECT_NEAR(bars[1].width, kPage, 0.01);
-  EXPECT_TRUE(bars[1].is_solid);
-  EXPECT_NEAR(bars[2].x, 24 + 2 * kPage, 0.01);
-  EXPECT_NEAR(bars[2].width, 2 * kPage, 0.01);
-  EXPECT_NEAR(bars[3].x, 24 + 2 * kPage, 0.01);
-  EXPECT_NEAR(bars[3].width, kPage, 0.01);
-  // A single byte of zeros must be visible, with the colour of zeros.
-  EXPECT_GE(bars[4].width, 1);
-  EXPECT_LE(bars[4].width, 2);
-  EXPECT_FALSE(bars[4].is_solid);
+                      .memsz = 0x2000}};
+  return report;
 }
 
-TEST(ReportSvg, TheAxisEndsWhereTheImageDoes) {
-  Report report;
-  report.file = "kernel";
-  report.first_vaddr = 0x100000;
-  report.mem_size = 0x8000;
-  report.entry_point = 0;
-  const auto text = texts_of(elements_of(collected(print_svg, report)));
-  for (const auto* label : {"0x100000\n", "0x102000\n", "0x104000\n", "0x106000\n", "0x108000\n"}) {
-    EXPECT_TRUE(text.contains(label)) << label;
+TEST(ReportSvg, IsToScale) {
+  auto report = report_of_four_pages();
+  // The last byte of the image is a segment, too.
+  report.segments.push_back(
+      {.type = elf::kSegmentLoad, .flags = elf::kFlagRead, .vaddr = 0x13fff, .filesz = 0, .memsz = 1});
+  const auto parts = parts_of(elements_of(collected(print_svg, report)));
+  constexpr double kPage = (860.0 - 2 * 24) / 4;
+  const Part kParts[] = {{24 + kPage, kPage, "gap"},
+                         {24, kPage, "file"},
+                         {24 + 2 * kPage, 2 * kPage, "zeros"},
+                         {24 + 2 * kPage, kPage, "file"},
+                         // A single byte is visible, and on the bar.
+                         {24 + 4 * kPage - 1.5, 1.5, "zeros"}};
+  ASSERT_EQ(parts.size(), std::size(kParts));
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    EXPECT_NEAR(parts[i].x, kParts[i].x, 0.01) << i;
+    EXPECT_NEAR(parts[i].width, kParts[i].width, 0.01) << i;
+    EXPECT_EQ(parts[i].style, kParts[i].style) << i;
   }
-  EXPECT_FALSE(text.contains("entry"));
+}
+
+TEST(ReportSvg, ListsSegmentsAndGapsWithTheirEnds) {
+  const auto text = texts_of(elements_of(collected(print_svg, report_of_four_pages())));
+  EXPECT_TRUE(
+      text.contains("address\nend\nflags\n"
+                    "in memory\nzeros\ncontent\n"))
+      << text;
+  EXPECT_TRUE(
+      text.contains("0x10000\n0x11000\nr-x\n4 KiB\n–\ncode (segment 0)\n"
+                    "0x11000\n0x12000\n–\n4 KiB\n–\ngap, zero-filled\n"
+                    "0x12000\n0x14000\nrw-\n8 KiB\n4 KiB\ndata (segment 1)\n"))
+      << text;
+  EXPECT_TRUE(text.contains("from the file\nzeros\ngap between segments\n")) << text;
+}
+
+TEST(ReportSvg, ThePartsOfTheBarHaveTooltips) {
+  std::vector<std::string> titles;
+  for (const auto& element : elements_of(collected(print_svg, report_of_four_pages()))) {
+    if (element.name == "title") titles.push_back(element.text);
+  }
+  EXPECT_EQ(titles, (std::vector<std::string>{"Memory map of kernel", "gap, zero-filled: 0x11000 to 0x12000, 4 KiB",
+                                              "code (segment 0): 0x10000 to 0x11000, 4 KiB",
+                                              "data (segment 1): 0x12000 to 0x14000, 8 KiB, 4 KiB of zeros"}));
+}
+
+// The labels of the axis.
+auto labels_of(std::uint64_t first, std::uint64_t size) -> std::vector<std::string> {
+  Report report;
+  report.first_vaddr = first;
+  report.mem_size = size;
+  report.entry_point = 0;
+  std::vector<std::string> labels;
+  for (const auto& element : elements_of(collected(print_svg, report))) {
+    const bool is_label = element.name == "text" && element.attributes.contains("text-anchor");
+    if (is_label && element.text.starts_with("0x")) labels.push_back(element.text);
+  }
+  return labels;
+}
+
+TEST(ReportSvg, TheAxisHasRoundAddresses) {
+  using Labels = std::vector<std::string>;
+  EXPECT_EQ(labels_of(0x100000, 0x8000), (Labels{"0x100000", "0x101000", "0x102000", "0x103000", "0x104000", "0x105000",
+                                                 "0x106000", "0x107000", "0x108000"}));
+  EXPECT_EQ(labels_of(0, 0x9c5f2), (Labels{"0x0", "0x20000", "0x40000", "0x60000", "0x80000"}));
+  EXPECT_EQ(labels_of(0x1234567, 0x100), (Labels{"0x1234580", "0x12345c0", "0x1234600", "0x1234640"}));
+  EXPECT_EQ(labels_of(0, 1), (Labels{"0x0", "0x1"}));
+  EXPECT_EQ(labels_of(0, UINT64_MAX),
+            (Labels{"0x0", "0x4000000000000000", "0x8000000000000000", "0xc000000000000000"}));
+  EXPECT_EQ(labels_of(UINT64_MAX - 0xfff, 0xfff),
+            (Labels{"0xfffffffffffff000", "0xfffffffffffff400", "0xfffffffffffff800", "0xfffffffffffffc00"}));
+}
+
+TEST(ReportSvg, PrefersTheColoursOfTheViewer) {
+  EXPECT_TRUE(collected(print_svg, Report{}).contains("@media (prefers-color-scheme: dark){"));
+}
+
+TEST(ReportSvg, LongNamesAreCut) {
+  const auto text = texts_of(elements_of(collected(print_svg, make_report(std::string(200, 'n'), {}))));
+  EXPECT_EQ(text, std::string(69, 'n') + "…\nno Hermit kernel · nothing to load\n");
 }
 
 TEST(ReportSvg, TheLargestImageIsDrawn) {
@@ -236,7 +287,9 @@ TEST(ReportSvg, ManySegmentsDoNotMakeAnEndlessSheet) {
   const auto elements = drawn(kernel);
   expect_on_sheet(elements, "many");
   EXPECT_LT(number(elements.front(), "height"), 2000);
-  EXPECT_TRUE(texts_of(elements).contains("TLS template"));
+  const auto text = texts_of(elements);
+  EXPECT_TRUE(text.contains("TLS template")) << text;
+  EXPECT_TRUE(text.contains(" more: see hermitage inspect --segments\n")) << text;
 }
 
 }  // namespace
