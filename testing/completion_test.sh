@@ -51,13 +51,22 @@ offered_by_zsh() { # COMMAND [SUBCOMMAND]
   sed -n "/^_hermitage_$(IFS=_; echo "$*")() {/,/^}/p" "$zsh_completion"
 }
 
+fish_completion=$share/fish/vendor_completions.d/hermitage.fish
+
+# The words of the lines for one command, with their dashes.
+offered_by_fish() { # [COMMAND [SUBCOMMAND]]
+  grep -E "_(at|before_operand) \"$*\"" "$fish_completion" | sed -E "s/^[^']*'[^']*'//; s/ -s (.)/ -\1 /; s/ -l / --/"
+}
+
 if command -v zsh >/dev/null && ! zsh -n "$zsh_completion"; then missing=1; fi
+if command -v fish >/dev/null && ! fish --no-execute "$fish_completion"; then missing=1; fi
 
 commands=$(listed commands)
 [[ -n $commands ]] || { echo "$program --help lists no commands"; exit 1; }
 for word in $commands $(listed options); do
   expect "the bash completion of hermitage" "$word" < <(offered_by_bash hermitage "$word")
   expect "the zsh completion of hermitage" "$word" <"$zsh_completion"
+  expect "the fish completion of hermitage" "$word" < <(offered_by_fish)
   expect "hermitage(1)" "$word" < <(manual hermitage)
 done
 
@@ -69,6 +78,7 @@ check() { # COMMAND [SUBCOMMAND]
   for word in $options $(listed commands "$@"); do
     expect "the bash completion of hermitage $*" "$word" < <(offered_by_bash hermitage "$@" "$word")
     expect "the zsh completion of hermitage $*" "$word" < <(offered_by_zsh "$@")
+    expect "the fish completion of hermitage $*" "$word" < <(offered_by_fish "$@")
     expect "hermitage-$1(1)" "$word" < <(manual "hermitage-$1")
   done
 }

@@ -22,16 +22,32 @@ _hermitage_without_files() {
 }
 
 # Offers the words that begin as the one that is completed; files are none of them.
-_hermitage_offer() { # WORDS WORD
+_hermitage_offer() { # WORDS WORD [PREFIX]
   _hermitage_without_files
-  mapfile -t COMPREPLY < <(compgen -W "$1" -- "$2")
+  mapfile -t COMPREPLY < <(compgen -P "${3-}" -W "$1" -- "$2")
+}
+
+# Whether an operand precedes the word that is completed. Bash splits words at "=" and ":", so that these may join a word
+# with the one before.
+_hermitage_has_operand() { # INDEX OPTIONS: of the first word to look at; the options that take a value
+  local index
+  for ((index = $1; index < COMP_CWORD; ++index)); do
+    case ${COMP_WORDS[index]} in
+      --) return 0 ;;
+      [=:]*) ((++index)) ;;
+      -*) [[ " $2 " == *" ${COMP_WORDS[index]} "* && ${COMP_WORDS[index + 1]} != '=' ]] && ((++index)) ;;
+      *) return 0 ;;
+    esac
+  done
+  return 1
 }
 
 _hermitage() {
-  local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
-  # To bash, --option=value is three words.
+  local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} prefix=''
+  # To bash, --option=value is three words, or one if COMP_WORDBREAKS does not contain "=".
   [[ $before == '=' ]] && before=${COMP_WORDS[COMP_CWORD - 2]}
   [[ $word == '=' ]] && word=''
+  [[ $word == --*=* ]] && before=${word%%=*} prefix=${word%%=*}= word=${word#*=}
 
   local command='' index
   for ((index = 1; index < COMP_CWORD; ++index)); do
@@ -50,13 +66,27 @@ auto pattern_of(const OptionText& option) -> std::string {
   return option.letter == 0 ? fmt::format("--{}", option.name) : fmt::format("--{} | -{}", option.name, option.letter);
 }
 
+// "--output", "-o", …
+auto names_of(std::span<const OptionText> options) -> std::vector<std::string> {
+  std::vector<std::string> names;
+  for (const auto& option : options) {
+    names.push_back(fmt::format("--{}", option.name));
+    if (option.letter != 0) names.push_back(fmt::format("-{}", option.letter));
+  }
+  return names;
+}
+
+auto options_with_values(const CommandDescription& command) -> std::vector<OptionText> {
+  std::vector<OptionText> options;
+  std::ranges::copy_if(command.options, std::back_inserter(options),
+                       [](const OptionText& option) { return option.argument != nullptr; });
+  return options;
+}
+
 auto words_of(const CommandDescription& command) -> std::string {
   std::vector<std::string> words;
   for (const auto& subcommand : command.commands) words.emplace_back(subcommand.name);
-  for (const auto& option : command.options) {
-    words.push_back(fmt::format("--{}", option.name));
-    if (option.letter != 0) words.push_back(fmt::format("-{}", option.letter));
-  }
+  std::ranges::move(names_of(command.options), std::back_inserter(words));
   return fmt::format("{}", fmt::join(words, " "));
 }
 
@@ -65,7 +95,7 @@ auto bash_value(const OptionText& option) -> std::string {
   switch (option.completion.kind) {
     case Completion::Kind::nothing: return "_hermitage_without_files && return";
     case Completion::Kind::words:
-      return fmt::format("_hermitage_offer '{}' \"$word\" && return", option.completion.words);
+      return fmt::format(R"(_hermitage_offer '{}' "$word" "$prefix" && return)", option.completion.words);
     case Completion::Kind::files:
     case Completion::Kind::directories: break;
   }
@@ -83,9 +113,9 @@ auto bash_values(const CommandDescription& command) -> std::string {
 void add_bash_case(std::string& script, std::string_view name, const CommandDescription& command) {
   script += fmt::format("    '{}')\n", name);
   if (command.options_first) {
-    script +=
-        "      # Behind the first operand, words are no options.\n"
-        "      [[ $before != -* && $index -lt $((COMP_CWORD - 1)) && $word != -* ]] && return\n";
+    // The words after the first operand are not for hermitage.
+    script += fmt::format("      _hermitage_has_operand $((index + 1)) '{}' && return\n",
+                          fmt::join(names_of(options_with_values(command)), " "));
   }
   script += bash_values(command);
   // Operands are files.
@@ -110,13 +140,19 @@ auto groups_of(const CommandDescription& program) -> std::string {
   return fmt::format("@({})", fmt::join(groups, "|"));
 }
 
+// The part of a help text up to a semicolon, since it is one line of a menu, without the quotes of values.
+auto menu_line(std::string_view help) -> std::string {
+  std::string line{help.substr(0, help.find(';'))};
+  std::erase(line, '`');
+  return line;
+}
+
 // ---- zsh
 
-// In brackets and quotes. Only the part up to a semicolon, since it is one line of a menu.
+// In brackets and quotes.
 auto zsh_explanation(std::string_view help) -> std::string {
   std::string text;
-  for (const char c : help.substr(0, help.find(';'))) {
-    if (c == '`') continue;
+  for (const char c : menu_line(help)) {
     if (c == '[' || c == ']' || c == '\\') text += '\\';
     text += c == '\'' ? std::string{R"('\'')"} : std::string(1, c);
   }
@@ -211,6 +247,93 @@ void add_zsh_function(std::string& script, const std::string& name, const Comman
       zsh_function_name(name), fmt::join(specs, " \\\n    "), cases);
 }
 
+// ---- fish
+
+constexpr std::string_view kFishBegin =
+    R"(# Completion of hermitage(1) for fish.
+
+# Whether the word that is completed belongs to COMMAND: to its options and operands, or to their values.
+function __hermitage_at # COMMAND
+    set -l words (commandline -opc)
+    set -e words[1]
+    for name in (string split -n ' ' -- $argv[1])
+        while string match -q -- '-*' "$words[1]"
+            set -e words[1]
+        end
+        test "$words[1]" = $name; or return 1
+        set -e words[1]
+    end
+    return 0
+end
+
+# Whether it is also the first operand, or precedes it.
+function __hermitage_before_operand # COMMAND [OPTION…]: options that take a value
+    __hermitage_at $argv[1]; or return 1
+    set -l words (commandline -opc)
+    set -e words[1]
+    for name in (string split -n ' ' -- $argv[1])
+        set -e words[1..(contains -i -- $name $words)]
+    end
+    while set -q words[1]
+        test "$words[1]" != --; and string match -q -- '-*' "$words[1]"; or return 1
+        contains -- $words[1] $argv[2..]; and set -e words[1]
+        set -e words[1]
+    end
+    return 0
+end
+
+)";
+
+auto fish_quoted(std::string_view text) -> std::string {
+  std::string quoted{"'"};
+  for (const char c : text) {
+    if (c == '\'' || c == '\\') quoted += '\\';
+    quoted += c;
+  }
+  return quoted + "'";
+}
+
+// The condition under which the options and subcommands of a command are offered.
+auto fish_condition(std::string_view name, const CommandDescription& command) -> std::string {
+  if (command.commands.empty() && !command.options_first) return fmt::format("__hermitage_at \"{}\"", name);
+  std::string condition = fmt::format("__hermitage_before_operand \"{}\"", name);
+  if (command.options_first) {
+    condition += fmt::format(" {}", fmt::join(names_of(options_with_values(command)), " "));
+  }
+  return condition;
+}
+
+auto fish_value(const OptionText& option) -> std::string {
+  if (option.argument == nullptr) return {};
+  switch (option.completion.kind) {
+    case Completion::Kind::nothing: return " -x";
+    case Completion::Kind::files: return " -r -F";
+    case Completion::Kind::directories: return " -x -a '(__fish_complete_directories)'";
+    case Completion::Kind::words: return fmt::format(" -x -a '{}'", option.completion.words);
+  }
+  return {};
+}
+
+void add_fish_lines(std::string& script, const std::string& name, const CommandDescription& command) {
+  const auto begin = fmt::format("complete -c hermitage -n {}", fish_quoted(fish_condition(name, command)));
+  for (const auto& option : command.options) {
+    const auto letter = option.letter == 0 ? std::string{} : fmt::format(" -s {}", option.letter);
+    script += fmt::format("{}{} -l {}{} -d {}\n", begin, letter, option.name, fish_value(option),
+                          fish_quoted(menu_line(option.help)));
+  }
+  for (const auto& operand : command.operands) {
+    if (operand.completion.kind != Completion::Kind::words) continue;
+    script += fmt::format("{} -f -a '{}'\n", begin, operand.completion.words);
+  }
+  for (const auto& subcommand : command.commands) {
+    script += fmt::format("{} -f -a {} -d {}\n", begin, subcommand.name, fish_quoted(subcommand.description));
+  }
+  for (const auto& subcommand : command.commands) {
+    add_fish_lines(script, fmt::format("{}{}{}", name, name.empty() ? "" : " ", subcommand.name),
+                   subcommand.describe());
+  }
+}
+
 }  // namespace
 
 auto bash_completion(const CommandDescription& program) -> std::string {
@@ -226,6 +349,12 @@ auto zsh_completion(const CommandDescription& program) -> std::string {
   std::string script = "#compdef hermitage\n# Completion of hermitage(1) for zsh.\n\n";
   add_zsh_function(script, "", program);
   script += "_hermitage \"$@\"\n";
+  return script;
+}
+
+auto fish_completion(const CommandDescription& program) -> std::string {
+  std::string script{kFishBegin};
+  add_fish_lines(script, "", program);
   return script;
 }
 

@@ -13,4 +13,7 @@ namespace hermitage::cli {
 // The function _hermitage for zsh, by _arguments.
 [[nodiscard]] auto zsh_completion(const CommandDescription& program) -> std::string;
 
+// Commands of fish, which define the completions of the program.
+[[nodiscard]] auto fish_completion(const CommandDescription& program) -> std::string;
+
 }  // namespace hermitage::cli

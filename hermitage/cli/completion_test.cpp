@@ -58,6 +58,8 @@ TEST_F(BashCompletionTest, OffersValues) {
   EXPECT_EQ(offers("hermitage run --engine \"\""), (Offers{"auto", "kvm", "qemu"}));
   EXPECT_EQ(offers("hermitage run --engine = q"), (Offers{"qemu"})) << "as bash splits --engine=q";
   EXPECT_EQ(offers("hermitage run --engine ="), (Offers{"auto", "kvm", "qemu"}));
+  EXPECT_EQ(offers("hermitage run --engine=q"), (Offers{"--engine=qemu"})) << "with COMP_WORDBREAKS without =";
+  EXPECT_EQ(offers("hermitage inspect file --by \"\""), (Offers{"crate", "function", "file", "segment"}));
   EXPECT_EQ(offers("hermitage run --io-mode host=d"), (Offers{"host=direct", "host=direct,sync"}));
 }
 
@@ -66,6 +68,19 @@ TEST_F(BashCompletionTest, LeavesFilesToReadline) {
        {"hermitage run \"\"", "hermitage run -o \"\"", "hermitage run image word", "hermitage inspect \"\"",
         "hermitage image create --config \"\"", "hermitage nonsense --h"}) {
     EXPECT_EQ(offers(line), Offers{}) << line;
+  }
+}
+
+TEST_F(BashCompletionTest, LeavesTheWordsAfterAnImageToTheApplication) {
+  for (const auto* const line :
+       {"hermitage run image --", "hermitage run image --engine \"\"", "hermitage run -c 2 image --st",
+        "hermitage run --engine = kvm image --st", "hermitage run -e A = B image --st",
+        "hermitage run -p 80 : 80 image word --st", "hermitage run -- image --st", "hermitage debug image --lldb"}) {
+    EXPECT_EQ(offers(line), Offers{}) << line;
+  }
+  for (const auto* const line : {"hermitage run -c 2 --st", "hermitage run --engine = kvm --st",
+                                 "hermitage run -e A = B --st", "hermitage run -p 80 : 80 --verbose --st"}) {
+    EXPECT_EQ(offers(line), (Offers{"--stats", "--stats-file"})) << line;
   }
 }
 
@@ -98,6 +113,20 @@ TEST(ZshCompletion, DescribesOptions) {
     EXPECT_NE(script.find(line), std::string::npos) << line;
   }
   EXPECT_TRUE(script.ends_with("_hermitage \"$@\"\n"));
+}
+
+TEST(FishCompletion, DescribesOptions) {
+  const auto script = fish_completion(describe_program());
+  for (const auto* const line :
+       {"\ncomplete -c hermitage -n '__hermitage_before_operand \"\"' -f -a run -d ",
+        "\ncomplete -c hermitage -n '__hermitage_before_operand \"image\"' -f -a create -d ",
+        "\ncomplete -c hermitage -n '__hermitage_at \"image create\"' -s o -l output -r -F -d 'write the image to this "
+        "file'\n",
+        "\ncomplete -c hermitage -n '__hermitage_at \"inspect\"' -l json -d 'print JSON: an object for one FILE, ",
+        " -l engine -x -a 'auto kvm qemu' -d ", " -l tempdir -x -a '(__fish_complete_directories)' -d ",
+        " -s e -l env-vars -x -d ", " -d 'directory for the guest\\'s temporary files'\n"}) {
+    EXPECT_NE(script.find(line), std::string::npos) << line;
+  }
 }
 
 }  // namespace

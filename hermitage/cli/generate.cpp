@@ -1,5 +1,5 @@
 // Generates completions and manual pages from the tables of options, at build time.
-// usage: hermitage_generate bash|zsh OUT, hermitage_generate manual TEMPLATE OUT
+// usage: hermitage_generate bash|zsh|fish OUT, hermitage_generate manual TEMPLATE OUT
 #include <expected>
 #include <span>
 #include <string>
@@ -27,8 +27,10 @@ auto manual_of(const std::string& file) -> std::expected<std::string, std::strin
 auto text_of(std::span<const std::string> words) -> std::expected<std::string, std::string> {
   if (words.size() == 2 && words[0] == "bash") return bash_completion(describe_program());
   if (words.size() == 2 && words[0] == "zsh") return zsh_completion(describe_program());
+  if (words.size() == 2 && words[0] == "fish") return fish_completion(describe_program());
   if (words.size() == 3 && words[0] == "manual") return manual_of(words[1]);
-  return std::unexpected{std::string{"usage: hermitage_generate bash|zsh OUT, hermitage_generate manual TEMPLATE OUT"}};
+  return std::unexpected{
+      std::string{"usage: hermitage_generate bash|zsh|fish OUT, hermitage_generate manual TEMPLATE OUT"}};
 }
 
 auto generate(const Words& words) -> std::expected<void, std::string> {
