@@ -94,6 +94,7 @@ class Host:
                 shutil.copy(file, directory / file.name)
         if (directory / "x86_64-0.6.9-hello_world").exists():
             shutil.copy(directory / "x86_64-0.6.9-hello_world", directory / "hello_world")
+            (directory / "hello_world").chmod(0o755)  # as a build makes it
         (directory / "www").mkdir()
         (directory / "www/index.html").write_text("<h1>Hello</h1>\n")
         self.engine = next((engine for engine in ("kvm", "qemu") if self.runs_guests_with(engine)), None)
