@@ -88,14 +88,17 @@ class Picture {
 
   void draw() {
     print(R"(<svg xmlns="http://www.w3.org/2000/svg" width="{0:g}" height="{1:g}" viewBox="0 0 {0:g} {1:g}" )"
-          R"(font-family="ui-monospace, 'DejaVu Sans Mono', Menlo, monospace" font-size="{2}" class="ink">)"
+          R"(role="img" font-family="ui-monospace, 'DejaVu Sans Mono', Menlo, monospace" font-size="{2}" class="ink">)"
           "\n",
           kWidth, kHeight, kFontSize);
+    const auto name = escape_xml(cut_printable(sizes_.file.substr(sizes_.file.rfind('/') + 1), 70));
+    const auto facts = facts_of_sizes();
+    print("<title>Sizes of {}</title>\n<desc>{}</desc>\n", name, facts);
     draw_style();
     print(R"(<rect x="0.5" y="0.5" width="{:g}" height="{:g}" rx="8" class="paper"/>)"
           "\n",
           kWidth - 1, kHeight - 1);
-    draw_title();
+    draw_title(name, facts);
     if (sizes_.image.file != 0) {
       draw_tiles(tiles_of_rows(), {kMargin, kTop, kWidth - 2 * kMargin, kHeight - kTop - kMargin}, {});
     }
@@ -123,14 +126,17 @@ class Picture {
         light, dark);
   }
 
-  void draw_title() {
-    const auto name = sizes_.file.substr(sizes_.file.rfind('/') + 1);
-    print(R"(<text x="{:g}" y="34" font-size="18" font-weight="bold" class="ink">{}</text>)"
-          "\n",
-          kMargin, escape_xml(cut_printable(name, 70)));
+  [[nodiscard]] auto facts_of_sizes() const -> std::string {
     auto facts = fmt::format("by {} · {} from the file", inspect::name(sizes_.by), human_size(sizes_.image.file));
     if (sizes_.image.file == 0) facts = "nothing to load";
     if (sizes_.image.zero != 0) facts += fmt::format(" · {} of zeros, not drawn", human_size(sizes_.image.zero));
+    return facts;
+  }
+
+  void draw_title(std::string_view name, std::string_view facts) {
+    print(R"(<text x="{:g}" y="34" font-size="18" font-weight="bold" class="ink">{}</text>)"
+          "\n",
+          kMargin, name);
     print(R"(<text x="{:g}" y="56" font-size="13" class="faint">{}</text>)"
           "\n",
           kMargin, facts);

@@ -82,9 +82,10 @@ auto some_sizes() -> Sizes {
 
 TEST(Treemap, DrawsGroupsAndTheirParts) {
   const auto elements = drawn(some_sizes());
-  EXPECT_EQ(texts_of(elements, "title"), (Texts{"hermit: 600 bytes, 60.0 %", "hermit::mm::init: 400 bytes, 40.0 %",
-                                                "<hermit::T as core::U>::f: 200 bytes, 20.0 %",
-                                                "[no symbol]: 400 bytes, 40.0 %", ".rodata: 400 bytes, 40.0 %"}));
+  EXPECT_EQ(texts_of(elements, "title"),
+            (Texts{"Sizes of kernel<1>", "hermit: 600 bytes, 60.0 %", "hermit::mm::init: 400 bytes, 40.0 %",
+                   "<hermit::T as core::U>::f: 200 bytes, 20.0 %", "[no symbol]: 400 bytes, 40.0 %",
+                   ".rodata: 400 bytes, 40.0 %"}));
   EXPECT_EQ(texts_of(elements, "text"),
             (Texts{"kernel<1>", "by crate · 1000 bytes from the file · 2 KiB of zeros, not drawn", "hermit 600 bytes",
                    "mm::init", "400 bytes", "<hermit::T as core::U>::f", "200 bytes", "[no symbol] 400 bytes",
@@ -127,15 +128,17 @@ TEST(Treemap, WhatIsSmallIsInOneRectangle) {
   sizes.rows.push_back({.name = "none", .bytes = {.zero = 100}});
   sizes.unexplained.file = 50'000;
   const auto elements = drawn(sizes);
-  EXPECT_EQ(texts_of(elements, "title"), (Texts{"large: 900,000 bytes, 90.0 %", "50,000 others: 50,000 bytes, 5.0 %",
-                                                "[no symbol]: 50,000 bytes, 5.0 %"}));
+  EXPECT_EQ(texts_of(elements, "title"),
+            (Texts{"Sizes of kernel", "large: 900,000 bytes, 90.0 %", "50,000 others: 50,000 bytes, 5.0 %",
+                   "[no symbol]: 50,000 bytes, 5.0 %"}));
 }
 
 TEST(Treemap, LongNamesAreCut) {
   Sizes sizes{.file = std::string(1'000, 'k'), .image = {.file = 100}};
   sizes.rows.push_back({.name = std::string(10'000, 'n') + "\x1b", .bytes = {.file = 100}});
   const auto elements = drawn(sizes);
-  EXPECT_EQ(texts_of(elements, "title"), Texts{std::string(299, 'n') + "…: 100 bytes, 100.0 %"});
+  EXPECT_EQ(texts_of(elements, "title"),
+            (Texts{"Sizes of " + std::string(69, 'k') + "…", std::string(299, 'n') + "…: 100 bytes, 100.0 %"}));
   const auto texts = texts_of(elements, "text");
   EXPECT_EQ(texts[0], std::string(69, 'k') + "…");
   EXPECT_LT(texts[2].size(), 150U);
@@ -152,7 +155,8 @@ TEST(Treemap, OfALongPathTheLastSegmentsAreShown) {
 TEST(Treemap, SaysWhenThereIsNothingToDraw) {
   const auto elements = drawn(Sizes{.file = "kernel"});
   EXPECT_EQ(texts_of(elements, "text"), (Texts{"kernel", "nothing to load"}));
-  EXPECT_TRUE(texts_of(elements, "title").empty());
+  EXPECT_EQ(texts_of(elements, "title"), Texts{"Sizes of kernel"});
+  EXPECT_EQ(texts_of(elements, "desc"), Texts{"nothing to load"});
 }
 
 }  // namespace
