@@ -26,6 +26,12 @@ constexpr auto entry_address(GuestAddress table, std::uint64_t address, int leve
   return table + (address >> shift_of(level) & kIndexMask) * sizeof(std::uint64_t);
 }
 
+// The bits above those that the tables translate must equal the highest of these.
+constexpr auto is_canonical(std::uint64_t address, int levels) -> bool {
+  const auto unused_bits = 64 - shift_of(levels + 1);
+  return static_cast<std::uint64_t>(static_cast<std::int64_t>(address << unused_bits) >> unused_bits) == address;
+}
+
 class IdentityMapper {
  public:
   IdentityMapper(const GuestMemory& memory, GuestAddress page_map, GuestRange tables)
@@ -90,6 +96,7 @@ auto write_identity_map(const GuestMemory& memory, GuestAddress page_map, GuestR
 
 auto translate(const GuestMemory& memory, PagingState paging, VirtualAddress address) noexcept
     -> std::optional<Translation> {
+  if (!is_canonical(address.value, paging.levels)) return std::nullopt;
   auto table = paging.page_map;
   for (int level = paging.levels;; --level) {
     const auto entry = memory.read<std::uint64_t>(entry_address(table, address.value, level));

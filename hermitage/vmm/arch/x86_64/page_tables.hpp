@@ -33,8 +33,9 @@ struct Translation {
 };
 
 // Walks the guest's tables for pages of 4 KiB, 2 MiB and 1 GiB. The tables are untrusted: there are at most five reads,
-// each through the gate of the memory. Returns nothing if the page is not present or a table is outside the memory.
-// Does not check permissions: the kernel makes the request, and all of the memory belongs to it.
+// each through the gate of the memory. Returns nothing if the address is not canonical, the page is not present, or a
+// table is outside the memory. Does not check permissions: the kernel makes the request, and all of the memory belongs
+// to it.
 [[nodiscard]] auto translate(const GuestMemory& memory, PagingState paging, VirtualAddress address) noexcept
     -> std::optional<Translation>;
 

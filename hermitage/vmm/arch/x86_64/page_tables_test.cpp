@@ -148,6 +148,24 @@ TEST_F(TranslateTest, WalksFiveLevels) {
   EXPECT_EQ(at(address, 4), std::nullopt);
 }
 
+TEST_F(TranslateTest, RefusesAddressesThatAreNotCanonical) {
+  constexpr std::uint64_t kBit47 = std::uint64_t{1} << 47;
+  constexpr std::uint64_t kBit56 = std::uint64_t{1} << 56;
+  for (const auto index : {0U, 255U, 256U, 511U}) set(kTop, index, 0x2000 | kPresent);
+  for (const auto index : {0U, 511U}) set(0x2000, index, 0x3000 | kPresent);
+  for (const auto index : {0U, 511U}) set(0x3000, index, 0x4000'0000 | kPresent | kLarge);
+  for (const auto index : {255U, 256U}) set(0x3000, index, 0x4000'0000 | kPresent | kLarge);
+  EXPECT_TRUE(at(0));
+  EXPECT_TRUE(at(0 - kBit47)) << "the first address of the upper half";
+  EXPECT_EQ(at(kBit47), std::nullopt);
+  EXPECT_EQ(at(0 - kBit47 - 1), std::nullopt);
+  EXPECT_EQ(at(std::uint64_t{1} << 63), std::nullopt);
+  EXPECT_TRUE(at(0, 5));
+  EXPECT_TRUE(at(0 - kBit56, 5));
+  EXPECT_EQ(at(kBit56, 5), std::nullopt);
+  EXPECT_EQ(at(0 - kBit56 - 1, 5), std::nullopt);
+}
+
 TEST_F(TranslateTest, GivesUpAtWhatIsNotThere) {
   EXPECT_EQ(at(0), std::nullopt);
   set(kTop, 0, 0x2000);  // not present
