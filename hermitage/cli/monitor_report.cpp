@@ -69,6 +69,16 @@ auto registers_text(const vmm::GuestDeath& death, const launch::KernelPlace& ker
   return text;
 }
 
+auto hypercalls_text(std::span<const std::vector<std::string>> hypercalls) -> std::string {
+  std::string text;
+  for (std::size_t vcpu = 0; vcpu < hypercalls.size(); ++vcpu) {
+    if (hypercalls[vcpu].empty()) continue;
+    text += fmt::format("  last hypercalls of vCPU {}:\n", vcpu);
+    for (const auto& line : hypercalls[vcpu]) text += fmt::format("    {}\n", line);
+  }
+  return text;
+}
+
 auto statistics_text(const vmm::Statistics& statistics) -> std::string {
   std::string text;
   const auto add = [&](std::string_view name, std::string_view value) {

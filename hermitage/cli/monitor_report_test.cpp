@@ -67,6 +67,14 @@ TEST(RegistersText, SaysThatTheyAreLost) {
   EXPECT_NE(text.find("vCPU 1: registers unknown"), std::string::npos) << text;
 }
 
+TEST(HypercallsText, ListsThoseOfEachVcpu) {
+  const std::vector<std::vector<std::string>> hypercalls{{"close(3) = 0", "exit(1)"}, {}, {"close(4) = -9"}};
+  EXPECT_EQ(hypercalls_text(hypercalls),
+            "  last hypercalls of vCPU 0:\n    close(3) = 0\n    exit(1)\n"
+            "  last hypercalls of vCPU 2:\n    close(4) = -9\n");
+  EXPECT_EQ(hypercalls_text({}), "");
+}
+
 auto sample() -> vmm::Statistics {
   return {.exits = {{"hypercall serial_write_buffer", {1, 0}}, {"port read", {20, 3}}},
           .coalesced_writes = 7,

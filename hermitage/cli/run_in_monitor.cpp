@@ -93,6 +93,7 @@ auto tell(const RunOptions& options, const launch::RunReport& report, MonitorRun
   if (std::holds_alternative<launch::GuestDied>(report.ending)) {
     // With the symbols of the kernel, if the image has not changed since.
     print_error(registers_text(*run.death(), run.read_kernel(), options.verbose));
+    if (options.verbose) print_error(hypercalls_text(run.hypercalls()));
   }
   tell_of_undelivered_output(run.spec(), report);
   return tell_statistics(options, run, stats_file);

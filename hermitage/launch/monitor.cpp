@@ -161,6 +161,11 @@ auto MonitorRun::statistics() const noexcept -> const vmm::Statistics* {
   return state_->result ? &state_->result->statistics : nullptr;
 }
 
+auto MonitorRun::hypercalls() const noexcept -> std::span<const std::vector<std::string>> {
+  if (!state_->result) return {};
+  return state_->result->hypercalls;
+}
+
 auto MonitorRun::read_kernel() -> KernelPlace {
   KernelPlace place{.start = state_->kernel.start.value, .end = state_->kernel.end.value};
   auto file = vmm::MappedFile::map(std::move(state_->image));

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
+#include <vector>
 
 #include "hermitage/launch/failure.hpp"
 #include "hermitage/launch/launch_spec.hpp"
@@ -57,6 +59,8 @@ class MonitorRun {
   // How the guest died, if it did.
   [[nodiscard]] auto death() const noexcept -> const vmm::GuestDeath*;
   [[nodiscard]] auto statistics() const noexcept -> const vmm::Statistics*;
+  // After a crash: the last hypercalls of each vCPU as lines, the oldest first. Otherwise empty.
+  [[nodiscard]] auto hypercalls() const noexcept -> std::span<const std::vector<std::string>>;
 
   // Reads the kernel again, for its symbols. The ELF file is empty where that is not possible, and may be another where
   // somebody has written to the image's file. It is there as long as the run.

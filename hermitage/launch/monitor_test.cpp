@@ -90,6 +90,7 @@ TEST_F(MonitorTest, ShowsWhereAGuestDied) {
   ASSERT_NE(died, nullptr);
   ASSERT_NE(run.death(), nullptr);
   EXPECT_EQ(run.death()->reason, died->reason);
+  EXPECT_EQ(run.hypercalls().size(), 1U);
   const auto kernel = run.read_kernel();
   EXPECT_LT(kernel.start, kernel.end);
   EXPECT_EQ(text_of(kernel.elf), text_of(hermitage::testing::read_bytes(guest("hostile"))));

@@ -51,6 +51,10 @@ auto MonitorRun::death() const noexcept -> const vmm::GuestDeath* {
   return nullptr;
 }
 
+auto MonitorRun::hypercalls() const noexcept -> std::span<const std::vector<std::string>> {
+  return {};
+}
+
 auto MonitorRun::statistics() const noexcept -> const vmm::Statistics* {
   return nullptr;
 }

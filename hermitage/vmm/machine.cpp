@@ -92,6 +92,7 @@ class Machine::State {
   [[nodiscard]] auto add_network_card(std::unique_ptr<NetworkCard> card) -> Result<void>;
   [[nodiscard]] auto deadline() const -> std::optional<Clock::time_point>;
   [[nodiscard]] auto statistics() const -> Statistics;
+  [[nodiscard]] auto last_hypercalls() const -> std::vector<std::vector<std::string>>;
 
   MachineOptions options_;
   GuestMemory memory_;
@@ -178,6 +179,7 @@ void Machine::State::attach_debugger(const entry::KernelObject& kernel) {
                         .kill = [this] { supervisor_->control().stop(SIGKILL); },
                         .ended = [this] { return as_debugged(supervisor_->control().ending_so_far()); },
                         .statistics = [this](unsigned vcpu) { return to_text(vcpus_[vcpu]->exit_counts()); },
+                        .hypercalls = [this](unsigned vcpu) { return vcpus_[vcpu]->hypercall_log()->lines(memory_); },
                         .warn = [this](const std::string& line) { warnings_.add(line); }});
 }
 
@@ -191,10 +193,19 @@ auto Machine::State::add_network_card(std::unique_ptr<NetworkCard> card) -> Resu
 
 auto Machine::State::run() -> Result<RunResult> {
   if (auto ran = supervisor_->run(deadline()); !ran) return std::unexpected{ran.error()};
-  return RunResult{.ending = std::move(supervisor_->control().ending()),
+  auto& ending = supervisor_->control().ending();
+  const bool has_crashed = std::holds_alternative<GuestDeath>(ending);
+  return RunResult{.ending = std::move(ending),
                    .statistics = statistics(),
                    .output = serial_.take_buffer(),
-                   .undelivered_output = serial_.undelivered()};
+                   .undelivered_output = serial_.undelivered(),
+                   .hypercalls = has_crashed ? last_hypercalls() : std::vector<std::vector<std::string>>{}};
+}
+
+auto Machine::State::last_hypercalls() const -> std::vector<std::vector<std::string>> {
+  std::vector<std::vector<std::string>> result;
+  for (const auto& vcpu : vcpus_) result.push_back(vcpu->hypercall_log()->lines(memory_));
+  return result;
 }
 
 auto Machine::State::deadline() const -> std::optional<Clock::time_point> {

@@ -11,6 +11,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "hermitage/vmm/arch/arch.hpp"
 #include "hermitage/vmm/ending.hpp"
@@ -36,6 +37,8 @@ struct RunResult {
   Statistics statistics;
   std::string output;                    // with OutputBuffer
   std::uint64_t undelivered_output = 0;  // bytes that the reader had not read when the run was ended from outside
+  // After a crash: the last hypercalls of each vCPU as lines, the oldest first. See HypercallLog::lines().
+  std::vector<std::vector<std::string>> hypercalls;
 };
 
 class Machine {

@@ -327,6 +327,8 @@ TEST_P(HostileTest, Dies) {
     EXPECT_NE(death->reason.find("outside of its memory"), std::string::npos) << death->reason;
     EXPECT_EQ(death->cpu, 0U);
     EXPECT_NE(death->registers.rip, 0U);
+    ASSERT_EQ(result.hypercalls.size(), 1U);
+    EXPECT_FALSE(result.hypercalls.front().empty());
   }
 }
 

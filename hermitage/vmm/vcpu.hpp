@@ -6,12 +6,14 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "hermitage/vmm/bus/bus.hpp"
 #include "hermitage/vmm/bus/device.hpp"
 #include "hermitage/vmm/collected_writes.hpp"
 #include "hermitage/vmm/debug/vcpu_stops.hpp"
+#include "hermitage/vmm/hypercalls/hypercall_log.hpp"
 #include "hermitage/vmm/kvm/vcpu.hpp"
 #include "hermitage/vmm/pause_gate.hpp"
 #include "hermitage/vmm/run_control.hpp"
@@ -59,6 +61,8 @@ class Vcpu final : public Initiator {
     return vcpu_.hypercall_argument();
   }
   [[nodiscard]] auto paging() const noexcept -> arch::PagingState override { return vcpu_.paging(); }
+  // Other threads can read it after run() has returned, or while the guest is paused.
+  [[nodiscard]] auto hypercall_log() const noexcept -> HypercallLog* override { return hypercall_log_.get(); }
 
  private:
   void stand_while_paused() noexcept;
@@ -74,6 +78,7 @@ class Vcpu final : public Initiator {
   std::uint32_t number_;
   VcpuEnvironment environment_;
   ExitCounts exit_counts_;
+  std::unique_ptr<HypercallLog> hypercall_log_ = std::make_unique<HypercallLog>();
   Clock::time_point entered_at_;
   bool has_asked_ = false;              // has made any access, by a port or an address
   std::atomic<pid_t> thread_ = 0;       // thread ID in the kernel of the thread in run(); 0: none

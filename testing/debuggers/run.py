@@ -189,8 +189,8 @@ def case_gdb_sees_a_death():
 def case_gdb_has_commands_of_ours():
     with Guest("hello") as guest:
         said = gdb(guest, "monitor help", "monitor regs", "monitor stats", "monitor pagetable 0x0", "info mem",
-                   "monitor quit")
-        contains(said, "pagetable ADDR", "rip      0x", "cr3      0x")
+                   "break guest::exit", "continue", "monitor hypercalls", "monitor quit")
+        contains(said, "pagetable ADDR", "rip      0x", "cr3      0x", "serial_write_buffer(0x")
         check(guest.end()[2] == 128 + signal.SIGKILL, "monitor quit does not end it")
 
 

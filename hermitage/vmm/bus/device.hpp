@@ -21,6 +21,8 @@ struct GuestFault {
 };
 using AccessOutcome = std::variant<Resume, GuestExit, GuestFault>;
 
+class HypercallLog;  // hermitage/vmm/hypercalls/hypercall_log.hpp
+
 // The vCPU that makes an access, as devices see it.
 class Initiator {
  public:
@@ -31,6 +33,8 @@ class Initiator {
   // The register in which a hypercall of interface 2 or 3 passes its argument.
   [[nodiscard]] virtual auto hypercall_argument() const noexcept -> std::uint64_t = 0;
   [[nodiscard]] virtual auto paging() const noexcept -> arch::PagingState = 0;
+  // Only the thread of this vCPU writes to it. Null: no log.
+  [[nodiscard]] virtual auto hypercall_log() const noexcept -> HypercallLog* { return nullptr; }
 
  protected:
   ~Initiator() = default;

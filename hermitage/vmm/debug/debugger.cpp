@@ -42,6 +42,7 @@ auto is_hardware_size(std::uint64_t address, std::uint64_t size) -> bool {
 constexpr const char* kHelp =
     "regs            the registers of the vCPU\n"
     "stats           what the vCPU has left the guest for\n"
+    "hypercalls      the last hypercalls of the vCPU\n"
     "pagetable ADDR  where a guest-virtual address leads\n"
     "quit            end the guest\n";
 
@@ -468,6 +469,7 @@ auto Debugger::command(unsigned vcpu, std::string_view words) -> std::string {
   const auto name = take_until(words, ' ');
   if (name == "regs") return show_registers(vcpu);
   if (name == "stats") return guest_->statistics(vcpu);
+  if (name == "hypercalls") return show_hypercalls(vcpu);
   if (name == "pagetable") return show_translation(vcpu, words);
   if (name == "quit") {
     kill();
@@ -485,6 +487,11 @@ auto Debugger::show_registers(unsigned vcpu) -> std::string {
     text += fmt::format("{:<8} {:#018x}\n", arch::register_name(number), std::bit_cast<std::uint64_t>(bytes));
   }
   return text;
+}
+
+auto Debugger::show_hypercalls(unsigned vcpu) const -> std::string {
+  const auto lines = guest_->hypercalls(vcpu);
+  return lines.empty() ? "none\n" : fmt::format("{}\n", fmt::join(lines, "\n"));
 }
 
 auto Debugger::show_translation(unsigned vcpu, std::string_view digits) -> std::string {

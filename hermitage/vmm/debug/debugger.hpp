@@ -44,6 +44,8 @@ struct Guest {
   std::function<Ended()> ended;
   // The number of exits of a vCPU: one line for each kind.
   std::function<std::string(unsigned vcpu)> statistics;
+  // The last hypercalls of a vCPU, the oldest first.
+  std::function<std::vector<std::string>(unsigned vcpu)> hypercalls;
   // Receives one line for each failure.
   std::function<void(const std::string&)> warn;
 };
@@ -131,6 +133,7 @@ class Debugger final : public Target {
   [[nodiscard]] auto insert_hardware(BreakpointKind kind, std::uint64_t address, std::uint64_t size)
       -> BreakpointOutcome;
   [[nodiscard]] auto show_registers(unsigned vcpu) -> std::string;
+  [[nodiscard]] auto show_hypercalls(unsigned vcpu) const -> std::string;
   [[nodiscard]] auto show_translation(unsigned vcpu, std::string_view digits) -> std::string;
 
   DebugOptions options_;

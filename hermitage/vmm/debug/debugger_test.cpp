@@ -650,6 +650,7 @@ TEST_P(DebuggerTest, KnowsCommands) {
   EXPECT_TRUE(run("pagetable").contains("expected"));
   EXPECT_TRUE(run("pagetable x").contains("expected"));
   run("stats");
+  EXPECT_EQ(run("hypercalls"), "none\n");
   EXPECT_EQ(debugger.ask("c"), "W00");
 }
 
@@ -677,6 +678,7 @@ TEST_P(DebuggerTest, HasNoDescriptorTwice) {
                           .kill = [] {},
                           .ended = [] { return Ended{}; },
                           .statistics = [](unsigned) { return ""; },
+                          .hypercalls = [](unsigned) { return std::vector<std::string>{}; },
                           .warn = [](const std::string&) {}});
   auto all = (*debugger)->descriptors();
   std::ranges::sort(all);

@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include "hermitage/vmm/hypercalls/hypercall_log.hpp"
+
 namespace hermitage::vmm {
 namespace {
 
@@ -37,7 +39,10 @@ auto HypercallPorts::write(const Access& access, std::span<const std::byte> data
     argument = access.vcpu->hypercall_argument();
   }
   const auto paging = [&] { return access.vcpu == nullptr ? std::nullopt : std::optional{access.vcpu->paging()}; };
+  auto* const log = access.vcpu == nullptr ? nullptr : access.vcpu->hypercall_log();
+  if (log != nullptr) log->begin(port, argument, hypercalls_.memory());
   auto outcome = hypercalls_.call(port, argument, paging);
+  if (log != nullptr) log->end(hypercalls_.memory());
   if (auto* const fault = std::get_if<GuestFault>(&outcome)) {
     return GuestFault{
         fmt::format("invalid hypercall {}: {}", Hypercalls::name(hypercalls_.interface(), port), fault->reason)};

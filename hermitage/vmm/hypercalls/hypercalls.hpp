@@ -41,6 +41,8 @@ class Hypercalls {
 
   [[nodiscard]] auto interface() const noexcept -> entry::UhyveInterfaceVersion { return interface_; }
 
+  [[nodiscard]] auto memory() const noexcept -> const GuestMemory& { return environment_.memory; }
+
   // The I/O ports of an interface.
   [[nodiscard]] static auto ports(entry::UhyveInterfaceVersion interface) noexcept -> std::span<const std::uint16_t>;
   // Whether this port is one of the guest's interface.
