@@ -65,11 +65,16 @@ void put_names(Bytes& header, const LineTable& table) {
 }
 
 void put_sequence(Bytes& program, const LineSequence& rows) {
+  int line = 1;
   for (const auto& row : rows) {
     program.put_all({0, 9, 2});  // DW_LNE_set_address
     program.put(row.address);
     if (&row == &rows.back()) break;
-    program.put_all({4, row.file, 1});  // DW_LNS_set_file, DW_LNS_copy
+    // DW_LNS_advance_line by a difference of two bytes in LEB128, DW_LNS_set_file, DW_LNS_copy
+    const auto difference = static_cast<unsigned>(row.line - line);
+    program.put_all({3, static_cast<Byte>(difference | 0x80U), static_cast<Byte>(difference >> 7 & 0x7fU)});
+    program.put_all({4, row.file, 1});
+    line = row.line;
   }
   program.put_all({0, 1, 1});  // DW_LNE_end_sequence
 }

@@ -10,10 +10,11 @@
 
 namespace hermitage::testing {
 
-// From this address up to that of the next row, code is of a file: by its number, in DWARF 4 from 1 on.
+// From this address up to that of the next row, code is of a line of a file: by its number, in DWARF 4 from 1 on.
 struct LineRow {
   std::uint64_t address = 0;
   std::uint8_t file = 1;
+  std::uint8_t line = 1;  // at most 127
 };
 
 // The last row is the end of the code.

@@ -2,13 +2,12 @@
 
 #include <chrono>
 #include <numeric>
-#include <optional>
 #include <string_view>
 
 #include <fmt/format.h>
 
 #include "hermitage/entry/kernel_object.hpp"
-#include "hermitage/inspect/demangle.hpp"
+#include "hermitage/inspect/backtrace.hpp"
 #include "hermitage/inspect/json.hpp"
 #include "hermitage/inspect/quantities.hpp"
 
@@ -20,28 +19,24 @@ using vmm::arch::Registers;
 // The registers after a reset. An AMD CPU resets a vCPU that shut down before the monitor can read its registers.
 constexpr std::uint64_t kResetRip = 0xfff0;
 
+auto has_lost_registers(const vmm::GuestDeath& death) -> bool {
+  return death.registers.rip == kResetRip && (death.registers.cr0 & vmm::x86_64::kControl0Paging) == 0;
+}
+
 auto milliseconds_of(std::chrono::nanoseconds time) -> double {
   return std::chrono::duration<double, std::milli>{time}.count();
 }
 
-// The function at an address of the loaded kernel, such as "main+0x12".
-auto symbol_at(const entry::KernelObject& kernel, std::uint64_t address, std::uint64_t start)
-    -> std::optional<std::string> {
-  const auto linked = kernel.is_relocatable() ? address - start : address;
-  for (const auto symbol : kernel.file().symbols().symbols()) {
-    if (symbol.size == 0 || linked < symbol.value || linked - symbol.value >= symbol.size) continue;
-    const auto name = inspect::demangle(kernel.file().symbols().name(symbol));
-    return fmt::format("{}+{:#x}", inspect::printable(name), linked - symbol.value);
-  }
-  return std::nullopt;
+auto place_text(const launch::KernelPlace& kernel, std::uint64_t rip) -> std::string {
+  if (kernel.elf.empty() || rip < kernel.start || rip >= kernel.end) return {};
+  return fmt::format("  (the kernel's {:#x})", rip - kernel.start);
 }
 
-auto symbol_text(const launch::KernelPlace& kernel, std::uint64_t rip) -> std::string {
-  const auto parsed = entry::KernelObject::parse(kernel.elf);
-  if (!parsed || rip < kernel.start || rip >= kernel.end) return {};
-  const auto symbol = symbol_at(*parsed, rip, kernel.start);
-  const auto place = fmt::format("the kernel's {:#x}", rip - kernel.start);
-  return symbol ? fmt::format("  ({}, {})", *symbol, place) : fmt::format("  ({})", place);
+// In DWARF's order.
+auto frame_registers(const Registers& registers) -> inspect::FrameRegisters {
+  return {{registers.rax, registers.rdx, registers.rcx, registers.rbx, registers.rsi, registers.rdi, registers.rbp,
+           registers.rsp, registers.r8, registers.r9, registers.r10, registers.r11, registers.r12, registers.r13,
+           registers.r14, registers.r15, registers.rip}};
 }
 
 auto general_text(const Registers& registers) -> std::string {
@@ -59,14 +54,23 @@ auto general_text(const Registers& registers) -> std::string {
 
 auto registers_text(const vmm::GuestDeath& death, const launch::KernelPlace& kernel, bool all) -> std::string {
   const auto& registers = death.registers;
-  if (registers.rip == kResetRip && (registers.cr0 & vmm::x86_64::kControl0Paging) == 0) {
+  if (has_lost_registers(death)) {
     return fmt::format("  vCPU {}: registers unknown, because this host's CPU has reset them\n", death.cpu);
   }
-  auto text = fmt::format("  vCPU {}: rip {:#x}{}\n", death.cpu, registers.rip, symbol_text(kernel, registers.rip));
+  auto text = fmt::format("  vCPU {}: rip {:#x}{}\n", death.cpu, registers.rip, place_text(kernel, registers.rip));
   text += fmt::format("  rsp {:#x}  rflags {:#x}  cr0 {:#x}  cr2 {:#x}  cr3 {:#x}  cr4 {:#x}\n", registers.rsp,
                       registers.rflags, registers.cr0, registers.cr2, registers.cr3, registers.cr4);
   if (all) text += general_text(registers);
   return text;
+}
+
+auto backtrace_text(const vmm::GuestDeath& death, const launch::KernelPlace& kernel) -> std::string {
+  const auto parsed = entry::KernelObject::parse(kernel.elf);
+  if (!parsed || has_lost_registers(death)) return {};
+  const auto offset = parsed->is_relocatable() ? kernel.start : 0;
+  const auto read = [&](std::uint64_t address) { return death.stack.word_at(address); };
+  return inspect::backtrace_text(
+      inspect::make_backtrace(parsed->file(), offset, frame_registers(death.registers), read));
 }
 
 auto hypercalls_text(std::span<const std::vector<std::string>> hypercalls) -> std::string {

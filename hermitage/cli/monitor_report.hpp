@@ -11,10 +11,13 @@
 
 namespace hermitage::cli {
 
-// The registers of the vCPU as lines, with the name of the current function, if the kernel has symbols.
-// Without `all`, only the most useful registers.
+// The registers of the vCPU as lines. Without `all`, only the most useful ones.
 [[nodiscard]] auto registers_text(const vmm::GuestDeath& death, const launch::KernelPlace& kernel, bool all)
     -> std::string;
+
+// The active functions of the crashed vCPU as lines, the innermost first: see inspect::make_backtrace(). Empty if the
+// kernel cannot be read, or the registers are not known.
+[[nodiscard]] auto backtrace_text(const vmm::GuestDeath& death, const launch::KernelPlace& kernel) -> std::string;
 
 // The last hypercalls of each vCPU as lines: see MonitorRun::hypercalls().
 [[nodiscard]] auto hypercalls_text(std::span<const std::vector<std::string>> hypercalls) -> std::string;

@@ -20,13 +20,14 @@ using testing::minimal_kernel;
 
 constexpr std::uint64_t kStart = 0x1'2345'0000;
 
-// A kernel that was loaded at kStart and died at this offset of it.
+// The registers and the backtrace of a kernel that was loaded at kStart and crashed at this offset of it.
 auto text_of(const std::vector<std::byte>& elf, std::uint64_t offset, bool all = false) -> std::string {
   const vmm::GuestDeath death{
       .reason = "because",
       .cpu = 3,
       .registers = {.rax = 0xabc, .rsp = 0x77, .rip = kStart + offset, .rflags = 2, .cr0 = 0x8000'0011, .cr2 = 0xdead}};
-  return registers_text(death, {.start = kStart, .end = kStart + 0x100000, .elf = elf}, all);
+  const launch::KernelPlace kernel{.start = kStart, .end = kStart + 0x100000, .elf = elf};
+  return registers_text(death, kernel, all) + backtrace_text(death, kernel);
 }
 
 TEST(RegistersText, NamesTheFunction) {
@@ -65,6 +66,8 @@ TEST(RegistersText, SaysThatTheyAreLost) {
   const vmm::GuestDeath death{.reason = "because", .cpu = 1, .registers = {.rip = 0xfff0}};
   const auto text = registers_text(death, {}, true);
   EXPECT_NE(text.find("vCPU 1: registers unknown"), std::string::npos) << text;
+  const auto elf = write(minimal_kernel(Arch::x86_64, Endian::little, true));
+  EXPECT_EQ(backtrace_text(death, {.start = kStart, .end = kStart + 0x100000, .elf = elf}), "");
 }
 
 TEST(HypercallsText, ListsThoseOfEachVcpu) {

@@ -92,7 +92,9 @@ auto tell(const RunOptions& options, const launch::RunReport& report, MonitorRun
   tell_of_ending(run.spec(), report);
   if (std::holds_alternative<launch::GuestDied>(report.ending)) {
     // With the symbols of the kernel, if the image has not changed since.
-    print_error(registers_text(*run.death(), run.read_kernel(), options.verbose));
+    const auto kernel = run.read_kernel();
+    print_error(registers_text(*run.death(), kernel, options.verbose));
+    print_error(backtrace_text(*run.death(), kernel));
     if (options.verbose) print_error(hypercalls_text(run.hypercalls()));
   }
   tell_of_undelivered_output(run.spec(), report);

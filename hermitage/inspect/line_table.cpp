@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <concepts>
 #include <cstddef>
 #include <limits>
 #include <map>
@@ -11,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "hermitage/inspect/dwarf_cursor.hpp"
 #include "hermitage/inspect/names.hpp"
 
 namespace hermitage::inspect {
@@ -23,6 +23,7 @@ enum StandardOpcode : std::uint8_t {
   kExtended = 0,
   kCopy = 1,
   kAdvancePc = 2,
+  kAdvanceLine = 3,
   kSetFile = 4,
   kConstantAddPc = 8,
   kFixedAdvancePc = 9,
@@ -52,62 +53,6 @@ enum Form : std::uint8_t {
   kFormUnsigned = 0x0f,
   kFormLineString = 0x1f,  // DW_FORM_line_strp
   kFormData16 = 0x1e,
-};
-
-// Reads from the beginning of the bytes. After an attempt to read beyond their end, all values are zero.
-class Cursor {
- public:
-  explicit Cursor(ByteView bytes) : bytes_{bytes} {}
-
-  [[nodiscard]] auto is_good() const -> bool { return is_good_; }
-  [[nodiscard]] auto is_at_end() const -> bool { return !is_good_ || at_ == bytes_.size(); }
-  [[nodiscard]] auto at() const -> std::size_t { return at_; }
-
-  template <std::unsigned_integral T>
-  auto number() -> T {
-    if (!take(sizeof(T))) return 0;
-    return bytes_.get<T>(at_ - sizeof(T));
-  }
-
-  // An offset in DWARF's 32-bit or 64-bit format.
-  auto offset(bool is_64_bit) -> std::uint64_t { return is_64_bit ? number<std::uint64_t>() : number<std::uint32_t>(); }
-
-  // LEB128, signed or unsigned. Bits above 64 are ignored.
-  auto leb128() -> std::uint64_t {
-    std::uint64_t value = 0;
-    for (unsigned shift = 0;; shift += shift < 63 ? 7 : 0) {
-      const auto byte = number<std::uint8_t>();
-      if (shift < 64) value |= std::uint64_t{byte & 0x7fU} << shift;
-      if ((byte & 0x80U) == 0) return value;
-    }
-  }
-
-  auto string() -> std::string_view {
-    const auto rest = bytes_.text().substr(at_);
-    const auto size = rest.find('\0');
-    if (size == std::string_view::npos || !is_good_) {
-      is_good_ = false;
-      return {};
-    }
-    at_ += size + 1;
-    return rest.substr(0, size);
-  }
-
-  auto bytes(std::uint64_t size) -> ByteView {
-    if (!take(size)) return {};
-    return *bytes_.slice(at_ - size, size);
-  }
-
- private:
-  auto take(std::uint64_t size) -> bool {
-    is_good_ = is_good_ && size <= bytes_.size() - at_;
-    if (is_good_) at_ += size;
-    return is_good_;
-  }
-
-  ByteView bytes_;
-  std::size_t at_ = 0;
-  bool is_good_ = true;
 };
 
 // The paths of all tables. Each path is stored once.
@@ -148,6 +93,13 @@ class Paths {
   std::map<std::string, std::uint32_t, std::less<>> numbers_;  // not hashed: files could cause collisions
 };
 
+// The code in [begin, end) is from one line.
+struct Row {
+  std::uint64_t begin = 0;
+  std::uint64_t end = 0;
+  std::uint32_t line = 0;
+};
+
 // One table: a header with directories and files, and a program for a state machine that makes rows.
 class Unit {
  public:
@@ -159,7 +111,8 @@ class Unit {
         header_{bytes},
         bytes_{bytes} {}
 
-  // Calls emit(LineRange) for each range of code from one file.
+  // Calls emit(const Row&, file) for each row with code. `file` is a function that returns the number of the file, if
+  // it is known and the budget is not exhausted.
   template <class Emit>
   void read(Emit emit) {
     const auto program = read_header();
@@ -189,7 +142,8 @@ class Unit {
     if (!entry::range_fits(begin, size, bytes_.size())) return std::nullopt;
     step_ = header_.number<std::uint8_t>();
     if (version_ >= 4) header_.number<std::uint8_t>();  // operations of an instruction: one on these architectures
-    header_.number<std::uint16_t>();                    // default_is_stmt, line_base
+    header_.number<std::uint8_t>();                     // default_is_stmt
+    line_base_ = static_cast<std::int8_t>(header_.number<std::uint8_t>());
     line_range_ = header_.number<std::uint8_t>();
     opcode_base_ = header_.number<std::uint8_t>();
     if (line_range_ == 0 || opcode_base_ == 0) return std::nullopt;
@@ -281,12 +235,14 @@ class Unit {
 
   template <class Emit>
   void run(ByteView program, Emit emit) {
-    Cursor code{program};
+    DwarfCursor code{program};
     start_sequence();
     while (!code.is_at_end()) {
       const auto opcode = code.number<std::uint8_t>();
       if (opcode >= opcode_base_) {
-        address_ += step_ * (static_cast<std::uint64_t>(opcode - opcode_base_) / line_range_);
+        const auto operand = static_cast<unsigned>(opcode - opcode_base_);
+        address_ += step_ * (operand / line_range_);
+        line_ += static_cast<std::uint32_t>(line_base_) + operand % line_range_;
         add_row(emit);
         continue;
       }
@@ -294,6 +250,7 @@ class Unit {
         case kExtended: run_extended(code, emit); break;
         case kCopy: add_row(emit); break;
         case kAdvancePc: address_ += step_ * code.leb128(); break;
+        case kAdvanceLine: line_ += static_cast<std::uint32_t>(code.signed_leb128()); break;
         case kSetFile: file_ = code.leb128(); break;
         case kConstantAddPc: address_ += step_ * ((255U - opcode_base_) / line_range_); break;
         case kFixedAdvancePc: address_ += code.number<std::uint16_t>(); break;
@@ -304,8 +261,8 @@ class Unit {
   }
 
   template <class Emit>
-  void run_extended(Cursor& code, Emit emit) {
-    Cursor instruction{code.bytes(code.leb128())};
+  void run_extended(DwarfCursor& code, Emit emit) {
+    DwarfCursor instruction{code.bytes(code.leb128())};
     switch (instruction.number<std::uint8_t>()) {
       case kEndSequence:
         add_row(emit);
@@ -316,7 +273,7 @@ class Unit {
     }
   }
 
-  void set_address(Cursor& instruction) {
+  void set_address(DwarfCursor& instruction) {
     const bool is_first = !row_begin_;
     address_ = instruction.number<std::uint64_t>();
     if (is_first) is_discarded_ = address_ == 0;
@@ -325,31 +282,32 @@ class Unit {
   void start_sequence() {
     address_ = 0;
     file_ = 1;
+    line_ = 1;
     row_begin_.reset();
     is_discarded_ = true;  // until the sequence sets an address
   }
 
-  // A row states the file for the code from its address to the address of the next row.
+  // A row states the file and the line for the code from its address to the address of the next row.
   template <class Emit>
   void add_row(Emit emit) {
     if (row_begin_ && address_ > *row_begin_ && !is_discarded_) {
-      if (const auto number = number_of(row_file_)) {
-        emit(LineRange{.begin = *row_begin_, .end = address_, .file = *number});
-      }
+      emit(Row{.begin = *row_begin_, .end = address_, .line = row_line_}, [this] { return number_of(row_file_); });
     }
     row_begin_ = address_;
     row_file_ = file_;
+    row_line_ = line_;
   }
 
   bool is_64_bit_;
   StringTable& line_strings_;
   StringTable& strings_;
   Paths& paths_;
-  Cursor header_;
+  DwarfCursor header_;
   ByteView bytes_;
 
   std::uint16_t version_ = 0;
   std::uint64_t step_ = 1;  // bytes
+  std::int32_t line_base_ = 0;
   std::uint8_t line_range_ = 0;
   std::uint8_t opcode_base_ = 0;
   std::array<std::uint8_t, 256> arguments_{};  // of each standard opcode
@@ -358,38 +316,75 @@ class Unit {
 
   std::uint64_t address_ = 0;
   std::uint64_t file_ = 1;
+  std::uint32_t line_ = 1;                  // computed modulo 2^32
   std::optional<std::uint64_t> row_begin_;  // of the previous row
   std::uint64_t row_file_ = 1;
+  std::uint32_t row_line_ = 1;
   bool is_discarded_ = true;
 };
 
-}  // namespace
-
-auto read_line_tables(const LineSections& sections, Budget& budget) -> LineTables {
+// Calls emit() of Unit::read() for all tables.
+template <class Emit>
+void read_units(const LineSections& sections, Paths& paths, Emit emit) {
   constexpr std::uint32_t k64Bit = 0xffffffff;
   StringTable line_strings{sections.line_string};
   StringTable strings{sections.string};
-  Paths paths{budget};
-  LineTables tables;
-  auto& ranges = tables.ranges;
-  const auto add = [&](const LineRange& range) {
-    if (!ranges.empty() && ranges.back().file == range.file && ranges.back().end == range.begin) {
-      ranges.back().end = range.end;
-    } else if (budget.take(sizeof(LineRange))) {
-      ranges.push_back(range);
-    }
-  };
-  Cursor cursor{sections.line};
+  DwarfCursor cursor{sections.line};
   while (!cursor.is_at_end()) {
     const auto first = cursor.number<std::uint32_t>();
     const bool is_64_bit = first == k64Bit;
     const auto size = is_64_bit ? cursor.number<std::uint64_t>() : first;
     const auto unit = cursor.bytes(size);
     if (!cursor.is_good()) break;
-    Unit{unit, is_64_bit, line_strings, strings, paths}.read(add);
+    Unit{unit, is_64_bit, line_strings, strings, paths}.read(emit);
   }
+}
+
+}  // namespace
+
+auto read_line_tables(const LineSections& sections, Budget& budget) -> LineTables {
+  Paths paths{budget};
+  LineTables tables;
+  auto& ranges = tables.ranges;
+  read_units(sections, paths, [&](const Row& row, const auto& file) {
+    const auto number = file();
+    if (!number) return;
+    if (!ranges.empty() && ranges.back().file == *number && ranges.back().end == row.begin) {
+      ranges.back().end = row.end;
+    } else if (budget.take(sizeof(LineRange))) {
+      ranges.push_back({.begin = row.begin, .end = row.end, .file = *number});
+    }
+  });
   tables.files = paths.take();
   return tables;
+}
+
+auto find_lines(const LineSections& sections, std::span<const std::uint64_t> addresses, Budget& budget)
+    -> std::vector<SourceLine> {
+  struct Wanted {
+    std::uint64_t address = 0;
+    std::size_t index = 0;
+    std::optional<std::uint32_t> file = {};
+    std::uint32_t line = 0;
+  };
+  std::vector<Wanted> wanted;
+  for (const auto address : addresses) wanted.push_back({.address = address, .index = wanted.size()});
+  std::ranges::sort(wanted, {}, &Wanted::address);
+  Paths paths{budget};
+  read_units(sections, paths, [&](const Row& row, const auto& file) {
+    auto place = std::ranges::lower_bound(wanted, row.begin, {}, &Wanted::address);
+    for (; place != wanted.end() && place->address < row.end; ++place) {
+      if (place->file) continue;
+      place->file = file();
+      place->line = row.line;
+    }
+  });
+  const auto files = paths.take();
+  std::vector<SourceLine> lines(addresses.size());
+  for (const auto& place : wanted) {
+    if (place.file) lines[place.index] = {.file = files[*place.file], .line = place.line};
+  }
+  return lines;
 }
 
 }  // namespace hermitage::inspect

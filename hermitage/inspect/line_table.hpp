@@ -1,8 +1,9 @@
-// The source file of each byte of the code, from the line tables in the debug information (.debug_line of DWARF 2 to
-// 5). The other debug information is not read.
+// The source file of each byte of the code, and the source lines of single addresses, from the line tables in the debug
+// information (.debug_line of DWARF 2 to 5). The other debug information is not read.
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,5 +39,17 @@ inline constexpr std::uint64_t kMaxLineFiles = 65'536;
 // Reads all tables, each up to its first error. Omits sequences that begin at address 0, because the linker has
 // discarded their code, and all that exceeds the budget.
 [[nodiscard]] auto read_line_tables(const LineSections& sections, Budget& budget) -> LineTables;
+
+struct SourceLine {
+  std::string file;        // as in LineTables; empty: not known
+  std::uint32_t line = 0;  // from 1; 0: the compiler has made the code without a line
+
+  friend auto operator==(const SourceLine&, const SourceLine&) -> bool = default;
+};
+
+// Finds the line of the code at each of these addresses, as linked. If several tables claim an address, the first one
+// counts. Reads all tables once.
+[[nodiscard]] auto find_lines(const LineSections& sections, std::span<const std::uint64_t> addresses, Budget& budget)
+    -> std::vector<SourceLine>;
 
 }  // namespace hermitage::inspect

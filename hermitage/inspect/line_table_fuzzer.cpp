@@ -1,6 +1,7 @@
 // Reads line tables from any bytes. The same bytes are also the string sections.
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <span>
 
 #include "hermitage/entry/bytes.hpp"
@@ -15,6 +16,11 @@ extern "C" auto LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t siz
     inspect::Budget budget{size};
     const auto tables =
         inspect::read_line_tables({.line = view, .line_string = view.text(), .string = view.text()}, budget);
+    const std::uint64_t addresses[] = {0, 0x1000, 0x1010, size, UINT64_MAX};
+    inspect::Budget other{size};
+    const auto lines =
+        inspect::find_lines({.line = view, .line_string = view.text(), .string = view.text()}, addresses, other);
+    if (lines.size() != std::size(addresses)) __builtin_trap();
     for (const auto& file : tables.files) {
       if (file.size() > inspect::kMaxName + 64) __builtin_trap();
     }

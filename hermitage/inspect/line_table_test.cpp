@@ -74,6 +74,37 @@ TEST(LineTable, NamesAFileOfSeveralTablesOnce) {
   EXPECT_EQ(tables.ranges, (std::vector<LineRange>{{0x1000, 0x1010, 0}, {0x2000, 0x2010, 0}}));
 }
 
+TEST(LineTable, FindsTheLinesOfAddresses) {
+  for (std::uint16_t version = 2; version <= 5; ++version) {
+    const std::uint8_t first = version == 5 ? 0 : 1;
+    const auto second = static_cast<std::uint8_t>(first + 1);
+    const auto bytes =
+        write_line_table({.version = version,
+                          .files = {{"a.c"}, {"b.c"}},
+                          .sequences = {{{0x1000, first, 7}, {0x1008, second, 99}, {0x1010, first, 3}, {0x1020}},
+                                        {{0x800, first, 5}, {0x900}}}});
+    Budget budget{bytes.size()};
+    const std::vector<std::uint64_t> addresses{0x1008, 0x1007, 0x1020, 0x101f, 0x1007, 0x800, 0, UINT64_MAX};
+    EXPECT_EQ(find_lines({.line = ByteView{bytes, Endian::little}, .line_string = {}, .string = {}}, addresses, budget),
+              (std::vector<SourceLine>{{"b.c", 99}, {"a.c", 7}, {}, {"a.c", 3}, {"a.c", 7}, {"a.c", 5}, {}, {}}));
+  }
+}
+
+// A special opcode advances the address and the line.
+TEST(LineTable, CountsLinesInSpecialOpcodes) {
+  auto bytes = write_line_table({.files = {{"a.c"}}, .sequences = {{{0x1000, 1, 10}, {0x1001}}}});
+  // Before the last instruction, DW_LNE_end_sequence: an opcode of 14 * 2 + line 3 - 1, with a base of 13 and -5.
+  bytes.insert(bytes.end() - 3 - 11, {std::byte{13 + 14 * 2 + 5 + 3}, std::byte{13 + 14 + 5 - 2}});
+  testing::patch_line_table_size(bytes);
+  Budget budget{bytes.size()};
+  const std::vector<std::uint64_t> addresses{0x1000, 0x1001, 0x1002, 0x1003};
+  const auto lines =
+      find_lines({.line = ByteView{bytes, Endian::little}, .line_string = {}, .string = {}}, addresses, budget);
+  EXPECT_EQ(lines[0].line, 10U);
+  EXPECT_EQ(lines[1].line, 10U);
+  EXPECT_EQ(lines[2].line, 13U);
+}
+
 TEST(LineTable, LeavesOutWhatTheLinkerHasDiscarded) {
   const auto tables =
       read(write_line_table({.files = {{"a.c"}}, .sequences = {{{0}, {0x10}}, {{0x1000}, {0x1010}}, {{0}, {0x4000}}}}));

@@ -7,13 +7,15 @@
 
 #include "hermitage/vmm/arch/arch.hpp"
 #include "hermitage/vmm/bus/device.hpp"
+#include "hermitage/vmm/stack_copy.hpp"
 
 namespace hermitage::vmm {
 
 struct GuestDeath {
   std::string reason;     // one sentence without a full stop
   std::uint32_t cpu = 0;  // the number of the vCPU
-  arch::Registers registers;
+  arch::Registers registers = {};
+  StackCopy stack = {};  // after Machine::run() has returned
 };
 struct TimedOut {};
 struct Stopped {

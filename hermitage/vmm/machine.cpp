@@ -92,6 +92,7 @@ class Machine::State {
   [[nodiscard]] auto add_network_card(std::unique_ptr<NetworkCard> card) -> Result<void>;
   [[nodiscard]] auto deadline() const -> std::optional<Clock::time_point>;
   [[nodiscard]] auto statistics() const -> Statistics;
+  void copy_stack(GuestDeath& death) const;
   [[nodiscard]] auto last_hypercalls() const -> std::vector<std::vector<std::string>>;
 
   MachineOptions options_;
@@ -194,12 +195,19 @@ auto Machine::State::add_network_card(std::unique_ptr<NetworkCard> card) -> Resu
 auto Machine::State::run() -> Result<RunResult> {
   if (auto ran = supervisor_->run(deadline()); !ran) return std::unexpected{ran.error()};
   auto& ending = supervisor_->control().ending();
-  const bool has_crashed = std::holds_alternative<GuestDeath>(ending);
+  auto* const death = std::get_if<GuestDeath>(&ending);
+  const bool has_crashed = death != nullptr;
+  if (has_crashed) copy_stack(*death);
   return RunResult{.ending = std::move(ending),
                    .statistics = statistics(),
                    .output = serial_.take_buffer(),
                    .undelivered_output = serial_.undelivered(),
                    .hypercalls = has_crashed ? last_hypercalls() : std::vector<std::vector<std::string>>{}};
+}
+
+void Machine::State::copy_stack(GuestDeath& death) const {
+  const auto paging = arch::paging_of(death.registers);
+  if (paging) death.stack = StackCopy::make(memory_, *paging, arch::stack_pointer(death.registers));
 }
 
 auto Machine::State::last_hypercalls() const -> std::vector<std::vector<std::string>> {

@@ -194,6 +194,27 @@ def case_gdb_has_commands_of_ours():
         check(guest.end()[2] == 128 + signal.SIGKILL, "monitor quit does not end it")
 
 
+def run_guest(name, *words, options=()):
+    """Returns the messages and the exit status of a guest without a debugger."""
+    guest = GUESTS / "x86_64/if3" / name
+    if not guest.exists():
+        raise Skipped(f"there is no guest {guest}")
+    ran = subprocess.run([HERMITAGE, "run", "--engine", "kvm", *options, str(guest), *words], stdin=subprocess.DEVNULL,
+                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=SECONDS)
+    if MISSING.search(ran.stderr) or "registers unknown" in ran.stderr:
+        raise Skipped(ran.stderr.strip())
+    return ran.stderr, ran.returncode
+
+
+def case_a_crash_has_a_backtrace():
+    messages, status = run_guest("crash", options=("--verbose",))
+    check(status == 126, f"{status}, {messages}")
+    contains(messages, "a triple fault", "#0 ", "::end(", "crash.cpp:", "#1 ", "::descend(", "#2 ", "::descend(", "#3 ",
+             "::descend(", "#4 ", "guest_main()", "crash.cpp:", "last hypercalls of vCPU 0:", 'open("/missing"')
+    messages, _ = run_guest("crash", "jump")
+    contains(messages, "#0  0x700000000000\n", "#1 ", "::end(", "#2 ", "::descend(")
+
+
 def case_gdb_is_not_waited_for():
     with Guest("waits", "stay", "spin", options=("--timeout", "40"), waits=False) as guest:
         time.sleep(0.5)

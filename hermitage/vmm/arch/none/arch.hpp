@@ -51,6 +51,8 @@ struct Translation {
 
 struct EntryState {};
 struct Registers {};
+[[nodiscard]] auto stack_pointer(const Registers& registers) noexcept -> std::uint64_t;
+[[nodiscard]] auto paging_of(const Registers& registers) noexcept -> std::optional<PagingState>;
 
 inline constexpr std::size_t kHardwareBreakpoints = 1;
 inline constexpr std::array kBreakpointInstruction{std::byte{0}};

@@ -3,8 +3,10 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 
 #include "hermitage/vmm/arch/x86_64/memory_layout.hpp"
+#include "hermitage/vmm/arch/x86_64/page_tables.hpp"
 #include "hermitage/vmm/memory/guest_memory.hpp"
 
 namespace hermitage::vmm::x86_64 {
@@ -52,5 +54,17 @@ struct Registers {
 
   friend auto operator==(const Registers&, const Registers&) -> bool = default;
 };
+
+[[nodiscard]] inline auto stack_pointer(const Registers& registers) noexcept -> std::uint64_t {
+  return registers.rsp;
+}
+
+// How a vCPU with these registers translates addresses. Nothing if it does not have 64-bit page tables.
+[[nodiscard]] inline auto paging_of(const Registers& registers) noexcept -> std::optional<PagingState> {
+  constexpr std::uint64_t kAddressMask = 0x000f'ffff'ffff'f000;
+  if ((registers.cr0 & kControl0Paging) == 0 || (registers.efer & kEferLongModeActive) == 0) return std::nullopt;
+  return PagingState{.page_map = {registers.cr3 & kAddressMask},
+                     .levels = (registers.cr4 & kControl4FiveLevels) != 0 ? 5 : 4};
+}
 
 }  // namespace hermitage::vmm::x86_64

@@ -1,0 +1,43 @@
+// Crashes, or exits, in a nested call: for backtraces and core files. It is compiled without optimization, and with
+// debug and unwind information.
+//
+//   crash [WAY]   WAY: fault (the default): a triple fault; jump: a call of an address without memory; exit: exits
+//                 with 7
+#include <cstdint>
+#include <string_view>
+
+#include "guests/runtime/guest.hpp"
+#include "guests/runtime/monitor.hpp"
+
+// Debuggers show these.
+std::uint64_t crash_count = 0x1234;
+char crash_text[] = "Hello from the guest crash";
+
+namespace {
+
+enum class Way : std::uint8_t { fault, jump, exit };
+
+void end(Way way, std::uint64_t depth) {
+  const auto doubled = 2 * depth;
+  ++crash_count;
+  if (way == Way::exit) guest::exit(7);
+  if (way == Way::jump) reinterpret_cast<void (*)()>(0x0000'7000'0000'0000)();
+  asm volatile("ud2" : : "r"(doubled));  // there is no handler
+}
+
+void descend(Way way, std::uint64_t depth) {
+  if (depth == 3) return end(way, depth);
+  descend(way, depth + 1);
+  crash_count += depth;  // so that the call is not the last one
+}
+
+}  // namespace
+
+auto guest_main() -> int {
+  if (!guest::has_monitor()) guest::fail("crash needs a monitor");
+  const auto word = guest::argument(0).value_or("fault");
+  guest::print_line(crash_text);
+  [[maybe_unused]] const auto opened = guest::monitor::open("/missing", 0);
+  descend(word == "exit" ? Way::exit : word == "jump" ? Way::jump : Way::fault, 1);
+  return 1;
+}
