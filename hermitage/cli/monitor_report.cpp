@@ -73,6 +73,12 @@ auto backtrace_text(const vmm::GuestDeath& death, const launch::KernelPlace& ker
       inspect::make_backtrace(parsed->file(), offset, frame_registers(death.registers), read));
 }
 
+auto core_text(const std::expected<launch::CoreReport, std::string>& core, const std::string& path) -> std::string {
+  if (!core) return fmt::format("no core file {}: {}", path, core.error());
+  return fmt::format("the core file {} has {} of the guest's memory{}", path, inspect::human_size(core->size),
+                     core->is_complete ? "" : "; the rest exceeds --core-limit");
+}
+
 auto hypercalls_text(std::span<const std::vector<std::string>> hypercalls) -> std::string {
   std::string text;
   for (std::size_t vcpu = 0; vcpu < hypercalls.size(); ++vcpu) {

@@ -1,6 +1,7 @@
 // Reports about a guest that has run in the monitor.
 #pragma once
 
+#include <expected>
 #include <span>
 #include <string>
 #include <vector>
@@ -18,6 +19,10 @@ namespace hermitage::cli {
 // The active functions of the crashed vCPU as lines, the innermost first: see inspect::make_backtrace(). Empty if the
 // kernel cannot be read, or the registers are not known.
 [[nodiscard]] auto backtrace_text(const vmm::GuestDeath& death, const launch::KernelPlace& kernel) -> std::string;
+
+// One sentence about a core file, for this path.
+[[nodiscard]] auto core_text(const std::expected<launch::CoreReport, std::string>& core, const std::string& path)
+    -> std::string;
 
 // The last hypercalls of each vCPU as lines: see MonitorRun::hypercalls().
 [[nodiscard]] auto hypercalls_text(std::span<const std::vector<std::string>> hypercalls) -> std::string;

@@ -70,6 +70,15 @@ TEST(RegistersText, SaysThatTheyAreLost) {
   EXPECT_EQ(backtrace_text(death, {.start = kStart, .end = kStart + 0x100000, .elf = elf}), "");
 }
 
+TEST(CoreText, SaysWhatTheFileHas) {
+  EXPECT_EQ(core_text(launch::CoreReport{.size = 2 << 20, .is_complete = true}, "core"),
+            "the core file core has 2 MiB of the guest's memory");
+  EXPECT_EQ(core_text(launch::CoreReport{.size = 2 << 20, .is_complete = false}, "core"),
+            "the core file core has 2 MiB of the guest's memory; the rest exceeds --core-limit");
+  EXPECT_EQ(core_text(std::unexpected{std::string{"write: it is full"}}, "core"),
+            "no core file core: write: it is full");
+}
+
 TEST(HypercallsText, ListsThoseOfEachVcpu) {
   const std::vector<std::vector<std::string>> hypercalls{{"close(3) = 0", "exit(1)"}, {}, {"close(4) = -9"}};
   EXPECT_EQ(hypercalls_text(hypercalls),

@@ -28,6 +28,11 @@ using launch::OrFailure;
 std::atomic<MonitorRun*> running = nullptr;
 std::atomic<TimeLimit*> running_limit = nullptr;
 
+// Writing a core takes longer than the last resort allows.
+void end_run_with_core(int signal) {
+  if (auto* const run = running.load()) run->stop(signal);
+}
+
 void end_run(int signal) {
   if (auto* const limit = running_limit.load())
     limit->end_soon(static_cast<ExitCode>(launch::status_after_signal(signal)));
@@ -38,23 +43,15 @@ void end_run_after_bus_error() {
   if (auto* const run = running.load()) run->stop(SIGBUS);
 }
 
-// While an object of this class exists, SIGHUP, SIGINT and SIGTERM end the guest, and the program cleans up. Signals
-// about output and files do not kill the program.
+// While an object of this class exists, SIGHUP, SIGINT and SIGTERM end the guest, and the program cleans up. With a
+// core file, SIGQUIT does the same. Signals about output and files do not kill the program.
 class SignalsEndRun {
  public:
   SignalsEndRun(MonitorRun& run, TimeLimit& limit) {
     running_limit = &limit;
     running = &run;
-    struct sigaction action{};
-    action.sa_handler = end_run;
-    action.sa_flags = SA_RESTART;
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
-      // A signal that was ignored at the start, as by nohup, stays ignored.
-      struct sigaction before{};
-      if (::sigaction(signal, nullptr, &before) == 0 && before.sa_handler != SIG_IGN) {
-        ::sigaction(signal, &action, nullptr);
-      }
-    }
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) handle(signal, end_run);
+    if (run.spec().core) handle(SIGQUIT, end_run_with_core);
   }
   SignalsEndRun(const SignalsEndRun&) = delete;
   auto operator=(const SignalsEndRun&) -> SignalsEndRun& = delete;
@@ -65,6 +62,18 @@ class SignalsEndRun {
 
   // The guest has ended; a signal now limits the time to clean up.
   static void forget_run() { running = nullptr; }
+
+ private:
+  static void handle(int signal, void (*handler)(int)) {
+    struct sigaction action{};
+    action.sa_handler = handler;
+    action.sa_flags = SA_RESTART;
+    // A signal that was ignored at the start, as by nohup, stays ignored.
+    struct sigaction before{};
+    if (::sigaction(signal, nullptr, &before) == 0 && before.sa_handler != SIG_IGN) {
+      ::sigaction(signal, &action, nullptr);
+    }
+  }
 };
 
 auto open_stats_file(const RunOptions& options) -> OrFailure<std::optional<LateFile>> {
@@ -97,6 +106,7 @@ auto tell(const RunOptions& options, const launch::RunReport& report, MonitorRun
     print_error(backtrace_text(*run.death(), kernel));
     if (options.verbose) print_error(hypercalls_text(run.hypercalls()));
   }
+  if (const auto* const core = run.core()) complain(run.spec().image, core_text(*core, run.spec().core->path));
   tell_of_undelivered_output(run.spec(), report);
   return tell_statistics(options, run, stats_file);
 }

@@ -34,10 +34,13 @@ struct LaunchOptions {
   std::vector<std::string> kernel_args = {};
   std::vector<std::string> words = {};  // after the image
   std::vector<base::FileMapping> file_mappings = {};
-  std::optional<std::string> net = {};         // see base::parse_network()
-  std::vector<std::string> publish = {};       // see base::parse_port_forward()
-  std::optional<std::string> pcap = {};        // a file
-  std::optional<std::string> gdb = {};         // where debuggers connect: see vmm::debug::listen_at()
+  std::optional<std::string> net = {};    // see base::parse_network()
+  std::vector<std::string> publish = {};  // see base::parse_port_forward()
+  std::optional<std::string> pcap = {};   // a file
+  std::optional<std::string> gdb = {};    // where debuggers connect: see vmm::debug::listen_at()
+  std::optional<std::string> core = {};   // a file
+  std::optional<std::string> core_on = {};
+  std::optional<std::string> core_limit = {};
   std::optional<double> timeout_seconds = {};  // above 0, at most 1e9
   bool gdb_no_wait = false;
   bool no_aslr = false;

@@ -42,12 +42,13 @@ void fill_in(std::vector<Value>& list, const std::vector<Value>& weaker) {
 template <class Options>
 auto members_of(Options& options) {
   auto& [output, memory_size, cpu_count, affinity, tempdir, temp_limit, image_mode, file_isolation, sandbox, io_mode,
-         env_vars, kernel_args, words, file_mappings, net, publish, pcap, gdb, timeout_seconds, gdb_no_wait, no_aslr,
-         huge_pages, merges_pages, timer, manages_power, stats, engine, loader, qemu_args, config] = options;
+         env_vars, kernel_args, words, file_mappings, net, publish, pcap, gdb, core, core_on, core_limit,
+         timeout_seconds, gdb_no_wait, no_aslr, huge_pages, merges_pages, timer, manages_power, stats, engine, loader,
+         qemu_args, config] = options;
   return std::tie(output, memory_size, cpu_count, affinity, tempdir, temp_limit, image_mode, file_isolation, sandbox,
-                  io_mode, env_vars, kernel_args, words, file_mappings, net, publish, pcap, gdb, timeout_seconds,
-                  gdb_no_wait, no_aslr, huge_pages, merges_pages, timer, manages_power, stats, engine, loader,
-                  qemu_args, config);
+                  io_mode, env_vars, kernel_args, words, file_mappings, net, publish, pcap, gdb, core, core_on,
+                  core_limit, timeout_seconds, gdb_no_wait, no_aslr, huge_pages, merges_pages, timer, manages_power,
+                  stats, engine, loader, qemu_args, config);
 }
 
 void fill_in(LaunchOptions& options, const LaunchOptions& weaker) {
@@ -75,9 +76,10 @@ class OptionParser {
 
   auto parse(LaunchSpec& spec) -> OrFailure<void> {
     using Step = OrFailure<void> (OptionParser::*)(LaunchSpec&) const;
-    for (const Step step : {&OptionParser::parse_affinity_list, &OptionParser::parse_isolation,
-                            &OptionParser::parse_sandbox, &OptionParser::parse_mode, &OptionParser::parse_files,
-                            &OptionParser::parse_forwards, &OptionParser::parse_net, &OptionParser::parse_debug}) {
+    for (const Step step :
+         {&OptionParser::parse_affinity_list, &OptionParser::parse_isolation, &OptionParser::parse_sandbox,
+          &OptionParser::parse_mode, &OptionParser::parse_files, &OptionParser::parse_forwards,
+          &OptionParser::parse_net, &OptionParser::parse_debug, &OptionParser::parse_core}) {
       if (auto outcome = (this->*step)(spec); !outcome) return outcome;
     }
     return {};
@@ -150,6 +152,22 @@ class OptionParser {
   auto parse_debug(LaunchSpec& spec) const -> OrFailure<void> {
     if (options_.gdb) spec.debug = DebugSpec{.place = *options_.gdb, .waits = !options_.gdb_no_wait};
     if (!options_.gdb && options_.gdb_no_wait) return wrong_usage("--gdb-no-wait needs --gdb, or --gdb-port");
+    return {};
+  }
+
+  auto parse_core(LaunchSpec& spec) const -> OrFailure<void> {
+    constexpr std::pair<std::string_view, bool> kEvents[] = {{"crash", false}, {"exit", true}};
+    const auto limit = parse_size("--core-limit", options_.core_limit);
+    if (!limit) return std::unexpected{limit.error()};
+    std::optional<bool> on_exit;
+    if (auto parsed = parse_word(options_.core_on, kEvents, on_exit, "--core-on", "neither crash nor exit"); !parsed) {
+      return parsed;
+    }
+    if (options_.core) {
+      spec.core = CoreSpec{.path = *options_.core, .limit = *limit, .on_exit = on_exit.value_or(false)};
+    } else if (options_.core_on || options_.core_limit) {
+      return wrong_usage(fmt::format("{} needs --core", options_.core_on ? "--core-on" : "--core-limit"));
+    }
     return {};
   }
 

@@ -45,6 +45,14 @@ struct DebugSpec {
   friend auto operator==(const DebugSpec&, const DebugSpec&) -> bool = default;
 };
 
+struct CoreSpec {
+  std::string path;
+  std::optional<std::uint64_t> limit = {};  // bytes of the guest's memory
+  bool on_exit = false;                     // also if the guest exits
+
+  friend auto operator==(const CoreSpec&, const CoreSpec&) -> bool = default;
+};
+
 // A message for users: how to connect a debugger. `address` is the place in the syntax of GDB's `target remote`.
 [[nodiscard]] auto debugger_notice(const DebugSpec& debug, std::string_view address) -> std::string;
 
@@ -70,6 +78,7 @@ struct LaunchSpec {
   std::string pcap = {};                         // file for all frames of the network card; empty: none
 
   std::optional<DebugSpec> debug = {};
+  std::optional<CoreSpec> core = {};  // a core file, if the guest crashes
 
   std::vector<base::FileMapping> file_mappings = {};
   std::optional<IoMode> io_mode = {};

@@ -327,5 +327,17 @@ TEST(Debugging, IsForThoseWhoAsk) {
   EXPECT_EQ(error_of({.command_line = {.gdb_no_wait = true}}), "--gdb-no-wait needs --gdb, or --gdb-port");
 }
 
+TEST(Core, IsForThoseWhoAsk) {
+  EXPECT_EQ(spec_of({}).core, std::nullopt);
+  EXPECT_EQ(spec_of({.command_line = {.core = "file"}}).core, (CoreSpec{.path = "file"}));
+  EXPECT_EQ(spec_of({.command_line = {.core = "file", .core_on = "exit", .core_limit = "2M"}}).core,
+            (CoreSpec{.path = "file", .limit = std::uint64_t{2} << 20, .on_exit = true}));
+  EXPECT_EQ(error_of({.command_line = {.core = "file", .core_on = "x"}}), "--core-on 'x': neither crash nor exit");
+  EXPECT_EQ(error_of({.command_line = {.core = "file", .core_limit = "x"}}),
+            "--core-limit 'x': not a size such as 64M, 512MiB or 2G");
+  EXPECT_EQ(error_of({.command_line = {.core_on = "exit"}}), "--core-on needs --core");
+  EXPECT_EQ(error_of({.command_line = {.core_limit = "1M"}}), "--core-limit needs --core");
+}
+
 }  // namespace
 }  // namespace hermitage::launch

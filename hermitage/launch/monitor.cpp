@@ -1,5 +1,6 @@
 #include "hermitage/launch/monitor.hpp"
 
+#include <csignal>
 #include <cstddef>
 #include <filesystem>
 #include <optional>
@@ -70,6 +71,26 @@ auto add_debugger(const LaunchSpec& spec, std::span<const std::byte> elf, std::v
   return {};
 }
 
+auto core_of(const vmm::RunResult& result) -> std::optional<std::expected<CoreReport, std::string>> {
+  if (!result.core) return std::nullopt;
+  const auto& core = *result.core;
+  if (!core) return std::unexpected{core.error().message};
+  return CoreReport{.size = core->size, .is_complete = core->is_complete};
+}
+
+auto add_core(const LaunchSpec& spec, vmm::MachineOptions& options) -> OrFailure<void> {
+  if (!spec.core) return {};
+  auto file = vmm::debug::open_core(spec.core->path);
+  if (!file) return failure_of("--core", std::move(file.error()));
+  options.core = vmm::debug::CoreOptions{.file = *std::move(file),
+                                         .limit = spec.core->limit.value_or(vmm::debug::CoreOptions::kDefaultLimit),
+                                         .on_exit = spec.core->on_exit,
+                                         .on_stop = SIGQUIT,
+                                         .image = spec.image,
+                                         .program = "hermitage " HERMITAGE_VERSION};
+  return {};
+}
+
 }  // namespace
 
 // It stays where it is: the machine's callbacks know it.
@@ -83,6 +104,7 @@ class MonitorRun::State {
   std::optional<vmm::Machine> machine;
   entry::GuestRange kernel;
   std::optional<vmm::RunResult> result;
+  std::optional<std::expected<CoreReport, std::string>> core;
 
   // For afterwards, when nothing can be opened any more.
   vmm::Descriptor image;
@@ -125,6 +147,7 @@ auto MonitorRun::prepare(const RunRequest& request) -> OrFailure<MonitorRun> {
   options.network = *std::move(network);
   auto debugged = add_debugger(state->spec, guest->kernel().elf, state->debugged_file, request.callbacks, options);
   if (!debugged) return std::unexpected{std::move(debugged.error())};
+  if (auto added = add_core(state->spec, options); !added) return std::unexpected{std::move(added.error())};
   auto machine = vmm::Machine::create(guest->kernel(), std::move(options), std::move(*files));
   if (!machine) return failure_of(request.image, std::move(machine.error()));
   state->kind = request.source.kind();
@@ -142,6 +165,7 @@ auto MonitorRun::run() -> OrFailure<RunReport> {
   auto result = state_->machine->run();
   if (!result) return not_started(state_->spec.image, std::move(result.error().message));
   state_->result = *std::move(result);
+  state_->core = core_of(*state_->result);
   return report_on(state_->spec, *state_->result, state_->output_hints);
 }
 
@@ -164,6 +188,10 @@ auto MonitorRun::statistics() const noexcept -> const vmm::Statistics* {
 auto MonitorRun::hypercalls() const noexcept -> std::span<const std::vector<std::string>> {
   if (!state_->result) return {};
   return state_->result->hypercalls;
+}
+
+auto MonitorRun::core() const noexcept -> const std::expected<CoreReport, std::string>* {
+  return state_->core ? &*state_->core : nullptr;
 }
 
 auto MonitorRun::read_kernel() -> KernelPlace {

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <expected>
 #include <memory>
 #include <span>
 #include <string>
@@ -25,6 +26,12 @@ struct KernelPlace {
   std::uint64_t start = 0;  // guest-physical; the first byte
   std::uint64_t end = 0;    // the first behind it
   std::span<const std::byte> elf = {};
+};
+
+// A core file that was written.
+struct CoreReport {
+  std::uint64_t size = 0;    // bytes of the guest's memory, without pages of zeros
+  bool is_complete = false;  // without the limit, it would not have more
 };
 
 // One run of one guest. In a build without the monitor, prepare() fails.
@@ -61,6 +68,9 @@ class MonitorRun {
   [[nodiscard]] auto statistics() const noexcept -> const vmm::Statistics*;
   // After a crash: the last hypercalls of each vCPU as lines, the oldest first. Otherwise empty.
   [[nodiscard]] auto hypercalls() const noexcept -> std::span<const std::vector<std::string>>;
+
+  // The core file that was written, or the reason why there is none. Null if none was to be written.
+  [[nodiscard]] auto core() const noexcept -> const std::expected<CoreReport, std::string>*;
 
   // Reads the kernel again, for its symbols. The ELF file is empty where that is not possible, and may be another where
   // somebody has written to the image's file. It is there as long as the run.

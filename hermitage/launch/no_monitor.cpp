@@ -55,6 +55,10 @@ auto MonitorRun::hypercalls() const noexcept -> std::span<const std::vector<std:
   return {};
 }
 
+auto MonitorRun::core() const noexcept -> const std::expected<CoreReport, std::string>* {
+  return nullptr;
+}
+
 auto MonitorRun::statistics() const noexcept -> const vmm::Statistics* {
   return nullptr;
 }

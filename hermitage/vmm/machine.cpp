@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <utility>
@@ -41,6 +42,15 @@ auto as_debugged(const std::optional<Ending>& ending) -> debug::Ended {
   if (!ending) return {.exit_code = {}, .signal = SIGTERM};
   if (const auto* const exit = std::get_if<GuestExit>(&*ending)) return {.exit_code = exit->code};
   return {.exit_code = {}, .signal = std::holds_alternative<GuestDeath>(*ending) ? SIGSEGV : SIGTERM};
+}
+
+auto description_of(const Ending& ending) -> std::string {
+  if (const auto* const death = std::get_if<GuestDeath>(&ending)) {
+    return fmt::format("vCPU {} crashed: {}", death->cpu, death->reason);
+  }
+  if (const auto* const exit = std::get_if<GuestExit>(&ending)) return fmt::format("exit code {}", exit->code);
+  if (const auto* const stopped = std::get_if<Stopped>(&ending)) return fmt::format("signal {}", stopped->reason);
+  return "";
 }
 
 auto to_text(const ExitCounts& counts) -> std::string {
@@ -93,6 +103,10 @@ class Machine::State {
   [[nodiscard]] auto deadline() const -> std::optional<Clock::time_point>;
   [[nodiscard]] auto statistics() const -> Statistics;
   void copy_stack(GuestDeath& death) const;
+  [[nodiscard]] auto core_signal(const Ending& ending) const -> std::optional<int>;
+  [[nodiscard]] auto write_core(const Ending& ending) const -> std::optional<Result<debug::CoreSummary>>;
+  [[nodiscard]] auto core_time() const -> std::chrono::milliseconds;
+  [[nodiscard]] auto core_note(const Ending& ending) const -> std::string;
   [[nodiscard]] auto last_hypercalls() const -> std::vector<std::vector<std::string>>;
 
   MachineOptions options_;
@@ -101,6 +115,7 @@ class Machine::State {
   arch::MemoryLayout layout_;
   ArgumentVectors vectors_;
   Serial serial_;
+  GuestAddress entry_point_;
   Clock::time_point begin_;
   Warnings warnings_;
   Hypercalls hypercalls_;
@@ -136,7 +151,9 @@ auto Machine::State::prepare(const entry::KernelObject& kernel, int descriptor) 
                                     .serial = serial_,
                                     .control = supervisor_->control(),
                                     .gate = supervisor_->gate(),
-                                    .stops = debugger_ ? &debugger_->stops() : nullptr};
+                                    .stops = debugger_ ? &debugger_->stops() : nullptr,
+                                    .keeps_state = options_.core.has_value()};
+  entry_point_ = kernel.entry_point(layout_.kernel.start);
   for (auto& vcpu : booted->vcpus) {
     vcpus_.push_back(std::make_unique<Vcpu>(std::move(vcpu), static_cast<std::uint32_t>(vcpus_.size()), environment));
   }
@@ -198,11 +215,70 @@ auto Machine::State::run() -> Result<RunResult> {
   auto* const death = std::get_if<GuestDeath>(&ending);
   const bool has_crashed = death != nullptr;
   if (has_crashed) copy_stack(*death);
+  auto core = write_core(ending);
   return RunResult{.ending = std::move(ending),
                    .statistics = statistics(),
                    .output = serial_.take_buffer(),
                    .undelivered_output = serial_.undelivered(),
-                   .hypercalls = has_crashed ? last_hypercalls() : std::vector<std::vector<std::string>>{}};
+                   .hypercalls = has_crashed ? last_hypercalls() : std::vector<std::vector<std::string>>{},
+                   .core = std::move(core)};
+}
+
+// The signal that a core reports for this ending. Nothing if no core is wanted.
+auto Machine::State::core_signal(const Ending& ending) const -> std::optional<int> {
+  if (!options_.core) return std::nullopt;
+  if (std::holds_alternative<GuestDeath>(ending)) return SIGSEGV;
+  if (std::holds_alternative<GuestExit>(ending) && options_.core->on_exit) return 0;
+  const auto* const stopped = std::get_if<Stopped>(&ending);
+  if (stopped != nullptr && options_.core->on_stop == stopped->reason) return stopped->reason;
+  return std::nullopt;
+}
+
+auto Machine::State::write_core(const Ending& ending) const -> std::optional<Result<debug::CoreSummary>> {
+  const auto signal = core_signal(ending);
+  if (!signal) return std::nullopt;
+  std::vector<debug::CoreContent::Vcpu> vcpus;
+  for (const auto& vcpu : vcpus_) {
+    if (vcpu->final_state() != nullptr) vcpus.push_back({.state = *vcpu->final_state(), .number = vcpu->number()});
+  }
+  const auto* const death = std::get_if<GuestDeath>(&ending);
+  const auto first = std::ranges::find(vcpus, death == nullptr ? 0 : death->cpu, &debug::CoreContent::Vcpu::number);
+  if (first != vcpus.end()) std::rotate(vcpus.begin(), first, std::next(first));
+  // Some CPUs reset a vCPU that has shut down. Hermit keeps the page tables with which it was entered.
+  const auto paging = vcpus.empty() ? std::nullopt : arch::paging_of(arch::general_registers(vcpus.front().state));
+  const auto note = core_note(ending);
+  const bool was_stopped = supervisor_->control().was_stopped();
+  return debug::write_core(options_.core->file.get(),
+                           {.memory = memory_,
+                            .paging = paging.value_or(arch::boot_paging(layout_)),
+                            .vcpus = vcpus,
+                            .signal = *signal,
+                            .entry_point = entry_point_.value,
+                            .kernel = layout_.kernel,
+                            .image = options_.core->image,
+                            .note = note},
+                           {.size = options_.core->limit, .time = core_time()},
+                           [&] { return !was_stopped && supervisor_->control().was_stopped(); });
+}
+
+// The time limit of the run also applies to its core.
+auto Machine::State::core_time() const -> std::chrono::milliseconds {
+  const auto time = debug::CoreLimits{}.time;
+  const auto end = deadline();
+  if (!end) return time;
+  return std::clamp(std::chrono::duration_cast<std::chrono::milliseconds>(*end - Clock::now()),
+                    std::chrono::milliseconds{0}, time);
+}
+
+auto Machine::State::core_note(const Ending& ending) const -> std::string {
+  auto note = fmt::format("program: {}\nimage: {}\nend: {}\n", options_.core->program, options_.core->image,
+                          description_of(ending));
+  const auto hypercalls = last_hypercalls();
+  for (std::size_t vcpu = 0; vcpu < hypercalls.size(); ++vcpu) {
+    note += fmt::format("last hypercalls of vCPU {}:\n", vcpu);
+    for (const auto& line : hypercalls[vcpu]) note += fmt::format("  {}\n", line);
+  }
+  return note;
 }
 
 void Machine::State::copy_stack(GuestDeath& death) const {

@@ -9,11 +9,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "hermitage/vmm/arch/arch.hpp"
+#include "hermitage/vmm/debug/core_file.hpp"
 #include "hermitage/vmm/ending.hpp"
 #include "hermitage/vmm/error.hpp"
 #include "hermitage/vmm/event_loop.hpp"
@@ -39,6 +41,8 @@ struct RunResult {
   std::uint64_t undelivered_output = 0;  // bytes that the reader had not read when the run was ended from outside
   // After a crash: the last hypercalls of each vCPU as lines, the oldest first. See HypercallLog::lines().
   std::vector<std::vector<std::string>> hypercalls;
+  // If a core was to be written: its summary, or the reason why there is none.
+  std::optional<Result<debug::CoreSummary>> core;
 };
 
 class Machine {
@@ -58,9 +62,10 @@ class Machine {
   // used to interrupt threads; its handler is replaced. Fails with host_failed if threads or timers cannot be created,
   // or if the host does not support the requested isolation.
   //
-  // After the time limit or stop(), it returns within 0.3 s, whatever the guest or a reader of its output does. It
-  // cannot return while the kernel blocks a thread, for example in a file operation on a network mount that does not
-  // respond. It also waits for `trace` and `warn`, which must return soon after `on_stop`.
+  // After the time limit or stop(), it returns within 0.3 s, whatever the guest or a reader of its output does, unless
+  // a core is to be written (CoreOptions::on_stop). It cannot return while the kernel blocks a thread, for example in a
+  // file operation on a network mount that does not respond. It also waits for `trace` and `warn`, which must return
+  // soon after `on_stop`.
   [[nodiscard]] auto run() -> Result<RunResult>;
 
   // Ends the run, now or as soon as it starts, with Stopped{reason}. `reason` must not be 0. The first call counts. Any

@@ -13,6 +13,7 @@
 
 #include "hermitage/base/arguments.hpp"
 #include "hermitage/base/memory_size.hpp"
+#include "hermitage/vmm/debug/core_file.hpp"
 #include "hermitage/vmm/debug/debug_options.hpp"
 #include "hermitage/vmm/isolation/isolation.hpp"
 #include "hermitage/vmm/network_options.hpp"
@@ -49,6 +50,8 @@ struct MachineOptions {
   std::optional<NetworkOptions> network = std::nullopt;
   // A debugger that can stop and inspect the guest. Its thread accesses the vCPUs, the guest memory, and connections.
   std::optional<debug::DebugOptions> debug = std::nullopt;
+  // A file for a core of the guest, if it crashes.
+  std::optional<debug::CoreOptions> core = std::nullopt;
   IsolationOptions isolation = {};
   // Receive one line each, without a line end, from any thread: `trace` every hypercall, and `warn` irregularities that
   // do not end the guest. After `on_stop`, signals interrupt their system calls, and they must return soon. A pause

@@ -296,6 +296,36 @@ TEST_P(ApplicationTest, KeepsFiles) {
   EXPECT_TRUE(directory.is_empty()) << "and leaves none behind";
 }
 
+TEST_P(ApplicationTest, WritesACoreWhenItCrashes) {
+  const auto options_for = [this](const std::string& way) {
+    MachineOptions options{.arguments = {.program = "crash", .kernel = {}, .application = {way}, .environment = {}}};
+    options.core = debug::CoreOptions{
+        .file = debug::open_core(directory.file("core")).value(), .image = "the image", .program = "p"};
+    return options;
+  };
+  const auto crashed = run("crash", options_for("jump"));
+  ASSERT_TRUE(crashed.core.has_value());
+  ASSERT_TRUE(*crashed.core) << crashed.core->error().message;
+  EXPECT_TRUE((*crashed.core)->is_complete);
+  const auto bytes = testing::read_bytes(directory.file("core"));
+  const std::string_view text{reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+  EXPECT_TRUE(
+      text.starts_with("\x7f"
+                       "ELF"));
+  EXPECT_TRUE(text.contains("image: the image\nend: vCPU 0 crashed: "));
+  EXPECT_TRUE(text.contains("Hello from the guest crash"));
+  EXPECT_FALSE(run("crash", options_for("exit")).core.has_value());
+  auto on_exit = options_for("exit");
+  on_exit.core->on_exit = true;
+  const auto exited = run("crash", std::move(on_exit));
+  EXPECT_EQ(exit_code(exited), 7);
+  EXPECT_TRUE(exited.core.has_value());
+  auto tiny = options_for("jump");
+  tiny.core->limit = 4096;
+  const auto limited = run("crash", std::move(tiny));
+  EXPECT_EQ(limited.core->value(), (debug::CoreSummary{.size = 4096, .is_complete = false}));
+}
+
 // The guest `hostile` makes one kind of attack.
 class HostileTest : public ApplicationTest {
  protected:

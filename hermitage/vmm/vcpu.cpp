@@ -44,7 +44,7 @@ void Vcpu::run() {
   thread_ = ::gettid();
   environment_.gate.enter();
   entered_at_ = Clock::now();
-  auto& [ports, memory, collected_writes, serial, control, gate, stops] = environment_;
+  auto& [ports, memory, collected_writes, serial, control, gate, stops, keeps_state] = environment_;
   while (!control.is_stopping()) {
     if (stops != nullptr) {
       stand_for_debugger();
@@ -58,6 +58,7 @@ void Vcpu::run() {
     handle(exit);
     if (serial.write_error() != 0) control.finish(OutputFailed{serial.write_error()});
   }
+  if (keeps_state) keep_state();
   gate.leave();
   thread_ = 0;
   if (control.was_stopped()) control.finish(control.forced_ending());
@@ -85,6 +86,10 @@ void Vcpu::stand_while_paused() noexcept {
 void Vcpu::stand_for_debugger() {
   environment_.stops->stand_while_held(number_, environment_.gate,
                                        [this] { return environment_.control.is_stopping(); });
+}
+
+void Vcpu::keep_state() {
+  if (const auto state = vcpu_.debug_state()) final_state_ = std::make_unique<arch::DebugState>(*state);
 }
 
 void Vcpu::handle(const kvm::Exit& exit) {

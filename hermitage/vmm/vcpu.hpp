@@ -31,6 +31,7 @@ struct VcpuEnvironment {
   RunControl& control;
   PauseGate& gate;
   debug::VcpuStops* stops;  // of the debugger, or null
+  bool keeps_state;         // a vCPU keeps its complete state after the run
 };
 
 class Vcpu final : public Initiator {
@@ -57,6 +58,9 @@ class Vcpu final : public Initiator {
   [[nodiscard]] auto exit_counts() const noexcept -> const ExitCounts& { return exit_counts_; }
   [[nodiscard]] auto entered_at() const noexcept -> Clock::time_point { return entered_at_; }
 
+  // The state at the end of run(), with VcpuEnvironment::keeps_state. Null if KVM did not return it.
+  [[nodiscard]] auto final_state() const noexcept -> const arch::DebugState* { return final_state_.get(); }
+
   [[nodiscard]] auto hypercall_argument() const noexcept -> std::uint64_t override {
     return vcpu_.hypercall_argument();
   }
@@ -67,6 +71,7 @@ class Vcpu final : public Initiator {
  private:
   void stand_while_paused() noexcept;
   void stand_for_debugger();
+  void keep_state();
 
   void handle(const kvm::Exit& exit);
   void handle_access(const kvm::IoAccess& access);
@@ -78,6 +83,7 @@ class Vcpu final : public Initiator {
   std::uint32_t number_;
   VcpuEnvironment environment_;
   ExitCounts exit_counts_;
+  std::unique_ptr<arch::DebugState> final_state_;
   std::unique_ptr<HypercallLog> hypercall_log_ = std::make_unique<HypercallLog>();
   Clock::time_point entered_at_;
   bool has_asked_ = false;              // has made any access, by a port or an address

@@ -215,6 +215,52 @@ def case_a_crash_has_a_backtrace():
     contains(messages, "#0  0x700000000000\n", "#1 ", "::end(", "#2 ", "::descend(")
 
 
+def gdb_on_core(core, name, *commands):
+    words = [debugger("gdb"), "-batch", "-nx", "-ex", "set width 0", "-ex", "set debuginfod enabled off"]
+    for command in (f"file {GUESTS / 'x86_64/if3' / name}", f"core-file {core}", *commands):
+        words += ["-ex", command]
+    return subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          timeout=SECONDS).stdout
+
+
+def case_gdb_opens_a_core():
+    with tempfile.TemporaryDirectory(prefix="hermitage-core-") as directory:
+        core = Path(directory, "core")
+        # A part of the environment, and of the memory of the process that starts.
+        secret = "a-secret-of-the-host"
+        os.environ["HERMITAGE_TEST_SECRET"] = secret
+        for name in ("crash", "crash-fixed"):
+            messages, status = run_guest(name, options=("--core", str(core)))
+            check(status == 126, f"{status}, {messages}")
+            contains(messages, f"the core file {core} has ")
+            said = gdb_on_core(core, name, "info threads", "backtrace", "print/x crash_count", "print crash_text", "up",
+                               "print depth", "x/i $pc")
+            contains(said, "Program terminated with signal SIGSEGV", "* 1 ", "#0 ", "end (", "#1 ", "descend (",
+                     "guest_main ()", "= 0x1235", "Hello from the guest crash", "= 3")
+            content = core.read_bytes()
+            check(b"vCPU 0 crashed: a triple fault" in content and b'open("/missing"' in content, "the note")
+            check(secret.encode() not in content and b"HERMITAGE_TEST_SECRET" not in content, "a secret of the host")
+            check(core.stat().st_mode & 0o777 == 0o600, "others can read it")
+        messages, status = run_guest("crash", "exit", options=("--core", str(core), "--core-on", "exit"))
+        check(status == 7, f"{status}, {messages}")
+        said = gdb_on_core(core, "crash", "backtrace")
+        contains(said, "#0 ", "exit")
+        messages, _ = run_guest("crash", options=("--core", "/dev/full"))
+        check("not a regular file" in messages, messages)
+
+
+def case_quit_writes_a_core():
+    with tempfile.TemporaryDirectory(prefix="hermitage-core-") as directory:
+        core = Path(directory, "core")
+        with Guest("waits", "stay", "spin", options=("-c", "2", "--core", str(core)), waits=False) as guest:
+            check(guest.process.stdout.readline() == "ready\n", "it does not start")
+            guest.process.send_signal(signal.SIGQUIT)
+            _, messages, status = guest.end()
+            check(status == 128 + signal.SIGQUIT, f"{status}, {messages}")
+            contains(messages, "the core file ")
+            contains(gdb_on_core(core, "waits", "info threads"), "signal SIGQUIT", "* 1 ", "LWP 1", "2 ", "LWP 2")
+
+
 def case_gdb_is_not_waited_for():
     with Guest("waits", "stay", "spin", options=("--timeout", "40"), waits=False) as guest:
         time.sleep(0.5)

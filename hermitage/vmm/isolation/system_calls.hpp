@@ -84,7 +84,7 @@ inline constexpr std::array kSystemCalls{
     ioctl_of(kVcpu | kDebugger, KVM_GET_SREGS, "KVM_GET_SREGS"),
     ioctl_of(kDebugger, KVM_SET_REGS, "KVM_SET_REGS"),
     ioctl_of(kDebugger, KVM_SET_SREGS, "KVM_SET_SREGS"),
-    ioctl_of(kDebugger, kGetXsave, "KVM_GET_XSAVE"),
+    ioctl_of(kVcpu | kDebugger, kGetXsave, "KVM_GET_XSAVE"),
     ioctl_of(kDebugger, kSetXsave, "KVM_SET_XSAVE"),
     ioctl_of(kDebugger, KVM_SET_GUEST_DEBUG, "KVM_SET_GUEST_DEBUG"),
     ioctl_of(kNetwork, kSetGsiRouting, "KVM_SET_GSI_ROUTING"),

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -46,11 +47,21 @@ struct Translation {
 };
 [[nodiscard]] auto translate(const GuestMemory& memory, PagingState paging, VirtualAddress address) noexcept
     -> std::optional<Translation>;
+struct MappedRange {
+  VirtualAddress start;
+  GuestAddress address;
+  std::uint64_t size = 0;
+  bool is_writable = false;
+  bool is_executable = false;
+};
+[[nodiscard]] auto visit_mapped(const GuestMemory& memory, PagingState paging, std::uint64_t max_tables,
+                                const std::function<bool(const MappedRange&)>& visit) -> bool;
 [[nodiscard]] auto write_boot_tables(const GuestMemory& memory, const MemoryLayout& layout, GuestAddress mapped_end,
                                      bool is_legacy) -> Result<void>;
 
 struct EntryState {};
 struct Registers {};
+[[nodiscard]] auto boot_paging(const MemoryLayout& layout) noexcept -> PagingState;
 [[nodiscard]] auto stack_pointer(const Registers& registers) noexcept -> std::uint64_t;
 [[nodiscard]] auto paging_of(const Registers& registers) noexcept -> std::optional<PagingState>;
 
@@ -58,6 +69,7 @@ inline constexpr std::size_t kHardwareBreakpoints = 1;
 inline constexpr std::array kBreakpointInstruction{std::byte{0}};
 struct DebugState {};
 [[nodiscard]] auto program_counter(const DebugState& state) noexcept -> std::uint64_t;
+[[nodiscard]] auto general_registers(const DebugState& state) noexcept -> const Registers&;
 [[nodiscard]] auto register_count() noexcept -> unsigned;
 [[nodiscard]] auto register_size(unsigned number) noexcept -> std::size_t;
 [[nodiscard]] auto register_name(unsigned number) noexcept -> std::string_view;
@@ -66,6 +78,11 @@ inline constexpr std::size_t kMaxRegisterSize = 16;
 [[nodiscard]] auto write_register(DebugState& state, unsigned number, std::span<const std::byte> bytes) noexcept
     -> bool;
 [[nodiscard]] auto target_description() -> std::string;
+inline constexpr std::uint16_t kCoreMachine = 0;
+using CoreRegisters = std::array<std::uint64_t, 1>;
+[[nodiscard]] auto core_registers(const DebugState& state) noexcept -> CoreRegisters;
+using CoreFloats = std::array<std::byte, 8>;
+[[nodiscard]] auto core_floats(const DebugState& state) noexcept -> CoreFloats;
 
 [[nodiscard]] auto entry_state(const MemoryLayout& layout, GuestAddress entry_point, std::uint32_t number) noexcept
     -> EntryState;

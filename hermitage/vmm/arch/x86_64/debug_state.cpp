@@ -288,6 +288,23 @@ auto write_register(DebugState& state, unsigned number, std::span<const std::byt
   return true;
 }
 
+auto core_registers(const DebugState& state) noexcept -> CoreRegisters {
+  constexpr std::uint64_t kNoSystemCall = UINT64_MAX;
+  const auto& from = state.general;
+  const auto& selectors = state.selectors;
+  return {from.r15,      from.r14,      from.r13,     from.r12,     from.rbp,     from.rbx,    from.r11,
+          from.r10,      from.r9,       from.r8,      from.rax,     from.rcx,     from.rdx,    from.rsi,
+          from.rdi,      kNoSystemCall, from.rip,     selectors.cs, from.rflags,  from.rsp,    selectors.ss,
+          state.fs_base, state.gs_base, selectors.ds, selectors.es, selectors.fs, selectors.gs};
+}
+
+auto core_floats(const DebugState& state) noexcept -> CoreFloats {
+  constexpr std::size_t kUsed = 416;  // the rest is reserved
+  CoreFloats floats{};
+  std::ranges::copy(std::span{state.extended}.first(kUsed), floats.begin());
+  return floats;
+}
+
 auto target_description() -> std::string {
   std::string xml = R"(<?xml version="1.0"?><!DOCTYPE target SYSTEM "gdb-target.dtd"><target version="1.0">)"
                     "<architecture>i386:x86-64</architecture>";

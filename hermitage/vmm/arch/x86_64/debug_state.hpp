@@ -39,6 +39,10 @@ struct DebugState {
   return state.general.rip;
 }
 
+[[nodiscard]] inline auto general_registers(const DebugState& state) noexcept -> const Registers& {
+  return state.general;
+}
+
 // The number of registers, and the size of one in bytes: 0 if there is no such register.
 [[nodiscard]] auto register_count() noexcept -> unsigned;
 [[nodiscard]] auto register_size(unsigned number) noexcept -> std::size_t;
@@ -50,6 +54,13 @@ inline constexpr std::size_t kMaxRegisterSize = 16;
 [[nodiscard]] auto read_register(const DebugState& state, unsigned number, std::span<std::byte> bytes) noexcept -> bool;
 [[nodiscard]] auto write_register(DebugState& state, unsigned number, std::span<const std::byte> bytes) noexcept
     -> bool;
+
+// The registers in the format of Linux's core files: elf_gregset_t in NT_PRSTATUS, and the FXSAVE area in NT_FPREGSET.
+inline constexpr std::uint16_t kCoreMachine = 62;  // EM_X86_64
+using CoreRegisters = std::array<std::uint64_t, 27>;
+[[nodiscard]] auto core_registers(const DebugState& state) noexcept -> CoreRegisters;
+using CoreFloats = std::array<std::byte, 512>;
+[[nodiscard]] auto core_floats(const DebugState& state) noexcept -> CoreFloats;
 
 // The registers in GDB's XML format ("target.xml").
 [[nodiscard]] auto target_description() -> std::string;

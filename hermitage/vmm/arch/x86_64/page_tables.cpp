@@ -1,6 +1,7 @@
 #include "hermitage/vmm/arch/x86_64/page_tables.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "hermitage/vmm/arch/x86_64/memory_layout.hpp"
 
@@ -75,6 +76,95 @@ class IdentityMapper {
   GuestAddress tables_end_;
 };
 
+// Collects pages, and passes on ranges of them.
+class RangeVisitor {
+ public:
+  RangeVisitor(GuestRange memory, const std::function<bool(const MappedRange&)>& visit)
+      : memory_{memory}, visit_{visit} {}
+
+  // A page, in ascending order of addresses. Returns false if the visitor wants no more.
+  [[nodiscard]] auto add(std::uint64_t start, std::uint64_t address, std::uint64_t size, bool is_writable,
+                         bool is_executable) -> bool {
+    // A large page can be partly outside of the memory.
+    const auto begin = std::max(address, memory_.start.value);
+    const auto end = std::min(address + size, memory_.end.value);
+    if (begin >= end) return true;
+    const MappedRange range{.start = {start + (begin - address)},
+                            .address = {begin},
+                            .size = end - begin,
+                            .is_writable = is_writable,
+                            .is_executable = is_executable};
+    if (continues(range)) {
+      range_.size += range.size;
+      return true;
+    }
+    const bool goes_on = finish();
+    range_ = range;
+    return goes_on;
+  }
+  // Passes on the last range.
+  [[nodiscard]] auto finish() -> bool { return range_.size == 0 || visit_(std::exchange(range_, {})); }
+
+ private:
+  [[nodiscard]] auto continues(const MappedRange& next) const -> bool {
+    return range_.size != 0 && next.start.value == range_.start.value + range_.size &&
+           next.address == range_.address + range_.size && next.is_writable == range_.is_writable &&
+           next.is_executable == range_.is_executable;
+  }
+
+  GuestRange memory_;
+  const std::function<bool(const MappedRange&)>& visit_;
+  MappedRange range_ = {};
+};
+
+class TableWalker {
+ public:
+  TableWalker(const GuestMemory& memory, PagingState paging, std::uint64_t max_tables, RangeVisitor& visitor)
+      : memory_{memory}, paging_{paging}, left_{max_tables}, visitor_{visitor} {}
+
+  // Visits the table at this address, whose first entry maps `start`. At most five calls are nested.
+  [[nodiscard]] auto walk(GuestAddress table, std::uint64_t start, int level, std::uint64_t rights) -> bool {
+    if (left_ == 0) return false;
+    --left_;
+    for (std::uint64_t index = 0; index <= kIndexMask; ++index) {
+      const auto entry = memory_.read<std::uint64_t>(table + index * sizeof(std::uint64_t));
+      if (!entry) return true;  // the table is not in the memory
+      if ((*entry & kPresent) == 0) continue;
+      if (!follow(*entry, extended(start + (index << shift_of(level))), level, rights)) return false;
+    }
+    return true;
+  }
+
+  // Without execute-disable, and writable. Each level can take these rights away.
+  static constexpr std::uint64_t kAllRights = kWritable;
+
+ private:
+  static constexpr std::uint64_t kNoExecute = std::uint64_t{1} << 63;
+
+  [[nodiscard]] auto follow(std::uint64_t entry, std::uint64_t start, int level, std::uint64_t rights) -> bool {
+    const auto remaining = (rights & entry & kWritable) | ((rights | entry) & kNoExecute);
+    const bool is_page = level == 1 || (level <= 3 && (entry & kLargePage) != 0);
+    if (!is_page) {
+      const GuestAddress next{entry & kAddressMask};
+      return next == paging_.page_map || walk(next, start, level - 1, remaining);
+    }
+    const auto size = std::uint64_t{1} << shift_of(level);
+    return visitor_.add(start, entry & kAddressMask & ~(size - 1), size, (remaining & kWritable) != 0,
+                        (remaining & kNoExecute) == 0);
+  }
+
+  // The bits above those that the tables translate are equal to the highest of these.
+  [[nodiscard]] auto extended(std::uint64_t address) const -> std::uint64_t {
+    const auto unused_bits = 64 - shift_of(paging_.levels + 1);
+    return static_cast<std::uint64_t>(static_cast<std::int64_t>(address << unused_bits) >> unused_bits);
+  }
+
+  const GuestMemory& memory_;
+  PagingState paging_;
+  std::uint64_t left_;  // tables
+  RangeVisitor& visitor_;
+};
+
 }  // namespace
 
 auto write_identity_map(const GuestMemory& memory, GuestAddress page_map, GuestRange tables, GuestRange mapped)
@@ -110,6 +200,13 @@ auto translate(const GuestMemory& memory, PagingState paging, VirtualAddress add
     const auto offset = address.value & offset_mask;
     return Translation{.address = {(*entry & kAddressMask & ~offset_mask) + offset}, .size = offset_mask + 1 - offset};
   }
+}
+
+auto visit_mapped(const GuestMemory& memory, PagingState paging, std::uint64_t max_tables,
+                  const std::function<bool(const MappedRange&)>& visit) -> bool {
+  RangeVisitor visitor{memory.range(), visit};
+  TableWalker walker{memory, paging, max_tables, visitor};
+  return walker.walk(paging.page_map, 0, paging.levels, TableWalker::kAllRights) && visitor.finish();
 }
 
 }  // namespace hermitage::vmm::x86_64

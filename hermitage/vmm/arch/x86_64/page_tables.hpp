@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 
 #include "hermitage/vmm/error.hpp"
@@ -38,5 +39,20 @@ struct Translation {
 // to it.
 [[nodiscard]] auto translate(const GuestMemory& memory, PagingState paging, VirtualAddress address) noexcept
     -> std::optional<Translation>;
+
+// A range of guest-virtual addresses that is mapped to contiguous guest memory.
+struct MappedRange {
+  VirtualAddress start;
+  GuestAddress address;    // in the guest memory, like the whole range
+  std::uint64_t size = 0;  // bytes, a multiple of 4096
+  bool is_writable = false;
+  bool is_executable = false;
+};
+
+// Calls visit(range) for all mapped ranges in ascending order, each as large as possible, until it returns false. Skips
+// what is mapped outside of the guest memory, and entries that lead back to the PML4, as Hermit has one. The tables are
+// untrusted: reads at most `max_tables` of them, of 4 KiB each. Returns false if there are more.
+[[nodiscard]] auto visit_mapped(const GuestMemory& memory, PagingState paging, std::uint64_t max_tables,
+                                const std::function<bool(const MappedRange&)>& visit) -> bool;
 
 }  // namespace hermitage::vmm::x86_64

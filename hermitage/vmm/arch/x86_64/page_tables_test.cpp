@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <stdexcept>
 #include <tuple>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -179,6 +180,91 @@ TEST_F(TranslateTest, GivesUpAtWhatIsNotThere) {
     EXPECT_EQ(translated(memory, UINT64_MAX, {{page_map}, 4}), std::nullopt);
     EXPECT_EQ(translated(memory, 0, {{page_map}, 5}), std::nullopt);
   }
+}
+
+// Range as start, address, size, writable, executable.
+using RangeTuple = std::tuple<std::uint64_t, std::uint64_t, std::uint64_t, bool, bool>;
+
+class VisitMappedTest : public TranslateTest {
+ protected:
+  auto ranges(int levels = 4, std::uint64_t max_tables = 1000) -> std::vector<RangeTuple> {
+    std::vector<RangeTuple> result;
+    is_complete = visit_mapped(memory, {.page_map = {kTop}, .levels = levels}, max_tables, [&](const auto& range) {
+      result.emplace_back(range.start.value, range.address.value, range.size, range.is_writable, range.is_executable);
+      return true;
+    });
+    return result;
+  }
+
+  static constexpr std::uint64_t kWritable = 2;
+  static constexpr std::uint64_t kNoExecute = std::uint64_t{1} << 63;
+  bool is_complete = false;
+};
+
+TEST_F(VisitMappedTest, JoinsPages) {
+  set(kTop, 3, 0x2000 | kPresent | kWritable);
+  set(0x2000, 4, 0x3000 | kPresent | kWritable);
+  set(0x3000, 5, 0x4000 | kPresent | kWritable);
+  set(0x4000, 6, 0x10000 | kPresent | kWritable);
+  set(0x4000, 7, 0x11000 | kPresent | kWritable);
+  set(0x4000, 8, 0x13000 | kPresent | kWritable);
+  set(0x4000, 9, 0x14000 | kPresent);
+  set(0x4000, 10, 0x15000 | kPresent | kNoExecute);
+  const auto start = address_of(3, 4, 5, 6, 0);
+  EXPECT_EQ(ranges(), (std::vector<RangeTuple>{{start, 0x10000, 0x2000, true, true},
+                                               {start + 0x2000, 0x13000, 0x1000, true, true},
+                                               {start + 0x3000, 0x14000, 0x1000, false, true},
+                                               {start + 0x4000, 0x15000, 0x1000, false, false}}));
+  EXPECT_TRUE(is_complete);
+}
+
+TEST_F(VisitMappedTest, CombinesTheRightsOfAllLevels) {
+  set(kTop, 0, 0x2000 | kPresent | kNoExecute);
+  set(0x2000, 0, 0x3000 | kPresent | kWritable);
+  set(0x3000, 1, 0x20'0000 | kPresent | kWritable | kLarge);
+  EXPECT_EQ(ranges(), (std::vector<RangeTuple>{{0x20'0000, 0x20'0000, 0x20'0000, false, false}}));
+}
+
+TEST_F(VisitMappedTest, CutsPagesAtTheEndOfTheMemory) {
+  set(kTop, 256, 0x2000 | kPresent | kWritable);
+  set(0x2000, 0, 0 | kPresent | kWritable | kLarge);  // a page of 1 GiB
+  set(0x2000, 1, 0x4000'0000 | kPresent | kWritable | kLarge);
+  EXPECT_EQ(ranges(), (std::vector<RangeTuple>{{0xffff'8000'0000'0000, 0, kSize, true, true}}));
+}
+
+TEST_F(VisitMappedTest, SkipsEntriesThatLeadBackToTheTop) {
+  set(kTop, 511, kTop | kPresent | kWritable);
+  set(kTop, 0, 0x2000 | kPresent | kWritable);
+  set(0x2000, 0, kTop | kPresent | kWritable);
+  EXPECT_TRUE(ranges().empty());
+  EXPECT_TRUE(is_complete);
+}
+
+TEST_F(VisitMappedTest, WalksFiveLevels) {
+  set(kTop, 511, 0x2000 | kPresent);
+  set(0x2000, 511, 0x3000 | kPresent);
+  set(0x3000, 0, 0 | kPresent | kLarge);
+  EXPECT_EQ(ranges(5), (std::vector<RangeTuple>{{0xffff'ff80'0000'0000, 0, kSize, false, true}}));
+}
+
+TEST_F(VisitMappedTest, IsBoundedForLoops) {
+  for (std::uint64_t i = 0; i < 512; ++i) {
+    set(kTop, i, 0x2000 | kPresent);
+    set(0x2000, i, 0x2000 | kPresent);
+  }
+  EXPECT_FALSE(ranges(4, 1000).empty());
+  EXPECT_FALSE(is_complete);
+  EXPECT_TRUE(ranges(4, 0).empty());
+  EXPECT_FALSE(is_complete);
+}
+
+TEST_F(VisitMappedTest, EndsWhenTheVisitorWantsNoMore) {
+  set(kTop, 0, 0x2000 | kPresent);
+  set(0x2000, 0, 0x3000 | kPresent);
+  for (std::uint64_t i = 0; i < 8; i += 2) set(0x3000, i, i << 21 | kPresent | kLarge);
+  int count = 0;
+  EXPECT_FALSE(visit_mapped(memory, {.page_map = {kTop}, .levels = 4}, 1000, [&](const auto&) { return ++count < 2; }));
+  EXPECT_EQ(count, 2);
 }
 
 TEST_F(TranslateTest, EndsInTablesThatPointAtThemselves) {

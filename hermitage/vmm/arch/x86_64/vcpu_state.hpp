@@ -59,6 +59,11 @@ struct Registers {
   return registers.rsp;
 }
 
+// How a vCPU translates addresses when it enters a kernel.
+[[nodiscard]] inline auto boot_paging(const MemoryLayout& layout) noexcept -> PagingState {
+  return {.page_map = layout.page_map, .levels = 4};
+}
+
 // How a vCPU with these registers translates addresses. Nothing if it does not have 64-bit page tables.
 [[nodiscard]] inline auto paging_of(const Registers& registers) noexcept -> std::optional<PagingState> {
   constexpr std::uint64_t kAddressMask = 0x000f'ffff'ffff'f000;
