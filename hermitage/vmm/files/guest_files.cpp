@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <ranges>
@@ -14,6 +15,7 @@
 #include <utility>
 #include <variant>
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -82,6 +84,29 @@ auto read_image(const ImageFile& image, std::uint64_t offset, std::span<const io
     total += size;
   }
   return total;
+}
+
+// The directories that a kernel makes for itself.
+auto is_of_every_kernel(std::string_view name) -> bool {
+  constexpr std::array<std::string_view, 4> kNames{"dev", "proc", "sys", "tmp"};
+  return std::ranges::find(kNames, name) != kNames.end();
+}
+
+// The names in a mapped directory, in any order; none if it cannot be read.
+auto names_in(const Mapping& mapping) -> std::vector<std::string> {
+  std::vector<std::string> names;
+  const int descriptor = ::openat(mapping.directory(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return names;
+  const std::unique_ptr<DIR, decltype(&::closedir)> directory{::fdopendir(descriptor), &::closedir};
+  if (!directory) {
+    ::close(descriptor);
+    return names;
+  }
+  while (const auto* const entry = ::readdir(directory.get())) {
+    const std::string_view name{static_cast<const char*>(entry->d_name)};
+    if (name != "." && name != "..") names.emplace_back(name);
+  }
+  return names;
 }
 
 // Whether the guest can create the name of a place below a mapping.
@@ -234,9 +259,9 @@ auto GuestFiles::add_mappings(std::vector<FileMapping> mappings) -> Result<void>
   std::vector<std::vector<std::string>> files;
   for (const auto& [host, guest, is_read_only] : mappings) {
     const auto components = components_of(guest);
-    if (components.empty() || std::ranges::find(components, "..") != components.end()) {
+    if (guest.empty() || std::ranges::find(components, "..") != components.end()) {
       return fail(ErrorCode::configuration,
-                  fmt::format("'{}' cannot be the path of a mapping: it must be below /, without '..'", guest));
+                  fmt::format("'{}' cannot be the path of a mapping: it must be / or below, without '..'", guest));
     }
     if (!taken.insert(components).second) {
       return fail(ErrorCode::configuration, fmt::format("two mappings have the path '{}'", guest));
@@ -253,6 +278,10 @@ auto GuestFiles::add_mappings(std::vector<FileMapping> mappings) -> Result<void>
       state_->add_open_paths({(*directory)->open_path()});
       state_->tree.place(guest, Directory{.mapping = *directory});
     } else {
+      if (components.empty()) {
+        return fail(ErrorCode::configuration,
+                    fmt::format("'{}' is not a directory, so it cannot be mapped at /", host));
+      }
       const auto& file = std::get<std::shared_ptr<HostFile>>(*mapping);
       state_->add_open_paths(file->open_paths());
       state_->tree.place(guest, file);
@@ -268,11 +297,19 @@ auto GuestFiles::open_paths() -> std::vector<isolation::OpenPath> {
 
 auto GuestFiles::top_directories() const -> std::vector<std::string> {
   const auto& tree = state_->tree;
-  std::vector<std::string> names;
-  for (const auto& [name, node] : tree.entries_behind(*tree.root()->directory(), "", SIZE_MAX)) {
-    if (node->directory() != nullptr) names.push_back("/" + name);
+  const auto& root = *tree.root()->directory();
+  std::set<std::string> names;
+  for (const auto& [name, node] : tree.entries_behind(root, "", SIZE_MAX)) {
+    if (node->directory() != nullptr) names.insert("/" + name);
   }
-  return names;
+  if (root.mapping) {
+    for (const auto& name : names_in(*root.mapping)) {
+      const auto path = "/" + name;
+      const auto place = is_of_every_kernel(name) ? fails(Errno::noent) : tree.find(path, true);
+      if (place && place->kind == Place::Kind::directory) names.insert(path);
+    }
+  }
+  return {names.begin(), names.end()};
 }
 
 auto GuestFiles::State::open(std::string_view path, std::int32_t flags, mode_t mode) -> FileResult<Opened> {

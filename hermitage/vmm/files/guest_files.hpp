@@ -59,12 +59,14 @@ class GuestFiles {
   void add_file(std::string_view path, std::shared_ptr<const std::byte[]> content, std::size_t size,
                 std::uint32_t mode);
   void add_link(std::string_view path, std::string_view target);
-  // A mapped directory hides the content of the tree at its path. Mapped directories can be nested, in any order. Fails
-  // with host_failed if a path of the host cannot be mapped, and with configuration if a path of the guest is invalid
-  // or occurs twice.
+  // A mapped directory hides the content of the tree at its path, which can be /. Mapped directories can be nested, in
+  // any order. Fails with host_failed if a path of the host cannot be mapped, and with configuration if a path of the
+  // guest is invalid or occurs twice, or if a file is mapped at /.
   [[nodiscard]] auto add_mappings(std::vector<FileMapping> mappings) -> Result<void>;
 
-  // The paths of the directories at the top of the tree, such as "/etc". A kernel mounts each of them.
+  // The paths of the directories at the top of the tree, such as "/etc", and of links to directories. A kernel mounts
+  // each of them. If a directory of the host is mapped at /, its own /dev, /proc, /sys and /tmp are left out: a kernel
+  // has such directories itself, and cannot mount another one there.
   [[nodiscard]] auto top_directories() const -> std::vector<std::string>;
 
   // The paths of the host that the guest needs while it runs: the mappings and the private directory. They stay open as

@@ -26,7 +26,7 @@ class Walk {
   Walk(const GuestTree& tree, std::string_view path, bool follow)
       : tree_{tree}, follow_{follow}, left_{components_of(path)} {
     std::ranges::reverse(left_);  // the next component is last
-    way_.push_back({.position = {.node = tree.root()}});
+    way_.push_back({.position = {.node = tree.root(), .mapping = tree.root()->directory()->mapping}});
   }
 
   auto go() -> FileResult<Place> {
@@ -256,7 +256,11 @@ void GuestTree::place(std::string_view path, Node::What what) {
   const std::scoped_lock lock{mutex_};
   auto parent = root_;
   const auto components = components_of(path);
-  if (components.empty()) return;
+  if (components.empty()) {
+    const auto* const root = std::get_if<Directory>(&what);
+    if (root != nullptr && root->mapping) root_ = make_node(std::move(what), false);
+    return;
+  }
   for (std::size_t i = 0; i + 1 < components.size(); ++i) {
     auto& next = parent->directory()->entries[components[i]];
     if (!next || next->directory() == nullptr) next = make_node(Directory{}, false);

@@ -107,7 +107,8 @@ class GuestTree {
       -> std::vector<Entry>;
 
   // Adds a node to the tree for the monitor, and replaces an existing node. Makes missing parent directories. Two
-  // directories are merged, but a mapped directory hides the existing one.
+  // directories are merged, but a mapped directory hides the existing one. At the root, only a mapped directory has an
+  // effect.
   void place(std::string_view path, Node::What what);
 
   // Makes the node at a place outside mappings, with its missing parent directories, completely or not at all. ENOSPC

@@ -262,6 +262,45 @@ TEST_F(MappingTest, NestsInAnyOrder) {
   EXPECT_EQ(outcome_of(files.mkdir("/data/void")), "errno 17");
 }
 
+TEST_F(MappingTest, CanBeTheRoot) {
+  files.add_file("of_image", nullptr, 0, 0644);
+  fs::create_symlink("/sub/inner", host("dir/link"));
+  fs::create_symlink("../../outside", host("dir/out"));
+  map({{"dir", "/"}, {"elsewhere", "/sub/deep", true}, {"outside", "/void/one"}});
+  EXPECT_EQ(content_of(files, "file"), "in the directory");
+  EXPECT_EQ(content_of(files, "/../link"), "further in");
+  EXPECT_EQ(content_of(files, "/sub/../sub/../file"), "in the directory");
+  EXPECT_EQ(content_of(files, "/out"), "errno 2") << ".. ends at the root";
+  EXPECT_EQ(content_of(files, "/of_image"), "errno 2");
+  EXPECT_EQ(content_of(files, "/sub/deep/file"), "secret, too");
+  EXPECT_EQ(content_of(files, "/sub/deep/../inner"), "further in");
+  EXPECT_EQ(content_of(files, "/void/../void/one"), "secret");
+  EXPECT_EQ(list(files, "/", 1024),
+            (std::map<std::string, int>{{"file", 8}, {"link", 10}, {"out", 10}, {"sub", 4}, {"void", 4}}));
+  EXPECT_EQ(write(files, "/new", "made"), "done");
+  EXPECT_EQ(text_of("dir/new"), "made");
+  EXPECT_EQ(write(files, "/sub/deep/new", "made"), "errno 30");
+  EXPECT_EQ(outcome_of(files.mkdir("/made")), "done");
+  EXPECT_TRUE(fs::is_directory(host("dir/made")));
+}
+
+TEST_F(MappingTest, CanBeAReadOnlyRoot) {
+  map({{"dir", "/", true}, {"elsewhere", "/data"}});
+  EXPECT_EQ(content_of(files, "/file"), "in the directory");
+  EXPECT_EQ(write(files, "/new", "made"), "errno 30");
+  EXPECT_EQ(outcome_of(files.mkdir("/made")), "errno 30");
+  EXPECT_EQ(write(files, "/data/new", "made"), "done");
+}
+
+TEST_F(MappingTest, NamesTheDirectoriesOfTheRoot) {
+  for (const auto* const name : {"dir/dev", "dir/proc", "dir/sys", "dir/tmp"}) fs::create_directory(host(name));
+  fs::create_directory_symlink("sub", host("dir/link"));
+  fs::create_directory_symlink("..", host("dir/up"));
+  fs::create_symlink("file", host("dir/no_directory"));
+  map({{"dir", "/"}, {"elsewhere", "/data"}, {"outside", "/one"}, {"elsewhere", "/tmp"}});
+  EXPECT_EQ(files.top_directories(), (std::vector<std::string>{"/data", "/link", "/sub", "/tmp", "/up"}));
+}
+
 TEST_F(MappingTest, HidesWhatTheImageHasThere) {
   files.add_file("data/of_image", nullptr, 0, 0644);
   files.add_file("data/file", nullptr, 0, 0644);
@@ -629,10 +668,14 @@ TEST_F(MappingTest, SaysWhatCannotBeMapped) {
   fs::create_symlink("none", host("dangling"));
   EXPECT_EQ(complaint({{host("dangling"), "/data"}}), "'" + host("dangling") + "': is a dangling symbolic link");
   EXPECT_EQ(complaint({{"/dev/null", "/data"}}), "'/dev/null': is neither a file nor a directory");
-  for (const auto* const guest : {"", "/", "/./", "/a/../b", ".."}) {
+  for (const auto* const guest : {"", "/a/../b", "..", "/.."}) {
     EXPECT_EQ(complaint({{host("dir"), guest}}),
-              "'" + std::string{guest} + "' cannot be the path of a mapping: it must be below /, without '..'");
+              "'" + std::string{guest} + "' cannot be the path of a mapping: it must be / or below, without '..'");
   }
+  EXPECT_EQ(complaint({{host("outside"), "/"}}),
+            "'" + host("outside") + "' is not a directory, so it cannot be mapped at /");
+  EXPECT_EQ(complaint({{host("none"), "/./"}}),
+            "'" + host("none") + "' is not a directory, so it cannot be mapped at /");
   EXPECT_EQ(complaint({{host("dir"), "/data"}, {host("sub"), "data/."}}), "two mappings have the path 'data/.'");
 }
 
