@@ -88,6 +88,10 @@ auto callbacks_of(const RunOptions& options) -> launch::RunCallbacks {
   return callbacks;
 }
 
+auto wanted_engine(const launch::LaunchOptions& options) -> launch::Engine {
+  return options.engine.value_or(options.kvm_fd ? launch::Engine::kvm : launch::Engine::any);
+}
+
 // `path` is that of the image.
 auto run_image_at(const std::string& path, const RunOptions& options, launch::LaunchSources sources, TimeLimit& limit)
     -> OrFailure<ExitCode> {
@@ -96,7 +100,10 @@ auto run_image_at(const std::string& path, const RunOptions& options, launch::La
   if (auto checked = check_outputs(*spec, options.stats_file, path); !checked) {
     return std::unexpected{checked.error()};
   }
-  const auto wanted = launch::merged(sources).engine.value_or(launch::Engine::any);
+  const auto wanted = wanted_engine(launch::merged(sources));
+  if (wanted == launch::Engine::qemu && options.kvm_fd) {
+    return launch::wrong_usage("--kvm-fd is an option for the engine kvm");
+  }
   auto choice = launch::choose_engine(wanted, launch::engine_facts(wanted, option_for_qemu(options)));
   if (!choice) return std::unexpected{choice.error()};
   auto source = open_source(options.image, path);
@@ -154,15 +161,19 @@ auto run_machine(RunOptions& options) -> ExitCode {
   return exit_code_of(outcome.error());
 }
 
+void keep_descriptor(RunOptions& options, int number) {
+  if (number <= STDERR_FILENO || ::fcntl(number, F_GETFD) < 0) return;
+  auto& kept = options.kept_descriptors;
+  const auto place = std::ranges::lower_bound(kept, number);
+  if (place == kept.end() || *place != number) kept.insert(place, number);
+}
+
 // An option or a variable can name the descriptor of the network.
 void keep_network_descriptor(RunOptions& options) {
   const auto environment = launch::options_of_environment(options);
   const auto name = options.net ? options.net : environment ? environment->net : std::nullopt;
   const auto network = base::parse_network(name.value_or("none"));
-  if (!network || network->descriptor <= STDERR_FILENO || ::fcntl(network->descriptor, F_GETFD) < 0) return;
-  auto& kept = options.kept_descriptors;
-  const auto place = std::ranges::lower_bound(kept, network->descriptor);
-  if (place == kept.end() || *place != network->descriptor) kept.insert(place, network->descriptor);
+  if (network) keep_descriptor(options, network->descriptor);
 }
 
 }  // namespace
@@ -173,6 +184,7 @@ auto run_guest(const Words& words) -> ExitCode {
   if (!options) return complain_of_usage("run", options.error());
   options->kept_descriptors = named_descriptors(words);
   keep_network_descriptor(*options);
+  keep_descriptor(*options, options->kvm_fd.value_or(-1));
   // --qemu-arg can name a descriptor in other ways.
   if (options->sandbox != "none") close_inherited_descriptors(options->kept_descriptors);
   return options->wants_help ? print_or_complain(run_help()) : run_machine(*options);

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <utility>
 
+#include <unistd.h>
+
 #include "hermitage/cli/commands.hpp"
 #include "hermitage/cli/options.hpp"
 
@@ -39,6 +41,12 @@ auto add_file_mapping(RunOptions& options, const char* argument) -> Outcome {
   auto mapping = launch::parse_file_mapping(argument);
   if (!mapping) return std::unexpected{std::string{"neither HOST:GUEST nor HOST:GUEST:ro"}};
   options.file_mappings.push_back(std::move(*mapping));
+  return {};
+}
+
+auto set_kvm_fd(RunOptions& options, const char* argument) -> Outcome {
+  if (auto outcome = set_number<&RunOptions::kvm_fd>(options, argument); !outcome) return outcome;
+  if (*options.kvm_fd <= STDERR_FILENO) return std::unexpected{std::string{"not a descriptor above 2"}};
   return {};
 }
 
@@ -79,6 +87,8 @@ constexpr std::array kOptions{
         "what runs the guest: `kvm` (the built-in monitor), `qemu`, or `auto` (the monitor if it can run the kernel, "
         "else QEMU; default)",
         set_engine, one_of("auto kvm qemu")},
+    Option{0, "kvm-fd", "N",
+           "use the open /dev/kvm that this process has inherited as descriptor N; implies `--engine kvm`", set_kvm_fd},
     Option{0, "qemu-arg", "ARG", "append ARG to QEMU's command line", set<&RunOptions::qemu_args>, {}, true},
     Option{0, "loader", "FILE", "boot loader that QEMU starts", set<&RunOptions::loader>, kFiles},
     Option{0, "dry-run", nullptr, "print QEMU's command line, quoted for a shell, and exit", set<&RunOptions::dry_run>},

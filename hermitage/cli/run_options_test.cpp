@@ -108,6 +108,15 @@ TEST(RunOptions, LetADebuggerConnect) {
   EXPECT_TRUE(options->gdb_no_wait);
 }
 
+TEST(RunOptions, NameAnOpenKvm) {
+  const auto options = parse_run_options({"--kvm-fd", "3", "image"});
+  ASSERT_TRUE(options) << options.error();
+  EXPECT_EQ(options->kvm_fd, 3);
+  EXPECT_EQ(error_of({"--kvm-fd", "2", "image"}), "--kvm-fd '2': not a descriptor above 2");
+  EXPECT_EQ(error_of({"--kvm-fd", "-1", "image"}), "--kvm-fd '-1': not a descriptor above 2");
+  EXPECT_EQ(error_of({"--kvm-fd", "x", "image"}), "--kvm-fd 'x': not a number, or too large");
+}
+
 TEST(RunOptions, MapFiles) {
   const auto options = parse_run_options({"--file-mapping", "./dir:/data", "--file-mapping=a b:c:ro", "--io-mode",
                                           "host=sync", "--temp-limit", "5M", "image"});

@@ -43,12 +43,12 @@ template <class Options>
 auto members_of(Options& options) {
   auto& [output, memory_size, cpu_count, affinity, tempdir, temp_limit, image_mode, file_isolation, sandbox, io_mode,
          env_vars, kernel_args, words, file_mappings, net, publish, pcap, gdb, core, core_on, core_limit,
-         timeout_seconds, gdb_no_wait, no_aslr, huge_pages, merges_pages, timer, manages_power, stats, engine, loader,
-         qemu_args, config] = options;
+         timeout_seconds, kvm_fd, gdb_no_wait, no_aslr, huge_pages, merges_pages, timer, manages_power, stats, engine,
+         loader, qemu_args, config] = options;
   return std::tie(output, memory_size, cpu_count, affinity, tempdir, temp_limit, image_mode, file_isolation, sandbox,
                   io_mode, env_vars, kernel_args, words, file_mappings, net, publish, pcap, gdb, core, core_on,
-                  core_limit, timeout_seconds, gdb_no_wait, no_aslr, huge_pages, merges_pages, timer, manages_power,
-                  stats, engine, loader, qemu_args, config);
+                  core_limit, timeout_seconds, kvm_fd, gdb_no_wait, no_aslr, huge_pages, merges_pages, timer,
+                  manages_power, stats, engine, loader, qemu_args, config);
 }
 
 void fill_in(LaunchOptions& options, const LaunchOptions& weaker) {
@@ -333,6 +333,7 @@ auto make_launch_spec(const std::string& image, const LaunchSources& sources) ->
                   .network = base::NetworkSpec{},
                   .file_mappings = options.file_mappings,
                   .tempdir = options.tempdir,
+                  .kvm = options.kvm_fd.value_or(-1),
                   .loader = options.loader,
                   .qemu_args = options.qemu_args};
   if (auto parsed = OptionParser{options}.parse(spec); !parsed) return std::unexpected{parsed.error()};

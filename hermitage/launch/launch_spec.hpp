@@ -88,6 +88,8 @@ struct LaunchSpec {
   std::optional<FileIsolation> file_isolation = {};
   std::optional<bool> has_sandbox = {};
 
+  int kvm = -1;  // an inherited descriptor of /dev/kvm; negative: none
+
   // For QEMU only.
   std::string loader = {};                  // file of the boot loader; empty: the default loader
   std::vector<std::string> qemu_args = {};  // additional arguments of QEMU's command line

@@ -134,6 +134,7 @@ TEST(Precedence, EveryOptionOfTheWeakestSourceCountsAlone) {
                           .words = {"w"},
                           .file_mappings = {{.host = "h", .guest = "g"}},
                           .timeout_seconds = 1.5,
+                          .kvm_fd = 3,
                           .no_aslr = true,
                           .huge_pages = true,
                           .merges_pages = true,

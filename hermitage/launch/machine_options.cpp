@@ -77,6 +77,7 @@ auto machine_options_of(const LaunchSpec& spec, const vmm::IsolationOptions& iso
           .timer = spec.timer,
           .manages_power = spec.manages_power,
           .ends_in_background = true,
+          .kvm = spec.kvm,
           .arguments = spec.arguments,
           .output = output_target(spec.output),
           .isolation = isolation};

@@ -86,7 +86,7 @@ auto make_network_card(const BootRequest& request, kvm::Vm& vm) -> Result<std::u
 auto create_vm(const BootRequest& request, GuestAddress entry_point) -> Result<BootedVm> {
   const auto& options = request.options;
   const auto interface = request.kernel.uhyve_interface_version();
-  const auto kvm = kvm::Kvm::open();
+  const auto kvm = kvm::Kvm::open(options.kvm);
   if (!kvm) return std::unexpected{kvm.error()};
   if (options.cpu_count > 1 && options.cpu_count > kvm->max_vcpus()) {
     return fail(ErrorCode::configuration, fmt::format("KVM supports at most {} vCPUs on this host", kvm->max_vcpus()));

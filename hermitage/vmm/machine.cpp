@@ -177,6 +177,7 @@ auto Machine::State::prepare(const entry::KernelObject& kernel, int descriptor) 
 
 auto Machine::State::make_debugger() -> Result<void> {
   if (!options_.debug) return {};
+  options_.debug->kvm = options_.kvm;
   auto debugger = debug::Debugger::make(std::move(*options_.debug), options_.cpu_count);
   if (!debugger) return std::unexpected{debugger.error()};
   debugger_ = std::move(*debugger);

@@ -37,6 +37,7 @@ struct MachineOptions {
   // does not support it (see DeferredClose). From run() on, it uses two descriptors. In both cases, the guest memory is
   // freed at once.
   bool ends_in_background = false;
+  int kvm = -1;  // a descriptor of /dev/kvm, which must be open until Machine::create() returns; negative: it is opened
   Arguments arguments = {};
   // An unpacked image that the kernel finds in its memory (Uhyve's internal mode).
   std::span<const std::byte> image = {};

@@ -15,6 +15,7 @@ struct DebugOptions {
   // The name and the bytes of the kernel's file, for debuggers that cannot open it. The bytes must outlive the machine.
   std::string file_name = {};
   std::span<const std::byte> file = {};
+  int kvm = -1;  // as MachineOptions::kvm, which Machine copies here
 };
 
 }  // namespace hermitage::vmm::debug

@@ -55,7 +55,7 @@ auto Debugger::make(DebugOptions options, unsigned vcpus) -> Result<std::unique_
   if (!events) return std::unexpected{events.error()};
   auto wakeup = Event::make();
   if (!wakeup) return std::unexpected{wakeup.error()};
-  const auto kvm = kvm::Kvm::open();
+  const auto kvm = kvm::Kvm::open(options.kvm);
   if (!kvm) return std::unexpected{kvm.error()};
   const auto support = kvm::probe_breakpoints(*kvm);
   if (!support) return std::unexpected{support.error()};

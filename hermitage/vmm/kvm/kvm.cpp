@@ -33,6 +33,19 @@ auto Kvm::open() -> Result<Kvm> {
   return Kvm{std::move(descriptor)};
 }
 
+auto Kvm::open(int inherited) -> Result<Kvm> {
+  if (inherited < 0) return open();
+  Descriptor descriptor{::fcntl(inherited, F_DUPFD_CLOEXEC, 3)};
+  if (!descriptor.is_open()) {
+    return fail(ErrorCode::configuration, fmt::format("descriptor {} of KVM: {}", inherited, std::strerror(errno)));
+  }
+  const int version = ::ioctl(descriptor.get(), KVM_GET_API_VERSION, 0UL);
+  if (version != KVM_API_VERSION) {
+    return fail(ErrorCode::configuration, fmt::format("descriptor {} is not an open /dev/kvm", inherited));
+  }
+  return Kvm{std::move(descriptor)};
+}
+
 auto Kvm::extension(unsigned long capability) const noexcept -> int {
   return std::max(0, ::ioctl(descriptor_.get(), KVM_CHECK_EXTENSION, capability));
 }

@@ -21,8 +21,11 @@ struct Capability {
 
 class Kvm {
  public:
-  // Fails with kvm_missing, kvm_permission or kvm_failed.
+  // Opens /dev/kvm. Fails with kvm_missing, kvm_permission or kvm_failed.
   [[nodiscard]] static auto open() -> Result<Kvm>;
+  // Uses a duplicate of a descriptor of /dev/kvm that this process has inherited; a negative number means open(). Fails
+  // with configuration if it is not one.
+  [[nodiscard]] static auto open(int inherited) -> Result<Kvm>;
 
   // KVM_CHECK_EXTENSION: 0 if KVM does not have the capability.
   [[nodiscard]] auto extension(unsigned long capability) const noexcept -> int;
