@@ -5,6 +5,9 @@
 #include <string>
 #include <utility>
 #include <variant>
+#include <vector>
+
+#include <unistd.h>
 
 #include "hermitage/cli/bus_errors.hpp"
 #include "hermitage/cli/engines.hpp"
@@ -43,14 +46,26 @@ void end_run_after_bus_error() {
   if (auto* const run = running.load()) run->stop(SIGBUS);
 }
 
-// While an object of this class exists, SIGHUP, SIGINT and SIGTERM end the guest, and the program cleans up. With a
-// core file, SIGQUIT does the same. Signals about output and files do not kill the program.
+// The kernel drops signals without a handler that are sent to process 1, such as the first process of a container,
+// which can be stopped with any signal. SIGALRM has a handler already (TimeLimit), and SIGRTMIN interrupts vCPUs.
+auto ending_signals() -> std::vector<int> {
+  std::vector<int> signals{SIGINT, SIGTERM, SIGHUP};
+  if (::getpid() != 1) return signals;
+  for (const int signal : {SIGQUIT, SIGUSR1, SIGUSR2, SIGSTKFLT, SIGVTALRM, SIGPROF, SIGXCPU, SIGIO, SIGPWR}) {
+    signals.push_back(signal);
+  }
+  for (int signal = SIGRTMIN + 1; signal <= SIGRTMAX; ++signal) signals.push_back(signal);
+  return signals;
+}
+
+// While an object of this class exists, the signals above end the guest, and the program cleans up. With a core file,
+// SIGQUIT does the same. Signals about output and files do not kill the program.
 class SignalsEndRun {
  public:
   SignalsEndRun(MonitorRun& run, TimeLimit& limit) {
     running_limit = &limit;
     running = &run;
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) handle(signal, end_run);
+    for (const int signal : ending_signals()) handle(signal, end_run);
     if (run.spec().core) handle(SIGQUIT, end_run_with_core);
   }
   SignalsEndRun(const SignalsEndRun&) = delete;
