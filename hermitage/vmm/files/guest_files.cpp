@@ -92,12 +92,16 @@ auto is_of_every_kernel(std::string_view name) -> bool {
   return std::ranges::find(kNames, name) != kNames.end();
 }
 
+struct CloseDirectory {
+  void operator()(DIR* directory) const { ::closedir(directory); }
+};
+
 // The names in a mapped directory, in any order; none if it cannot be read.
 auto names_in(const Mapping& mapping) -> std::vector<std::string> {
   std::vector<std::string> names;
   const int descriptor = ::openat(mapping.directory(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (descriptor < 0) return names;
-  const std::unique_ptr<DIR, decltype(&::closedir)> directory{::fdopendir(descriptor), &::closedir};
+  const std::unique_ptr<DIR, CloseDirectory> directory{::fdopendir(descriptor)};
   if (!directory) {
     ::close(descriptor);
     return names;

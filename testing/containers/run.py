@@ -1,0 +1,383 @@
+#!/usr/bin/env python3
+"""Runs Hermit kernels as containers: with podman and with runc alone.
+
+usage: run.py HERMITAGE HERMITAGE_OCI GUESTS CASE...
+
+CASE is a function below, without case_; `all` runs every one. Exit status 77: skipped, because something is missing.
+"""
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from case_runner import Failed, Skipped, check, run_cases  # noqa: E402
+
+hermitage, hermitage_oci, guests = (Path(word).resolve() for word in sys.argv[1:4])
+work = Path(tempfile.mkdtemp(prefix="hermitage-containers-"))
+guest_dir = guests / "x86_64" / "if3"
+WAIT = 20  # seconds
+
+
+def run(*words, status=0, **options):
+    """Runs a command, and checks its exit status unless that is None."""
+    done = subprocess.run([str(word) for word in words], capture_output=True, text=True, timeout=100, **options)
+    if status is not None and done.returncode != status:
+        raise Failed(f"{' '.join(map(str, words))}: exit status {done.returncode}, not {status}: "
+                     f"{done.stdout[-1000:]}{done.stderr[-2000:]}")
+    return done
+
+
+def need(condition, what):
+    if not condition:
+        raise Skipped(what)
+
+
+def wait_until(condition, what):
+    end = time.monotonic() + WAIT
+    while not condition():
+        if time.monotonic() > end:
+            raise Failed(f"{what}: not after {WAIT} s")
+        time.sleep(0.02)
+
+
+def need_guests():
+    need((guest_dir / "hello").exists(), "there are no guests")
+    done = run(hermitage, "run", "--engine", "kvm", guest_dir / "hello", status=None)
+    need(done.returncode == 0, f"guests do not run here: {done.stderr.strip()}")
+    interpreter = run("readelf", "-lW", hermitage).stdout
+    need("INTERP" not in interpreter, "the monitor is not linked statically, so it runs in no container")
+
+
+def runtime(below="runc"):
+    """A script that starts hermitage-oci with settings for this test. An engine does not pass on its environment."""
+    settings = work / f"{below}.toml"
+    settings.write_text(f'runtime = "{below}"\nmonitor = "{hermitage}"\n')
+    script = work / f"hermitage-oci-{below}"
+    script.write_text(f'#!/bin/sh\nHERMITAGE_OCI_CONFIG={settings} exec {hermitage_oci} "$@"\n')
+    script.chmod(0o755)
+    return script
+
+
+# ---- Bundles, with runc alone
+
+
+def need_runc():
+    need(os.geteuid() == 0, "not root")
+    need(shutil.which("runc"), "there is no runc")
+
+
+def bundle(name, args, program=None):
+    """A bundle whose root file system has one program, at the path of the first argument."""
+    directory = work / name
+    (directory / "rootfs").mkdir(parents=True)
+    if program:
+        shutil.copy(program, directory / "rootfs" / args[0].removeprefix("/"))
+    run("runc", "spec", cwd=directory)
+    path = directory / "config.json"
+    config = json.loads(path.read_text())
+    config["process"].update(args=args, terminal=False)
+    config["process"].pop("rlimits", None)
+    config["linux"]["cgroupsPath"] = f"/{work.name}-{name}"
+    config["annotations"] = {"large": "9223372036854775807"}
+    config["unknown"] = 18446744073709551615
+    path.write_text(json.dumps(config, indent=3))
+    return directory
+
+
+def static_program():
+    busybox = Path("/bin/busybox")
+    need(busybox.exists(), "there is no busybox (package busybox-static)")
+    return busybox
+
+
+def case_passes_others_on_unchanged():
+    need_runc()
+    directory = bundle("plain", ["/busybox", "sh", "-c", "echo out; echo err >&2; exit 7"], static_program())
+    before = (directory / "config.json").read_bytes()
+    stat_before = os.stat(directory / "config.json")
+    outcomes = []
+    for program in ("runc", runtime()):
+        done = run(program, "--root", work / "root", "run", "--bundle", directory, "plain", status=7)
+        outcomes.append((done.stdout, done.stderr))
+    check(outcomes[0] == outcomes[1], f"{outcomes}")
+    check(outcomes[0] == ("out\n", "err\n"), f"{outcomes}")
+    check((directory / "config.json").read_bytes() == before, "config.json has changed")
+    check(os.stat(directory / "config.json").st_ino == stat_before.st_ino, "config.json is another file")
+    for words in (["state", "none"], ["kill", "none"], ["delete", "none"], ["--nonsense"], ["nonsense"], ["features"],
+                  ["list", "--format=json"], ["exec", "none", "x"]):
+        one, other = (run(program, "--root", work / "root", *words, status=None) for program in ("runc", runtime()))
+        # A log has the time in it.
+        texts = [[part for part in done.stderr.split() if not part.startswith("time=")] for done in (one, other)]
+        check((one.returncode, one.stdout, texts[0]) == (other.returncode, other.stdout, texts[1]),
+              f"{words}: {one} and {other}")
+    first, *_, last = run(runtime(), "--version").stdout.splitlines()
+    check(first.startswith("runc version ") and last.startswith("hermitage-oci version "), f"{first}, {last}")
+
+
+def case_changes_a_bundle_once():
+    need_runc()
+    need_guests()
+    directory = bundle("guest", ["/app", "one", "two words"], guest_dir / "args_env")
+    path = directory / "config.json"
+    original = json.loads(path.read_text())
+    expected = "arguments: 2\nargument 0: one\nargument 1: two words\n"
+    texts = []
+    for _ in range(2):
+        done = run(runtime(), "--root", work / "root", "run", "--bundle", directory, "guest")
+        check(done.stdout.startswith(expected), done.stdout)
+        texts.append(path.read_bytes())
+    check(texts[0] == texts[1], "the second pass has changed config.json")
+    changed = json.loads(texts[0])
+    check(changed["unknown"] == 18446744073709551615, "an integer has changed")
+    check(changed["mounts"][:len(original["mounts"])] == original["mounts"], "mounts have changed")
+    check(changed["annotations"] == original["annotations"] | {"org.hermitage.kernel": "/app"}, "annotations")
+    check(os.listdir(directory / "rootfs" / "dev") == [], "something is left in the root file system")
+    check(sorted(os.listdir(directory)) == ["config.json", "rootfs"], "something is left in the bundle")
+
+
+def case_errors_go_to_the_log():
+    need_runc()
+    directory = bundle("refused", ["/app"], guest_dir / "hello")
+    config = json.loads((directory / "config.json").read_text())
+    config["mounts"].append({"destination": "/dev/data", "type": "bind", "source": "/tmp", "options": ["bind"]})
+    (directory / "config.json").write_text(json.dumps(config))
+    before = (directory / "config.json").read_bytes()
+    log = work / "log.json"
+    done = run(runtime(), "--root", work / "root", "--log", log, "--log-format", "json", "create", "--bundle",
+               directory, "refused", status=1)
+    message = "volume '/dev/data': a guest has no volumes below /dev"
+    entry = json.loads(log.read_text())
+    check((entry["level"], entry["msg"]) == ("error", message), f"{entry}")
+    check(done.stderr == f"hermitage-oci: {message}\n", done.stderr)
+    check((directory / "config.json").read_bytes() == before, "config.json has changed")
+
+
+# ---- podman
+
+
+class Podman:
+    """podman with a store, settings and a network of its own."""
+
+    def __init__(self):
+        need(os.geteuid() == 0, "not root")
+        for program in ("podman", "runc", "conmon"):
+            need(shutil.which(program), f"there is no {program}")
+        need_guests()
+        (work / "storage.conf").write_text(f'[storage]\ndriver = "vfs"\ngraphroot = "{work}/graph"\n'
+                                           f'runroot = "{work}/run"\n')
+        (work / "containers.conf").write_text(
+            '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1000:1000"]\nlog_driver = "k8s-file"\n'
+            f'[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\nlock_type = "file"\ntmp_dir = "{work}/tmp"\n'
+            'runtime = "hermitage"\nruntime_supports_json = ["crun", "runc", "hermitage"]\n'
+            f'[engine.runtimes]\nhermitage = ["{runtime()}"]\n')
+        self.environment = os.environ | {"CONTAINERS_CONF": f"{work}/containers.conf",
+                                         "CONTAINERS_STORAGE_CONF": f"{work}/storage.conf"}
+        self.environment.pop("LISTEN_FDS", None)
+
+    def __call__(self, *words, **options):
+        return run("podman", *words, env=self.environment, **options)
+
+    def image(self, name, *guest_names):
+        """An image with guests, made of a tar archive. The first one is its program."""
+        directory = work / f"image-{name}"
+        for name_in_image in ("bin", "data"):
+            (directory / name_in_image).mkdir(parents=True)
+        for guest in guest_names:
+            shutil.copy(guest_dir / guest, directory / "bin" / guest)
+        archive = work / f"{name}.tar"
+        run("tar", "-C", directory, "-cf", archive, ".")
+        done = self("import", "--change", f'ENTRYPOINT ["/bin/{guest_names[0]}"]', archive, f"localhost/{name}:1",
+                    status=None)
+        need(done.returncode == 0, f"podman makes no images here: {done.stderr.strip()}")
+        return f"localhost/{name}:1"
+
+    def run(self, *words, **options):
+        return self("run", "--pull=never", "--rm", "--network", "none", *words, **options)
+
+    def start(self, *words):
+        """Starts a container, and returns its ID."""
+        return self("run", "--pull=never", "-d", "--network", "none", *words).stdout.strip()
+
+    def is_running(self, name):
+        return self("inspect", "--format", "{{.State.Running}}", name).stdout.strip() == "true"
+
+    def status(self, name):
+        return int(self("wait", name).stdout)
+
+
+def podman():
+    made = Podman()
+    done = made("info", status=None)
+    need(done.returncode == 0, f"podman does not work here: {done.stderr.strip()}")
+    return made
+
+
+def need_containers(engine, image):
+    """Whether any container runs here has nothing to do with this project."""
+    done = engine("run", "--pull=never", "--rm", "--runtime", "runc", "--network", "none", "--entrypoint", "/busybox",
+                  image, "true", status=None)
+    need(done.returncode == 0, f"podman runs no containers here: {done.stderr.strip()}")
+
+
+def prepared(name, *guest_names):
+    engine = podman()
+    image = engine.image(name, *guest_names)
+    plain = work / "plain"
+    plain.mkdir(exist_ok=True)
+    shutil.copy(static_program(), plain / "busybox")
+    run("tar", "-C", plain, "-cf", work / "plain.tar", ".")
+    engine("import", work / "plain.tar", "localhost/plain:1")
+    need_containers(engine, "localhost/plain:1")
+    return engine, image
+
+
+def case_podman_runs_guests():
+    engine, image = prepared("guests", "args_env", "exit_code", "hostile")
+    out = engine.run("-e", "KEY=a value", image, "one", "two words").stdout
+    for line in ("arguments: 2", "argument 1: two words", ": KEY=a value"):
+        check(line in out, f"no '{line}' in {out}")
+    engine.run("--entrypoint", "exit_code", image, "42", status=42)
+    engine.run("--workdir", "/bin", "--entrypoint", "./hostile", image, "mmio-write", status=126)
+    engine.run("--init", "--init-path", static_program(), image, "behind", "init")
+    engine.run("--read-only", "--user", "1000", "--cap-drop", "all", "--security-opt", "no-new-privileges", image)
+    # Other containers are those of runc.
+    plain = [engine("run", "--pull=never", "--rm", "--network", "none", "--runtime", name, "localhost/plain:1",
+                    "/busybox", "sh", "-c", "echo plain; exit 3", status=3).stdout for name in ("runc", "hermitage")]
+    check(plain == ["plain\n", "plain\n"], f"{plain}")
+    name = engine.start("--name", "again", image, "once")
+    check(engine.status(name) == 0, "exit status")
+    engine("start", name)
+    check(engine.status(name) == 0, "exit status after a restart")
+    check(engine("logs", name).stdout.count("argument 0: once") == 2, "the log of two runs")
+    changes = engine("diff", name).stdout.split()
+    check(not any("dev/hermitage" in change for change in changes), f"{changes}")
+    engine("rm", name)
+
+
+def case_podman_stops_guests():
+    engine, image = prepared("stops", "hostile")
+    for name in ("TERM", "QUIT", "USR1", "INT", "HUP", "PWR", "RTMIN+3"):
+        number = signal.SIGRTMIN + 3 if name == "RTMIN+3" else signal.Signals[f"SIG{name}"]
+        container = engine.start(image, "loop")
+        wait_until(lambda: "round" in engine("logs", container).stdout, "output")
+        engine("kill", "-s", "WINCH", container)
+        check(engine.is_running(container), "SIGWINCH has ended the guest")
+        engine("kill", "-s", name, container)
+        status = engine.status(container)
+        check(status == 128 + number, f"exit status {status} after SIG{name}")
+        engine("rm", container)
+    container = engine.start(image, "loop")
+    refused = engine("exec", container, "/hostile", status=None)
+    check(refused.returncode != 0 and "runs one guest and no other program" in refused.stderr, refused.stderr)
+    check(engine.is_running(container), "the refused command has ended the guest")
+    engine("pause", container)
+    engine("unpause", container)
+    engine("rm", "-f", "-t", "0", container)
+
+
+def case_podman_maps_volumes():
+    engine, image = prepared("volumes", "files")
+    volume = work / "volume"
+    volume.mkdir(mode=0o777)
+    out = engine.run("-v", f"{volume}:/data", image, "/data").stdout
+    check("WRONG" not in out, out)
+    check((volume / "folder").is_dir(), "the guest's directory is not on the host")
+    (volume / "folder").rmdir()
+    engine.run("-v", f"{volume}:/data:ro", image, "/data", status=1)
+    check(list(volume.iterdir()) == [], "the guest has written to a read-only volume")
+    # Without a volume, it writes into the container, unless that is read-only.
+    check("WRONG" not in engine.run(image, "/data").stdout, "files of the container")
+    engine.run("--read-only", image, "/data", status=1)
+    check("WRONG" not in engine.run("--read-only", "--tmpfs", "/data", image, "/data").stdout, "files in a tmpfs")
+
+
+def case_podman_limits_memory():
+    engine, image = prepared("memory", "hostile", "smp")
+    done = engine("run", "--pull=never", "-d", "--network", "none", "--memory", "64m", "--cpus", "1.5", image, "loop",
+                  status=None)
+    need(done.returncode == 0, f"there are no limits here: {done.stderr.strip()}")
+    container = done.stdout.strip()
+    process = engine("inspect", "--format", "{{.State.Pid}}", container).stdout.strip()
+    words = Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")
+    check(b"58M" in words and words[words.index(b"--cpu-count") + 1] == b"2", f"{words}")
+    engine("rm", "-f", "-t", "0", container)
+    small = engine.run("--memory", "16m", image, "loop", status=None)
+    check(small.returncode == 126 or small.returncode == 125, f"exit status {small.returncode}")
+    check("a guest needs at least 21 MiB" in small.stderr, small.stderr)
+
+
+def case_podman_refuses_what_guests_cannot_have():
+    engine, image = prepared("refused", "hello")
+    for words, message in ((["--device", "/dev/fuse:/dev/fuse"], "a guest has no devices of the host"),
+                           (["-v", "/dev:/dev"], "the container has no /dev of its own"),
+                           (["-v", "/tmp:/dev/data"], "a guest has no volumes below /dev"),
+                           (["--network", "host"], "a guest cannot have the host's network")):
+        if words[0] == "--device" and not Path("/dev/fuse").exists():
+            continue
+        done = engine("run", "--pull=never", "--rm", *(["--network", "none"] if words[0] != "--network" else []),
+                      *words, image, status=None)
+        check(done.returncode != 0 and message in done.stderr, f"{words}: {done.returncode}, {done.stderr}")
+
+
+def case_podman_connects_guests():
+    engine, image = prepared("net", "net")
+    for program in ("ip", "curl"):
+        need(shutil.which(program), f"there is no {program}")
+    need(Path("/dev/net/tun").exists(), "there is no /dev/net/tun")
+    name = f"hermitage{os.getpid()}"
+    try:
+        need(run("ip", "netns", "add", name, status=None).returncode == 0, "there are no network namespaces")
+        run("ip", "link", "add", f"h{os.getpid()}", "type", "veth", "peer", "name", "eth0", "netns", name)
+        run("ip", "address", "add", "198.51.100.1/24", "dev", f"h{os.getpid()}")
+        run("ip", "link", "set", f"h{os.getpid()}", "up")
+        inside = ["ip", "-n", name]
+        run(*inside, "address", "add", "198.51.100.2/24", "dev", "eth0")
+        run(*inside, "link", "set", "eth0", "up")
+        run(*inside, "route", "add", "default", "via", "198.51.100.1")
+        for _ in range(2):  # the second one finds what the first has left
+            container = engine("run", "--pull=never", "-d", "--network", f"ns:/run/netns/{name}", image).stdout.strip()
+            wait_until(lambda: "198.51.100.2" in engine("logs", container).stdout, "the guest's address")
+            page = run("curl", "-sS", "--max-time", "10", "http://198.51.100.2:9975/").stdout
+            check("Hello from the guest net" in page, page)
+            second = engine("run", "--pull=never", "--rm", "--network", f"ns:/run/netns/{name}", image, status=None)
+            check("another Hermit container uses this network" in second.stderr, second.stderr)
+            engine("rm", "-f", "-t", "0", container)
+    finally:
+        run("ip", "netns", "delete", name, status=None)
+        run("ip", "link", "delete", f"h{os.getpid()}", status=None)
+
+
+def case_process_1_ends_on_every_signal():
+    need(os.geteuid() == 0, "not root")
+    need(shutil.which("unshare"), "there is no unshare")
+    done = run(hermitage, "run", "--engine", "kvm", guest_dir / "hello", status=None)
+    need(done.returncode == 0, f"guests do not run here: {done.stderr.strip()}")
+    need(run("unshare", "--pid", "--fork", "true", status=None).returncode == 0, "there are no namespaces")
+    for number in (signal.SIGTERM, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGPWR, signal.SIGRTMIN + 3):
+        process = subprocess.Popen(["unshare", "--pid", "--fork", hermitage, "run", "--engine", "kvm",
+                                    guest_dir / "hostile", "loop"], stdout=subprocess.PIPE)
+        check(process.stdout.read(5) == b"round", "no output")
+        child = int(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text())
+        os.kill(child, signal.SIGWINCH)
+        os.kill(child, number)
+        status = process.wait(WAIT)
+        check(status == 128 + number, f"exit status {status} after signal {number}")
+
+
+def main():
+    try:
+        return run_cases(globals(), sys.argv[4:])
+    finally:
+        subprocess.run(["sh", "-c", 'mount | sed -n "s,.* on \\($0[^ ]*\\) type .*,\\1,p" | xargs -r umount -l', work],
+                       check=False)
+        shutil.rmtree(work, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
