@@ -1,8 +1,13 @@
 #include "hermitage/cli/monitor_report.hpp"
 
+#include <algorithm>
 #include <chrono>
+#include <functional>
+#include <map>
 #include <numeric>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -25,6 +30,32 @@ auto has_lost_registers(const vmm::GuestDeath& death) -> bool {
 
 auto milliseconds_of(std::chrono::nanoseconds time) -> double {
   return std::chrono::duration<double, std::milli>{time}.count();
+}
+
+// "850 ns", "1.2 µs": with at most one digit after the point.
+auto duration_text(std::chrono::nanoseconds time) -> std::string {
+  constexpr double kThousand = 1000;
+  auto value = static_cast<double>(time.count());
+  if (value < kThousand) return fmt::format("{} ns", time.count());
+  for (const auto* const unit : {"µs", "ms"}) {
+    value /= kThousand;
+    if (value < kThousand) return fmt::format("{:.1f} {}", value, unit);
+  }
+  return fmt::format("{:.1f} s", value / kThousand);
+}
+
+// A row for each hypercall; the one that took most time is first.
+auto hypercalls_text(const std::map<std::string, vmm::HypercallTimes>& hypercalls) -> std::string {
+  if (hypercalls.empty()) return {};
+  std::vector<std::pair<std::string_view, const vmm::HypercallTimes*>> rows;
+  for (const auto& [name, times] : hypercalls) rows.emplace_back(name, &times);
+  std::ranges::stable_sort(rows, std::ranges::greater{}, [](const auto& row) { return row.second->total; });
+  auto text = fmt::format("{:<26}{:>10}{:>11}{:>11}{:>11}\n", "Hypercalls", "count", "median", "99 %", "total");
+  for (const auto& [name, times] : rows) {
+    text += fmt::format("  {:<24}{:>10}{:>11}{:>11}{:>11}\n", name, times->count, duration_text(times->median),
+                        duration_text(times->percentile_99), duration_text(times->total));
+  }
+  return text;
 }
 
 auto place_text(const launch::KernelPlace& kernel, std::uint64_t rip) -> std::string {
@@ -110,7 +141,7 @@ auto statistics_text(const vmm::Statistics& statistics) -> std::string {
     }
     add(fmt::format("  {}", kind), value);
   }
-  return text;
+  return text + hypercalls_text(statistics.hypercalls);
 }
 
 auto statistics_json(const vmm::Statistics& statistics) -> std::string {
@@ -118,11 +149,19 @@ auto statistics_json(const vmm::Statistics& statistics) -> std::string {
   for (const auto& [kind, counts] : statistics.exits) {
     exits[kind] = {{"total", std::accumulate(counts.begin(), counts.end(), std::uint64_t{0})}, {"by_cpu", counts}};
   }
+  inspect::Json hypercalls = inspect::Json::object();
+  for (const auto& [name, times] : statistics.hypercalls) {
+    hypercalls[name] = {{"count", times.count},
+                        {"median_ns", times.median.count()},
+                        {"percentile_99_ns", times.percentile_99.count()},
+                        {"total_ns", times.total.count()}};
+  }
   const inspect::Json object{{"time_to_first_instruction_ns", statistics.preparation.count()},
                              {"run_time_ns", statistics.run_time.count()},
                              {"peak_memory", statistics.peak_memory},
                              {"coalesced_writes", statistics.coalesced_writes},
-                             {"exits", exits}};
+                             {"exits", exits},
+                             {"hypercalls", hypercalls}};
   return inspect::dump(object) + "\n";
 }
 

@@ -92,7 +92,9 @@ auto sample() -> vmm::Statistics {
           .coalesced_writes = 7,
           .preparation = 1234567ns,
           .run_time = 2s,
-          .peak_memory = 5 << 20};
+          .peak_memory = 5 << 20,
+          .hypercalls = {{"close", {.count = 2, .median = 850ns, .percentile_99 = 900ns, .total = 1750ns}},
+                         {"read", {.count = 3, .median = 1250ns, .percentile_99 = 3ms, .total = 2500ms}}}};
 }
 
 TEST(StatisticsText, SaysEverything) {
@@ -104,6 +106,11 @@ TEST(StatisticsText, SaysEverything) {
         "  port read                      23  (cpu0 20, cpu1 3)"}) {
     EXPECT_NE(text.find(words), std::string::npos) << words << "\n" << text;
   }
+  EXPECT_NE(text.find("Hypercalls                     count     median       99 %      total\n"
+                      "  read                             3     1.2 µs     3.0 ms      2.5 s\n"
+                      "  close                            2     850 ns     900 ns     1.8 µs\n"),
+            std::string::npos)
+      << text;
   auto one = sample();
   one.exits = {{"halt", {5}}};
   EXPECT_NE(statistics_text(one).find("  halt                           5\n"), std::string::npos) << "for one, no list";
@@ -117,8 +124,10 @@ TEST(StatisticsJson, SaysEverything) {
   EXPECT_EQ(json["coalesced_writes"], 7);
   EXPECT_EQ(json["exits"]["port read"]["total"], 23);
   EXPECT_EQ(json["exits"]["port read"]["by_cpu"], (std::vector{20, 3}));
+  EXPECT_EQ(json["hypercalls"]["close"],
+            (nlohmann::json{{"count", 2}, {"median_ns", 850}, {"percentile_99_ns", 900}, {"total_ns", 1750}}));
   const auto empty = nlohmann::json::parse(statistics_json({}));
-  EXPECT_TRUE(empty["exits"].is_object());
+  EXPECT_TRUE(empty["exits"].is_object() && empty["hypercalls"].is_object());
 }
 
 }  // namespace

@@ -112,7 +112,8 @@ auto run_image_at(const std::string& path, const RunOptions& options, launch::La
                              .sources = std::move(sources),
                              .source = *std::move(source),
                              .deadline = limit.end(),
-                             .callbacks = callbacks_of(options)};
+                             .callbacks = callbacks_of(options),
+                             .times_hypercalls = !options.stats_file.empty()};
   return run_by_engine(options, request, *choice, limit);
 }
 

@@ -132,6 +132,7 @@ auto MonitorRun::prepare(const RunRequest& request) -> OrFailure<MonitorRun> {
   options.image = guest->unpacked;
   options.mounts = files->top_directories();
   options.timeout = time_until(request.deadline);
+  options.times_hypercalls = spec->stats || request.times_hypercalls;
   options.trace = request.callbacks.trace;
   options.on_stop = request.callbacks.on_stop;
   options.on_output = [seen = &state->output_hints](std::string_view output) { seen->take(output); };

@@ -80,6 +80,29 @@ TEST_F(MonitorTest, TracesHypercalls) {
   EXPECT_FALSE(lines.empty());
 }
 
+TEST_F(MonitorTest, TimesHypercallsOnlyIfAsked) {
+  auto options_with_stats = options();
+  options_with_stats.stats = true;
+  Requested silent{guest("hello"), options()};
+  Requested told{guest("hello"), options_with_stats};
+  Requested written{guest("hello"), options()};
+  written.request.times_hypercalls = true;
+  const auto hypercalls_of = [](const Requested& given) {
+    auto run = prepared(given);
+    EXPECT_TRUE(run.run());
+    return run.statistics()->hypercalls;
+  };
+  EXPECT_TRUE(hypercalls_of(silent).empty());
+  for (const auto* const given : {&told, &written}) {
+    const auto hypercalls = hypercalls_of(*given);
+    ASSERT_TRUE(hypercalls.contains("exit"));
+    const auto& exit = hypercalls.at("exit");
+    EXPECT_EQ(exit.count, 1U);
+    EXPECT_GT(exit.total, 0ns);
+    EXPECT_LE(exit.median, exit.total);
+  }
+}
+
 TEST_F(MonitorTest, ShowsWhereAGuestDied) {
   const Requested given{guest("hostile"), options({"triple-fault"})};
   auto run = prepared(given);

@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <csignal>
 #include <iterator>
+#include <map>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -17,6 +20,7 @@
 #include "hermitage/vmm/devices/platform.hpp"
 #include "hermitage/vmm/hypercalls/hypercalls.hpp"
 #include "hermitage/vmm/kernel_loading.hpp"
+#include "hermitage/vmm/observe/vcpu_observer.hpp"
 #include "hermitage/vmm/supervisor.hpp"
 #include "hermitage/vmm/vcpu.hpp"
 #include "hermitage/vmm/warnings.hpp"
@@ -61,6 +65,27 @@ auto to_text(const ExitCounts& counts) -> std::string {
   return text;
 }
 
+// Merges the times of all vCPUs.
+auto hypercall_times(std::span<const std::unique_ptr<observe::VcpuObserver>> observers)
+    -> std::map<std::string, HypercallTimes> {
+  std::map<std::string, observe::Histogram> merged;
+  for (const auto& observer : observers) {
+    for (const auto& [name, times] : observer->times().kinds()) {
+      const std::string_view kind{name};
+      if (!kind.starts_with(Hypercalls::kExitPrefix)) continue;
+      merged[std::string{kind.substr(Hypercalls::kExitPrefix.size())}].add(*times);
+    }
+  }
+  std::map<std::string, HypercallTimes> result;
+  for (const auto& [name, times] : merged) {
+    result[name] = {.count = times.count(),
+                    .median = times.quantile(0.5),
+                    .percentile_99 = times.quantile(0.99),
+                    .total = times.total()};
+  }
+  return result;
+}
+
 }  // namespace
 
 // The parts of a machine, in the order of their dependencies.
@@ -99,6 +124,7 @@ class Machine::State {
  private:
   [[nodiscard]] auto make_debugger() -> Result<void>;
   void attach_debugger(const entry::KernelObject& kernel);
+  void observe_vcpus();
   [[nodiscard]] auto add_network_card(std::unique_ptr<NetworkCard> card) -> Result<void>;
   [[nodiscard]] auto deadline() const -> std::optional<Clock::time_point>;
   [[nodiscard]] auto statistics() const -> Statistics;
@@ -126,6 +152,7 @@ class Machine::State {
   std::unique_ptr<NetworkCard> network_card_;  // or null
   std::unique_ptr<debug::Debugger> debugger_;  // or null
   std::optional<CollectedWrites> collected_writes_;
+  std::vector<std::unique_ptr<observe::VcpuObserver>> observers_;  // one for each vCPU, or none
   std::vector<std::unique_ptr<Vcpu>> vcpus_;
   std::optional<Isolation> isolation_;
 };
@@ -157,6 +184,7 @@ auto Machine::State::prepare(const entry::KernelObject& kernel, int descriptor) 
   for (auto& vcpu : booted->vcpus) {
     vcpus_.push_back(std::make_unique<Vcpu>(std::move(vcpu), static_cast<std::uint32_t>(vcpus_.size()), environment));
   }
+  observe_vcpus();
   auto isolation = make_isolation(options_.isolation, files_, warnings_);
   if (!isolation) return std::unexpected{isolation.error()};
   isolation_ = std::move(*isolation);
@@ -173,6 +201,12 @@ auto Machine::State::prepare(const entry::KernelObject& kernel, int descriptor) 
                           }});
   attach_debugger(kernel);
   return {};
+}
+
+void Machine::State::observe_vcpus() {
+  if (!options_.times_hypercalls) return;
+  for (const auto& vcpu : vcpus_)
+    vcpu->set_observer(*observers_.emplace_back(std::make_unique<observe::VcpuObserver>()));
 }
 
 auto Machine::State::make_debugger() -> Result<void> {
@@ -304,7 +338,8 @@ auto Machine::State::statistics() const -> Statistics {
                     .coalesced_writes = collected_writes_->count(),
                     .preparation = entered_at - begin_,
                     .run_time = supervisor_->ended_at() - entered_at,
-                    .peak_memory = peak_memory()};
+                    .peak_memory = peak_memory(),
+                    .hypercalls = hypercall_times(observers_)};
   for (const auto& vcpu : vcpus_) vcpu->exit_counts().add_to(result, vcpu->number(), vcpus_.size());
   return result;
 }

@@ -54,6 +54,7 @@ struct MachineOptions {
   // A file for a core of the guest, if it crashes.
   std::optional<debug::CoreOptions> core = std::nullopt;
   IsolationOptions isolation = {};
+  bool times_hypercalls = false;  // for Statistics::hypercalls
   // Receive one line each, without a line end, from any thread: `trace` every hypercall, and `warn` irregularities that
   // do not end the guest. After `on_stop`, signals interrupt their system calls, and they must return soon. A pause
   // waits for them, too, and can interrupt them.

@@ -54,8 +54,10 @@ void Vcpu::run() {
     in_guest_ = true;
     const auto exit = vcpu_.run();
     in_guest_ = false;
+    if (observer_ != nullptr) observer_->left_guest();
     collected_writes.drain();
     handle(exit);
+    if (observer_ != nullptr) observer_->handled(kind_);
     if (serial.write_error() != 0) control.finish(OutputFailed{serial.write_error()});
   }
   if (keeps_state) keep_state();
@@ -92,32 +94,37 @@ void Vcpu::keep_state() {
   if (const auto state = vcpu_.debug_state()) final_state_ = std::make_unique<arch::DebugState>(*state);
 }
 
+void Vcpu::note_kind(const char* name) {
+  exit_counts_.add(name);
+  kind_ = name;
+}
+
 void Vcpu::handle(const kvm::Exit& exit) {
   const auto fail = [this](std::string reason) {
-    exit_counts_.add("failure");
+    note_kind("failure");
     die(std::move(reason));
   };
   std::visit(
       Overloaded{
           [this](const kvm::IoAccess& access) { handle_access(access); },
-          [this](kvm::Halt) { exit_counts_.add("halt"); },
+          [this](kvm::Halt) { note_kind("halt"); },
           [this](kvm::Interrupted) {
-            exit_counts_.add("interruption");
+            note_kind("interruption");
             stand_while_paused();
           },
           [this](kvm::Shutdown) {
-            exit_counts_.add("shutdown");
+            note_kind("shutdown");
             die_of_fault("a triple fault, caused by an exception without a handler");
           },
           [this](kvm::DebugEvent event) {
-            exit_counts_.add("debug");
+            note_kind("debug");
             if (environment_.stops != nullptr) environment_.stops->report({.vcpu = number_, .event = event});
           },
           [&](kvm::EntryFailure failure) {
             fail(fmt::format("KVM_RUN: the CPU failed to enter the guest (reason {:#x})", failure.reason));
           },
           [this](kvm::InternalError error) {
-            exit_counts_.add("failure");
+            note_kind("failure");
             die_of_fault(internal_error(error));
           },
           [&](kvm::UnknownExit unknown) { fail(fmt::format("KVM_RUN: unknown exit reason {}", unknown.reason)); },
@@ -138,7 +145,7 @@ auto Vcpu::pass_on(const kvm::IoAccess& access) -> AccessOutcome {
   const auto size = access.data.size() / access.count;
   const auto& bus = access.space == kvm::AddressSpace::ports ? environment_.ports : environment_.memory;
   auto& device = bus.device_at(access.address, size);
-  exit_counts_.add(device.name_of(access.address, access.is_write));
+  note_kind(device.name_of(access.address, access.is_write));
   AccessOutcome outcome = Resume{};
   for (std::uint32_t i = 0; i < access.count && !environment_.control.is_stopping(); ++i) {
     const auto item = access.data.subspan(i * size, size);

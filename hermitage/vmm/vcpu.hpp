@@ -15,6 +15,7 @@
 #include "hermitage/vmm/debug/vcpu_stops.hpp"
 #include "hermitage/vmm/hypercalls/hypercall_log.hpp"
 #include "hermitage/vmm/kvm/vcpu.hpp"
+#include "hermitage/vmm/observe/vcpu_observer.hpp"
 #include "hermitage/vmm/pause_gate.hpp"
 #include "hermitage/vmm/run_control.hpp"
 #include "hermitage/vmm/serial.hpp"
@@ -49,6 +50,9 @@ class Vcpu final : public Initiator {
   // Also interrupts system calls. A thread that is about to make one misses it.
   void call_back() noexcept;
 
+  // Records what the vCPU does, until the vCPU is destroyed. Call it before run().
+  void set_observer(observe::VcpuObserver& observer) noexcept { observer_ = &observer; }
+
   // For a debugger, while the guest is paused.
   [[nodiscard]] auto paused() noexcept -> kvm::Vcpu& { return vcpu_; }
 
@@ -73,6 +77,8 @@ class Vcpu final : public Initiator {
   void stand_for_debugger();
   void keep_state();
 
+  // Notes the kind of the current exit: a string literal.
+  void note_kind(const char* name);
   void handle(const kvm::Exit& exit);
   void handle_access(const kvm::IoAccess& access);
   [[nodiscard]] auto pass_on(const kvm::IoAccess& access) -> AccessOutcome;
@@ -85,6 +91,8 @@ class Vcpu final : public Initiator {
   ExitCounts exit_counts_;
   std::unique_ptr<arch::DebugState> final_state_;
   std::unique_ptr<HypercallLog> hypercall_log_ = std::make_unique<HypercallLog>();
+  observe::VcpuObserver* observer_ = nullptr;  // or null
+  const char* kind_ = "";                      // of the current exit
   Clock::time_point entered_at_;
   bool has_asked_ = false;              // has made any access, by a port or an address
   std::atomic<pid_t> thread_ = 0;       // thread ID in the kernel of the thread in run(); 0: none

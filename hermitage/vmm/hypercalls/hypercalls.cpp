@@ -19,9 +19,6 @@ namespace v2 = entry::uhyve::v2;
 
 namespace {
 
-// Statistics contain "hypercall open", traces "open".
-constexpr std::string_view kPrefix = "hypercall ";
-
 struct Name {
   std::uint16_t port;
   const char* exit_name;
@@ -103,7 +100,7 @@ auto Hypercalls::exit_name(entry::UhyveInterfaceVersion interface, std::uint16_t
 
 auto Hypercalls::name(entry::UhyveInterfaceVersion interface, std::uint16_t port) noexcept -> std::string_view {
   const auto* const name = exit_name(interface, port);
-  return name == nullptr ? std::string_view{} : std::string_view{name}.substr(kPrefix.size());
+  return name == nullptr ? std::string_view{} : std::string_view{name}.substr(kExitPrefix.size());
 }
 
 auto Hypercalls::knows(std::uint16_t port) const noexcept -> bool {

@@ -50,6 +50,8 @@ class Hypercalls {
   // The name of the hypercall of a port, such as "open"; "" if the port has no hypercall.
   [[nodiscard]] static auto name(entry::UhyveInterfaceVersion interface, std::uint16_t port) noexcept
       -> std::string_view;
+  // The beginning of the names in statistics.
+  static constexpr std::string_view kExitPrefix = "hypercall ";
   // The same for statistics: "hypercall open", a string literal; null if the port has no hypercall.
   [[nodiscard]] static auto exit_name(entry::UhyveInterfaceVersion interface, std::uint16_t port) noexcept -> const
       char*;
