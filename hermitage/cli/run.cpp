@@ -65,7 +65,8 @@ auto check_outputs(const launch::LaunchSpec& spec, const std::string& stats_file
   std::vector<std::pair<const char*, std::string>> outputs{{"--output", spec.output.path},
                                                            {"--stats-file", stats_file},
                                                            {"--pcap", spec.pcap},
-                                                           {"--core", spec.core ? spec.core->path : ""}};
+                                                           {"--core", spec.core ? spec.core->path : ""},
+                                                           {"--timeline", spec.timeline}};
   std::erase_if(outputs, [](const auto& output) { return output.second.empty(); });
   for (auto output = outputs.begin(); output != outputs.end(); ++output) {
     const auto& [name, path] = *output;
@@ -113,6 +114,7 @@ auto run_image_at(const std::string& path, const RunOptions& options, launch::La
                              .source = *std::move(source),
                              .deadline = limit.end(),
                              .callbacks = callbacks_of(options),
+                             .started_at = process_start(),
                              .times_hypercalls = !options.stats_file.empty()};
   return run_by_engine(options, request, *choice, limit);
 }

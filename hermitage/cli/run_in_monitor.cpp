@@ -3,6 +3,7 @@
 #include <csignal>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -15,6 +16,8 @@
 #include "hermitage/cli/output.hpp"
 #include "hermitage/cli/process.hpp"
 #include "hermitage/cli/run_report.hpp"
+#include "hermitage/cli/timeline_json.hpp"
+#include "hermitage/launch/launch_spec.hpp"
 #include "hermitage/launch/monitor.hpp"
 #include "hermitage/launch/run_report.hpp"
 #include "hermitage/vmm/ending.hpp"
@@ -91,23 +94,33 @@ class SignalsEndRun {
   }
 };
 
-auto open_stats_file(const RunOptions& options) -> OrFailure<std::optional<LateFile>> {
-  if (options.stats_file.empty()) return std::nullopt;
-  auto opened = LateFile::open(options.stats_file);
+// A file for the end of the run; none without a path.
+auto open_late_file(const std::string& path) -> OrFailure<std::optional<LateFile>> {
+  if (path.empty()) return std::nullopt;
+  auto opened = LateFile::open(path);
   if (opened) return *std::move(opened);
-  return std::unexpected{
-      Failure{.kind = Failure::Kind::usage, .subject = options.stats_file, .message = std::move(opened.error())}};
+  return std::unexpected{Failure{.kind = Failure::Kind::usage, .subject = path, .message = std::move(opened.error())}};
+}
+
+auto write_late_file(const std::string& path, std::optional<LateFile>& file, std::string_view text) -> ExitCode {
+  if (const auto written = file->write(text); !written) {
+    complain(path, written.error());
+    return ExitCode::usage;
+  }
+  return ExitCode::good;
 }
 
 auto tell_statistics(const RunOptions& options, const MonitorRun& run, std::optional<LateFile>& file) -> ExitCode {
   const auto& statistics = *run.statistics();
   if (run.spec().stats) print_error(statistics_text(statistics));
   if (!file) return ExitCode::good;
-  if (const auto written = file->write(statistics_json(statistics)); !written) {
-    complain(options.stats_file, written.error());
-    return ExitCode::usage;
-  }
-  return ExitCode::good;
+  return write_late_file(options.stats_file, file, statistics_json(statistics));
+}
+
+auto tell_timeline(const MonitorRun& run, std::optional<LateFile>& file) -> ExitCode {
+  if (!file) return ExitCode::good;
+  if (const auto text = dropped_events_text(*run.timeline()); !text.empty()) warn(text);
+  return write_late_file(run.spec().timeline, file, timeline_json(*run.timeline(), run.spec().image));
 }
 
 // Reports the end of the run.
@@ -131,8 +144,10 @@ auto tell(const RunOptions& options, const launch::RunReport& report, MonitorRun
 auto run_in_monitor(const RunOptions& options, const launch::RunRequest& request, TimeLimit& limit)
     -> OrFailure<ExitCode> {
   const BusErrors bus_errors{end_run_after_bus_error};
-  auto stats_file = open_stats_file(options);
+  auto stats_file = open_late_file(options.stats_file);
   if (!stats_file) return std::unexpected{std::move(stats_file.error())};
+  auto timeline_file = open_late_file(launch::merged(request.sources).timeline.value_or(""));
+  if (!timeline_file) return std::unexpected{std::move(timeline_file.error())};
   auto run = MonitorRun::prepare(request);
   if (BusErrors::take()) {
     return launch::not_started(options.image, "the file was truncated while it was being read (SIGBUS)");
@@ -151,8 +166,10 @@ auto run_in_monitor(const RunOptions& options, const launch::RunRequest& request
   if (BusErrors::take()) report->ending = launch::FileTruncated{};
   const auto exit_code = exit_code_of(*report);
   TimeLimit::end_with(exit_code);
-  const auto told = tell(options, *report, *run, *stats_file);
+  auto told = tell(options, *report, *run, *stats_file);
+  // Writing what the user has asked for can take longer than the last resort permits.
   limit.leave();
+  if (const auto written = tell_timeline(*run, *timeline_file); told == ExitCode::good) told = written;
   return exit_code == ExitCode::good ? told : exit_code;
 }
 

@@ -131,6 +131,8 @@ constexpr std::array kOptions{
     Option{0, "config", "FILE", "read options from a TOML file in Uhyve's format", set<&RunOptions::config>, kFiles},
     Option{0, "stats", nullptr, "print statistics of the run on standard error at the end", set<&RunOptions::stats>},
     Option{0, "stats-file", "FILE", "write the statistics as JSON", set<&RunOptions::stats_file>, kFiles},
+    Option{0, "timeline", "FILE", "write a timeline of the run at the end, which Perfetto can open",
+           set<&RunOptions::timeline>, kFiles},
     Option{0, "trace", nullptr, "print every hypercall on standard error", set<&RunOptions::trace>},
     Option{0, "verbose", nullptr, "print all registers and the last hypercalls when the guest crashes",
            set<&RunOptions::verbose>},

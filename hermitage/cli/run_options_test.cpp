@@ -27,7 +27,8 @@ TEST(RunOptions, AreAllTaken) {
                                           "internal",     "--tempdir", "/var",
                                           "--config",     "conf",      "--stats",
                                           "--stats-file", "stats",     "--trace",
-                                          "--verbose",    "image",     "word"});
+                                          "--timeline",   "time",      "--verbose",
+                                          "image",        "word"});
   ASSERT_TRUE(options) << options.error();
   EXPECT_EQ(options->memory_size, "128M");
   EXPECT_EQ(options->cpu_count, 4U);
@@ -42,6 +43,7 @@ TEST(RunOptions, AreAllTaken) {
   EXPECT_EQ(options->tempdir, "/var");
   EXPECT_EQ(options->config, "conf");
   EXPECT_EQ(options->stats_file, "stats");
+  EXPECT_EQ(options->timeline, "time");
   EXPECT_EQ(options->image, "image");
   EXPECT_EQ(options->words, (Words{"word"}));
 }

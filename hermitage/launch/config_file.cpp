@@ -121,6 +121,7 @@ auto all_of(std::initializer_list<std::function<Outcome()>> steps) -> Outcome {
 auto take_uhyve(Section& section, LaunchOptions& options) -> Outcome {
   return all_of(
       {[&] { return section.take("output", options.output); }, [&] { return section.take("stats", options.stats); },
+       [&] { return section.take("timeline", options.timeline); },
        [&] { return section.take("tempdir", options.tempdir); },
        [&] { return section.take("hermit_image_mode", options.image_mode); },
        [&] { return section.take("file_isolation", options.file_isolation); },

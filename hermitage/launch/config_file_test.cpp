@@ -42,6 +42,7 @@ TEST_F(ConfigFileTest, IsUhyves) {
 [uhyve]
 output = 'test.txt'
 stats = true
+timeline = 'time.json'
 tempdir = '/tmp/'
 hermit_image_mode = 'internal'
 [memory]
@@ -61,6 +62,7 @@ env_vars = ['foo=bar', "x=y z"]
   EXPECT_EQ(options.output, "test.txt");
   EXPECT_TRUE(options.stats && options.no_aslr && options.huge_pages && options.merges_pages);
   EXPECT_TRUE(options.manages_power && options.timer);
+  EXPECT_EQ(options.timeline, "time.json");
   EXPECT_EQ(options.tempdir, "/tmp/");
   EXPECT_EQ(options.image_mode, "internal");
   EXPECT_EQ(options.memory_size, "16MiB");

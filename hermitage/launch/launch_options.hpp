@@ -41,6 +41,7 @@ struct LaunchOptions {
   std::optional<std::string> core = {};   // a file
   std::optional<std::string> core_on = {};
   std::optional<std::string> core_limit = {};
+  std::optional<std::string> timeline = {};    // a file
   std::optional<double> timeout_seconds = {};  // above 0, at most 1e9
   std::optional<int> kvm_fd = {};              // an inherited descriptor of /dev/kvm
   bool gdb_no_wait = false;

@@ -42,12 +42,12 @@ void fill_in(std::vector<Value>& list, const std::vector<Value>& weaker) {
 template <class Options>
 auto members_of(Options& options) {
   auto& [output, memory_size, cpu_count, affinity, tempdir, temp_limit, image_mode, file_isolation, sandbox, io_mode,
-         env_vars, kernel_args, words, file_mappings, net, publish, pcap, gdb, core, core_on, core_limit,
+         env_vars, kernel_args, words, file_mappings, net, publish, pcap, gdb, core, core_on, core_limit, timeline,
          timeout_seconds, kvm_fd, gdb_no_wait, no_aslr, huge_pages, merges_pages, timer, manages_power, stats, engine,
          loader, qemu_args, config] = options;
   return std::tie(output, memory_size, cpu_count, affinity, tempdir, temp_limit, image_mode, file_isolation, sandbox,
                   io_mode, env_vars, kernel_args, words, file_mappings, net, publish, pcap, gdb, core, core_on,
-                  core_limit, timeout_seconds, kvm_fd, gdb_no_wait, no_aslr, huge_pages, merges_pages, timer,
+                  core_limit, timeline, timeout_seconds, kvm_fd, gdb_no_wait, no_aslr, huge_pages, merges_pages, timer,
                   manages_power, stats, engine, loader, qemu_args, config);
 }
 
@@ -330,6 +330,7 @@ auto make_launch_spec(const std::string& image, const LaunchSources& sources) ->
                   .timer = options.timer,
                   .manages_power = options.manages_power,
                   .stats = options.stats,
+                  .timeline = options.timeline.value_or(""),
                   .network = base::NetworkSpec{},
                   .file_mappings = options.file_mappings,
                   .tempdir = options.tempdir,

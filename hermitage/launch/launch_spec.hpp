@@ -71,7 +71,8 @@ struct LaunchSpec {
   bool merges_pages = false;
   bool timer = false;  // an i8254
   bool manages_power = false;
-  bool stats = false;  // print them at the end
+  bool stats = false;         // print them at the end
+  std::string timeline = {};  // file for a timeline of the run; empty: none
 
   base::NetworkSpec network = {};
   std::vector<base::PortForward> forwards = {};  // with NetworkMode::user only

@@ -133,6 +133,7 @@ TEST(Precedence, EveryOptionOfTheWeakestSourceCountsAlone) {
                           .kernel_args = {"k"},
                           .words = {"w"},
                           .file_mappings = {{.host = "h", .guest = "g"}},
+                          .timeline = "i",
                           .timeout_seconds = 1.5,
                           .kvm_fd = 3,
                           .no_aslr = true,

@@ -3,6 +3,7 @@
 #include <csignal>
 #include <cstddef>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -19,6 +20,7 @@
 #include "hermitage/launch/output_hints.hpp"
 #include "hermitage/vmm/machine.hpp"
 #include "hermitage/vmm/memory/mapped_file.hpp"
+#include "hermitage/vmm/observe/timeline.hpp"
 
 namespace hermitage::launch {
 namespace {
@@ -48,6 +50,22 @@ auto report_on(const LaunchSpec& spec, const vmm::RunResult& result, const Outpu
           .lacked_network =
               exit != nullptr && spec.network.mode == base::NetworkMode::none && hints.lacked_network(exit->code),
           .lacked_memory = exit != nullptr && hints.lacked_memory(exit->code)};
+}
+
+using vmm::observe::Phase;
+using vmm::observe::Timeline;
+
+// Null if the spec asks for none.
+auto make_timeline(const LaunchSpec& spec, const RunRequest& request) -> std::shared_ptr<Timeline> {
+  if (spec.timeline.empty()) return nullptr;
+  auto timeline = std::make_shared<Timeline>();
+  if (!request.started_at) return timeline;
+  vmm::observe::TimelineEvent event;
+  event.name = "read options";
+  event.begin = *request.started_at;
+  event.duration = Timeline::Clock::now() - event.begin;
+  timeline->phases().add(event);
+  return timeline;
 }
 
 // A name that a debugger can open here, too, if the kernel is a file of its own.
@@ -99,8 +117,9 @@ class MonitorRun::State {
   LaunchSpec spec;
   std::function<void(std::string_view)> warn;
   KernelSource::Kind kind = KernelSource::Kind::kernel;
-  OutputHints output_hints;              // which see the machine's output
-  std::vector<std::byte> debugged_file;  // the kernel's, for a debugger, as long as there is a machine
+  OutputHints output_hints;                          // which see the machine's output
+  std::shared_ptr<vmm::observe::Timeline> timeline;  // or null
+  std::vector<std::byte> debugged_file;              // the kernel's, for a debugger, as long as there is a machine
   std::optional<vmm::Machine> machine;
   entry::GuestRange kernel;
   std::optional<vmm::RunResult> result;
@@ -118,11 +137,14 @@ MonitorRun::~MonitorRun() = default;
 auto MonitorRun::prepare(const RunRequest& request) -> OrFailure<MonitorRun> {
   const auto without_image = make_launch_spec(request.image, request.sources);
   if (!without_image) return std::unexpected{without_image.error()};
+  auto timeline = make_timeline(*without_image, request);
+  std::optional<Phase> phase{std::in_place, timeline.get(), "read the image"};
   const auto isolation = isolation_of(*without_image);
   if (!isolation) return std::unexpected{isolation.error()};
   auto guest = open_guest(*without_image, request);
   if (!guest) return std::unexpected{guest.error()};
 
+  phase.emplace(timeline.get(), "open the guest's files");
   auto spec = request.spec(guest->image ? guest->image->config() : image::Config{});
   if (!spec) return std::unexpected{spec.error()};
   auto files = files_of(*spec, guest->image ? &*guest->image : nullptr);
@@ -143,12 +165,16 @@ auto MonitorRun::prepare(const RunRequest& request) -> OrFailure<MonitorRun> {
       run->warn(fmt::format("{}: {}", run->spec.image, line));
     };
   }
+  phase.emplace(timeline.get(), "open the network");
   auto network = open_network(state->spec, options.warn);
   if (!network) return std::unexpected{std::move(network.error())};
   options.network = *std::move(network);
   auto debugged = add_debugger(state->spec, guest->kernel().elf, state->debugged_file, request.callbacks, options);
   if (!debugged) return std::unexpected{std::move(debugged.error())};
   if (auto added = add_core(state->spec, options); !added) return std::unexpected{std::move(added.error())};
+  phase.reset();
+  options.timeline = timeline;
+  state->timeline = std::move(timeline);
   auto machine = vmm::Machine::create(guest->kernel(), std::move(options), std::move(*files));
   if (!machine) return failure_of(request.image, std::move(machine.error()));
   state->kind = request.source.kind();
@@ -193,6 +219,10 @@ auto MonitorRun::hypercalls() const noexcept -> std::span<const std::vector<std:
 
 auto MonitorRun::core() const noexcept -> const std::expected<CoreReport, std::string>* {
   return state_->core ? &*state_->core : nullptr;
+}
+
+auto MonitorRun::timeline() const noexcept -> const vmm::observe::Timeline* {
+  return state_->timeline.get();
 }
 
 auto MonitorRun::read_kernel() -> KernelPlace {

@@ -18,6 +18,9 @@ namespace hermitage::vmm {
 struct GuestDeath;  // hermitage/vmm/ending.hpp
 struct Statistics;  // hermitage/vmm/statistics.hpp
 }  // namespace hermitage::vmm
+namespace hermitage::vmm::observe {
+class Timeline;  // hermitage/vmm/observe/timeline.hpp
+}  // namespace hermitage::vmm::observe
 
 namespace hermitage::launch {
 
@@ -71,6 +74,9 @@ class MonitorRun {
 
   // The core file that was written, or the reason why there is none. Null if none was to be written.
   [[nodiscard]] auto core() const noexcept -> const std::expected<CoreReport, std::string>*;
+
+  // What the spec asks for; otherwise null.
+  [[nodiscard]] auto timeline() const noexcept -> const vmm::observe::Timeline*;
 
   // Reads the kernel again, for its symbols. The ELF file is empty where that is not possible, and may be another where
   // somebody has written to the image's file. It is there as long as the run.

@@ -1,8 +1,10 @@
 #include "hermitage/launch/monitor.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <utility>
 #include <variant>
@@ -13,6 +15,7 @@
 #include "hermitage/launch/launch_testing.hpp"
 #include "hermitage/launch/monitor_host.hpp"
 #include "hermitage/vmm/ending.hpp"
+#include "hermitage/vmm/observe/timeline.hpp"
 #include "hermitage/vmm/statistics.hpp"
 #include "testing/images.hpp"
 
@@ -101,6 +104,36 @@ TEST_F(MonitorTest, TimesHypercallsOnlyIfAsked) {
     EXPECT_GT(exit.total, 0ns);
     EXPECT_LE(exit.median, exit.total);
   }
+}
+
+TEST_F(MonitorTest, RecordsATimeline) {
+  auto with_timeline = options();
+  with_timeline.timeline = directory.file("timeline");
+  const Requested given{guest("hello"), with_timeline};
+  auto run = prepared(given);
+  ASSERT_TRUE(run.run());
+  run.free_machine();
+  ASSERT_NE(run.timeline(), nullptr);
+  std::map<std::string, std::vector<std::string>> names;
+  std::vector<std::string> lines;
+  for (const auto* const track : run.timeline()->tracks()) {
+    track->for_each([&, name = track->name()](const vmm::observe::TimelineEvent& event) {
+      names[name].emplace_back(event.name);
+      if (name == "output") lines.emplace_back(event.detail_text());
+      EXPECT_GE(event.duration.count(), 0) << event.name;
+    });
+  }
+  const auto has = [&](const std::string& track, const std::string& name) {
+    return std::ranges::find(names[track], name) != names[track].end();
+  };
+  for (const auto* const phase : {"read the image", "load the kernel", "create the virtual machine", "run the guest"}) {
+    EXPECT_TRUE(has("monitor", phase)) << phase;
+  }
+  EXPECT_TRUE(has("vCPU 0", "hypercall exit"));
+  ASSERT_FALSE(lines.empty());
+  EXPECT_TRUE(lines.front().starts_with("Hello")) << lines.front();
+  const Requested without{guest("hello"), options()};
+  EXPECT_EQ(prepared(without).timeline(), nullptr);
 }
 
 TEST_F(MonitorTest, ShowsWhereAGuestDied) {

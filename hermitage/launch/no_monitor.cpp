@@ -63,6 +63,10 @@ auto MonitorRun::statistics() const noexcept -> const vmm::Statistics* {
   return nullptr;
 }
 
+auto MonitorRun::timeline() const noexcept -> const vmm::observe::Timeline* {
+  return nullptr;
+}
+
 auto MonitorRun::read_kernel() -> KernelPlace {
   return {};
 }

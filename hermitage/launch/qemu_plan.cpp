@@ -51,6 +51,7 @@ auto refused_option(const LaunchSpec& spec, const QemuOptions& options, Arch arc
       {spec.file_isolation.value_or(FileIsolation::none) != FileIsolation::none, "--file-isolation"},
       {spec.stats, "--stats"},
       {spec.core.has_value(), "--core"},
+      {!spec.timeline.empty(), "--timeline"},
       {options.refused != nullptr, options.refused},
       {spec.timer && arch != Arch::x86_64, "--pit"},
       {spec.manages_power && !uses_kvm, "--cpu-pm without KVM"},

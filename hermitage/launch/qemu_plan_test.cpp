@@ -77,6 +77,7 @@ TEST_F(QemuPlanTest, RefusesWhatQemuDoesNotHave) {
       {{.file_mappings = {{.host = "/tmp", .guest = "/tmp"}}}, "--file-mapping"},
       {{.timer = true}, "--pit"},
       {{.manages_power = true}, "--cpu-pm without KVM"},
+      {{.timeline = "file"}, "--timeline"},
       {{.stats = true}, "--stats"},
   };
   for (const auto& [options, name] : cases) {

@@ -40,7 +40,8 @@ struct RunRequest {
   KernelSource source;
   std::optional<Clock::time_point> deadline = {};  // when the run is stopped
   RunCallbacks callbacks = {};
-  bool times_hypercalls = false;  // for the statistics, also without --stats; only in the monitor
+  std::optional<Clock::time_point> started_at = {};  // the start of the program, for a timeline
+  bool times_hypercalls = false;                     // for the statistics, also without --stats; only in the monitor
 
   // Merges all sources and the configuration of an image. Reports warnings.
   [[nodiscard]] auto spec(const image::Config& config) const -> OrFailure<LaunchSpec>;

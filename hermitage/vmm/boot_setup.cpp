@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstring>
 #include <ctime>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -16,6 +17,7 @@
 #include "hermitage/vmm/devices/platform.hpp"
 #include "hermitage/vmm/kernel_loading.hpp"
 #include "hermitage/vmm/kvm/kvm.hpp"
+#include "hermitage/vmm/observe/timeline.hpp"
 
 namespace hermitage::vmm {
 namespace {
@@ -190,17 +192,22 @@ auto plan_layout(const entry::KernelObject& kernel, const MachineOptions& option
 
 auto set_up(const BootRequest& request) -> Result<BootedVm> {
   const auto& [kernel, descriptor, options, layout, memory, warnings] = request;
+  auto* const timeline = options.timeline.get();
+  std::optional<observe::Phase> phase{std::in_place, timeline, "load the kernel"};
   const auto loaded = load_kernel(kernel, memory, layout.kernel.start, descriptor);
   if (!loaded) return std::unexpected{loaded.error()};
   const auto image = place_image(request);
   if (!image) return std::unexpected{image.error()};
   const auto mapped_end = image->value_or(layout.kernel).end;
+  phase.emplace(timeline, "write page tables");
   const bool is_legacy = !kernel.hermit_version().has_value();
   if (auto written = arch::write_boot_tables(memory, layout, mapped_end, is_legacy); !written) {
     return std::unexpected{written.error()};
   }
+  phase.emplace(timeline, "create the virtual machine");
   auto booted = create_vm(request, loaded->entry_point);
   if (!booted) return booted;
+  phase.emplace(timeline, "write device tree and boot info");
   const auto counter_khz = booted->vcpus.front().counter_khz();
   if (auto written = write_device_tree(request, *image, counter_khz); !written) {
     return std::unexpected{written.error()};

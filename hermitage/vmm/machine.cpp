@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <csignal>
+#include <functional>
 #include <iterator>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -20,6 +22,8 @@
 #include "hermitage/vmm/devices/platform.hpp"
 #include "hermitage/vmm/hypercalls/hypercalls.hpp"
 #include "hermitage/vmm/kernel_loading.hpp"
+#include "hermitage/vmm/observe/observed_backend.hpp"
+#include "hermitage/vmm/observe/timeline.hpp"
 #include "hermitage/vmm/observe/vcpu_observer.hpp"
 #include "hermitage/vmm/supervisor.hpp"
 #include "hermitage/vmm/vcpu.hpp"
@@ -65,6 +69,27 @@ auto to_text(const ExitCounts& counts) -> std::string {
   return text;
 }
 
+// The timeline shows the line of a hypercall with its exit.
+auto trace_of(const MachineOptions& options) -> std::function<void(std::string_view)> {
+  if (!options.timeline) return options.trace;
+  return [trace = options.trace](std::string_view line) {
+    if (auto* const observer = observe::VcpuObserver::of_this_thread(); observer != nullptr) observer->describe(line);
+    if (trace) trace(line);
+  };
+}
+
+// Makes the timeline see output and frames, too.
+void observe_output(MachineOptions& options) {
+  if (!options.timeline) return;
+  options.on_output = [timeline = options.timeline, next = std::move(options.on_output)](std::string_view output) {
+    observe::add_lines(timeline->output(), output);
+    if (next) next(output);
+  };
+  if (!options.network) return;
+  auto& backend = options.network->backend;
+  backend = std::make_unique<observe::ObservedBackend>(std::move(backend), options.timeline->network());
+}
+
 // Merges the times of all vCPUs.
 auto hypercall_times(std::span<const std::unique_ptr<observe::VcpuObserver>> observers)
     -> std::map<std::string, HypercallTimes> {
@@ -106,7 +131,7 @@ class Machine::State {
                      .files = files_,
                      .serial = serial_,
                      .arguments = vectors_,
-                     .trace = options_.trace,
+                     .trace = trace_of(options_),
                      .is_stopping = [this] { return supervisor_->control().is_stopping(); },
                      .checkpoint = [this] { supervisor_->gate().checkpoint(); }}},
         platform_{hypercalls_, warnings_} {}
@@ -126,6 +151,7 @@ class Machine::State {
   void attach_debugger(const entry::KernelObject& kernel);
   void observe_vcpus();
   [[nodiscard]] auto add_network_card(std::unique_ptr<NetworkCard> card) -> Result<void>;
+  void add_run_to_timeline(Clock::time_point begin) const;
   [[nodiscard]] auto deadline() const -> std::optional<Clock::time_point>;
   [[nodiscard]] auto statistics() const -> Statistics;
   void copy_stack(GuestDeath& death) const;
@@ -185,6 +211,7 @@ auto Machine::State::prepare(const entry::KernelObject& kernel, int descriptor) 
     vcpus_.push_back(std::make_unique<Vcpu>(std::move(vcpu), static_cast<std::uint32_t>(vcpus_.size()), environment));
   }
   observe_vcpus();
+  const observe::Phase phase{options_.timeline.get(), "prepare isolation"};
   auto isolation = make_isolation(options_.isolation, files_, warnings_);
   if (!isolation) return std::unexpected{isolation.error()};
   isolation_ = std::move(*isolation);
@@ -204,9 +231,13 @@ auto Machine::State::prepare(const entry::KernelObject& kernel, int descriptor) 
 }
 
 void Machine::State::observe_vcpus() {
-  if (!options_.times_hypercalls) return;
-  for (const auto& vcpu : vcpus_)
-    vcpu->set_observer(*observers_.emplace_back(std::make_unique<observe::VcpuObserver>()));
+  auto* const timeline = options_.timeline.get();
+  if (!options_.times_hypercalls && timeline == nullptr) return;
+  for (const auto& vcpu : vcpus_) {
+    auto* const track = timeline == nullptr ? nullptr : &timeline->add_vcpu(vcpu->number());
+    vcpu->set_observer(
+        *observers_.emplace_back(std::make_unique<observe::VcpuObserver>(options_.times_hypercalls, track)));
+  }
 }
 
 auto Machine::State::make_debugger() -> Result<void> {
@@ -245,7 +276,9 @@ auto Machine::State::add_network_card(std::unique_ptr<NetworkCard> card) -> Resu
 }
 
 auto Machine::State::run() -> Result<RunResult> {
+  const auto begin = Clock::now();
   if (auto ran = supervisor_->run(deadline()); !ran) return std::unexpected{ran.error()};
+  add_run_to_timeline(begin);
   auto& ending = supervisor_->control().ending();
   auto* const death = std::get_if<GuestDeath>(&ending);
   const bool has_crashed = death != nullptr;
@@ -327,6 +360,22 @@ auto Machine::State::last_hypercalls() const -> std::vector<std::vector<std::str
   return result;
 }
 
+// `begin` is the start of run().
+void Machine::State::add_run_to_timeline(Clock::time_point begin) const {
+  if (!options_.timeline) return;
+  const auto add = [this](const char* name, Clock::time_point from, Clock::time_point to) {
+    observe::TimelineEvent event;
+    event.name = name;
+    event.begin = from;
+    event.duration = to - from;
+    options_.timeline->phases().add(event);
+  };
+  const auto entered_at = vcpus_.front()->entered_at();
+  add("isolate and start threads", begin, entered_at);
+  add("run the guest", entered_at, supervisor_->ended_at());
+  add("deliver output", supervisor_->ended_at(), Clock::now());
+}
+
 auto Machine::State::deadline() const -> std::optional<Clock::time_point> {
   if (!options_.timeout) return std::nullopt;
   return begin_ + std::min<Clock::duration>(*options_.timeout, Clock::time_point::max() - begin_);
@@ -346,6 +395,8 @@ auto Machine::State::statistics() const -> Statistics {
 
 auto Machine::create(const KernelSource& source, MachineOptions options, GuestFiles files) -> Result<Machine> {
   const auto begin = Clock::now();
+  const auto timeline = options.timeline;
+  std::optional<observe::Phase> phase{std::in_place, timeline.get(), "plan memory"};
   if (auto checked = check_options(options); !checked) return std::unexpected{checked.error()};
   const auto kernel = parse_kernel(source.elf);
   if (!kernel) return std::unexpected{kernel.error()};
@@ -362,7 +413,9 @@ auto Machine::create(const KernelSource& source, MachineOptions options, GuestFi
   if (!memory) return std::unexpected{memory.error()};
   auto serial = Serial::open(options.output);
   if (!serial) return std::unexpected{serial.error()};
+  observe_output(options);
   serial->set_on_output(std::move(options.on_output));
+  phase.reset();
 
   auto state = std::make_unique<State>(std::move(options), std::move(files), std::move(*memory), *layout, interface,
                                        std::move(*vectors), std::move(*serial), begin);

@@ -42,6 +42,7 @@ Vcpu::Vcpu(kvm::Vcpu vcpu, std::uint32_t number, const VcpuEnvironment& environm
 
 void Vcpu::run() {
   thread_ = ::gettid();
+  if (observer_ != nullptr) observer_->begin_thread();
   environment_.gate.enter();
   entered_at_ = Clock::now();
   auto& [ports, memory, collected_writes, serial, control, gate, stops, keeps_state] = environment_;
@@ -146,6 +147,7 @@ auto Vcpu::pass_on(const kvm::IoAccess& access) -> AccessOutcome {
   const auto& bus = access.space == kvm::AddressSpace::ports ? environment_.ports : environment_.memory;
   auto& device = bus.device_at(access.address, size);
   note_kind(device.name_of(access.address, access.is_write));
+  if (observer_ != nullptr) observer_->accesses(access.address, size, access.is_write);
   AccessOutcome outcome = Resume{};
   for (std::uint32_t i = 0; i < access.count && !environment_.control.is_stopping(); ++i) {
     const auto item = access.data.subspan(i * size, size);

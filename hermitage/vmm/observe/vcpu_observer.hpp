@@ -2,12 +2,15 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
-#include <utility>
+#include <string_view>
 #include <vector>
 
 #include "hermitage/vmm/observe/histogram.hpp"
+#include "hermitage/vmm/observe/timeline.hpp"
 
 namespace hermitage::vmm::observe {
 
@@ -32,16 +35,30 @@ class VcpuObserver {
  public:
   using Clock = std::chrono::steady_clock;
 
+  // `track` can be null.
+  VcpuObserver(bool has_times, TimelineTrack* track) noexcept : has_times_{has_times}, track_{track} {}
+
+  // This thread runs the vCPU.
+  void begin_thread() noexcept;
+  // The observer of the vCPU that this thread runs, or null.
+  [[nodiscard]] static auto of_this_thread() noexcept -> VcpuObserver*;
+
   // The vCPU has left the guest.
-  void left_guest() noexcept { left_at_ = Clock::now(); }
-  // The exit has been handled. `name` is that of its kind in statistics, a string literal.
-  void handled(const char* name) { times_.add(name, Clock::now() - left_at_); }
+  void left_guest() noexcept { event_.begin = Clock::now(); }
+  // The current exit is an access to a port or to memory, of items with this size in bytes.
+  void accesses(std::uint64_t address, std::size_t size, bool is_write) noexcept;
+  // Describes the current exit.
+  void describe(std::string_view text) noexcept { event_.set_detail(text); }
+  // The exit has been handled. `kind` is its name in statistics, a string literal.
+  void handled(const char* kind);
 
   [[nodiscard]] auto times() const noexcept -> const ExitTimes& { return times_; }
 
  private:
-  Clock::time_point left_at_;
+  bool has_times_;
   ExitTimes times_;
+  TimelineTrack* track_;
+  TimelineEvent event_;  // the current exit
 };
 
 }  // namespace hermitage::vmm::observe
