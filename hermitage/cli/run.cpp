@@ -62,11 +62,10 @@ auto check_outputs(const launch::LaunchSpec& spec, const std::string& stats_file
     std::error_code error;
     return std::filesystem::is_regular_file(a, error) && std::filesystem::equivalent(a, b, error);
   };
-  std::vector<std::pair<const char*, std::string>> outputs{{"--output", spec.output.path},
-                                                           {"--stats-file", stats_file},
-                                                           {"--pcap", spec.pcap},
-                                                           {"--core", spec.core ? spec.core->path : ""},
-                                                           {"--timeline", spec.timeline}};
+  std::vector<std::pair<const char*, std::string>> outputs{
+      {"--output", spec.output.path}, {"--stats-file", stats_file},
+      {"--pcap", spec.pcap},          {"--core", spec.core ? spec.core->path : ""},
+      {"--timeline", spec.timeline},  {"--profile", spec.profile}};
   std::erase_if(outputs, [](const auto& output) { return output.second.empty(); });
   for (auto output = outputs.begin(); output != outputs.end(); ++output) {
     const auto& [name, path] = *output;

@@ -15,6 +15,7 @@
 #include "hermitage/cli/monitor_report.hpp"
 #include "hermitage/cli/output.hpp"
 #include "hermitage/cli/process.hpp"
+#include "hermitage/cli/profile_report.hpp"
 #include "hermitage/cli/run_report.hpp"
 #include "hermitage/cli/timeline_json.hpp"
 #include "hermitage/launch/launch_spec.hpp"
@@ -123,6 +124,16 @@ auto tell_timeline(const MonitorRun& run, std::optional<LateFile>& file) -> Exit
   return write_late_file(run.spec().timeline, file, timeline_json(*run.timeline(), run.spec().image));
 }
 
+auto tell_profile(MonitorRun& run, std::optional<LateFile>& file) -> ExitCode {
+  if (!file) return ExitCode::good;
+  const auto& profile = *run.profile();
+  if (const auto text = lost_samples_text(profile); !text.empty()) warn(text);
+  const auto& spec = run.spec();
+  const auto named = named_stacks(profile, run.read_kernel());
+  return write_late_file(spec.profile, file,
+                         profile_file(named.stacks, {.name = spec.image, .rate = profile.rate()}, spec.profile));
+}
+
 // Reports the end of the run.
 auto tell(const RunOptions& options, const launch::RunReport& report, MonitorRun& run,
           std::optional<LateFile>& stats_file) -> ExitCode {
@@ -148,6 +159,8 @@ auto run_in_monitor(const RunOptions& options, const launch::RunRequest& request
   if (!stats_file) return std::unexpected{std::move(stats_file.error())};
   auto timeline_file = open_late_file(launch::merged(request.sources).timeline.value_or(""));
   if (!timeline_file) return std::unexpected{std::move(timeline_file.error())};
+  auto profile_file = open_late_file(launch::merged(request.sources).profile.value_or(""));
+  if (!profile_file) return std::unexpected{std::move(profile_file.error())};
   auto run = MonitorRun::prepare(request);
   if (BusErrors::take()) {
     return launch::not_started(options.image, "the file was truncated while it was being read (SIGBUS)");
@@ -170,6 +183,7 @@ auto run_in_monitor(const RunOptions& options, const launch::RunRequest& request
   // Writing what the user has asked for can take longer than the last resort permits.
   limit.leave();
   if (const auto written = tell_timeline(*run, *timeline_file); told == ExitCode::good) told = written;
+  if (const auto written = tell_profile(*run, *profile_file); told == ExitCode::good) told = written;
   return exit_code == ExitCode::good ? told : exit_code;
 }
 

@@ -50,6 +50,12 @@ auto set_kvm_fd(RunOptions& options, const char* argument) -> Outcome {
   return {};
 }
 
+auto set_profile_rate(RunOptions& options, const char* argument) -> Outcome {
+  options.profile_rate = launch::parse_profile_rate(argument);
+  if (!options.profile_rate) return std::unexpected{std::string{"not a number from 1 to 10000"}};
+  return {};
+}
+
 auto set_gdb_port(RunOptions& options, const char* argument) -> Outcome {
   if (!launch::parse_port(argument)) return std::unexpected{std::string{"not a port from 0 to 65535"}};
   options.gdb = argument;
@@ -133,6 +139,12 @@ constexpr std::array kOptions{
     Option{0, "stats-file", "FILE", "write the statistics as JSON", set<&RunOptions::stats_file>, kFiles},
     Option{0, "timeline", "FILE", "write a timeline of the run at the end, which Perfetto can open",
            set<&RunOptions::timeline>, kFiles},
+    Option{
+        0, "profile", "FILE",
+        "write at the end where the guest's time went: `FILE.svg` is a flame graph; `FILE.folded` and `FILE.json` (for "
+        "speedscope) are for other tools",
+        set<&RunOptions::profile>, kFiles},
+    Option{0, "profile-rate", "HZ", "samples per second of each vCPU (default 997)", set_profile_rate},
     Option{0, "trace", nullptr, "print every hypercall on standard error", set<&RunOptions::trace>},
     Option{0, "verbose", nullptr, "print all registers and the last hypercalls when the guest crashes",
            set<&RunOptions::verbose>},

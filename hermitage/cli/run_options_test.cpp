@@ -17,18 +17,44 @@ auto error_of(Words words) -> std::string {
 }
 
 TEST(RunOptions, AreAllTaken) {
-  const auto options = parse_run_options({"-m",           "128M",      "--cpu-count=4",
-                                          "-a0-3",        "-e",        "A=1",
-                                          "--env-vars",   "B=2",       "-o",
-                                          "out",          "--timeout", "1.5",
-                                          "--kernel-arg", "k1",        "--kernel-arg=k2",
-                                          "--no-aslr",    "--thp",     "--ksm",
-                                          "--pit",        "--cpu-pm",  "--hermit-image-mode",
-                                          "internal",     "--tempdir", "/var",
-                                          "--config",     "conf",      "--stats",
-                                          "--stats-file", "stats",     "--trace",
-                                          "--timeline",   "time",      "--verbose",
-                                          "image",        "word"});
+  const auto options = parse_run_options({"-m",
+                                          "128M",
+                                          "--cpu-count=4",
+                                          "-a0-3",
+                                          "-e",
+                                          "A=1",
+                                          "--env-vars",
+                                          "B=2",
+                                          "-o",
+                                          "out",
+                                          "--timeout",
+                                          "1.5",
+                                          "--kernel-arg",
+                                          "k1",
+                                          "--kernel-arg=k2",
+                                          "--no-aslr",
+                                          "--thp",
+                                          "--ksm",
+                                          "--pit",
+                                          "--cpu-pm",
+                                          "--hermit-image-mode",
+                                          "internal",
+                                          "--tempdir",
+                                          "/var",
+                                          "--config",
+                                          "conf",
+                                          "--stats",
+                                          "--stats-file",
+                                          "stats",
+                                          "--trace",
+                                          "--timeline",
+                                          "time",
+                                          "--profile",
+                                          "prof.svg",
+                                          "--profile-rate=99",
+                                          "--verbose",
+                                          "image",
+                                          "word"});
   ASSERT_TRUE(options) << options.error();
   EXPECT_EQ(options->memory_size, "128M");
   EXPECT_EQ(options->cpu_count, 4U);
@@ -44,8 +70,17 @@ TEST(RunOptions, AreAllTaken) {
   EXPECT_EQ(options->config, "conf");
   EXPECT_EQ(options->stats_file, "stats");
   EXPECT_EQ(options->timeline, "time");
+  EXPECT_EQ(options->profile, "prof.svg");
+  EXPECT_EQ(options->profile_rate, 99U);
   EXPECT_EQ(options->image, "image");
   EXPECT_EQ(options->words, (Words{"word"}));
+}
+
+TEST(RunOptions, TakeARateInItsRange) {
+  for (const auto* const rate : {"0", "10001", "-1", "x", "", "1.5"}) {
+    EXPECT_EQ(error_of({"--profile-rate", rate, "image"}),
+              "--profile-rate '" + std::string{rate} + "': not a number from 1 to 10000");
+  }
 }
 
 TEST(RunOptions, EndAtTheImage) {

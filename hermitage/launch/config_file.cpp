@@ -122,6 +122,8 @@ auto take_uhyve(Section& section, LaunchOptions& options) -> Outcome {
   return all_of(
       {[&] { return section.take("output", options.output); }, [&] { return section.take("stats", options.stats); },
        [&] { return section.take("timeline", options.timeline); },
+       [&] { return section.take("profile", options.profile); },
+       [&] { return section.take("profile_rate", options.profile_rate); },
        [&] { return section.take("tempdir", options.tempdir); },
        [&] { return section.take("hermit_image_mode", options.image_mode); },
        [&] { return section.take("file_isolation", options.file_isolation); },

@@ -43,6 +43,8 @@ TEST_F(ConfigFileTest, IsUhyves) {
 output = 'test.txt'
 stats = true
 timeline = 'time.json'
+profile = 'prof.svg'
+profile_rate = 100
 tempdir = '/tmp/'
 hermit_image_mode = 'internal'
 [memory]
@@ -63,6 +65,8 @@ env_vars = ['foo=bar', "x=y z"]
   EXPECT_TRUE(options.stats && options.no_aslr && options.huge_pages && options.merges_pages);
   EXPECT_TRUE(options.manages_power && options.timer);
   EXPECT_EQ(options.timeline, "time.json");
+  EXPECT_EQ(options.profile, "prof.svg");
+  EXPECT_EQ(options.profile_rate, 100U);
   EXPECT_EQ(options.tempdir, "/tmp/");
   EXPECT_EQ(options.image_mode, "internal");
   EXPECT_EQ(options.memory_size, "16MiB");

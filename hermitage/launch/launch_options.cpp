@@ -75,6 +75,11 @@ auto parse_cpu_count(std::string_view text) -> std::optional<std::uint32_t> {
   return count && *count > 0 ? count : std::nullopt;
 }
 
+auto parse_profile_rate(std::string_view text) -> std::optional<std::uint32_t> {
+  const auto rate = whole_number<std::uint32_t>(text);
+  return rate && *rate > 0 && *rate <= kMaxProfileRate ? rate : std::nullopt;
+}
+
 auto parse_port(std::string_view text) -> std::optional<std::uint16_t> {
   return whole_number<std::uint16_t>(text);
 }

@@ -41,9 +41,11 @@ struct LaunchOptions {
   std::optional<std::string> core = {};   // a file
   std::optional<std::string> core_on = {};
   std::optional<std::string> core_limit = {};
-  std::optional<std::string> timeline = {};    // a file
-  std::optional<double> timeout_seconds = {};  // above 0, at most 1e9
-  std::optional<int> kvm_fd = {};              // an inherited descriptor of /dev/kvm
+  std::optional<std::string> timeline = {};        // a file
+  std::optional<std::string> profile = {};         // a file
+  std::optional<std::uint32_t> profile_rate = {};  // samples per second, from 1 to kMaxProfileRate
+  std::optional<double> timeout_seconds = {};      // above 0, at most 1e9
+  std::optional<int> kvm_fd = {};                  // an inherited descriptor of /dev/kvm
   bool gdb_no_wait = false;
   bool no_aslr = false;
   bool huge_pages = false;
@@ -70,6 +72,10 @@ struct LaunchOptions {
 
 // A number above 0.
 [[nodiscard]] auto parse_cpu_count(std::string_view text) -> std::optional<std::uint32_t>;
+
+// A number of samples per second, from 1 to kMaxProfileRate.
+inline constexpr std::uint32_t kMaxProfileRate = 10'000;
+[[nodiscard]] auto parse_profile_rate(std::string_view text) -> std::optional<std::uint32_t>;
 
 [[nodiscard]] auto parse_port(std::string_view text) -> std::optional<std::uint16_t>;
 

@@ -43,12 +43,12 @@ template <class Options>
 auto members_of(Options& options) {
   auto& [output, memory_size, cpu_count, affinity, tempdir, temp_limit, image_mode, file_isolation, sandbox, io_mode,
          env_vars, kernel_args, words, file_mappings, net, publish, pcap, gdb, core, core_on, core_limit, timeline,
-         timeout_seconds, kvm_fd, gdb_no_wait, no_aslr, huge_pages, merges_pages, timer, manages_power, stats, engine,
-         loader, qemu_args, config] = options;
+         profile, profile_rate, timeout_seconds, kvm_fd, gdb_no_wait, no_aslr, huge_pages, merges_pages, timer,
+         manages_power, stats, engine, loader, qemu_args, config] = options;
   return std::tie(output, memory_size, cpu_count, affinity, tempdir, temp_limit, image_mode, file_isolation, sandbox,
                   io_mode, env_vars, kernel_args, words, file_mappings, net, publish, pcap, gdb, core, core_on,
-                  core_limit, timeline, timeout_seconds, kvm_fd, gdb_no_wait, no_aslr, huge_pages, merges_pages, timer,
-                  manages_power, stats, engine, loader, qemu_args, config);
+                  core_limit, timeline, profile, profile_rate, timeout_seconds, kvm_fd, gdb_no_wait, no_aslr,
+                  huge_pages, merges_pages, timer, manages_power, stats, engine, loader, qemu_args, config);
 }
 
 void fill_in(LaunchOptions& options, const LaunchOptions& weaker) {
@@ -76,10 +76,10 @@ class OptionParser {
 
   auto parse(LaunchSpec& spec) -> OrFailure<void> {
     using Step = OrFailure<void> (OptionParser::*)(LaunchSpec&) const;
-    for (const Step step :
-         {&OptionParser::parse_affinity_list, &OptionParser::parse_isolation, &OptionParser::parse_sandbox,
-          &OptionParser::parse_mode, &OptionParser::parse_files, &OptionParser::parse_forwards,
-          &OptionParser::parse_net, &OptionParser::parse_debug, &OptionParser::parse_core}) {
+    for (const Step step : {&OptionParser::parse_affinity_list, &OptionParser::parse_isolation,
+                            &OptionParser::parse_sandbox, &OptionParser::parse_mode, &OptionParser::parse_files,
+                            &OptionParser::parse_forwards, &OptionParser::parse_net, &OptionParser::parse_debug,
+                            &OptionParser::parse_core, &OptionParser::parse_profile}) {
       if (auto outcome = (this->*step)(spec); !outcome) return outcome;
     }
     return {};
@@ -168,6 +168,15 @@ class OptionParser {
     } else if (options_.core_on || options_.core_limit) {
       return wrong_usage(fmt::format("{} needs --core", options_.core_on ? "--core-on" : "--core-limit"));
     }
+    return {};
+  }
+
+  auto parse_profile(LaunchSpec& spec) const -> OrFailure<void> {
+    if (options_.profile_rate && !options_.profile) return wrong_usage("--profile-rate needs --profile");
+    if (options_.profile_rate.value_or(1) == 0 || options_.profile_rate.value_or(1) > kMaxProfileRate) {
+      return wrong_usage(fmt::format("--profile-rate {}: not from 1 to {}", *options_.profile_rate, kMaxProfileRate));
+    }
+    spec.profile_rate = options_.profile_rate.value_or(spec.profile_rate);
     return {};
   }
 
@@ -330,6 +339,7 @@ auto make_launch_spec(const std::string& image, const LaunchSources& sources) ->
                   .timer = options.timer,
                   .manages_power = options.manages_power,
                   .stats = options.stats,
+                  .profile = options.profile.value_or(""),
                   .timeline = options.timeline.value_or(""),
                   .network = base::NetworkSpec{},
                   .file_mappings = options.file_mappings,

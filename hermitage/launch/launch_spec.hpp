@@ -71,8 +71,10 @@ struct LaunchSpec {
   bool merges_pages = false;
   bool timer = false;  // an i8254
   bool manages_power = false;
-  bool stats = false;         // print them at the end
-  std::string timeline = {};  // file for a timeline of the run; empty: none
+  bool stats = false;                // print them at the end
+  std::string profile = {};          // file for a profile of the run; empty: none
+  std::uint32_t profile_rate = 997;  // samples per second of each vCPU
+  std::string timeline = {};         // file for a timeline of the run; empty: none
 
   base::NetworkSpec network = {};
   std::vector<base::PortForward> forwards = {};  // with NetworkMode::user only

@@ -134,6 +134,8 @@ TEST(Precedence, EveryOptionOfTheWeakestSourceCountsAlone) {
                           .words = {"w"},
                           .file_mappings = {{.host = "h", .guest = "g"}},
                           .timeline = "i",
+                          .profile = "p",
+                          .profile_rate = 99,
                           .timeout_seconds = 1.5,
                           .kvm_fd = 3,
                           .no_aslr = true,
@@ -149,6 +151,17 @@ TEST(Precedence, EveryOptionOfTheWeakestSourceCountsAlone) {
   EXPECT_EQ(merged({.config_file = all}), all);
   EXPECT_EQ(merged({.environment = all}), all);
   EXPECT_EQ(merged({.command_line = all}), all);
+}
+
+TEST(ProfileRate, NeedsAProfileAndIsLimited) {
+  EXPECT_EQ(spec_of({.command_line = {.profile = "p"}}).profile_rate, 997U);
+  EXPECT_EQ(spec_of({.command_line = {.profile = "p"}, .config_file = {.profile_rate = 99}}).profile_rate, 99U);
+  const auto alone = make_launch_spec("image", {.command_line = {.profile_rate = 99}});
+  ASSERT_FALSE(alone);
+  EXPECT_EQ(alone.error().message, "--profile-rate needs --profile");
+  for (const std::uint32_t rate : {0U, 10'001U}) {
+    EXPECT_FALSE(make_launch_spec("image", {.command_line = {.profile = "p"}, .config_file = {.profile_rate = rate}}));
+  }
 }
 
 // ---- Arguments

@@ -20,6 +20,7 @@
 #include "hermitage/launch/output_hints.hpp"
 #include "hermitage/vmm/machine.hpp"
 #include "hermitage/vmm/memory/mapped_file.hpp"
+#include "hermitage/vmm/observe/profile.hpp"
 #include "hermitage/vmm/observe/timeline.hpp"
 
 namespace hermitage::launch {
@@ -119,6 +120,7 @@ class MonitorRun::State {
   KernelSource::Kind kind = KernelSource::Kind::kernel;
   OutputHints output_hints;                          // which see the machine's output
   std::shared_ptr<vmm::observe::Timeline> timeline;  // or null
+  std::shared_ptr<vmm::observe::Profile> profile;    // or null
   std::vector<std::byte> debugged_file;              // the kernel's, for a debugger, as long as there is a machine
   std::optional<vmm::Machine> machine;
   entry::GuestRange kernel;
@@ -174,6 +176,8 @@ auto MonitorRun::prepare(const RunRequest& request) -> OrFailure<MonitorRun> {
   if (auto added = add_core(state->spec, options); !added) return std::unexpected{std::move(added.error())};
   phase.reset();
   options.timeline = timeline;
+  if (!state->spec.profile.empty()) state->profile = std::make_shared<vmm::observe::Profile>(state->spec.profile_rate);
+  options.profile = state->profile;
   state->timeline = std::move(timeline);
   auto machine = vmm::Machine::create(guest->kernel(), std::move(options), std::move(*files));
   if (!machine) return failure_of(request.image, std::move(machine.error()));
@@ -225,13 +229,19 @@ auto MonitorRun::timeline() const noexcept -> const vmm::observe::Timeline* {
   return state_->timeline.get();
 }
 
+auto MonitorRun::profile() const noexcept -> const vmm::observe::Profile* {
+  return state_->profile.get();
+}
+
 auto MonitorRun::read_kernel() -> KernelPlace {
   KernelPlace place{.start = state_->kernel.start.value, .end = state_->kernel.end.value};
-  auto file = vmm::MappedFile::map(std::move(state_->image));
-  if (!file) return place;
-  auto guest = read_guest(state_->spec.image, state_->kind, std::move(*file));
-  if (!guest) return place;
-  state_->guest = *std::move(guest);
+  if (!state_->guest) {
+    auto file = vmm::MappedFile::map(std::move(state_->image));
+    if (!file) return place;
+    auto guest = read_guest(state_->spec.image, state_->kind, std::move(*file));
+    if (!guest) return place;
+    state_->guest = *std::move(guest);
+  }
   place.elf = state_->guest->kernel().elf;
   return place;
 }

@@ -19,6 +19,7 @@ struct GuestDeath;  // hermitage/vmm/ending.hpp
 struct Statistics;  // hermitage/vmm/statistics.hpp
 }  // namespace hermitage::vmm
 namespace hermitage::vmm::observe {
+class Profile;   // hermitage/vmm/observe/profile.hpp
 class Timeline;  // hermitage/vmm/observe/timeline.hpp
 }  // namespace hermitage::vmm::observe
 
@@ -77,6 +78,7 @@ class MonitorRun {
 
   // What the spec asks for; otherwise null.
   [[nodiscard]] auto timeline() const noexcept -> const vmm::observe::Timeline*;
+  [[nodiscard]] auto profile() const noexcept -> const vmm::observe::Profile*;
 
   // Reads the kernel again, for its symbols. The ELF file is empty where that is not possible, and may be another where
   // somebody has written to the image's file. It is there as long as the run.

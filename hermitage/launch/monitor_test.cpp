@@ -15,6 +15,7 @@
 #include "hermitage/launch/launch_testing.hpp"
 #include "hermitage/launch/monitor_host.hpp"
 #include "hermitage/vmm/ending.hpp"
+#include "hermitage/vmm/observe/profile.hpp"
 #include "hermitage/vmm/observe/timeline.hpp"
 #include "hermitage/vmm/statistics.hpp"
 #include "testing/images.hpp"
@@ -134,6 +135,27 @@ TEST_F(MonitorTest, RecordsATimeline) {
   EXPECT_TRUE(lines.front().starts_with("Hello")) << lines.front();
   const Requested without{guest("hello"), options()};
   EXPECT_EQ(prepared(without).timeline(), nullptr);
+}
+
+TEST_F(MonitorTest, TakesAProfile) {
+  auto with_profile = options({"stay", "spin"});
+  with_profile.profile = directory.file("profile");
+  Requested given{guest("waits"), with_profile};
+  given.request.deadline = RunRequest::Clock::now() + 300ms;
+  auto run = prepared(given);
+  ASSERT_TRUE(run.run());
+  ASSERT_NE(run.profile(), nullptr);
+  EXPECT_EQ(run.profile()->rate(), 997U);
+  ASSERT_EQ(run.profile()->vcpus().size(), 1U);
+  const auto kernel = run.read_kernel();
+  const auto& tree = *run.profile()->vcpus().front();
+  EXPECT_GT(tree.samples(), 10U);
+  tree.for_each([&](std::span<const vmm::observe::Frame> stack, const char* /*activity*/, std::uint64_t /*samples*/) {
+    EXPECT_GE(stack.front().address, kernel.start);
+    EXPECT_LT(stack.front().address, kernel.end);
+  });
+  const Requested without{guest("hello"), options()};
+  EXPECT_EQ(prepared(without).profile(), nullptr);
 }
 
 TEST_F(MonitorTest, ShowsWhereAGuestDied) {

@@ -67,6 +67,10 @@ auto MonitorRun::timeline() const noexcept -> const vmm::observe::Timeline* {
   return nullptr;
 }
 
+auto MonitorRun::profile() const noexcept -> const vmm::observe::Profile* {
+  return nullptr;
+}
+
 auto MonitorRun::read_kernel() -> KernelPlace {
   return {};
 }

@@ -52,6 +52,7 @@ auto refused_option(const LaunchSpec& spec, const QemuOptions& options, Arch arc
       {spec.stats, "--stats"},
       {spec.core.has_value(), "--core"},
       {!spec.timeline.empty(), "--timeline"},
+      {!spec.profile.empty(), "--profile"},
       {options.refused != nullptr, options.refused},
       {spec.timer && arch != Arch::x86_64, "--pit"},
       {spec.manages_power && !uses_kvm, "--cpu-pm without KVM"},

@@ -78,6 +78,7 @@ TEST_F(QemuPlanTest, RefusesWhatQemuDoesNotHave) {
       {{.timer = true}, "--pit"},
       {{.manages_power = true}, "--cpu-pm without KVM"},
       {{.timeline = "file"}, "--timeline"},
+      {{.profile = "file"}, "--profile"},
       {{.stats = true}, "--stats"},
   };
   for (const auto& [options, name] : cases) {

@@ -23,6 +23,8 @@
 #include "hermitage/vmm/hypercalls/hypercalls.hpp"
 #include "hermitage/vmm/kernel_loading.hpp"
 #include "hermitage/vmm/observe/observed_backend.hpp"
+#include "hermitage/vmm/observe/profile.hpp"
+#include "hermitage/vmm/observe/stack_sampler.hpp"
 #include "hermitage/vmm/observe/timeline.hpp"
 #include "hermitage/vmm/observe/vcpu_observer.hpp"
 #include "hermitage/vmm/supervisor.hpp"
@@ -76,6 +78,18 @@ auto trace_of(const MachineOptions& options) -> std::function<void(std::string_v
     if (auto* const observer = observe::VcpuObserver::of_this_thread(); observer != nullptr) observer->describe(line);
     if (trace) trace(line);
   };
+}
+
+// The executable segments of the loaded kernel.
+auto code_of(const entry::KernelObject& kernel, const arch::MemoryLayout& layout) -> std::vector<observe::CodeRange> {
+  constexpr std::uint32_t kExecutable = 1;  // PF_X
+  std::vector<observe::CodeRange> code;
+  for (const auto segment : kernel.segments()) {
+    if (segment.type != entry::elf::kSegmentLoad || (segment.flags & kExecutable) == 0) continue;
+    const auto start = layout.kernel.start.value + kernel.memory_offset(segment);
+    code.push_back({.start = start, .end = start + segment.memsz});
+  }
+  return code;
 }
 
 // Makes the timeline see output and frames, too.
@@ -149,7 +163,7 @@ class Machine::State {
  private:
   [[nodiscard]] auto make_debugger() -> Result<void>;
   void attach_debugger(const entry::KernelObject& kernel);
-  void observe_vcpus();
+  void observe_vcpus(const entry::KernelObject& kernel);
   [[nodiscard]] auto add_network_card(std::unique_ptr<NetworkCard> card) -> Result<void>;
   void add_run_to_timeline(Clock::time_point begin) const;
   [[nodiscard]] auto deadline() const -> std::optional<Clock::time_point>;
@@ -210,7 +224,7 @@ auto Machine::State::prepare(const entry::KernelObject& kernel, int descriptor) 
   for (auto& vcpu : booted->vcpus) {
     vcpus_.push_back(std::make_unique<Vcpu>(std::move(vcpu), static_cast<std::uint32_t>(vcpus_.size()), environment));
   }
-  observe_vcpus();
+  observe_vcpus(kernel);
   const observe::Phase phase{options_.timeline.get(), "prepare isolation"};
   auto isolation = make_isolation(options_.isolation, files_, warnings_);
   if (!isolation) return std::unexpected{isolation.error()};
@@ -230,13 +244,17 @@ auto Machine::State::prepare(const entry::KernelObject& kernel, int descriptor) 
   return {};
 }
 
-void Machine::State::observe_vcpus() {
+void Machine::State::observe_vcpus(const entry::KernelObject& kernel) {
   auto* const timeline = options_.timeline.get();
-  if (!options_.times_hypercalls && timeline == nullptr) return;
+  auto* const profile = options_.profile.get();
+  if (!options_.times_hypercalls && timeline == nullptr && profile == nullptr) return;
   for (const auto& vcpu : vcpus_) {
     auto* const track = timeline == nullptr ? nullptr : &timeline->add_vcpu(vcpu->number());
-    vcpu->set_observer(
-        *observers_.emplace_back(std::make_unique<observe::VcpuObserver>(options_.times_hypercalls, track)));
+    auto sampler = profile == nullptr ? nullptr
+                                      : std::make_unique<observe::StackSampler>(memory_, code_of(kernel, layout_),
+                                                                                profile->rate(), profile->add_vcpu());
+    vcpu->set_observer(*observers_.emplace_back(
+        std::make_unique<observe::VcpuObserver>(options_.times_hypercalls, track, std::move(sampler))));
   }
 }
 

@@ -18,6 +18,7 @@
 #include "hermitage/vmm/debug/debug_options.hpp"
 #include "hermitage/vmm/isolation/isolation.hpp"
 #include "hermitage/vmm/network_options.hpp"
+#include "hermitage/vmm/observe/profile.hpp"
 #include "hermitage/vmm/observe/timeline.hpp"
 #include "hermitage/vmm/serial.hpp"
 
@@ -60,6 +61,8 @@ struct MachineOptions {
   // Receives the phases of the start and of the run, the exits, the guest's output and its frames. Can be null. Read it
   // after run().
   std::shared_ptr<observe::Timeline> timeline = nullptr;
+  // Receives samples of the stacks of all vCPUs. Can be null. Read it after run().
+  std::shared_ptr<observe::Profile> profile = nullptr;
   // Receive one line each, without a line end, from any thread: `trace` every hypercall, and `warn` irregularities that
   // do not end the guest. After `on_stop`, signals interrupt their system calls, and they must return soon. A pause
   // waits for them, too, and can interrupt them.

@@ -225,7 +225,9 @@ void Supervisor::run_vcpu(Vcpu& vcpu, StartingLine& starting_line) {
       guest_->warnings.add(fmt::format("cannot bind vCPU {} to CPU {}: pthread_setaffinity_np", vcpu.number(), cpu));
     }
   }
-  if (starting_line.arrive(guest_->isolation.enclose(isolation::Role::vcpu))) vcpu.run();
+  auto prepared = vcpu.prepare_thread();
+  if (prepared) prepared = guest_->isolation.enclose(isolation::Role::vcpu);
+  if (starting_line.arrive(std::move(prepared))) vcpu.run();
 }
 
 // The descriptors of the card, and those that its thread uses to pause and to end the run.

@@ -40,6 +40,13 @@ auto call_back_signal() noexcept -> int {
 Vcpu::Vcpu(kvm::Vcpu vcpu, std::uint32_t number, const VcpuEnvironment& environment) noexcept
     : vcpu_{std::move(vcpu)}, number_{number}, environment_{environment} {}
 
+auto Vcpu::prepare_thread() -> Result<void> {
+  auto* const sampler = observer_ == nullptr ? nullptr : observer_->sampler();
+  if (sampler == nullptr) return {};
+  if (auto made = sampler->make_timer(); !made) return made;
+  return vcpu_.interrupt_at(observe::sample_signal());
+}
+
 void Vcpu::run() {
   thread_ = ::gettid();
   if (observer_ != nullptr) observer_->begin_thread();
@@ -78,6 +85,14 @@ void Vcpu::call_back() noexcept {
   if (const auto thread = thread_.load(); thread != 0) ::tgkill(::getpid(), thread, call_back_signal());
 }
 
+// For the profile. Returns false if no sample is due.
+auto Vcpu::take_due_sample() -> bool {
+  auto* const sampler = observer_ == nullptr ? nullptr : observer_->sampler();
+  if (sampler == nullptr || !sampler->is_due()) return false;
+  sampler->take(vcpu_.registers(), vcpu_.is_halted());
+  return true;
+}
+
 void Vcpu::stand_while_paused() noexcept {
   do {
     environment_.gate.checkpoint();
@@ -110,7 +125,7 @@ void Vcpu::handle(const kvm::Exit& exit) {
           [this](const kvm::IoAccess& access) { handle_access(access); },
           [this](kvm::Halt) { note_kind("halt"); },
           [this](kvm::Interrupted) {
-            note_kind("interruption");
+            note_kind(take_due_sample() ? "sample" : "interruption");
             stand_while_paused();
           },
           [this](kvm::Shutdown) {

@@ -13,6 +13,7 @@
 #include "hermitage/vmm/bus/device.hpp"
 #include "hermitage/vmm/collected_writes.hpp"
 #include "hermitage/vmm/debug/vcpu_stops.hpp"
+#include "hermitage/vmm/error.hpp"
 #include "hermitage/vmm/hypercalls/hypercall_log.hpp"
 #include "hermitage/vmm/kvm/vcpu.hpp"
 #include "hermitage/vmm/observe/vcpu_observer.hpp"
@@ -41,6 +42,8 @@ class Vcpu final : public Initiator {
 
   Vcpu(kvm::Vcpu vcpu, std::uint32_t number, const VcpuEnvironment& environment) noexcept;
 
+  // Prepares this thread, which then calls run(), and before it is isolated. Fails with host_failed or kvm_failed.
+  [[nodiscard]] auto prepare_thread() -> Result<void>;
   // Runs the guest in this thread until the run ends.
   void run();
 
@@ -73,6 +76,7 @@ class Vcpu final : public Initiator {
   [[nodiscard]] auto hypercall_log() const noexcept -> HypercallLog* override { return hypercall_log_.get(); }
 
  private:
+  [[nodiscard]] auto take_due_sample() -> bool;
   void stand_while_paused() noexcept;
   void stand_for_debugger();
   void keep_state();

@@ -4,6 +4,7 @@
 //   debug_state.hpp    the state of a vCPU that a debugger can access
 //   memory_layout.hpp  the layout of the guest memory
 //   page_tables.hpp    translation of guest-virtual addresses
+//   stack.hpp          the registers and the calls by which a stack is walked
 //   vcpu_state.hpp     the state of a vCPU when it enters a kernel, and its registers
 #pragma once
 

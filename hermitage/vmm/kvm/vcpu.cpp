@@ -1,10 +1,16 @@
 #include "hermitage/vmm/kvm/vcpu.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <csignal>
+#include <cstring>
 #include <utility>
 
+#include <pthread.h>
 #include <sys/ioctl.h>
+
+#include "hermitage/vmm/kvm/call.hpp"
 
 namespace hermitage::vmm::kvm {
 
@@ -49,6 +55,25 @@ auto Vcpu::port_access() -> Exit {
 
 void Vcpu::request_exit() noexcept {
   __atomic_store_n(&shared().immediate_exit, std::uint8_t{1}, __ATOMIC_SEQ_CST);
+}
+
+auto Vcpu::interrupt_at(int signal) -> Result<void> {
+  // kvm_signal_mask, whose set of signals has the size that it has in the kernel.
+  constexpr unsigned long kSetSignalMask = _IOW(KVMIO, 0x8b, std::uint32_t);
+  struct {
+    std::uint32_t size = sizeof(std::uint64_t);
+    std::array<std::byte, sizeof(std::uint64_t)> signals{};
+  } mask;
+  sigset_t blocked;
+  ::pthread_sigmask(SIG_SETMASK, nullptr, &blocked);
+  ::sigdelset(&blocked, signal);
+  std::memcpy(mask.signals.data(), &blocked, mask.signals.size());
+  return call(descriptor_, kSetSignalMask, &mask, "KVM_SET_SIGNAL_MASK");
+}
+
+auto Vcpu::is_halted() const noexcept -> bool {
+  kvm_mp_state state{};
+  return ::ioctl(descriptor_.get(), KVM_GET_MP_STATE, &state) == 0 && state.mp_state == KVM_MP_STATE_HALTED;
 }
 
 void Vcpu::withdraw_exit() noexcept {

@@ -29,6 +29,12 @@ class Vcpu {
   void request_exit() noexcept;
   void withdraw_exit() noexcept;
 
+  // Makes run() also return Interrupted when this signal is sent to the thread, in which it is blocked. Call it in the
+  // thread that runs the vCPU, before run(). Fails with kvm_failed.
+  [[nodiscard]] auto interrupt_at(int signal) -> Result<void>;
+  // Whether the vCPU waits for an interrupt in a halt instruction.
+  [[nodiscard]] auto is_halted() const noexcept -> bool;
+
   // Defined by the architecture.
 
   // Sets the complete initial state of the vCPU. Adapts `features` to vCPU `number`. Fails with kvm_failed.

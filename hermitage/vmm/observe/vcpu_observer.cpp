@@ -18,6 +18,7 @@ void ExitTimes::add(const char* name, std::chrono::nanoseconds time) {
 
 void VcpuObserver::begin_thread() noexcept {
   observer_of_thread = this;
+  if (sampler_) sampler_->begin();
 }
 
 auto VcpuObserver::of_this_thread() noexcept -> VcpuObserver* {
@@ -31,10 +32,12 @@ void VcpuObserver::accesses(std::uint64_t address, std::size_t size, bool is_wri
 }
 
 void VcpuObserver::handled(const char* kind) {
-  event_.duration = Clock::now() - event_.begin;
+  const auto end = Clock::now();
+  event_.duration = end - event_.begin;
   event_.name = kind;
   if (has_times_) times_.add(kind, event_.duration);
   if (track_ != nullptr) track_->add(event_);
+  if (sampler_) sampler_->note_exit(kind, event_.begin, end);
   event_.access_size = 0;
   event_.detail_size = 0;
 }

@@ -7,9 +7,11 @@
 #include <memory>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "hermitage/vmm/observe/histogram.hpp"
+#include "hermitage/vmm/observe/stack_sampler.hpp"
 #include "hermitage/vmm/observe/timeline.hpp"
 
 namespace hermitage::vmm::observe {
@@ -35,10 +37,13 @@ class VcpuObserver {
  public:
   using Clock = std::chrono::steady_clock;
 
-  // `track` can be null.
-  VcpuObserver(bool has_times, TimelineTrack* track) noexcept : has_times_{has_times}, track_{track} {}
+  // `track` and `sampler` can be null.
+  VcpuObserver(bool has_times, TimelineTrack* track, std::unique_ptr<StackSampler> sampler) noexcept
+      : has_times_{has_times}, track_{track}, sampler_{std::move(sampler)} {}
 
-  // This thread runs the vCPU.
+  [[nodiscard]] auto sampler() const noexcept -> StackSampler* { return sampler_.get(); }
+
+  // This thread starts to run the vCPU.
   void begin_thread() noexcept;
   // The observer of the vCPU that this thread runs, or null.
   [[nodiscard]] static auto of_this_thread() noexcept -> VcpuObserver*;
@@ -58,6 +63,7 @@ class VcpuObserver {
   bool has_times_;
   ExitTimes times_;
   TimelineTrack* track_;
+  std::unique_ptr<StackSampler> sampler_;
   TimelineEvent event_;  // the current exit
 };
 

@@ -26,7 +26,7 @@ TEST(ExitTimes, AreKeptByKind) {
 }
 
 TEST(VcpuObserver, MeasuresFromTheExit) {
-  VcpuObserver observer{true, nullptr};
+  VcpuObserver observer{true, nullptr, nullptr};
   observer.left_guest();
   const auto before = VcpuObserver::Clock::now();
   while (VcpuObserver::Clock::now() == before) {
@@ -38,7 +38,7 @@ TEST(VcpuObserver, MeasuresFromTheExit) {
 
 TEST(VcpuObserver, AddsEachExitToTheTimeline) {
   TimelineTrack track{"vCPU 0", 4};
-  VcpuObserver observer{false, &track};
+  VcpuObserver observer{false, &track, nullptr};
   observer.left_guest();
   observer.accesses(0x600, 4, true);
   observer.describe("open(\"/x\") = 3");
@@ -61,7 +61,7 @@ TEST(VcpuObserver, AddsEachExitToTheTimeline) {
 }
 
 TEST(VcpuObserver, IsKnownInItsThread) {
-  VcpuObserver observer{false, nullptr};
+  VcpuObserver observer{false, nullptr, nullptr};
   std::thread{[&] {
     EXPECT_EQ(VcpuObserver::of_this_thread(), nullptr);
     observer.begin_thread();

@@ -84,6 +84,21 @@ using CoreRegisters = std::array<std::uint64_t, 1>;
 using CoreFloats = std::array<std::byte, 8>;
 [[nodiscard]] auto core_floats(const DebugState& state) noexcept -> CoreFloats;
 
+struct StackRegisters {
+  std::uint64_t instruction = 0;
+  std::uint64_t stack = 0;
+  std::uint64_t frame = 0;
+};
+[[nodiscard]] auto stack_registers(const Registers& registers) noexcept -> StackRegisters;
+[[nodiscard]] auto paging_of(const Registers& registers) noexcept -> PagingState;
+struct Call {
+  enum class Kind : std::uint8_t { none, direct, indirect };
+  Kind kind = Kind::none;
+  std::int32_t distance = 0;
+};
+inline constexpr std::size_t kMaxCallSize = 1;
+[[nodiscard]] auto call_at_end(std::span<const std::byte> code) noexcept -> Call;
+
 [[nodiscard]] auto entry_state(const MemoryLayout& layout, GuestAddress entry_point, std::uint32_t number) noexcept
     -> EntryState;
 

@@ -8,6 +8,7 @@
 #include "hermitage/vmm/arch/x86_64/debug_state.hpp"
 #include "hermitage/vmm/arch/x86_64/memory_layout.hpp"
 #include "hermitage/vmm/arch/x86_64/page_tables.hpp"
+#include "hermitage/vmm/arch/x86_64/stack.hpp"
 #include "hermitage/vmm/arch/x86_64/vcpu_state.hpp"
 
 namespace hermitage::vmm::x86_64 {
