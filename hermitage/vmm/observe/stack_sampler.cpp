@@ -48,7 +48,9 @@ auto StackSampler::is_due() noexcept -> bool {
 }
 
 void StackSampler::take(const arch::Registers& registers, bool is_halted) {
-  const auto stack = walker_.walk(arch::paging_of(registers), arch::stack_registers(registers));
+  // Without page tables, the stack is the instruction alone.
+  const auto paging = arch::paging_of(registers).value_or(arch::PagingState{});
+  const auto stack = walker_.walk(paging, arch::stack_registers(registers));
   const bool was_in_exit = due_ >= begin_ && due_ < end_;
   const auto samples = was_in_exit ? 1 + static_cast<std::uint64_t>((end_ - due_) / period_) : 1;
   tree_.add(stack.view(), was_in_exit ? kind_ : is_halted ? kHalted : nullptr, samples);

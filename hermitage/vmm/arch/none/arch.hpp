@@ -90,7 +90,6 @@ struct StackRegisters {
   std::uint64_t frame = 0;
 };
 [[nodiscard]] auto stack_registers(const Registers& registers) noexcept -> StackRegisters;
-[[nodiscard]] auto paging_of(const Registers& registers) noexcept -> PagingState;
 struct Call {
   enum class Kind : std::uint8_t { none, direct, indirect };
   Kind kind = Kind::none;

@@ -5,8 +5,6 @@
 namespace hermitage::vmm::x86_64 {
 namespace {
 
-constexpr std::uint64_t kPageMapMask = 0x000f'ffff'ffff'f000;
-
 constexpr auto kCallNear = std::byte{0xe8};
 constexpr std::size_t kCallNearSize = 5;
 constexpr auto kIndirect = std::byte{0xff};
@@ -34,10 +32,6 @@ auto is_indirect_call(std::span<const std::byte> code) noexcept -> bool {
 }
 
 }  // namespace
-
-auto paging_of(const Registers& registers) noexcept -> PagingState {
-  return {.page_map = {registers.cr3 & kPageMapMask}, .levels = (registers.cr4 & kControl4FiveLevels) != 0 ? 5 : 4};
-}
 
 auto call_at_end(std::span<const std::byte> code) noexcept -> Call {
   if (code.size() >= kCallNearSize && code[code.size() - kCallNearSize] == kCallNear) {

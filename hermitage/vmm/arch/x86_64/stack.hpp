@@ -20,8 +20,6 @@ struct StackRegisters {
   return {.instruction = registers.rip, .stack = registers.rsp, .frame = registers.rbp};
 }
 
-[[nodiscard]] auto paging_of(const Registers& registers) noexcept -> PagingState;
-
 // A call instruction.
 struct Call {
   enum class Kind : std::uint8_t { none, direct, indirect };

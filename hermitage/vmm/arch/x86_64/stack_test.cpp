@@ -49,12 +49,5 @@ TEST(CallAtEnd, KnowsOtherCode) {
   }
 }
 
-TEST(PagingOf, IsThatOfTheRegisters) {
-  const auto four = paging_of({.cr3 = 0x1234'5018, .cr4 = 0x20});
-  EXPECT_EQ(four.page_map, GuestAddress{0x1234'5000});
-  EXPECT_EQ(four.levels, 4);
-  EXPECT_EQ(paging_of({.cr4 = 1 << 12}).levels, 5);
-}
-
 }  // namespace
 }  // namespace hermitage::vmm::x86_64
