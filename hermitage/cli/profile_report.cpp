@@ -104,20 +104,21 @@ class Callers {
 
  private:
   // The frame that called the function at this address: the next one by frame pointers, or a candidate before it that
-  // calls this function. Without either, the next candidate that calls indirectly, or the next one.
+  // calls this function. Without either, a candidate with an indirect call. The innermost function can also have been
+  // reached by a jump from a function that was called. stack_.size() if there is none.
   [[nodiscard]] auto next_after(std::size_t at, std::uint64_t address) const -> std::size_t {
     const auto rest = stack_.subspan(at + 1);
-    const auto certain = std::ranges::find(rest, true, &Frame::is_certain);
+    const auto function = functions_.function_at(address);
     const auto calls = [&](const Frame& frame) {
-      return frame.callee != 0 && functions_.function_at(frame.callee) == functions_.function_at(address);
+      return frame.callee != 0 && functions_.function_at(frame.callee) == function;
     };
     const auto number_of = [&](auto frame) { return at + 1 + static_cast<std::size_t>(frame - rest.begin()); };
+    const auto certain = std::ranges::find(rest, true, &Frame::is_certain);
     if (certain != rest.end() && calls(*certain)) return number_of(certain);
-    const bool has_certain = certain != rest.end();
-    const auto found = std::find_if(
-        rest.begin(), certain, [&](const Frame& frame) { return calls(frame) || (!has_certain && frame.callee == 0); });
-    if (found != certain) return number_of(found);
-    return number_of(has_certain ? certain : rest.begin());
+    const auto caller = std::find_if(rest.begin(), certain, calls);
+    if (caller != certain || certain != rest.end()) return number_of(caller);
+    const auto indirect = std::ranges::find(rest, std::uint64_t{0}, &Frame::callee);
+    return at == 0 && indirect == rest.end() ? 1 : number_of(indirect);
   }
 
   std::span<const Frame> stack_;

@@ -91,6 +91,25 @@ TEST_F(ProfileReportTest, TakesAnIndirectCall) {
   EXPECT_EQ(names(), (Names{{{"middle", "inner"}, 1}}));
 }
 
+TEST_F(ProfileReportTest, PrefersADirectCallToAnIndirectOne) {
+  auto& tree = profile.add_vcpu();
+  tree.add(std::vector<Frame>{{.address = kInner, .is_certain = true},
+                              {.address = kOuter + 8, .callee = 0},
+                              {.address = kMiddle + 8, .callee = kInner}},
+           nullptr, 1);
+  EXPECT_EQ(names(), (Names{{{"middle", "inner"}, 1}}));
+}
+
+// Nothing calls `middle`: it is the outermost function. A jump can have led to the innermost one.
+TEST_F(ProfileReportTest, EndsAtTheOutermostFunction) {
+  auto& tree = profile.add_vcpu();
+  tree.add(std::vector<Frame>{{.address = kInner, .is_certain = true},
+                              {.address = kMiddle + 8, .callee = kOuter},
+                              {.address = kOuter + 8, .callee = kInner + 0x2000}},
+           nullptr, 1);
+  EXPECT_EQ(names(), (Names{{{"middle", "inner"}, 1}}));
+}
+
 TEST_F(ProfileReportTest, NamesVcpusIfThereAreSeveral) {
   for (int i = 0; i < 2; ++i) profile.add_vcpu().add(std::vector<Frame>{{.address = kInner}}, "halted", 1);
   EXPECT_EQ(names(), (Names{{{"[vCPU 0]", "inner", "[halted]"}, 1}, {{"[vCPU 1]", "inner", "[halted]"}, 1}}));

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #include "hermitage/base/memory_size.hpp"
+#include "hermitage/oci/network.hpp"
 
 namespace hermitage::oci {
 namespace {
@@ -263,11 +264,25 @@ auto check_shape(const Json& config) -> std::expected<void, std::string> {
   return {};
 }
 
+// An annotation of this project that has no effect is a mistake, or asks for something that a guest cannot have.
+auto check_annotations(const Json& config) -> std::expected<void, std::string> {
+  constexpr std::string_view kOwn{"org.hermitage."};
+  constexpr std::array<std::string_view, 2> kKnown{kKernelAnnotation, kNetworkAnnotation};
+  const auto* const annotations = member(config, "annotations");
+  if (annotations == nullptr || !annotations->is_object()) return {};
+  for (const auto& [key, value] : annotations->items()) {
+    if (!key.starts_with(kOwn) || std::ranges::find(kKnown, key) != kKnown.end()) continue;
+    return refuse("annotation {}: it is not known", key);
+  }
+  return {};
+}
+
 }  // namespace
 
 auto make_hermit_container(Json config, const HermitProgram& program, const ContainerFacts& facts)
     -> std::expected<Json, std::string> {
   if (const auto checked = check_shape(config); !checked) return std::unexpected{checked.error()};
+  if (const auto checked = check_annotations(config); !checked) return std::unexpected{checked.error()};
   const auto mounts = mounts_of(config);
   if (const auto checked = check_dev(mounts); !checked) return std::unexpected{checked.error()};
   if (const auto checked = check_devices(config); !checked) return std::unexpected{checked.error()};

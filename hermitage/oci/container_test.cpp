@@ -142,6 +142,10 @@ TEST(Container, RefusesWhatAGuestCannotHave) {
   EXPECT_EQ(with_mount(mount("/", "/tmp")), "a volume cannot be mounted at /");
   EXPECT_TRUE(with_mount(mount("/dev/../dev", "/dev")).starts_with("the container has no /dev of its own"));
   auto from = config();
+  from["annotations"] = {{"org.hermitage.snapshot", "/s"}};
+  EXPECT_EQ(error_of(from), "annotation org.hermitage.snapshot: it is not known");
+  from["annotations"] = {{"org.hermitage.network", "none"}, {"org.other", "x"}};
+  EXPECT_EQ(error_of(from), "none");
   from["linux"]["devices"] = {{{"path", "/dev/kvm"}}, {{"path", "/dev/fuse"}}};
   EXPECT_EQ(error_of(from), "device '/dev/fuse': a guest has no devices of the host");
   from["linux"]["resources"]["devices"] = {{{"allow", true}, {"access", "rwm"}}};

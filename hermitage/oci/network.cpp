@@ -39,7 +39,7 @@ template <class Value>
 using OrError = std::expected<Value, std::string>;
 
 auto refuse(std::string_view what) -> std::unexpected<std::string> {
-  return std::unexpected{fmt::format("{}; use --network none, or the annotation {}=none", what, kNetworkAnnotation)};
+  return std::unexpected{fmt::format("{}; the annotation {}=none gives it none", what, kNetworkAnnotation)};
 }
 
 auto failure(std::string_view call, int error_number) -> std::unexpected<std::string> {

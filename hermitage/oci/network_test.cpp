@@ -26,7 +26,7 @@ TEST(NetworkPlan, IsTheContainers) {
 }
 
 TEST(NetworkPlan, IsRefusedWhereTheGuestWouldHaveNone) {
-  const std::string rest = "; use --network none, or the annotation org.hermitage.network=none";
+  const std::string rest = "; the annotation org.hermitage.network=none gives it none";
   EXPECT_EQ(planned(config("[]")), "a guest cannot have the host's network" + rest);
   EXPECT_EQ(planned(config("7")), "a guest cannot have the host's network" + rest);
   EXPECT_EQ(planned(config(R"([{"type":"network"},{"type":"user"}])")),

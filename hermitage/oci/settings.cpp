@@ -76,7 +76,7 @@ auto read_settings() -> std::expected<Settings, std::string> {
 }
 
 auto monitor_path(const Settings& settings) -> std::expected<std::string, std::string> {
-  const auto path = settings.monitor.empty() ? (own_path().parent_path() / "hermitage").string() : settings.monitor;
+  auto path = settings.monitor.empty() ? (own_path().parent_path() / "hermitage").string() : settings.monitor;
   if (::access(path.c_str(), X_OK) == 0) return path;
   return std::unexpected{
       fmt::format("the monitor {}: {}; set 'monitor' in {}", path, std::strerror(errno), kSettingsFile)};

@@ -71,15 +71,6 @@ auto to_text(const ExitCounts& counts) -> std::string {
   return text;
 }
 
-// The timeline shows the line of a hypercall with its exit.
-auto trace_of(const MachineOptions& options) -> std::function<void(std::string_view)> {
-  if (!options.timeline) return options.trace;
-  return [trace = options.trace](std::string_view line) {
-    if (auto* const observer = observe::VcpuObserver::of_this_thread(); observer != nullptr) observer->describe(line);
-    if (trace) trace(line);
-  };
-}
-
 // The executable segments of the loaded kernel.
 auto code_of(const entry::KernelObject& kernel, const arch::MemoryLayout& layout) -> std::vector<observe::CodeRange> {
   constexpr std::uint32_t kExecutable = 1;  // PF_X
@@ -92,9 +83,13 @@ auto code_of(const entry::KernelObject& kernel, const arch::MemoryLayout& layout
   return code;
 }
 
-// Makes the timeline see output and frames, too.
-void observe_output(MachineOptions& options) {
+// Makes the timeline see the lines of hypercalls, which it shows with their exits, the output, and frames.
+void add_timeline(MachineOptions& options) {
   if (!options.timeline) return;
+  options.trace = [next = std::move(options.trace)](std::string_view line) {
+    if (auto* const observer = observe::VcpuObserver::of_this_thread(); observer != nullptr) observer->describe(line);
+    if (next) next(line);
+  };
   options.on_output = [timeline = options.timeline, next = std::move(options.on_output)](std::string_view output) {
     observe::add_lines(timeline->output(), output);
     if (next) next(output);
@@ -145,7 +140,7 @@ class Machine::State {
                      .files = files_,
                      .serial = serial_,
                      .arguments = vectors_,
-                     .trace = trace_of(options_),
+                     .trace = options_.trace,
                      .is_stopping = [this] { return supervisor_->control().is_stopping(); },
                      .checkpoint = [this] { supervisor_->gate().checkpoint(); }}},
         platform_{hypercalls_, warnings_} {}
@@ -431,7 +426,7 @@ auto Machine::create(const KernelSource& source, MachineOptions options, GuestFi
   if (!memory) return std::unexpected{memory.error()};
   auto serial = Serial::open(options.output);
   if (!serial) return std::unexpected{serial.error()};
-  observe_output(options);
+  add_timeline(options);
   serial->set_on_output(std::move(options.on_output));
   phase.reset();
 

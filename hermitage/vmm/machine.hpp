@@ -59,8 +59,8 @@ class Machine {
   [[nodiscard]] auto layout() const noexcept -> const arch::MemoryLayout&;
 
   // Runs the guest to its end, once. Each vCPU has a thread, and the calling thread supervises. The signal SIGRTMIN is
-  // used to interrupt threads; its handler is replaced. A profile also uses SIGRTMIN + 1. Fails with host_failed if threads or timers cannot be created,
-  // or if the host does not support the requested isolation.
+  // used to interrupt threads; its handler is replaced. A profile also uses SIGRTMIN + 1. Fails with host_failed if
+  // threads or timers cannot be created, or if the host does not support the requested isolation.
   //
   // After the time limit or stop(), it returns within 0.3 s, whatever the guest or a reader of its output does, unless
   // a core is to be written (CoreOptions::on_stop). It cannot return while the kernel blocks a thread, for example in a

@@ -52,9 +52,10 @@ void Vcpu::run() {
   if (observer_ != nullptr) observer_->begin_thread();
   environment_.gate.enter();
   entered_at_ = Clock::now();
-  auto& [ports, memory, collected_writes, serial, control, gate, stops, keeps_state] = environment_;
+  auto& control = environment_.control;
+  auto& serial = environment_.serial;
   while (!control.is_stopping()) {
-    if (stops != nullptr) {
+    if (environment_.stops != nullptr) {
       stand_for_debugger();
       if (control.is_stopping()) break;
     }
@@ -63,13 +64,13 @@ void Vcpu::run() {
     const auto exit = vcpu_.run();
     in_guest_ = false;
     if (observer_ != nullptr) observer_->left_guest();
-    collected_writes.drain();
+    environment_.collected_writes.drain();
     handle(exit);
     if (observer_ != nullptr) observer_->handled(kind_);
     if (serial.write_error() != 0) control.finish(OutputFailed{serial.write_error()});
   }
-  if (keeps_state) keep_state();
-  gate.leave();
+  if (environment_.keeps_state) keep_state();
+  environment_.gate.leave();
   thread_ = 0;
   if (control.was_stopped()) control.finish(control.forced_ending());
 }

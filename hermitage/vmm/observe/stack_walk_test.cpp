@@ -116,7 +116,7 @@ TEST_F(StackWalkerTest, TakesAtMostItsLimit) {
 TEST_F(StackWalkerTest, SearchesOneFrameFurther) {
   write_call(kCode + 0x100, kCode);
   write(kStack + 4088, kCode + 0x100);
-  write(kStack + 2 * 4096, kCode + 0x100);
+  write(kStack + 8192, kCode + 0x100);
   EXPECT_EQ(addresses_of(walk()), (Addresses{kCode, kCode + 0x100}));
   write(kStack + 4088, std::uint64_t{0});
   EXPECT_EQ(walk().count, 1U);
