@@ -45,10 +45,9 @@ function(hermitage_compile_options target)
   endif()
 endfunction()
 
-# find_fmt(): sets HERMITAGE_FMT to what a target that uses {fmt} is linked with. For a static program, this is a library
+# choose_fmt(): sets HERMITAGE_FMT to what a target that uses {fmt} is linked with. For a static program, this is a library
 # of this build, or the headers alone for versions that fmt.cpp does not know. Installed libraries need Debian's library.
-macro(find_fmt)
-  find_package(fmt REQUIRED)
+macro(choose_fmt)
   set(HERMITAGE_FMT fmt::fmt)
   if(HERMITAGE_STATIC_PROGRAM AND fmt_VERSION VERSION_LESS 10)
     if(NOT TARGET hermitage_fmt)
@@ -101,7 +100,6 @@ function(hermitage_test name)
   if(NOT HERMITAGE_BUILD_TESTS)
     return()
   endif()
-  find_package(GTest REQUIRED)
   include(GoogleTest)
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE ${arg_LINK} hermitage::testing GTest::gtest_main)

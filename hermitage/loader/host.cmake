@@ -30,7 +30,6 @@ target_link_libraries(hermitage_loader_parts PUBLIC hermitage::entry)
 target_compile_definitions(hermitage_loader_parts PRIVATE HERMITAGE_VERSION="${PROJECT_VERSION}")
 hermitage_compile_options(hermitage_loader_parts)
 
-find_library(LIBFDT fdt REQUIRED)
 hermitage_test(
   loader_test
   SOURCES command_line_test.cpp
