@@ -120,7 +120,11 @@ format:
 	@cmake/packages lint
 	git ls-files '*.cpp' '*.hpp' '*.c' '*.h' | xargs clang-format-19 -i
 
-install: build
+# Builds no guests, but those in the installed examples.
+install:
+	@cmake/packages build
+	$(call CONFIGURE,release) -DHERMITAGE_BUILD_TESTS=OFF
+	$(call BUILD,release) --target installed
 	cmake --install build/release --prefix "$(PREFIX)"
 
 clean:

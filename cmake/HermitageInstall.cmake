@@ -1,14 +1,53 @@
-# What `cmake --install` leaves behind: program, libraries, headers, CMake package, pkg-config file, manuals.
+# What `cmake --install` leaves behind. Install components:
+#   runtime      programs, manual pages, completions, examples, and the licences
+#   loaders      the boot loaders that `hermitage run` and QEMU start guests with
+#   development  libraries, headers, CMake package, pkg-config files
+# The target `installed` builds what is installed, and nothing else.
 include(CMakePackageConfigHelpers)
 
-install(TARGETS hermitage_entry hermitage_capi hermitage_kernel EXPORT hermitageTargets)
+set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME development)
+add_custom_target(installed)
+
+# install_library(EXPORT TARGET…): the libraries, and the file that describes them to CMake.
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/hermitage)
+function(install_library export)
+  install(TARGETS ${ARGN} EXPORT ${export})
+  install(EXPORT ${export} NAMESPACE hermitage:: DESTINATION ${package_dir})
+  foreach(target ${ARGN})
+    get_target_property(type ${target} TYPE)
+    if(NOT type STREQUAL INTERFACE_LIBRARY)
+      add_dependencies(installed ${target})
+    endif()
+  endforeach()
+endfunction()
+
+# install_headers(MODULE STEM…): the public headers of a module, and those of its others that they include.
+function(install_headers module)
+  set(waiting ${ARGN})
+  set(done)
+  while(waiting)
+    list(POP_FRONT waiting stem)
+    if(stem IN_LIST done)
+      continue()
+    endif()
+    list(APPEND done ${stem})
+    set(header ${PROJECT_SOURCE_DIR}/hermitage/${module}/${stem}.hpp)
+    get_filename_component(directory ${module}/${stem} DIRECTORY)
+    install(FILES ${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/hermitage/${directory})
+    file(STRINGS ${header} includes REGEX "^#include \"hermitage/${module}/")
+    foreach(include IN LISTS includes)
+      string(REGEX REPLACE "^#include \"hermitage/${module}/([^\"]*)\\.hpp\".*" "\\1" included "${include}")
+      list(APPEND waiting ${included})
+    endforeach()
+  endwhile()
+endfunction()
+
+install_library(hermitageTargets hermitage_entry hermitage_capi hermitage_kernel)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/hermitage/entry ${PROJECT_SOURCE_DIR}/hermitage/capi
                   ${PROJECT_SOURCE_DIR}/hermitage/kernel
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/hermitage
         FILES_MATCHING PATTERN "*.hpp" PATTERN "*.h" PATTERN "*.ld" PATTERN "*_test*" EXCLUDE)
 
-set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/hermitage)
-install(EXPORT hermitageTargets NAMESPACE hermitage:: DESTINATION ${package_dir})
 install(FILES ${CMAKE_CURRENT_LIST_DIR}/hermitageConfig.cmake DESTINATION ${package_dir})
 write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/hermitageConfigVersion.cmake
                                  COMPATIBILITY SameMinorVersion)
@@ -24,41 +63,47 @@ install_pkgconfig(hermitage)
 
 # What image, launch and vmm are built on.
 if(TARGET hermitage_base)
-  install(TARGETS hermitage_base EXPORT hermitageBaseTargets)
-  install(EXPORT hermitageBaseTargets NAMESPACE hermitage:: DESTINATION ${package_dir})
+  install_library(hermitageBaseTargets hermitage_base)
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/hermitage/base DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/hermitage
           FILES_MATCHING PATTERN "*.hpp")
 endif()
 
 if(TARGET hermitage_image)
-  install(TARGETS hermitage_image EXPORT hermitageImageTargets)
-  install(EXPORT hermitageImageTargets NAMESPACE hermitage:: DESTINATION ${package_dir})
+  install_library(hermitageImageTargets hermitage_image)
   install_pkgconfig(hermitage-image)
-  # The headers that this module is used by; the others are its own.
-  foreach(header config extract image pack problem tar_writer)
-    install(FILES ${PROJECT_SOURCE_DIR}/hermitage/image/${header}.hpp
-            DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/hermitage/image)
-  endforeach()
+  install_headers(image config extract image pack problem tar_writer)
 endif()
 
 if(TARGET hermitage_vmm)
-  install(TARGETS hermitage_vmm EXPORT hermitageVmmTargets)
-  install(EXPORT hermitageVmmTargets NAMESPACE hermitage:: DESTINATION ${package_dir})
-  install(DIRECTORY ${PROJECT_SOURCE_DIR}/hermitage/vmm
-          DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/hermitage
-          FILES_MATCHING PATTERN "*.hpp" PATTERN kvm EXCLUDE PATTERN none EXCLUDE)
+  install_library(hermitageVmmTargets hermitage_vmm)
+  install_pkgconfig(hermitage-vmm)
+  install_headers(
+    vmm
+    ending
+    error
+    files/guest_files
+    host
+    isolation/isolation
+    machine
+    machine_options
+    memory/mapped_file
+    net/backend
+    net/inherited
+    net/passt
+    net/pcap
+    net/socket
+    net/tap
+    network_options
+    pause_gate
+    statistics
+    warnings)
 endif()
 
 if(TARGET hermitage_launch)
   # The library qemu is linked with, and is used through launch only: it has no headers there.
-  install(TARGETS hermitage_launch hermitage_qemu EXPORT hermitageLaunchTargets)
-  install(EXPORT hermitageLaunchTargets NAMESPACE hermitage:: DESTINATION ${package_dir})
-  # The headers that this module is used by; the others are its own.
-  foreach(header config_file engine failure in_qemu kernel_source launch_options launch_spec monitor monitor_host run
-                 run_report run_request)
-    install(FILES ${PROJECT_SOURCE_DIR}/hermitage/launch/${header}.hpp
-            DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/hermitage/launch)
-  endforeach()
+  install_library(hermitageLaunchTargets hermitage_launch hermitage_qemu)
+  install_headers(launch config_file engine failure in_qemu kernel_source launch_options launch_spec monitor monitor_host run
+                  run_report run_request)
   set(launch_vmm_libraries)
   set(launch_vmm_dependencies)
   if(TARGET hermitage_vmm)
@@ -68,13 +113,20 @@ if(TARGET hermitage_launch)
   install_pkgconfig(hermitage-launch)
 endif()
 
-install(FILES LICENSE-APACHE LICENSE-MIT README.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(FILES LICENSE-APACHE LICENSE-MIT README.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT runtime)
 
 if(HERMITAGE_BUILD_TOOLS)
-  install(TARGETS hermitage_cli)
+  install(TARGETS hermitage_cli COMPONENT runtime)
+  add_dependencies(installed hermitage_cli)
+  foreach(target hermitage_oci hermitage_texts)
+    if(TARGET ${target})
+      add_dependencies(installed ${target})
+    endif()
+  endforeach()
 endif()
 
 if(HERMITAGE_BUILD_LOADER)
   get_property(loaders GLOBAL PROPERTY HERMITAGE_LOADERS)
-  install(FILES ${loaders} DESTINATION ${CMAKE_INSTALL_DATADIR}/hermitage)
+  install(FILES ${loaders} DESTINATION ${CMAKE_INSTALL_DATADIR}/hermitage COMPONENT loaders)
+  add_dependencies(installed loaders)
 endif()

@@ -36,6 +36,30 @@ for consumer in cxx c image; do
   check "$consumer by CMake" "$work/$consumer/consumer" "$file"
 done
 
+log=$(cmake -S "$here/components" -B "$work/components" -DCMAKE_PREFIX_PATH="$work/prefix" 2>&1) ||
+  { echo "components: $log" >&2; exit 1; }
+echo "components by CMake: ok"
+
+# Each file belongs to one install component.
+(cd "$work/prefix" && find . ! -type d | sort) >"$work/all"
+for component in runtime loaders development; do
+  cmake --install "$build" --prefix "$work/$component-only" --component "$component" >/dev/null
+  (cd "$work/$component-only" 2>/dev/null && find . ! -type d) || true
+done | sort >"$work/parts"
+diff "$work/all" "$work/parts" >&2 || { echo "the install components are not the installation" >&2; exit 1; }
+[[ ! -e $work/runtime-only/include && ! -e $work/development-only/bin ]] || { echo "a file in a wrong component" >&2; exit 1; }
+echo "install components: ok"
+
+# The installed headers include only each other, and no header of a test.
+headers=$(cd "$work/prefix/include" && find hermitage -name '*.hpp' ! -path '*/kernel/*' ! -path '*/none/*' | sort)
+! grep -E '_test(ing)?\.hpp$' <<<"$headers" || { echo "headers of tests are installed" >&2; exit 1; }
+sed 's/.*/#include "&"/' <<<"$headers" >"$work/headers.cpp"
+for compiler in g++ clang++-19; do
+  command -v "$compiler" >/dev/null || { echo "headers by $compiler: skipped, it is missing"; continue; }
+  "$compiler" -std=c++23 -Wall -Wextra -Werror -fsyntax-only -I "$work/prefix/include" "$work/headers.cpp"
+  echo "headers by $compiler: ok"
+done
+
 # The launch specification of an image.
 "$work/prefix/bin/hermitage" image create -o "$work/launch.tar.gz" --kernel "$kernel" --app-arg word --memory 127M
 cmake -S "$here/launch" -B "$work/launch" -DCMAKE_PREFIX_PATH="$work/prefix" >/dev/null
@@ -68,14 +92,17 @@ expect_run "run by CMake" "$work/run/consumer"
 if [[ -d $work/prefix/include/hermitage/vmm && -f $guest ]]; then
   cmake -S "$here/vmm" -B "$work/vmm" -DCMAKE_PREFIX_PATH="$work/prefix" >/dev/null
   cmake --build "$work/vmm" >/dev/null
-  status=0
-  printed=$("$work/vmm/consumer" "$guest") || status=$?
-  if [[ ! -w /dev/kvm && $status == 125 ]]; then
-    echo "vmm by CMake: built, and not run: $printed"
-  else
-    [[ $status == 0 && $printed == Hello* ]] || { echo "vmm: printed '$printed', exit $status" >&2; exit 1; }
-    echo "vmm by CMake: ok"
-  fi
+  expect_vmm() {  # expect_vmm WHAT PROGRAM
+    local printed status=0
+    printed=$("$2" "$guest") || status=$?
+    if [[ ! -w /dev/kvm && $status == 125 ]]; then
+      echo "$1: built, and not run: $printed"
+    else
+      [[ $status == 0 && $printed == Hello* ]] || { echo "$1: printed '$printed', exit $status" >&2; exit 1; }
+      echo "$1: ok"
+    fi
+  }
+  expect_vmm "vmm by CMake" "$work/vmm/consumer"
 fi
 
 export PKG_CONFIG_PATH
@@ -93,6 +120,11 @@ g++ -std=c++23 "$here/launch/main.cpp" "${flags[@]}" -o "$work/launch-pc"
 expect_launch "launch by pkg-config" "$work/launch-pc"
 g++ -std=c++23 "$here/run/main.cpp" "${flags[@]}" -o "$work/run-pc"
 expect_run "run by pkg-config" "$work/run-pc"
+if [[ -x $work/vmm/consumer ]]; then
+  read -ra flags <<<"$(pkg-config --cflags --libs hermitage-vmm)"
+  g++ -std=c++23 "$here/vmm/main.cpp" "${flags[@]}" -o "$work/vmm-pc"
+  expect_vmm "vmm by pkg-config" "$work/vmm-pc"
+fi
 
 # The kernel in guests/README.md, unchanged, with the installed headers.
 if [[ $(uname -m) == x86_64 ]]; then
