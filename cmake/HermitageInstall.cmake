@@ -118,7 +118,7 @@ install(FILES LICENSE-APACHE LICENSE-MIT README.md CHANGELOG.md DESTINATION ${CM
 if(HERMITAGE_BUILD_TOOLS)
   install(TARGETS hermitage_cli COMPONENT runtime)
   add_dependencies(installed hermitage_cli)
-  foreach(target hermitage_oci hermitage_texts)
+  foreach(target hermitage_oci hermitage_texts example_images)
     if(TARGET ${target})
       add_dependencies(installed ${target})
     endif()

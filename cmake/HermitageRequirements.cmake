@@ -29,7 +29,7 @@ if(HERMITAGE_BUILD_TOOLS AND HERMITAGE_BUILD_MONITOR)
   endif()
 endif()
 if(HERMITAGE_BUILD_TOOLS AND NOT HERMITAGE_RUNS_PROGRAMS)
-  message(STATUS "Left out: completions and generated manual pages, which a program of the build writes; "
+  message(STATUS "Left out: completions, generated manual pages and example images, which programs of the build write; "
                  "${no_emulator}")
 endif()
 

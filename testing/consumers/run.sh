@@ -40,6 +40,13 @@ log=$(cmake -S "$here/components" -B "$work/components" -DCMAKE_PREFIX_PATH="$wo
   { echo "components: $log" >&2; exit 1; }
 echo "components by CMake: ok"
 
+if [[ -d $build/share/hermitage/examples ]]; then
+  for example in hello echo; do
+    "$work/prefix/bin/hermitage" image check "$work/prefix/share/hermitage/examples/$example.tar.gz" >/dev/null
+  done
+  echo "examples: ok"
+fi
+
 # Each file belongs to one install component.
 (cd "$work/prefix" && find . ! -type d | sort) >"$work/all"
 for component in runtime loaders development; do
