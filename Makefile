@@ -15,7 +15,7 @@ BUILD = cmake --build --preset $(1) -j $(JOBS)
 GUESTS_OF_RELEASE = rm -rf build/$(1)/guests && ln -s ../release/guests build/$(1)/guests
 
 .NOTPARALLEL:
-.PHONY: help demo build test bench bench-vmm bench-net start-order conformance fuzz mutate lint format install clean
+.PHONY: help demo build test bench bench-vmm bench-net start-order conformance fuzz mutate lint format install deb dist image clean
 help:
 	@echo 'make demo         install missing packages, build, and inspect, pack and run a kernel built from source'
 	@echo 'make test         install missing packages, build, and run all tests (optimized, and with sanitizers)'
@@ -30,6 +30,9 @@ help:
 	@echo 'make lint         check includes, spelling, links, manual pages and formatting, and run clang-tidy'
 	@echo 'make format       format the sources'
 	@echo 'make install      install to PREFIX=$(PREFIX)'
+	@echo 'make deb          make the Debian packages hermitage and libhermitage-dev in build/packages'
+	@echo 'make dist         make a tarball of the static programs in build/packages'
+	@echo 'make image        make the container image hermitage, with podman'
 
 demo: build
 	@testing/demo $(PROGRAM) build/release/guests
@@ -121,11 +124,25 @@ format:
 	git ls-files '*.cpp' '*.hpp' '*.c' '*.h' | xargs clang-format-19 -i
 
 # Builds no guests, but those in the installed examples.
-install:
-	@cmake/packages build
+.PHONY: installed
+installed:
+	@cmake/packages build $(PACKAGES)
 	$(call CONFIGURE,release) -DHERMITAGE_BUILD_TESTS=OFF
 	$(call BUILD,release) --target installed
+
+install: installed
 	cmake --install build/release --prefix "$(PREFIX)"
+
+# Packages have the boot loaders of all architectures.
+deb dist image: PACKAGES = loaders
+deb: installed
+	packaging/deb build/release build/packages
+
+dist: installed
+	packaging/dist build/release build/packages
+
+image: installed
+	packaging/image build/release
 
 clean:
 	rm -rf build

@@ -1,0 +1,204 @@
+#!/usr/bin/env python3
+"""Makes the packages of a finished build, and installs and uses them where nothing else is installed.
+
+usage: run.py BUILD CASE...
+
+BUILD is the directory of a build with a static program, of which nothing is compiled here. CASE is a function below, without case_;
+`all` runs every one. Exit status 77: skipped, because something is missing.
+"""
+import filecmp
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from case_runner import Failed, Skipped, check, run_cases  # noqa: E402
+
+build = Path(sys.argv[1]).resolve()
+packaging = Path(__file__).resolve().parent.parent.parent / "packaging"
+work = Path(tempfile.mkdtemp(prefix="hermitage-packages-"))
+GREETING = "Hello from a Hermit kernel in C++\n"
+
+# Runs "$@" with $root as its root directory, which has /dev/kvm, if this host has it, and /proc.
+IN_ROOT = """
+root=$1; shift
+mount -t proc proc "$root/proc"
+mount --bind /dev/null "$root/dev/null"
+[ ! -e /dev/kvm ] || mount --bind /dev/kvm "$root/dev/kvm"
+exec chroot "$root" "$@"
+"""
+
+
+def need(condition, what):
+    if not condition:
+        raise Skipped(what)
+
+
+def run(*words, status=0, timeout=100, **options):
+    """Runs a command, and checks its exit status unless that is None."""
+    done = subprocess.run([str(word) for word in words], capture_output=True, text=True, timeout=timeout, **options)
+    if status is not None and done.returncode != status:
+        raise Failed(f"{' '.join(map(str, words))}: exit status {done.returncode}, not {status}: "
+                     f"{done.stdout[-1000:]}{done.stderr[-2000:]}")
+    return done
+
+
+def need_static_build():
+    interpreter = run("readelf", "-lW", build / "bin/hermitage").stdout
+    need("INTERP" not in interpreter, "the program is not linked statically")
+    need((build / "share/hermitage/examples/hello.tar.gz").exists(), "there are no example images")
+
+
+def guests_run_here():
+    hello = build / "share/hermitage/examples/hello.tar.gz"
+    return run(build / "bin/hermitage", "run", "--engine", "kvm", hello, status=None).returncode == 0
+
+
+def in_root(root, *words, **options):
+    """Runs a command with another root directory."""
+    for name in ("proc", "dev", "tmp"):
+        (root / name).mkdir(exist_ok=True)
+    for name in ("null", "kvm"):
+        (root / "dev" / name).touch()
+    return run("unshare", "--mount", "--propagation", "private", "sh", "-ec", IN_ROOT, "sh", root, *words, **options)
+
+
+def check_programs(root, prefix):
+    """Uses what is installed below prefix of another root directory."""
+    program = f"{prefix}/bin/hermitage"
+    examples = f"{prefix}/share/hermitage/examples"
+    check(in_root(root, program, "--version").stdout.startswith("hermitage "), "--version")
+    done = in_root(root, program, "doctor", status=None)
+    check(done.stdout.startswith("Engine kvm\n"), f"doctor: {done.stdout}{done.stderr}")
+    report = in_root(root, program, "inspect", f"{examples}/hello.tar.gz").stdout
+    check("Loadable: yes" in report, report)
+    if guests_run_here():
+        out = in_root(root, program, "run", "--engine", "kvm", f"{examples}/hello.tar.gz").stdout
+        check(out == GREETING, f"hello printed '{out}'")
+        out = in_root(root, program, "run", "--engine", "kvm", f"{examples}/echo.tar.gz", input="a line\n").stdout
+        check("a line\n" in out, f"echo printed '{out}'")
+
+
+def tarball(directory):
+    return Path(run(packaging / "dist", build, work / directory).stdout.strip())
+
+
+def unpacked(archive, directory):
+    """Unpacks the tarball, and returns the path of its top directory."""
+    run("tar", "-C", directory, "-xzf", archive)
+    return directory / archive.name.removesuffix(".tar.gz")
+
+
+def case_tarball_is_reproducible_and_complete():
+    need_static_build()
+    archive = tarball("first")
+    check(filecmp.cmp(archive, tarball("second"), shallow=False), "two tarballs of one build differ")
+    top = unpacked(archive, work)
+    for name in ("bin/hermitage", "share/man/man1/hermitage-run.1", "share/bash-completion/completions/hermitage",
+                 "share/zsh/site-functions/_hermitage", "share/fish/vendor_completions.d/hermitage.fish",
+                 "share/hermitage/examples/hello.tar.gz", "share/hermitage/examples/echo.tar.gz"):
+        check((top / name).is_file(), f"no {name} in the tarball")
+    check(not (top / "include").exists() and not (top / "lib").exists(), "files for development in the tarball")
+    # Programs find the boot loaders next to them.
+    loaders = {path.name for path in (build / "share/hermitage").glob("hermitage-loader-*")}
+    check(loaders == {path.name for path in (top / "share/hermitage").glob("hermitage-loader-*")}, "boot loaders")
+
+
+def case_tarball_runs_in_an_empty_root():
+    need_static_build()
+    need(os.geteuid() == 0, "not root")
+    root = work / "empty"
+    root.mkdir()
+    top = unpacked(tarball("dist"), root)
+    check_programs(root, f"/{top.name}")
+
+
+def files_of(root):
+    """Every path of a root directory, but for the records of dpkg, and what only this test makes."""
+    mine = {"proc", "dev", "tmp", "var/lib/dpkg", "var/log", "var/cache"}
+    paths = set()
+    for directory, names, files in os.walk(root):
+        here = os.path.relpath(directory, root)
+        names[:] = [name for name in names if os.path.normpath(f"{here}/{name}") not in mine]
+        paths.update(os.path.normpath(f"{here}/{name}") for name in names + files)
+    return paths
+
+
+def debian_root():
+    """A minimal Debian, in which dpkg works."""
+    need(shutil.which("mmdebstrap"), "there is no mmdebstrap")
+    root = work / "debian"
+    done = run("mmdebstrap", "--quiet", "--mode=root", "--variant=extract",
+               "--include=dpkg,dash,coreutils,diffutils,libc-bin,tar,base-files", "bookworm", root, status=None, timeout=200)
+    need(done.returncode == 0, f"mmdebstrap makes no Debian here: {done.stderr.strip()[-300:]}")
+    return root
+
+
+def case_debian_packages():
+    need_static_build()
+    for tool in ("dpkg-deb", "cmake"):
+        need(shutil.which(tool), f"there is no {tool}")
+    package, development = map(Path, run(packaging / "deb", build, work / "deb").stdout.split())
+    listed = run("dpkg-deb", "--contents", development).stdout
+    check("/usr/include/hermitage/entry/kernel_object.hpp" in listed and "/usr/bin/" not in listed, listed)
+    if shutil.which("lintian"):
+        run("lintian", "--allow-root", "--fail-on", "error", package, development)
+    else:
+        print("lintian: skipped, it is missing")
+    need(os.geteuid() == 0, "not root")
+    root = debian_root()
+    before = files_of(root)
+    shutil.copy(package, root / "package.deb")
+    in_root(root, "dpkg", "--install", "/package.deb")
+    (root / "package.deb").unlink()
+    check_programs(root, "/usr")
+    check((root / "etc/hermitage/oci.toml").is_file(), "no settings of hermitage-oci")
+    in_root(root, "dpkg", "--purge", "hermitage")
+    left = files_of(root) - before
+    check(not left, f"left after the removal: {sorted(left)}")
+
+
+def case_container_image():
+    need_static_build()
+    need(os.geteuid() == 0, "not root")
+    for program in ("podman", "runc", "conmon"):
+        need(shutil.which(program), f"there is no {program}")
+    need(guests_run_here(), "guests do not run here")
+    (work / "storage.conf").write_text(f'[storage]\ndriver = "vfs"\ngraphroot = "{work}/graph"\nrunroot = "{work}/run"\n')
+    (work / "containers.conf").write_text(
+        '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1000:1000"]\nlog_driver = "k8s-file"\n'
+        f'[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\nlock_type = "file"\ntmp_dir = "{work}/tmp"\n'
+        'runtime = "runc"\n')
+    environment = os.environ | {"CONTAINERS_CONF": f"{work}/containers.conf",
+                                "CONTAINERS_STORAGE_CONF": f"{work}/storage.conf"}
+    environment.pop("LISTEN_FDS", None)
+
+    def podman(*words, **options):
+        return run("podman", *words, env=environment, **options)
+
+    done = podman("info", status=None)
+    need(done.returncode == 0, f"podman does not work here: {done.stderr.strip()}")
+    run(packaging / "image", build, "localhost/hermitage", env=environment)
+    start = ("run", "--pull=never", "--rm", "--network", "none")
+    done = podman(*start, "localhost/hermitage", "--version", status=None)
+    need("OCI runtime" not in done.stderr, f"podman runs no containers here: {done.stderr.strip()}")
+    check(done.returncode == 0 and done.stdout.startswith("hermitage "), f"{done}")
+    example = "/usr/share/hermitage/examples/hello.tar.gz"
+    done = podman(*start, "--device", "/dev/kvm", "localhost/hermitage", "run", "--engine", "kvm", example)
+    check(done.stdout == GREETING, f"{done}")
+
+
+def main():
+    try:
+        return run_cases(globals(), sys.argv[2:])
+    finally:
+        subprocess.run(["sh", "-c", 'mount | sed -n "s,.* on \\($0[^ ]*\\) type .*,\\1,p" | xargs -r umount -l', work],
+                       check=False)
+        shutil.rmtree(work, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
