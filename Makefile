@@ -34,7 +34,10 @@ help:
 	@echo 'make dist         make a tarball of the static programs in build/packages'
 	@echo 'make image        make the container image hermitage, with podman'
 
-demo: build
+demo:
+	@cmake/packages build
+	$(call CONFIGURE,release) -DHERMITAGE_BUILD_TESTS=OFF
+	$(call BUILD,release) --target demo
 	@testing/demo $(PROGRAM) build/release/guests
 
 build:
