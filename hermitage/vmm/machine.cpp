@@ -3,11 +3,8 @@
 #include <algorithm>
 #include <csignal>
 #include <functional>
-#include <iterator>
-#include <map>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,15 +15,14 @@
 
 #include "hermitage/vmm/boot_setup.hpp"
 #include "hermitage/vmm/collected_writes.hpp"
+#include "hermitage/vmm/crash_record.hpp"
 #include "hermitage/vmm/deferred_close.hpp"
 #include "hermitage/vmm/devices/platform.hpp"
 #include "hermitage/vmm/hypercalls/hypercalls.hpp"
 #include "hermitage/vmm/kernel_loading.hpp"
-#include "hermitage/vmm/observe/observed_backend.hpp"
-#include "hermitage/vmm/observe/profile.hpp"
-#include "hermitage/vmm/observe/stack_sampler.hpp"
 #include "hermitage/vmm/observe/timeline.hpp"
 #include "hermitage/vmm/observe/vcpu_observer.hpp"
+#include "hermitage/vmm/recordings.hpp"
 #include "hermitage/vmm/supervisor.hpp"
 #include "hermitage/vmm/vcpu.hpp"
 #include "hermitage/vmm/warnings.hpp"
@@ -54,70 +50,12 @@ auto as_debugged(const std::optional<Ending>& ending) -> debug::Ended {
   return {.exit_code = {}, .signal = std::holds_alternative<GuestDeath>(*ending) ? SIGSEGV : SIGTERM};
 }
 
-auto description_of(const Ending& ending) -> std::string {
-  if (const auto* const death = std::get_if<GuestDeath>(&ending)) {
-    return fmt::format("vCPU {} crashed: {}", death->cpu, death->reason);
-  }
-  if (const auto* const exit = std::get_if<GuestExit>(&ending)) return fmt::format("exit code {}", exit->code);
-  if (const auto* const stopped = std::get_if<Stopped>(&ending)) return fmt::format("signal {}", stopped->reason);
-  return "";
-}
-
 auto to_text(const ExitCounts& counts) -> std::string {
   Statistics statistics;
   counts.add_to(statistics, 0, 1);
   std::string text;
   for (const auto& [name, count] : statistics.exits) text += fmt::format("{:<24} {}\n", name, count.front());
   return text;
-}
-
-// The executable segments of the loaded kernel.
-auto code_of(const entry::KernelObject& kernel, const arch::MemoryLayout& layout) -> std::vector<observe::CodeRange> {
-  constexpr std::uint32_t kExecutable = 1;  // PF_X
-  std::vector<observe::CodeRange> code;
-  for (const auto segment : kernel.segments()) {
-    if (segment.type != entry::elf::kSegmentLoad || (segment.flags & kExecutable) == 0) continue;
-    const auto start = layout.kernel.start.value + kernel.memory_offset(segment);
-    code.push_back({.start = start, .end = start + segment.memsz});
-  }
-  return code;
-}
-
-// Makes the timeline see the lines of hypercalls, which it shows with their exits, the output, and frames.
-void add_timeline(MachineOptions& options) {
-  if (!options.timeline) return;
-  options.trace = [next = std::move(options.trace)](std::string_view line) {
-    if (auto* const observer = observe::VcpuObserver::of_this_thread(); observer != nullptr) observer->describe(line);
-    if (next) next(line);
-  };
-  options.on_output = [timeline = options.timeline, next = std::move(options.on_output)](std::string_view output) {
-    observe::add_lines(timeline->output(), output);
-    if (next) next(output);
-  };
-  if (!options.network) return;
-  auto& backend = options.network->backend;
-  backend = std::make_unique<observe::ObservedBackend>(std::move(backend), options.timeline->network());
-}
-
-// Merges the times of all vCPUs.
-auto hypercall_times(std::span<const std::unique_ptr<observe::VcpuObserver>> observers)
-    -> std::map<std::string, HypercallTimes> {
-  std::map<std::string, observe::Histogram> merged;
-  for (const auto& observer : observers) {
-    for (const auto& [name, times] : observer->times().kinds()) {
-      const std::string_view kind{name};
-      if (!kind.starts_with(Hypercalls::kExitPrefix)) continue;
-      merged[std::string{kind.substr(Hypercalls::kExitPrefix.size())}].add(*times);
-    }
-  }
-  std::map<std::string, HypercallTimes> result;
-  for (const auto& [name, times] : merged) {
-    result[name] = {.count = times.count(),
-                    .median = times.quantile(0.5),
-                    .percentile_99 = times.quantile(0.99),
-                    .total = times.total()};
-  }
-  return result;
 }
 
 }  // namespace
@@ -158,17 +96,12 @@ class Machine::State {
  private:
   [[nodiscard]] auto make_debugger() -> Result<void>;
   void attach_debugger(const entry::KernelObject& kernel);
-  void observe_vcpus(const entry::KernelObject& kernel);
   [[nodiscard]] auto add_network_card(std::unique_ptr<NetworkCard> card) -> Result<void>;
-  void add_run_to_timeline(Clock::time_point begin) const;
   [[nodiscard]] auto deadline() const -> std::optional<Clock::time_point>;
   [[nodiscard]] auto statistics() const -> Statistics;
-  void copy_stack(GuestDeath& death) const;
-  [[nodiscard]] auto core_signal(const Ending& ending) const -> std::optional<int>;
-  [[nodiscard]] auto write_core(const Ending& ending) const -> std::optional<Result<debug::CoreSummary>>;
+  [[nodiscard]] auto write_core(const CrashRecord& record, const Ending& ending)
+      -> std::optional<Result<debug::CoreSummary>>;
   [[nodiscard]] auto core_time() const -> std::chrono::milliseconds;
-  [[nodiscard]] auto core_note(const Ending& ending) const -> std::string;
-  [[nodiscard]] auto last_hypercalls() const -> std::vector<std::vector<std::string>>;
 
   MachineOptions options_;
   GuestMemory memory_;
@@ -219,7 +152,7 @@ auto Machine::State::prepare(const entry::KernelObject& kernel, int descriptor) 
   for (auto& vcpu : booted->vcpus) {
     vcpus_.push_back(std::make_unique<Vcpu>(std::move(vcpu), static_cast<std::uint32_t>(vcpus_.size()), environment));
   }
-  observe_vcpus(kernel);
+  observers_ = observe_vcpus(options_, memory_, code_of(kernel, layout_), vcpus_);
   const observe::Phase phase{options_.timeline.get(), "prepare isolation"};
   auto isolation = make_isolation(options_.isolation, files_, warnings_);
   if (!isolation) return std::unexpected{isolation.error()};
@@ -237,20 +170,6 @@ auto Machine::State::prepare(const entry::KernelObject& kernel, int descriptor) 
                           }});
   attach_debugger(kernel);
   return {};
-}
-
-void Machine::State::observe_vcpus(const entry::KernelObject& kernel) {
-  auto* const timeline = options_.timeline.get();
-  auto* const profile = options_.profile.get();
-  if (!options_.times_hypercalls && timeline == nullptr && profile == nullptr) return;
-  for (const auto& vcpu : vcpus_) {
-    auto* const track = timeline == nullptr ? nullptr : &timeline->add_vcpu(vcpu->number());
-    auto sampler = profile == nullptr ? nullptr
-                                      : std::make_unique<observe::StackSampler>(memory_, code_of(kernel, layout_),
-                                                                                profile->rate(), profile->add_vcpu());
-    vcpu->set_observer(*observers_.emplace_back(
-        std::make_unique<observe::VcpuObserver>(options_.times_hypercalls, track, std::move(sampler))));
-  }
 }
 
 auto Machine::State::make_debugger() -> Result<void> {
@@ -291,55 +210,36 @@ auto Machine::State::add_network_card(std::unique_ptr<NetworkCard> card) -> Resu
 auto Machine::State::run() -> Result<RunResult> {
   const auto begin = Clock::now();
   if (auto ran = supervisor_->run(deadline()); !ran) return std::unexpected{ran.error()};
-  add_run_to_timeline(begin);
+  if (options_.timeline) {
+    add_run(*options_.timeline,
+            {.begin = begin, .entered_at = vcpus_.front()->entered_at(), .ended_at = supervisor_->ended_at()});
+  }
   auto& ending = supervisor_->control().ending();
   auto* const death = std::get_if<GuestDeath>(&ending);
   const bool has_crashed = death != nullptr;
-  if (has_crashed) copy_stack(*death);
-  auto core = write_core(ending);
+  const CrashRecord record{memory_, vcpus_};
+  if (has_crashed) record.copy_stack(*death);
+  auto core = write_core(record, ending);
   return RunResult{.ending = std::move(ending),
                    .statistics = statistics(),
                    .output = serial_.take_buffer(),
                    .undelivered_output = serial_.undelivered(),
-                   .hypercalls = has_crashed ? last_hypercalls() : std::vector<std::vector<std::string>>{},
+                   .hypercalls = has_crashed ? record.last_hypercalls() : std::vector<std::vector<std::string>>{},
                    .core = std::move(core)};
 }
 
-// The signal that a core reports for this ending. Nothing if no core is wanted.
-auto Machine::State::core_signal(const Ending& ending) const -> std::optional<int> {
+auto Machine::State::write_core(const CrashRecord& record, const Ending& ending)
+    -> std::optional<Result<debug::CoreSummary>> {
   if (!options_.core) return std::nullopt;
-  if (std::holds_alternative<GuestDeath>(ending)) return SIGSEGV;
-  if (std::holds_alternative<GuestExit>(ending) && options_.core->on_exit) return 0;
-  const auto* const stopped = std::get_if<Stopped>(&ending);
-  if (stopped != nullptr && options_.core->on_stop == stopped->reason) return stopped->reason;
-  return std::nullopt;
-}
-
-auto Machine::State::write_core(const Ending& ending) const -> std::optional<Result<debug::CoreSummary>> {
-  const auto signal = core_signal(ending);
-  if (!signal) return std::nullopt;
-  std::vector<debug::CoreContent::Vcpu> vcpus;
-  for (const auto& vcpu : vcpus_) {
-    if (vcpu->final_state() != nullptr) vcpus.push_back({.state = *vcpu->final_state(), .number = vcpu->number()});
-  }
-  const auto* const death = std::get_if<GuestDeath>(&ending);
-  const auto first = std::ranges::find(vcpus, death == nullptr ? 0 : death->cpu, &debug::CoreContent::Vcpu::number);
-  if (first != vcpus.end()) std::rotate(vcpus.begin(), first, std::next(first));
-  // Some CPUs reset a vCPU that has shut down. Hermit keeps the page tables with which it was entered.
-  const auto paging = vcpus.empty() ? std::nullopt : arch::paging_of(arch::general_registers(vcpus.front().state));
-  const auto note = core_note(ending);
-  const bool was_stopped = supervisor_->control().was_stopped();
-  return debug::write_core(options_.core->file.get(),
-                           {.memory = memory_,
-                            .paging = paging.value_or(arch::boot_paging(layout_)),
-                            .vcpus = vcpus,
-                            .signal = *signal,
-                            .entry_point = entry_point_.value,
-                            .kernel = layout_.kernel,
-                            .image = options_.core->image,
-                            .note = note},
-                           {.size = options_.core->limit, .time = core_time()},
-                           [&] { return !was_stopped && supervisor_->control().was_stopped(); });
+  auto& control = supervisor_->control();
+  const std::function<bool()> is_stopping = [&control, was_stopped = control.was_stopped()] {
+    return !was_stopped && control.was_stopped();
+  };
+  return record.write_core(ending, {.options = *options_.core,
+                                    .layout = layout_,
+                                    .entry_point = entry_point_,
+                                    .time = core_time(),
+                                    .is_stopping = is_stopping});
 }
 
 // The time limit of the run also applies to its core.
@@ -349,44 +249,6 @@ auto Machine::State::core_time() const -> std::chrono::milliseconds {
   if (!end) return time;
   return std::clamp(std::chrono::duration_cast<std::chrono::milliseconds>(*end - Clock::now()),
                     std::chrono::milliseconds{0}, time);
-}
-
-auto Machine::State::core_note(const Ending& ending) const -> std::string {
-  auto note = fmt::format("program: {}\nimage: {}\nend: {}\n", options_.core->program, options_.core->image,
-                          description_of(ending));
-  const auto hypercalls = last_hypercalls();
-  for (std::size_t vcpu = 0; vcpu < hypercalls.size(); ++vcpu) {
-    note += fmt::format("last hypercalls of vCPU {}:\n", vcpu);
-    for (const auto& line : hypercalls[vcpu]) note += fmt::format("  {}\n", line);
-  }
-  return note;
-}
-
-void Machine::State::copy_stack(GuestDeath& death) const {
-  const auto paging = arch::paging_of(death.registers);
-  if (paging) death.stack = StackCopy::make(memory_, *paging, arch::stack_pointer(death.registers));
-}
-
-auto Machine::State::last_hypercalls() const -> std::vector<std::vector<std::string>> {
-  std::vector<std::vector<std::string>> result;
-  for (const auto& vcpu : vcpus_) result.push_back(vcpu->hypercall_log()->lines(memory_));
-  return result;
-}
-
-// `begin` is the start of run().
-void Machine::State::add_run_to_timeline(Clock::time_point begin) const {
-  if (!options_.timeline) return;
-  const auto add = [this](const char* name, Clock::time_point from, Clock::time_point to) {
-    observe::TimelineEvent event;
-    event.name = name;
-    event.begin = from;
-    event.duration = to - from;
-    options_.timeline->phases().add(event);
-  };
-  const auto entered_at = vcpus_.front()->entered_at();
-  add("isolate and start threads", begin, entered_at);
-  add("run the guest", entered_at, supervisor_->ended_at());
-  add("deliver output", supervisor_->ended_at(), Clock::now());
 }
 
 auto Machine::State::deadline() const -> std::optional<Clock::time_point> {
