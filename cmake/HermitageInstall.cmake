@@ -95,6 +95,9 @@ if(TARGET hermitage_vmm)
     net/tap
     network_options
     pause_gate
+    snapshot/description
+    snapshot/snapshot
+    snapshot/snapshot_options
     statistics
     warnings)
 endif()

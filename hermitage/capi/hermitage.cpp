@@ -56,6 +56,7 @@ static_assert(std::to_underlying(entry::Format::elf) == HERMITAGE_FORMAT_ELF);
 static_assert(std::to_underlying(entry::Format::gzip) == HERMITAGE_FORMAT_GZIP);
 static_assert(std::to_underlying(entry::Format::git_lfs_pointer) == HERMITAGE_FORMAT_GIT_LFS_POINTER);
 static_assert(std::to_underlying(entry::Format::empty) == HERMITAGE_FORMAT_EMPTY);
+static_assert(std::to_underlying(entry::Format::snapshot) == HERMITAGE_FORMAT_SNAPSHOT);
 static_assert(std::to_underlying(entry::LoadStep::Action::map) == HERMITAGE_MAP);
 static_assert(std::to_underlying(entry::LoadStep::Action::copy) == HERMITAGE_COPY);
 static_assert(std::to_underlying(entry::LoadStep::Action::zero) == HERMITAGE_ZERO);

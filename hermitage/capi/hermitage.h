@@ -134,6 +134,7 @@ enum {
   HERMITAGE_FORMAT_HTML,
   HERMITAGE_FORMAT_TEXT,
   HERMITAGE_FORMAT_EMPTY,
+  HERMITAGE_FORMAT_SNAPSHOT, /* a saved guest */
 };
 
 /* Returns the format of the file that begins with these bytes. For PE files, `bytes` must also contain the PE header,

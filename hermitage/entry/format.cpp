@@ -54,6 +54,7 @@ constexpr Magic kMagics[] = {
     {"\xfe\xed\xfa\xcf", Format::mach_o},
     {"\xfe\xed\xfa\xce", Format::mach_o},
     {"#!", Format::script},
+    {"HERMSNAP", Format::snapshot},
 };
 
 // The DOS header contains the offset of the PE header. That has "PE\0\0", a COFF header of 20 bytes, and an optional
@@ -172,6 +173,7 @@ auto name(Format format) noexcept -> std::string_view {
     case Format::html: return "html";
     case Format::text: return "text";
     case Format::empty: return "empty";
+    case Format::snapshot: return "snapshot";
   }
   return "unknown";
 }
@@ -199,6 +201,7 @@ auto description(Format format) noexcept -> std::string_view {
     case Format::html: return "an HTML page";
     case Format::text: return "text";
     case Format::empty: return "empty";
+    case Format::snapshot: return "a snapshot of a guest";
   }
   return "of an unknown format";
 }
@@ -219,6 +222,7 @@ auto advice(Format format) noexcept -> std::string_view {
     case Format::mach_o: return "build it for a Hermit target, such as x86_64-unknown-hermit";
     case Format::uefi_application: return "UEFI firmware boots it";
     case Format::html: return "perhaps a failed download";
+    case Format::snapshot: return "run it with hermitage run";
     default: return {};
   }
 }

@@ -32,6 +32,7 @@ enum class Format : std::uint8_t {
   html,
   text,  // other text, UTF-8
   empty,
+  snapshot,  // a guest that `hermitage snapshot` has saved
 };
 
 // Examines the first bytes (at most kFormatBytes) and, in a PE file, the header that they point to. Returns the same

@@ -119,6 +119,7 @@ auto files_of_others() -> std::vector<Case> {
       {Format::text, "Grüße\n"},
       {Format::text, "MZ is where this text begins, and it is long enough to have something at 0x3c, as text"},
       {Format::empty, ""},
+      {Format::snapshot, {"HERMSNAP\1\0\0\0", 12}},
       {Format::unknown, {"\xca\xfe\xba\xbe\0\0\0\x34", 8}},  // a Java class
       {Format::unknown, "Gr\xfc\xdf"},                       // Latin-1
       {Format::unknown, {"text\0and more", 13}},

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstring>
 #include <ctime>
+#include <functional>
 #include <optional>
 #include <utility>
 
@@ -61,33 +62,41 @@ auto place_image(const BootRequest& request) -> Result<std::optional<GuestRange>
   return GuestRange{start, start + target->size()};
 }
 
-auto create_vcpus(const BootRequest& request, kvm::Vm& vm, kvm::Features& features, GuestAddress entry_point)
+// The part of a request that booted and restored guests have in common.
+struct VmRequest {
+  entry::UhyveInterfaceVersion interface;
+  MachineOptions& options;
+  const GuestMemory& memory;
+  Warnings& warnings;
+};
+
+// Sets the state of vCPU `number`. Can adapt the features to it.
+using SetState = std::function<Result<void>(kvm::Vcpu& vcpu, kvm::Features& features, std::uint32_t number)>;
+
+auto create_vcpus(const VmRequest& request, kvm::Vm& vm, kvm::Features& features, const SetState& set_state)
     -> Result<std::vector<kvm::Vcpu>> {
   std::vector<kvm::Vcpu> vcpus;
   vcpus.reserve(request.options.cpu_count);
   for (std::uint32_t number = 0; number < request.options.cpu_count; ++number) {
     auto vcpu = vm.create_vcpu(number);
     if (!vcpu) return std::unexpected{vcpu.error()};
-    const auto state = arch::entry_state(request.layout, entry_point, number);
-    if (auto configured = vcpu->configure(features, number, state); !configured) {
-      return std::unexpected{configured.error()};
-    }
+    if (auto set = set_state(*vcpu, features, number); !set) return std::unexpected{set.error()};
     vcpus.push_back(std::move(*vcpu));
   }
   return vcpus;
 }
 
 // Null if the options request none.
-auto make_network_card(const BootRequest& request, kvm::Vm& vm) -> Result<std::unique_ptr<NetworkCard>> {
+auto make_network_card(const VmRequest& request, kvm::Vm& vm) -> Result<std::unique_ptr<NetworkCard>> {
   auto& network = request.options.network;
   if (!network) return nullptr;
   const auto bar = arch::pci_window(request.memory.range()).bar;
   return NetworkCard::make(std::move(*network), request.memory, vm, bar, request.warnings);
 }
 
-auto create_vm(const BootRequest& request, GuestAddress entry_point) -> Result<BootedVm> {
+auto create_vm(const VmRequest& request, const SetState& set_state) -> Result<BootedVm> {
   const auto& options = request.options;
-  const auto interface = request.kernel.uhyve_interface_version();
+  const auto interface = request.interface;
   const auto kvm = kvm::Kvm::open(options.kvm);
   if (!kvm) return std::unexpected{kvm.error()};
   if (options.cpu_count > 1 && options.cpu_count > kvm->max_vcpus()) {
@@ -105,7 +114,7 @@ auto create_vm(const BootRequest& request, GuestAddress entry_point) -> Result<B
   if (!network_card) return std::unexpected{network_card.error()};
   auto features = kvm->supported_features();
   if (!features) return std::unexpected{features.error()};
-  auto vcpus = create_vcpus(request, *vm, *features, entry_point);
+  auto vcpus = create_vcpus(request, *vm, *features, set_state);
   if (!vcpus) return std::unexpected{vcpus.error()};
 
   BootedVm booted{.vm = std::move(*vm),
@@ -205,7 +214,12 @@ auto set_up(const BootRequest& request) -> Result<BootedVm> {
     return std::unexpected{written.error()};
   }
   phase.emplace(timeline, "create the virtual machine");
-  auto booted = create_vm(request, loaded->entry_point);
+  const auto enter = [&](kvm::Vcpu& vcpu, kvm::Features& features, std::uint32_t number) {
+    return vcpu.configure(features, number, arch::entry_state(layout, loaded->entry_point, number));
+  };
+  auto booted = create_vm(
+      {.interface = kernel.uhyve_interface_version(), .options = options, .memory = memory, .warnings = warnings},
+      enter);
   if (!booted) return booted;
   phase.emplace(timeline, "write device tree and boot info");
   const auto counter_khz = booted->vcpus.front().counter_khz();
@@ -215,6 +229,18 @@ auto set_up(const BootRequest& request) -> Result<BootedVm> {
   if (auto written = write_boot_info(request, *loaded, counter_khz); !written) {
     return std::unexpected{written.error()};
   }
+  return booted;
+}
+
+auto set_up_restored(const RestoreRequest& request) -> Result<BootedVm> {
+  const auto& [machine, options, memory, warnings] = request;
+  const auto restore = [&](kvm::Vcpu& vcpu, kvm::Features& features, std::uint32_t number) {
+    return vcpu.restore_state(machine.vcpus[number].parts, features, number);
+  };
+  auto booted =
+      create_vm({.interface = machine.interface, .options = options, .memory = memory, .warnings = warnings}, restore);
+  if (!booted) return booted;
+  if (auto set = booted->vm.restore_state(machine.vm, machine.has_timer); !set) return std::unexpected{set.error()};
   return booted;
 }
 

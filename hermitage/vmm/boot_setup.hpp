@@ -14,6 +14,7 @@
 #include "hermitage/vmm/machine_options.hpp"
 #include "hermitage/vmm/memory/guest_memory.hpp"
 #include "hermitage/vmm/network_card.hpp"
+#include "hermitage/vmm/snapshot/machine_state.hpp"
 #include "hermitage/vmm/warnings.hpp"
 
 namespace hermitage::vmm {
@@ -46,5 +47,15 @@ struct BootedVm {
 // Loads kernel and image, makes the VM with its vCPUs, and writes the data that the kernel gets. Fails with any
 // ErrorCode.
 [[nodiscard]] auto set_up(const BootRequest& request) -> Result<BootedVm>;
+
+struct RestoreRequest {
+  const snapshot::MachineState& machine;
+  MachineOptions& options;    // with the numbers of vCPUs and the devices of the machine
+  const GuestMemory& memory;  // with the saved content
+  Warnings& warnings;
+};
+
+// Makes the VM with its vCPUs in their saved state. Fails with image, kvm_missing, kvm_permission or kvm_failed.
+[[nodiscard]] auto set_up_restored(const RestoreRequest& request) -> Result<BootedVm>;
 
 }  // namespace hermitage::vmm

@@ -24,6 +24,8 @@ struct Stopped {
 struct OutputFailed {
   int error_number = 0;
 };
-using Ending = std::variant<GuestExit, GuestDeath, TimedOut, Stopped, OutputFailed>;
+// The guest was saved, or could not be saved: see RunResult::saved.
+struct Saved {};
+using Ending = std::variant<GuestExit, GuestDeath, TimedOut, Stopped, OutputFailed, Saved>;
 
 }  // namespace hermitage::vmm

@@ -20,9 +20,12 @@
 #include "hermitage/vmm/devices/platform.hpp"
 #include "hermitage/vmm/hypercalls/hypercalls.hpp"
 #include "hermitage/vmm/kernel_loading.hpp"
+#include "hermitage/vmm/machine_saver.hpp"
+#include "hermitage/vmm/observe/stack_walk.hpp"
 #include "hermitage/vmm/observe/timeline.hpp"
 #include "hermitage/vmm/observe/vcpu_observer.hpp"
 #include "hermitage/vmm/recordings.hpp"
+#include "hermitage/vmm/snapshot/saver.hpp"
 #include "hermitage/vmm/supervisor.hpp"
 #include "hermitage/vmm/vcpu.hpp"
 #include "hermitage/vmm/warnings.hpp"
@@ -48,6 +51,14 @@ auto as_debugged(const std::optional<Ending>& ending) -> debug::Ended {
   if (!ending) return {.exit_code = {}, .signal = SIGTERM};
   if (const auto* const exit = std::get_if<GuestExit>(&*ending)) return {.exit_code = exit->code};
   return {.exit_code = {}, .signal = std::holds_alternative<GuestDeath>(*ending) ? SIGSEGV : SIGTERM};
+}
+
+// The layout of a guest that has been restored. Only its kernel knows the other places.
+auto layout_of(const snapshot::MachineState& machine) -> arch::MemoryLayout {
+  arch::MemoryLayout layout{};
+  layout.memory = machine.memory;
+  layout.kernel = machine.kernel;
+  return layout;
 }
 
 auto to_text(const ExitCounts& counts) -> std::string {
@@ -88,12 +99,23 @@ class Machine::State {
 
   // Prepares the guest up to its first instruction.
   [[nodiscard]] auto prepare(const entry::KernelObject& kernel, int descriptor) -> Result<void>;
+  // Prepares a restored guest, whose memory is complete.
+  [[nodiscard]] auto prepare(const snapshot::MachineState& machine) -> Result<void>;
   [[nodiscard]] auto run() -> Result<RunResult>;
+  [[nodiscard]] auto save(int file) -> Result<void> { return machine_saver_->save(file, false, {}); }
+  void request_snapshot() noexcept {
+    if (saver_) saver_->request();
+  }
 
   [[nodiscard]] auto layout() const noexcept -> const arch::MemoryLayout& { return layout_; }
   [[nodiscard]] auto supervisor() noexcept -> Supervisor& { return *supervisor_; }
 
  private:
+  [[nodiscard]] auto make_supervisor() -> Result<void>;
+  // Takes the KVM objects of the guest, and makes everything that belongs to them. `code` is for a profile.
+  [[nodiscard]] auto adopt(BootedVm booted, const std::vector<observe::CodeRange>& code) -> Result<void>;
+  [[nodiscard]] auto make_saver() -> Result<void>;
+  void watch_output();
   [[nodiscard]] auto make_debugger() -> Result<void>;
   void attach_debugger(const entry::KernelObject& kernel);
   [[nodiscard]] auto add_network_card(std::unique_ptr<NetworkCard> card) -> Result<void>;
@@ -119,16 +141,23 @@ class Machine::State {
   std::optional<kvm::Vm> vm_;
   std::unique_ptr<NetworkCard> network_card_;  // or null
   std::unique_ptr<debug::Debugger> debugger_;  // or null
+  std::unique_ptr<snapshot::Saver> saver_;     // or null
   std::optional<CollectedWrites> collected_writes_;
   std::vector<std::unique_ptr<observe::VcpuObserver>> observers_;  // one for each vCPU, or none
   std::vector<std::unique_ptr<Vcpu>> vcpus_;
+  std::optional<MachineSaver> machine_saver_;
   std::optional<Isolation> isolation_;
 };
 
-auto Machine::State::prepare(const entry::KernelObject& kernel, int descriptor) -> Result<void> {
+auto Machine::State::make_supervisor() -> Result<void> {
   auto supervisor = Supervisor::make(serial_, options_.on_stop);
   if (!supervisor) return std::unexpected{supervisor.error()};
   supervisor_ = std::move(*supervisor);
+  return {};
+}
+
+auto Machine::State::prepare(const entry::KernelObject& kernel, int descriptor) -> Result<void> {
+  if (auto made = make_supervisor(); !made) return made;
   auto booted = set_up({.kernel = kernel,
                         .descriptor = descriptor,
                         .options = options_,
@@ -136,10 +165,28 @@ auto Machine::State::prepare(const entry::KernelObject& kernel, int descriptor) 
                         .memory = memory_,
                         .warnings = warnings_});
   if (!booted) return std::unexpected{booted.error()};
-  vm_ = std::move(booted->vm);
-  if (auto added = add_network_card(std::move(booted->network_card)); !added) return added;
-  collected_writes_.emplace(booted->coalesced_writes, platform_.ports(), supervisor_->gate());
+  entry_point_ = kernel.entry_point(layout_.kernel.start);
+  if (auto adopted = adopt(std::move(*booted), code_of(kernel, layout_)); !adopted) return adopted;
+  attach_debugger(kernel);
+  return {};
+}
+
+auto Machine::State::prepare(const snapshot::MachineState& machine) -> Result<void> {
+  if (auto made = make_supervisor(); !made) return made;
+  auto booted = set_up_restored({.machine = machine, .options = options_, .memory = memory_, .warnings = warnings_});
+  if (!booted) return std::unexpected{booted.error()};
+  if (auto adopted = adopt(std::move(*booted), {}); !adopted) return adopted;
+  for (std::size_t i = 0; i < vcpus_.size(); ++i) vcpus_[i]->continue_saved(machine.vcpus[i].repeated);
+  return {};
+}
+
+auto Machine::State::adopt(BootedVm booted, const std::vector<observe::CodeRange>& code) -> Result<void> {
+  vm_ = std::move(booted.vm);
+  if (auto added = add_network_card(std::move(booted.network_card)); !added) return added;
+  collected_writes_.emplace(booted.coalesced_writes, platform_.ports(), supervisor_->gate());
   if (auto made = make_debugger(); !made) return made;
+  if (auto made = make_saver(); !made) return made;
+  watch_output();
   const VcpuEnvironment environment{.ports = platform_.ports(),
                                     .memory = platform_.memory(),
                                     .collected_writes = *collected_writes_,
@@ -148,11 +195,24 @@ auto Machine::State::prepare(const entry::KernelObject& kernel, int descriptor) 
                                     .gate = supervisor_->gate(),
                                     .stops = debugger_ ? &debugger_->stops() : nullptr,
                                     .keeps_state = options_.core.has_value()};
-  entry_point_ = kernel.entry_point(layout_.kernel.start);
-  for (auto& vcpu : booted->vcpus) {
+  for (auto& vcpu : booted.vcpus) {
     vcpus_.push_back(std::make_unique<Vcpu>(std::move(vcpu), static_cast<std::uint32_t>(vcpus_.size()), environment));
   }
-  observers_ = observe_vcpus(options_, memory_, code_of(kernel, layout_), vcpus_);
+  observers_ = observe_vcpus(options_, memory_, code, vcpus_);
+  machine_saver_.emplace(MachineSaver::Parts{.options = options_,
+                                             .memory = memory_,
+                                             .layout = layout_,
+                                             .interface = hypercalls_.interface(),
+                                             .vectors = vectors_,
+                                             .files = files_,
+                                             .supervisor = *supervisor_,
+                                             .vm = *vm_,
+                                             .collected_writes = *collected_writes_,
+                                             .vcpus = vcpus_,
+                                             .has_debugger = debugger_ != nullptr});
+  if (saver_) {
+    if (auto prepared = machine_saver_->prepare(options_.kvm); !prepared) return prepared;
+  }
   const observe::Phase phase{options_.timeline.get(), "prepare isolation"};
   auto isolation = make_isolation(options_.isolation, files_, warnings_);
   if (!isolation) return std::unexpected{isolation.error()};
@@ -160,16 +220,34 @@ auto Machine::State::prepare(const entry::KernelObject& kernel, int descriptor) 
   supervisor_->set_guest({.vcpus = vcpus_,
                           .affinity = options_.affinity,
                           .collected_writes = *collected_writes_,
-                          .collects_output = booted->collects_output,
+                          .collects_output = booted.collects_output,
                           .network_card = network_card_.get(),
                           .debugger = debugger_.get(),
+                          .saver = saver_.get(),
+                          .save = [this] { return machine_saver_->save_as_requested(); },
                           .isolation = *isolation_,
                           .warnings = warnings_,
-                          .while_starting = [this] {
-                            if (options_.ends_in_background) deferred_close_ = DeferredClose::of(vm_->descriptor());
-                          }});
-  attach_debugger(kernel);
+                          .while_starting =
+                              [this] {
+                                if (options_.ends_in_background) deferred_close_ = DeferredClose::of(vm_->descriptor());
+                              }});
   return {};
+}
+
+auto Machine::State::make_saver() -> Result<void> {
+  if (!options_.snapshot) return {};
+  auto saver = snapshot::Saver::make(*options_.snapshot);
+  if (!saver) return std::unexpected{saver.error()};
+  saver_ = std::move(*saver);
+  return {};
+}
+
+void Machine::State::watch_output() {
+  if (!options_.on_output && !saver_) return;
+  serial_.set_on_output([this](std::string_view output) {
+    if (options_.on_output) options_.on_output(output);
+    if (saver_) saver_->on_output(output);
+  });
 }
 
 auto Machine::State::make_debugger() -> Result<void> {
@@ -225,7 +303,8 @@ auto Machine::State::run() -> Result<RunResult> {
                    .output = serial_.take_buffer(),
                    .undelivered_output = serial_.undelivered(),
                    .hypercalls = has_crashed ? record.last_hypercalls() : std::vector<std::vector<std::string>>{},
-                   .core = std::move(core)};
+                   .core = std::move(core),
+                   .saved = saver_ ? saver_->outcome() : std::nullopt};
 }
 
 auto Machine::State::write_core(const CrashRecord& record, const Ending& ending)
@@ -289,12 +368,46 @@ auto Machine::create(const KernelSource& source, MachineOptions options, GuestFi
   auto serial = Serial::open(options.output);
   if (!serial) return std::unexpected{serial.error()};
   add_timeline(options);
-  serial->set_on_output(std::move(options.on_output));
   phase.reset();
 
   auto state = std::make_unique<State>(std::move(options), std::move(files), std::move(*memory), *layout, interface,
                                        std::move(*vectors), std::move(*serial), begin);
   if (auto prepared = state->prepare(*kernel, source.descriptor); !prepared) return std::unexpected{prepared.error()};
+  return Machine{std::move(state)};
+}
+
+auto Machine::restore(const snapshot::Snapshot& snapshot, MachineOptions options, GuestFiles files) -> Result<Machine> {
+  const auto begin = Clock::now();
+  const auto timeline = options.timeline;
+  std::optional<observe::Phase> phase{std::in_place, timeline.get(), "load the snapshot"};
+  const auto& machine = snapshot.machine();
+  if (options.network) return fail(ErrorCode::configuration, "a restored guest has no network");
+  if (options.debug) return fail(ErrorCode::configuration, "a debugger cannot connect to a restored guest");
+  if (options.core) return fail(ErrorCode::configuration, "a restored guest has no core, which needs its kernel");
+  if (options.profile) return fail(ErrorCode::configuration, "a restored guest has no profile, which needs its kernel");
+  options.memory_size = machine.memory.end.value - machine.memory.start.value;
+  options.cpu_count = static_cast<std::uint32_t>(machine.vcpus.size());
+  options.timer = machine.has_timer;
+  options.manages_power = machine.manages_power;
+  options.arguments = machine.arguments;
+  if (auto checked = check_options(options); !checked) return std::unexpected{checked.error()};
+  auto memory = GuestMemory::allocate(machine.memory.start, options.memory_size,
+                                      {.huge_pages = options.huge_pages, .mergeable = options.merges_pages});
+  if (!memory) return std::unexpected{memory.error()};
+  if (auto loaded = snapshot.load_memory(*memory); !loaded) return std::unexpected{loaded.error()};
+  const auto saved_files = snapshot.files();
+  if (!saved_files) return std::unexpected{saved_files.error()};
+  if (auto restored = files.restore(*saved_files, options.accepts_changed_files); !restored) {
+    return std::unexpected{restored.error()};
+  }
+  auto serial = Serial::open(options.output);
+  if (!serial) return std::unexpected{serial.error()};
+  add_timeline(options);
+  phase.emplace(timeline.get(), "create the virtual machine");
+  auto state = std::make_unique<State>(std::move(options), std::move(files), std::move(*memory), layout_of(machine),
+                                       machine.interface, machine.vectors, std::move(*serial), begin);
+  if (auto prepared = state->prepare(machine); !prepared) return std::unexpected{prepared.error()};
+  phase.reset();
   return Machine{std::move(state)};
 }
 
@@ -308,6 +421,14 @@ auto Machine::layout() const noexcept -> const arch::MemoryLayout& {
 
 auto Machine::run() -> Result<RunResult> {
   return state_->run();
+}
+
+auto Machine::save(int file) -> Result<void> {
+  return state_->save(file);
+}
+
+void Machine::request_snapshot() noexcept {
+  state_->request_snapshot();
 }
 
 void Machine::stop(int reason) noexcept {

@@ -22,6 +22,7 @@
 #include "hermitage/vmm/files/guest_files.hpp"
 #include "hermitage/vmm/machine_options.hpp"
 #include "hermitage/vmm/pause_gate.hpp"
+#include "hermitage/vmm/snapshot/snapshot.hpp"
 #include "hermitage/vmm/statistics.hpp"
 
 namespace hermitage::vmm {
@@ -43,12 +44,21 @@ struct RunResult {
   std::vector<std::vector<std::string>> hypercalls;
   // If a core was to be written: its summary, or the reason why there is none.
   std::optional<Result<debug::CoreSummary>> core;
+  // With MachineOptions::snapshot: whether the guest was saved; none if the run ended before.
+  std::optional<Result<void>> saved = std::nullopt;
 };
 
 class Machine {
  public:
   // Prepares everything for the run. Fails with any ErrorCode.
   [[nodiscard]] static auto create(const KernelSource& kernel, MachineOptions options, GuestFiles files)
+      -> Result<Machine>;
+
+  // Prepares a saved guest to continue. The snapshot determines memory, vCPUs, devices and arguments; `options` has all
+  // else, and no network, debugger, image, core or profile. `files` has mappings for the same paths of the guest, and
+  // nothing else. Fails with any ErrorCode: also with image if the snapshot is malformed, and with kvm_failed if this
+  // host lacks a feature that the guest uses.
+  [[nodiscard]] static auto restore(const snapshot::Snapshot& snapshot, MachineOptions options, GuestFiles files)
       -> Result<Machine>;
 
   Machine(Machine&&) noexcept;
@@ -81,6 +91,15 @@ class Machine {
   // `trace`, `warn` or `on_output`, and not from signal handlers. Two simultaneous pauses wait for each other.
   [[nodiscard]] auto pause() -> PauseOutcome;
   void resume();
+
+  // Saves the guest to an empty file that is open for writing, while run() runs in another thread, and continues.
+  // Pauses the guest between two instructions, or where it waits for input. Fails with configuration if the guest has a
+  // part that cannot be saved (a network card, a debugger, a file: see GuestFiles::save()), and with kvm_failed or
+  // host_failed. Then the guest continues, too. In a sandbox, use MachineOptions::snapshot. Any thread can call it that
+  // can call pause().
+  [[nodiscard]] auto save(int file) -> Result<void>;
+  // Saves the guest as MachineOptions::snapshot says, now. Any thread and any signal handler can call it.
+  void request_snapshot() noexcept;
 
   // Makes the thread of run() also wait for a descriptor, and call the handler: see EventLoop::add(). In a sandbox, a
   // handler can make the system calls of the supervisor (isolation/system_calls.hpp).

@@ -21,6 +21,7 @@
 #include "hermitage/vmm/observe/profile.hpp"
 #include "hermitage/vmm/observe/timeline.hpp"
 #include "hermitage/vmm/serial.hpp"
+#include "hermitage/vmm/snapshot/snapshot_options.hpp"
 
 namespace hermitage::vmm {
 
@@ -56,6 +57,10 @@ struct MachineOptions {
   std::optional<debug::DebugOptions> debug = std::nullopt;
   // A file for a core of the guest, if it crashes.
   std::optional<debug::CoreOptions> core = std::nullopt;
+  // Saves the guest while it runs.
+  std::optional<SnapshotOptions> snapshot = std::nullopt;
+  // For restore(): open files of the guest on the host may have changed since they were saved.
+  bool accepts_changed_files = false;
   IsolationOptions isolation = {};
   bool times_hypercalls = false;  // for Statistics::hypercalls
   // Receives the phases of the start and of the run, the exits, the guest's output and its frames. Can be null. Read it

@@ -59,12 +59,17 @@ void PauseGate::leave() noexcept {
   if (is_pausing()) changed_.signal();
 }
 
-PauseGate::Wait::Wait(PauseGate* gate) noexcept : gate_{gate != nullptr && gate_of_thread == gate ? gate : nullptr} {
-  if (gate_ != nullptr) gate_->leave();
+PauseGate::Wait::Wait(PauseGate* gate, Effect effect) noexcept
+    : gate_{gate != nullptr && gate_of_thread == gate ? gate : nullptr}, effect_{effect} {
+  if (gate_ == nullptr) return;
+  if (effect_ == Effect::none) ++gate_->repeatable_count_;
+  gate_->leave();
 }
 
 PauseGate::Wait::~Wait() {
-  if (gate_ != nullptr) gate_->enter();
+  if (gate_ == nullptr) return;
+  gate_->enter();
+  if (effect_ == Effect::none) --gate_->repeatable_count_;
 }
 
 auto PauseGate::pause(const CallBack& call_back) -> PauseOutcome {
@@ -101,10 +106,10 @@ void PauseGate::end() noexcept {
   open_.signal();
 }
 
-auto lock_at(PauseGate* gate, std::mutex& mutex) -> std::unique_lock<std::mutex> {
+auto lock_at(PauseGate* gate, std::mutex& mutex, PauseGate::Wait::Effect effect) -> std::unique_lock<std::mutex> {
   std::unique_lock lock{mutex, std::try_to_lock};
   if (lock) return lock;
-  const PauseGate::Wait wait{gate};
+  const PauseGate::Wait wait{gate, effect};
   lock.lock();
   return lock;
 }

@@ -41,14 +41,21 @@ class PauseGate {
   // guest. Has no effect in a thread that is not a member.
   class Wait {
    public:
-    explicit Wait(PauseGate* gate) noexcept;
+    // Whether the hypercall of the member has had an effect. One that has had none can be repeated.
+    enum class Effect : std::uint8_t { some, none };
+
+    explicit Wait(PauseGate* gate, Effect effect = Effect::some) noexcept;
     Wait(const Wait&) = delete;
     auto operator=(const Wait&) -> Wait& = delete;
     ~Wait();
 
    private:
     PauseGate* gate_;  // null if there is nothing to do
+    Effect effect_;
   };
+
+  // The number of members that wait in a hypercall without an effect so far. It does not change during a pause.
+  [[nodiscard]] auto repeatable_waits() const noexcept -> int { return repeatable_count_; }
 
   // Makes all members reach their next checkpoint. It is called again every few milliseconds: `round` counts from 0.
   using CallBack = std::function<void(int round)>;
@@ -74,10 +81,13 @@ class PauseGate {
   std::mutex mutex_;  // held by one pause() or resume() at a time
   std::atomic<int> pause_count_ = 0;
   std::atomic<int> running_count_ = 0;
+  std::atomic<int> repeatable_count_ = 0;
   std::atomic<bool> is_ended_ = false;
 };
 
 // Locks the mutex. A member of the gate counts as stopped while it waits for the lock. `gate` can be null.
-[[nodiscard]] auto lock_at(PauseGate* gate, std::mutex& mutex) -> std::unique_lock<std::mutex>;
+[[nodiscard]] auto lock_at(PauseGate* gate, std::mutex& mutex,
+                           PauseGate::Wait::Effect effect = PauseGate::Wait::Effect::some)
+    -> std::unique_lock<std::mutex>;
 
 }  // namespace hermitage::vmm

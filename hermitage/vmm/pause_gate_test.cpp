@@ -130,6 +130,30 @@ TEST_F(PauseGateTest, LetsAThreadStandThatWaitsForALock) {
   EXPECT_TRUE(lock_at(nullptr, mutex).owns_lock());
 }
 
+TEST_F(PauseGateTest, CountsWaitsOfHypercallsWithoutAnEffect) {
+  using Effect = PauseGate::Wait::Effect;
+  for (const auto effect : {Effect::some, Effect::none}) {
+    std::mutex mutex;
+    std::unique_lock held{mutex};
+    std::atomic<bool> is_in = false;
+    std::thread thread{[&] {
+      gate.enter();
+      is_in = true;
+      const auto lock = lock_at(&gate, mutex, effect);
+      gate.leave();
+    }};
+    while (!is_in) std::this_thread::yield();
+    ASSERT_EQ(gate.pause(nothing), PauseOutcome::paused);
+    EXPECT_EQ(gate.repeatable_waits(), effect == Effect::none ? 1 : 0);
+    // It still counts when the wait is over, because nothing has happened since.
+    held.unlock();
+    EXPECT_EQ(gate.repeatable_waits(), effect == Effect::none ? 1 : 0);
+    gate.resume();
+    thread.join();
+    EXPECT_EQ(gate.repeatable_waits(), 0);
+  }
+}
+
 TEST_F(PauseGateTest, LetsAllGoOnceTheRunHasEnded) {
   ASSERT_EQ(gate.pause(nothing), PauseOutcome::paused);
   std::thread thread{[&] {

@@ -157,7 +157,7 @@ auto Serial::take_buffer() -> std::string {
 
 // Waits for data on standard input, or its end. Returns false after end().
 auto Serial::wait_for_input() const -> bool {
-  const PauseGate::Wait wait{gate_};
+  const PauseGate::Wait wait{gate_, PauseGate::Wait::Effect::none};
   while (!is_ended_.load()) {
     std::array<pollfd, 2> ready{pollfd{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0},
                                 pollfd{.fd = events_.ended.descriptor(), .events = POLLIN, .revents = 0}};
@@ -169,7 +169,7 @@ auto Serial::wait_for_input() const -> bool {
 }
 
 auto Serial::read(std::span<const iovec> buffers) -> FileResult<std::uint64_t> {
-  const auto lock = lock_at(gate_, input_mutex_);
+  const auto lock = lock_at(gate_, input_mutex_, PauseGate::Wait::Effect::none);
   while (wait_for_input()) {
     const auto got = read_into(STDIN_FILENO, buffers);
     if (got >= 0) return static_cast<std::uint64_t>(got);

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <condition_variable>
 #include <csignal>
+#include <ctime>
 #include <mutex>
 #include <system_error>
 #include <utility>
@@ -70,6 +71,18 @@ constexpr auto kNever = Supervisor::Clock::time_point::max();
 auto time_until(Supervisor::Clock::time_point moment) -> std::optional<milliseconds> {
   if (moment == kNever) return std::nullopt;
   return std::max(milliseconds{0}, std::chrono::ceil<milliseconds>(moment - Supervisor::Clock::now()));
+}
+
+// The CPU time of the threads that run these vCPUs now.
+auto cpu_time_of(std::span<const std::unique_ptr<Vcpu>> vcpus) -> std::chrono::nanoseconds {
+  std::chrono::nanoseconds sum{};
+  for (const auto& vcpu : vcpus) {
+    timespec used{};
+    const auto clock = vcpu->cpu_clock();
+    if (!clock || ::clock_gettime(*clock, &used) != 0) continue;
+    sum += std::chrono::seconds{used.tv_sec} + std::chrono::nanoseconds{used.tv_nsec};
+  }
+  return sum;
 }
 
 auto bind_to_cpu(unsigned cpu) -> bool {
@@ -183,7 +196,8 @@ void Supervisor::on_timer() noexcept {
 }
 
 auto Supervisor::run_threads() -> Result<void> {
-  const auto others = 1UZ + (guest_->network_card == nullptr ? 0 : 1) + (guest_->debugger == nullptr ? 0 : 1);
+  const auto others = 1UZ + (guest_->network_card == nullptr ? 0 : 1) + (guest_->debugger == nullptr ? 0 : 1) +
+                      (guest_->saver == nullptr ? 0 : 1);
   StartingLine starting_line{guest_->vcpus.size() + others};
   std::latch has_own_descriptors{1};
   auto started = start_threads(starting_line, has_own_descriptors);
@@ -196,13 +210,14 @@ auto Supervisor::run_threads() -> Result<void> {
 // When it succeeds, the guest runs, and every thread is isolated.
 auto Supervisor::start_threads(StartingLine& starting_line, std::latch& has_own_descriptors) -> Result<void> {
   if (auto enclosed = guest_->isolation.enclose_caller(); !enclosed) return enclosed;
-  threads_.reserve(guest_->vcpus.size() + 2);
+  threads_.reserve(guest_->vcpus.size() + 3);
   try {
     const BlockedSignals blocked{call_back_signal()};
     if (guest_->network_card != nullptr) {
       threads_.emplace_back([&, this] { run_network_card(starting_line, has_own_descriptors); });
     }
     if (guest_->debugger != nullptr) threads_.emplace_back([&, this] { run_debugger(starting_line); });
+    if (guest_->saver != nullptr) threads_.emplace_back([&, this] { run_saver(starting_line); });
     for (const auto& vcpu : guest_->vcpus) threads_.emplace_back([&, this] { run_vcpu(*vcpu, starting_line); });
   } catch (const std::system_error& error) {
     return starting_line.arrive(
@@ -250,6 +265,13 @@ void Supervisor::run_network_card(StartingLine& starting_line, std::latch& has_o
 void Supervisor::run_debugger(StartingLine& starting_line) {
   auto enclosed = guest_->isolation.enclose(isolation::Role::debugger);
   if (starting_line.arrive(std::move(enclosed))) guest_->debugger->run([this] { return control_.is_stopping(); });
+}
+
+void Supervisor::run_saver(StartingLine& starting_line) {
+  if (!starting_line.arrive(guest_->isolation.enclose(isolation::Role::saver))) return;
+  guest_->saver->run({.cpu_time = [this] { return cpu_time_of(guest_->vcpus); },
+                      .is_stopping = [this] { return control_.is_stopping(); },
+                      .save = guest_->save});
 }
 
 void Supervisor::join_threads() {
@@ -311,6 +333,7 @@ void Supervisor::call_back() noexcept {
   if (!guest_) return;
   if (guest_->network_card != nullptr) guest_->network_card->call_back();
   if (guest_->debugger != nullptr) guest_->debugger->call_back();
+  if (guest_->saver != nullptr) guest_->saver->call_back();
   for (const auto& vcpu : guest_->vcpus) vcpu->call_back();
 }
 

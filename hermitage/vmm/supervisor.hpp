@@ -23,6 +23,7 @@
 #include "hermitage/vmm/pause_gate.hpp"
 #include "hermitage/vmm/run_control.hpp"
 #include "hermitage/vmm/serial.hpp"
+#include "hermitage/vmm/snapshot/saver.hpp"
 #include "hermitage/vmm/vcpu.hpp"
 #include "hermitage/vmm/warnings.hpp"
 
@@ -37,9 +38,11 @@ class Supervisor {
     std::span<const std::unique_ptr<Vcpu>> vcpus;
     std::span<const unsigned> affinity;  // the host's CPU for each vCPU; empty: no affinity
     CollectedWrites& collected_writes;
-    bool collects_output;       // KVM collects writes without a notification
-    NetworkCard* network_card;  // or null
-    debug::Debugger* debugger;  // or null
+    bool collects_output;                               // KVM collects writes without a notification
+    NetworkCard* network_card;                          // or null
+    debug::Debugger* debugger;                          // or null
+    snapshot::Saver* saver;                             // or null
+    std::function<std::optional<Result<void>>()> save;  // for the saver, which calls it at most once; see Saver::Guest
     const Isolation& isolation;
     Warnings& warnings;
     // The thread of run() calls it while the threads of the vCPUs start, before its system calls are filtered.
@@ -83,6 +86,7 @@ class Supervisor {
   [[nodiscard]] auto descriptors_of(const NetworkCard& card) const -> std::vector<int>;
   void run_network_card(StartingLine& starting_line, std::latch& has_own_descriptors);
   void run_debugger(StartingLine& starting_line);
+  void run_saver(StartingLine& starting_line);
   void join_threads();
 
   void supervise();

@@ -2,13 +2,17 @@
 
 #include <linux/kvm.h>
 
+#include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstddef>
 #include <cstring>
+#include <span>
 #include <utility>
 #include <variant>
 
 #include <fmt/format.h>
+#include <pthread.h>
 #include <unistd.h>
 
 namespace hermitage::vmm {
@@ -24,6 +28,16 @@ auto run_failure(int error_number) -> std::string {
   constexpr const char* kTruncated =
       "; a part of the guest memory is missing, perhaps because the kernel's file was truncated";
   return fmt::format("KVM_RUN: {}{}", std::strerror(error_number), error_number == EFAULT ? kTruncated : "");
+}
+
+auto repeatable(const kvm::IoAccess& access) -> std::optional<RepeatedWrite> {
+  RepeatedWrite write;
+  const bool fits = access.data.size() <= sizeof write.value;
+  if (access.space != kvm::AddressSpace::ports || !access.is_write || access.count != 1 || !fits) return std::nullopt;
+  write.port = static_cast<std::uint16_t>(access.address);
+  write.size = static_cast<std::uint8_t>(access.data.size());
+  std::memcpy(&write.value, access.data.data(), access.data.size());
+  return write;
 }
 
 auto internal_error(kvm::InternalError error) -> std::string {
@@ -49,9 +63,16 @@ auto Vcpu::prepare_thread() -> Result<void> {
 
 void Vcpu::run() {
   thread_ = ::gettid();
+  clockid_t clock{};
+  if (::pthread_getcpuclockid(::pthread_self(), &clock) == 0) {
+    cpu_clock_ = clock;
+    has_cpu_clock_ = true;
+  }
   if (observer_ != nullptr) observer_->begin_thread();
   environment_.gate.enter();
+  is_at_rest_ = false;
   entered_at_ = Clock::now();
+  make_repeated_write();
   auto& control = environment_.control;
   auto& serial = environment_.serial;
   while (!control.is_stopping()) {
@@ -71,6 +92,7 @@ void Vcpu::run() {
   }
   if (environment_.keeps_state) keep_state();
   environment_.gate.leave();
+  has_cpu_clock_ = false;
   thread_ = 0;
   if (control.was_stopped()) control.finish(control.forced_ending());
 }
@@ -94,12 +116,19 @@ auto Vcpu::take_due_sample() -> bool {
   return true;
 }
 
+auto Vcpu::cpu_clock() const noexcept -> std::optional<clockid_t> {
+  if (!has_cpu_clock_) return std::nullopt;
+  return cpu_clock_.load();
+}
+
 void Vcpu::stand_while_paused() noexcept {
+  is_at_rest_ = true;
   do {
     environment_.gate.checkpoint();
     vcpu_.withdraw_exit();
     // This may have withdrawn the request of a pause that started in between.
   } while (environment_.gate.is_pausing());
+  is_at_rest_ = false;
 }
 
 void Vcpu::stand_for_debugger() {
@@ -150,9 +179,26 @@ void Vcpu::handle(const kvm::Exit& exit) {
       exit);
 }
 
+// The argument of the hypercall is the value, or is in a register.
+void Vcpu::make_repeated_write() {
+  if (!repeated_write_) return;
+  const auto write = *std::exchange(repeated_write_, std::nullopt);
+  std::array<std::byte, sizeof write.value> data{};
+  std::memcpy(data.data(), &write.value, data.size());
+  if (observer_ != nullptr) observer_->left_guest();
+  handle_access({.space = kvm::AddressSpace::ports,
+                 .is_write = true,
+                 .address = write.port,
+                 .data = std::span{data}.first(write.size),
+                 .count = 1});
+  if (observer_ != nullptr) observer_->handled(kind_);
+}
+
 void Vcpu::handle_access(const kvm::IoAccess& access) {
   has_asked_ = true;
+  current_write_ = repeatable(access);
   auto outcome = pass_on(access);
+  current_write_.reset();
   if (const auto* const exit = std::get_if<GuestExit>(&outcome)) return environment_.control.finish(*exit);
   if (auto* const fault = std::get_if<GuestFault>(&outcome)) die(std::move(fault->reason));
 }

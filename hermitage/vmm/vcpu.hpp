@@ -6,7 +6,9 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <ctime>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "hermitage/vmm/bus/bus.hpp"
@@ -18,6 +20,7 @@
 #include "hermitage/vmm/kvm/vcpu.hpp"
 #include "hermitage/vmm/observe/vcpu_observer.hpp"
 #include "hermitage/vmm/pause_gate.hpp"
+#include "hermitage/vmm/repeated_write.hpp"
 #include "hermitage/vmm/run_control.hpp"
 #include "hermitage/vmm/serial.hpp"
 #include "hermitage/vmm/statistics.hpp"
@@ -59,6 +62,25 @@ class Vcpu final : public Initiator {
   // For a debugger, while the guest is paused.
   [[nodiscard]] auto paused() noexcept -> kvm::Vcpu& { return vcpu_; }
 
+  // For snapshots, while the guest is paused.
+  //
+  // Whether the vCPU is between two instructions, and not in a hypercall.
+  [[nodiscard]] auto is_at_rest() const noexcept -> bool { return is_at_rest_; }
+  // The write that has started the current hypercall, or with which run() will start; none if there is no hypercall, or
+  // if it cannot be repeated.
+  [[nodiscard]] auto current_write() const noexcept -> std::optional<RepeatedWrite> {
+    return repeated_write_ ? repeated_write_ : current_write_;
+  }
+  // The vCPU continues a saved one: run() starts with this write, if there is one. Precondition: run() has not been
+  // called.
+  void continue_saved(const std::optional<RepeatedWrite>& write) noexcept {
+    repeated_write_ = write;
+    has_asked_ = true;
+  }
+
+  // The clock for the CPU time of the thread in run(), for clock_gettime(2); none if run() is not running.
+  [[nodiscard]] auto cpu_clock() const noexcept -> std::optional<clockid_t>;
+
   [[nodiscard]] auto number() const noexcept -> std::uint32_t { return number_; }
 
   // Precondition: run() has returned, or the guest is paused.
@@ -81,6 +103,7 @@ class Vcpu final : public Initiator {
   void stand_for_debugger();
   void keep_state();
 
+  void make_repeated_write();
   // Notes the kind of the current exit: a string literal.
   void note_kind(const char* name);
   void handle(const kvm::Exit& exit);
@@ -101,6 +124,13 @@ class Vcpu final : public Initiator {
   bool has_asked_ = false;              // has made any access, by a port or an address
   std::atomic<pid_t> thread_ = 0;       // thread ID in the kernel of the thread in run(); 0: none
   std::atomic<bool> in_guest_ = false;  // or is about to enter it
+
+  // The thread in run() sets these; others read them while the guest is paused, which the gate synchronizes.
+  std::atomic<bool> is_at_rest_ = true;
+  std::optional<RepeatedWrite> current_write_;
+  std::optional<RepeatedWrite> repeated_write_;
+  std::atomic<clockid_t> cpu_clock_ = 0;
+  std::atomic<bool> has_cpu_clock_ = false;
 };
 
 // The signal that interrupts threads. It is not a constant, because the C library reserves the first real-time signals.

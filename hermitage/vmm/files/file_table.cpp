@@ -21,6 +21,24 @@ void FileTable::fill(std::int32_t descriptor, Opened opened) {
   slot(descriptor).file = std::move(file);
 }
 
+auto FileTable::restore(std::int32_t descriptor, std::shared_ptr<OpenFile> file) -> FileResult<void> {
+  const auto index = static_cast<std::int64_t>(descriptor) - kFirstDescriptor;
+  if (index < 0 || std::cmp_greater_equal(index, kMaxOpenFiles)) return fails(Errno::mfile);
+  const std::scoped_lock lock{mutex_};
+  if (std::cmp_greater_equal(index, slots_.size())) slots_.resize(static_cast<std::size_t>(index) + 1);
+  slot(descriptor) = Slot{.is_free = false, .file = std::move(file)};
+  return {};
+}
+
+auto FileTable::all() const -> std::vector<std::pair<std::int32_t, std::shared_ptr<OpenFile>>> {
+  const std::scoped_lock lock{mutex_};
+  std::vector<std::pair<std::int32_t, std::shared_ptr<OpenFile>>> result;
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    if (slots_[i].file) result.emplace_back(kFirstDescriptor + static_cast<std::int32_t>(i), slots_[i].file);
+  }
+  return result;
+}
+
 void FileTable::release(std::int32_t descriptor) {
   const std::scoped_lock lock{mutex_};
   slot(descriptor).is_free = true;

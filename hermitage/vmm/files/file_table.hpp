@@ -21,6 +21,8 @@ struct Opened {
   Descriptor host = {};             // the file on the host; closed for a file that exists only in the tree
   bool appends = false;
   bool is_directory = false;
+  std::string path = {};   // as the guest has named it
+  std::int32_t flags = 0;  // as the guest has opened it, of entry::uhyve
 };
 
 struct OpenFile : Opened {
@@ -45,6 +47,12 @@ class FileTable {
   [[nodiscard]] auto reserve() -> FileResult<std::int32_t>;
   void fill(std::int32_t descriptor, Opened opened);
   void release(std::int32_t descriptor);
+
+  // Sets the file of a number that is in use in no other way. The table has at least this many numbers after it. EMFILE
+  // if the number is not one of a table.
+  [[nodiscard]] auto restore(std::int32_t descriptor, std::shared_ptr<OpenFile> file) -> FileResult<void>;
+  // All open files, by their numbers.
+  [[nodiscard]] auto all() const -> std::vector<std::pair<std::int32_t, std::shared_ptr<OpenFile>>>;
 
   // EBADF for a number that is free or only reserved.
   [[nodiscard]] auto find(std::int32_t descriptor) const -> FileResult<std::shared_ptr<OpenFile>>;

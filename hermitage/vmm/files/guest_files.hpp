@@ -18,6 +18,7 @@
 #include "hermitage/vmm/files/file_table.hpp"
 #include "hermitage/vmm/files/guest_tree.hpp"
 #include "hermitage/vmm/files/mapping.hpp"
+#include "hermitage/vmm/files/saved_files.hpp"
 #include "hermitage/vmm/isolation/landlock.hpp"
 
 namespace hermitage::vmm {
@@ -73,6 +74,18 @@ class GuestFiles {
   // long as this object exists. Makes the private directory now, not when the guest creates its first file. If that
   // fails, the guest gets the error when it creates a file.
   [[nodiscard]] auto open_paths() -> std::vector<isolation::OpenPath>;
+
+  // The content of all files that the guest has created, in bytes, that a snapshot can contain.
+  static constexpr std::uint64_t kMaxSavedContent = std::uint64_t{64} << 20;
+
+  // The state for a snapshot. No thread may call another function at the same time. Fails with configuration, and names
+  // the file, if there is one that cannot be saved: an open directory, an open file without a name, or more content
+  // than kMaxSavedContent.
+  [[nodiscard]] auto save() -> Result<SavedFiles>;
+  // Makes the tree, and opens the files, before the guest runs. The mappings must have been added. A file of the host
+  // that is not the same as before, by its FileIdentity, is an error unless `accepts_changed`. Fails with configuration
+  // if a mapping or a file is missing or is different, and with image if the snapshot is malformed.
+  [[nodiscard]] auto restore(const SavedFiles& saved, bool accepts_changed) -> Result<void>;
 
   // As the system calls of these names. `flags` are those of entry::uhyve; other flags are ignored. Outside mapped
   // directories, creating a file makes its missing parent directories, as Uhyve does.

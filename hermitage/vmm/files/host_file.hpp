@@ -27,6 +27,8 @@ class HostFile {
   HostFile(Descriptor directory, std::string name, Descriptor file, bool is_read_only) noexcept
       : directory_{std::move(directory)}, name_{std::move(name)}, is_read_only_{is_read_only}, file_{std::move(file)} {}
 
+  [[nodiscard]] auto is_read_only() const noexcept -> bool { return is_read_only_; }
+
   // ENOENT if the file does not exist now.
   [[nodiscard]] auto status() -> FileResult<struct stat>;
   // As open(2), with flags of the host. The flags of open_beneath() are added. EROFS if a read-only mapping would be

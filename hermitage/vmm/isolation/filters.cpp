@@ -18,6 +18,7 @@ auto filter_of(Role role) noexcept -> std::span<const sock_filter> {
     case Role::supervisor: return kSupervisorFilter;
     case Role::network: return kNetworkFilter;
     case Role::debugger: return kDebuggerFilter;
+    case Role::saver: return kSaverFilter;
   }
   return {};
 }

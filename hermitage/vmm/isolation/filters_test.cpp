@@ -195,7 +195,7 @@ TEST(SystemCalls, AreDocumentedAsTheyAre) {
       return words.empty() ? std::string{" |"} : " " + words + " |";
     };
     expected[rule.name] = "| `" + std::string{rule.name} + "` |" + cell(Role::vcpu) + cell(Role::supervisor) +
-                          cell(Role::network) + cell(Role::debugger);
+                          cell(Role::network) + cell(Role::debugger) + cell(Role::saver);
   }
   EXPECT_EQ(documented(), expected);
 }

@@ -18,8 +18,9 @@ enum class Role : std::uint8_t {
   supervisor,  // called Machine::run(): waits, copies output, and cleans up at the end
   network,     // moves frames between the guest's queues and the network
   debugger,    // serves a debugger
+  saver,       // saves the guest to a snapshot
 };
-inline constexpr std::array kRoles{Role::vcpu, Role::supervisor, Role::network, Role::debugger};
+inline constexpr std::array kRoles{Role::vcpu, Role::supervisor, Role::network, Role::debugger, Role::saver};
 
 // A set of roles.
 using Roles = unsigned;
@@ -30,7 +31,8 @@ inline constexpr Roles kVcpu = roles_of(Role::vcpu);
 inline constexpr Roles kSupervisor = roles_of(Role::supervisor);
 inline constexpr Roles kNetwork = roles_of(Role::network);
 inline constexpr Roles kDebugger = roles_of(Role::debugger);
-inline constexpr Roles kAll = kVcpu | kSupervisor | kNetwork | kDebugger;
+inline constexpr Roles kSaver = roles_of(Role::saver);
+inline constexpr Roles kAll = kVcpu | kSupervisor | kNetwork | kDebugger | kSaver;
 
 // The name of the role in messages and tests.
 [[nodiscard]] constexpr auto name_of(Role role) noexcept -> const char* {
@@ -39,6 +41,7 @@ inline constexpr Roles kAll = kVcpu | kSupervisor | kNetwork | kDebugger;
     case Role::supervisor: return "supervisor";
     case Role::network: return "network";
     case Role::debugger: return "debugger";
+    case Role::saver: return "saver";
   }
   return "";
 }
@@ -53,6 +56,9 @@ inline constexpr std::uint64_t kSetGsiRouting = _IOW(KVMIO, 0x6a, std::uint64_t)
 using ExtendedArea = std::array<std::uint8_t, 4096>;
 inline constexpr std::uint64_t kGetXsave = _IOR(KVMIO, 0xa4, ExtendedArea);
 inline constexpr std::uint64_t kSetXsave = _IOW(KVMIO, 0xa5, ExtendedArea);
+
+// KVM_GET_MSRS. Its structure is two numbers and an array.
+inline constexpr std::uint64_t kGetMsrs = _IOWR(KVMIO, 0x88, std::uint64_t);
 
 // A condition for an argument of a call.
 struct Condition {
@@ -79,15 +85,24 @@ struct SystemCall {
 
 // If `ioctl` is the most frequent call of a thread, it comes first: see compile_filters.cpp.
 inline constexpr std::array kSystemCalls{
-    ioctl_of(kVcpu, KVM_RUN, "KVM_RUN"),
-    ioctl_of(kVcpu | kDebugger, KVM_GET_REGS, "KVM_GET_REGS"),
-    ioctl_of(kVcpu | kDebugger, KVM_GET_SREGS, "KVM_GET_SREGS"),
-    ioctl_of(kVcpu, KVM_GET_MP_STATE, "KVM_GET_MP_STATE"),
+    ioctl_of(kVcpu | kSaver, KVM_RUN, "KVM_RUN"),
+    ioctl_of(kVcpu | kDebugger | kSaver, KVM_GET_REGS, "KVM_GET_REGS"),
+    ioctl_of(kVcpu | kDebugger | kSaver, KVM_GET_SREGS, "KVM_GET_SREGS"),
+    ioctl_of(kVcpu | kSaver, KVM_GET_MP_STATE, "KVM_GET_MP_STATE"),
     ioctl_of(kDebugger, KVM_SET_REGS, "KVM_SET_REGS"),
     ioctl_of(kDebugger, KVM_SET_SREGS, "KVM_SET_SREGS"),
-    ioctl_of(kVcpu | kDebugger, kGetXsave, "KVM_GET_XSAVE"),
+    ioctl_of(kVcpu | kDebugger | kSaver, kGetXsave, "KVM_GET_XSAVE"),
     ioctl_of(kDebugger, kSetXsave, "KVM_SET_XSAVE"),
     ioctl_of(kDebugger, KVM_SET_GUEST_DEBUG, "KVM_SET_GUEST_DEBUG"),
+    ioctl_of(kSaver, KVM_GET_XCRS, "KVM_GET_XCRS"),
+    ioctl_of(kSaver, KVM_GET_DEBUGREGS, "KVM_GET_DEBUGREGS"),
+    ioctl_of(kSaver, KVM_GET_LAPIC, "KVM_GET_LAPIC"),
+    ioctl_of(kSaver, KVM_GET_VCPU_EVENTS, "KVM_GET_VCPU_EVENTS"),
+    ioctl_of(kSaver, kGetMsrs, "KVM_GET_MSRS"),
+    ioctl_of(kSaver, KVM_GET_TSC_KHZ, "KVM_GET_TSC_KHZ"),
+    ioctl_of(kSaver, KVM_GET_IRQCHIP, "KVM_GET_IRQCHIP"),
+    ioctl_of(kSaver, KVM_GET_PIT2, "KVM_GET_PIT2"),
+    ioctl_of(kSaver, KVM_GET_CLOCK, "KVM_GET_CLOCK"),
     ioctl_of(kNetwork, kSetGsiRouting, "KVM_SET_GSI_ROUTING"),
     ioctl_of(kNetwork, TUNSETOFFLOAD, "TUNSETOFFLOAD"),
     ioctl_of(kNetwork, VHOST_SET_FEATURES, "VHOST_SET_FEATURES"),
@@ -100,18 +115,18 @@ inline constexpr std::array kSystemCalls{
 
     // Output, standard input, and open files.
     SystemCall{"close", kAll},
-    SystemCall{"fstat", kVcpu | kSupervisor},
+    SystemCall{"fstat", kVcpu | kSupervisor | kSaver},
     SystemCall{"fstatfs", kVcpu},
     SystemCall{"ftruncate", kVcpu | kSupervisor},
     SystemCall{"getdents64", kVcpu | kSupervisor},
-    SystemCall{"lseek", kVcpu | kSupervisor},
+    SystemCall{"lseek", kVcpu | kSupervisor | kSaver},
     SystemCall{"newfstatat", kVcpu | kSupervisor},
     SystemCall{"epoll_ctl", kSupervisor | kNetwork | kDebugger},
     SystemCall{"epoll_wait", kSupervisor | kNetwork | kDebugger},
     SystemCall{"poll", kAll},
-    SystemCall{"pread64", kVcpu},
-    SystemCall{"preadv", kVcpu},
-    SystemCall{"pwrite64", kVcpu},
+    SystemCall{"pread64", kVcpu | kSaver},
+    SystemCall{"preadv", kVcpu | kSaver},
+    SystemCall{"pwrite64", kVcpu | kSaver},
     SystemCall{"pwritev", kVcpu},
     SystemCall{"read", kAll},
     SystemCall{"readv", kVcpu},
@@ -127,7 +142,7 @@ inline constexpr std::array kSystemCalls{
 
     // Paths: in mapped directories and the private directory, restricted by Landlock.
     SystemCall{"mkdirat", kVcpu},
-    SystemCall{"openat", kVcpu},
+    SystemCall{"openat", kVcpu | kSaver},
     SystemCall{"openat2", kVcpu},
     SystemCall{"readlinkat", kVcpu},
     SystemCall{"unlinkat", kVcpu | kSupervisor},

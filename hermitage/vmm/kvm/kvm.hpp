@@ -36,6 +36,8 @@ class Kvm {
   // Defined by the architecture.
 
   [[nodiscard]] auto supported_features() const -> Result<Features>;
+  // For Vcpu::save_state().
+  [[nodiscard]] auto state_registers() const -> Result<StateRegisters>;
   // Whether KVM can copy the general registers to the shared pages at each exit.
   [[nodiscard]] auto can_sync_registers() const noexcept -> bool;
   // The capabilities that a guest requires, and those that only improve its speed.

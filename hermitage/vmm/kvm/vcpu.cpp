@@ -53,6 +53,13 @@ auto Vcpu::port_access() -> Exit {
                   .count = io.count};
 }
 
+auto Vcpu::complete_access() -> Result<void> {
+  request_exit();
+  const auto exit = run();
+  if (std::holds_alternative<Interrupted>(exit)) return {};
+  return fail(ErrorCode::kvm_failed, "KVM_RUN: a vCPU that must not run has run");
+}
+
 void Vcpu::request_exit() noexcept {
   __atomic_store_n(&shared().immediate_exit, std::uint8_t{1}, __ATOMIC_SEQ_CST);
 }

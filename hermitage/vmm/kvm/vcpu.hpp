@@ -3,8 +3,11 @@
 
 #include <linux/kvm.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
+#include <vector>
 
 #include "hermitage/vmm/arch/arch.hpp"
 #include "hermitage/vmm/descriptor.hpp"
@@ -13,6 +16,7 @@
 #include "hermitage/vmm/kvm/debug.hpp"
 #include "hermitage/vmm/kvm/exit.hpp"
 #include "hermitage/vmm/kvm/shared_pages.hpp"
+#include "hermitage/vmm/kvm/state.hpp"
 
 namespace hermitage::vmm::kvm {
 
@@ -35,6 +39,11 @@ class Vcpu {
   // Whether the vCPU waits for an interrupt in a halt instruction.
   [[nodiscard]] auto is_halted() const noexcept -> bool;
 
+  // Makes KVM complete the access that was the last exit, without running the guest. After that, the state is that
+  // between two instructions, and the next run() returns Interrupted. Any thread can call it while no thread runs the
+  // vCPU. Fails with kvm_failed.
+  [[nodiscard]] auto complete_access() -> Result<void>;
+
   // Defined by the architecture.
 
   // Sets the complete initial state of the vCPU. Adapts `features` to vCPU `number`. Fails with kvm_failed.
@@ -50,6 +59,14 @@ class Vcpu {
   [[nodiscard]] auto debug_state() const -> Result<arch::DebugState>;
   [[nodiscard]] auto set_debug_state(const arch::DebugState& state) -> Result<void>;
   [[nodiscard]] auto set_debug(const DebugSetting& setting) -> Result<void>;
+
+  // For snapshots. Any thread can call these while no thread runs the vCPU. They fail with kvm_failed.
+  [[nodiscard]] auto save_state(const StateRegisters& registers) const -> Result<State>;
+  // Sets the complete state of a new vCPU, instead of configure(). Time stamps continue as if the vCPU had not been
+  // saved. Adapts `features`, which are those of this host, to vCPU `number`. Also fails with image if a part of the
+  // state is missing or has a wrong size.
+  [[nodiscard]] auto restore_state(std::span<const StatePart> state, Features& features, std::uint32_t number)
+      -> Result<void>;
 
   [[nodiscard]] auto descriptor() const noexcept -> int { return descriptor_.get(); }
 
@@ -67,6 +84,8 @@ class Vcpu {
   Descriptor descriptor_;
   SharedPages pages_;
   bool syncs_registers_;
+  // What the guest has been told of its CPU, as the architecture's part of a state. KVM can report more than that.
+  std::vector<std::byte> features_;
 };
 
 }  // namespace hermitage::vmm::kvm

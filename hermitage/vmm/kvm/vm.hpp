@@ -39,6 +39,10 @@ class Vm {
   [[nodiscard]] auto create_vcpu(std::uint32_t number) -> Result<Vcpu>;
   // The writes are in the pages of the first vCPU, which must exist and outlive the result.
   [[nodiscard]] auto coalesced_writes(const Vcpu& first) const -> CoalescedWrites;
+  // Defined by the architecture: its interrupt controllers, its clock, and the timer of VmOptions. The guest must not
+  // run. Restore the vCPUs first. restore_state() also fails with image if a part is missing or has a wrong size.
+  [[nodiscard]] auto save_state(bool has_timer) const -> Result<State>;
+  [[nodiscard]] auto restore_state(std::span<const StatePart> state, bool has_timer) -> Result<void>;
   // The machine exists while a copy of this descriptor is open, even if the descriptors of its vCPUs are closed.
   [[nodiscard]] auto descriptor() const noexcept -> int { return descriptor_.get(); }
 

@@ -4,5 +4,6 @@
 namespace hermitage::vmm::kvm {
 
 struct Features {};
+struct StateRegisters {};
 
 }  // namespace hermitage::vmm::kvm

@@ -71,6 +71,8 @@ auto Vcpu::configure(Features& features, std::uint32_t number, const arch::Entry
   // Linux 6.12 accepts long mode only for a vCPU whose features are set.
   adapt_cpuid(features.entries(), number);
   if (auto set = call(descriptor_, kSetCpuid, features.header(), "KVM_SET_CPUID2"); !set) return set;
+  const auto told = std::as_bytes(features.entries());
+  features_.assign(told.begin(), told.end());
   if (auto set = set_model_registers(descriptor_); !set) return set;
   if (auto set = set_special_registers(descriptor_, state); !set) return set;
   if (auto set = set_general_registers(descriptor_, state); !set) return set;

@@ -1,0 +1,190 @@
+// Guests that are saved while they run, and continue in another machine.
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <fstream>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "hermitage/vmm/machine.hpp"
+#include "hermitage/vmm/machine_testing.hpp"
+#include "hermitage/vmm/snapshot/snapshot_testing.hpp"
+#include "testing/input_pipe.hpp"
+
+namespace hermitage::vmm {
+namespace {
+
+using namespace std::chrono_literals;
+using snapshot::file_with;
+using snapshot::test_file;
+
+class MachineSnapshotTest : public MachineTest {
+ protected:
+  auto snapshot_options(const std::string& when_output) -> SnapshotOptions {
+    return {.file = Descriptor{::dup(file.get())}, .image = "guest", .when_output = when_output};
+  }
+
+  // Runs a guest until it is saved in `file`.
+  auto save(const std::string& guest, MachineOptions options, SnapshotOptions when) -> RunResult {
+    options.output = OutputFile{directory.path() + "/output"};
+    options.snapshot = std::move(when);
+    auto result = run(guest, std::move(options));
+    EXPECT_TRUE(std::holds_alternative<Saved>(result.ending));
+    EXPECT_TRUE(result.saved && *result.saved) << (result.saved ? result.saved->error().message : "not tried");
+    return result;
+  }
+
+  auto restore(MachineOptions options = {}) -> Result<Machine> {
+    auto saved = snapshot::Snapshot::open(Descriptor{::dup(file.get())});
+    if (!saved) return std::unexpected{saved.error()};
+    if (std::holds_alternative<StandardOutput>(options.output)) options.output = OutputBuffer{};
+    options.timeout = 1min;
+    return Machine::restore(*saved, std::move(options), GuestFiles{directory.path()});
+  }
+
+  Descriptor file = [] {
+    auto made = test_file();
+    ::fchmod(made.get(), 0600);
+    return made;
+  }();
+};
+
+TEST_P(MachineSnapshotTest, ContinuesAGuestThatWaitsForInput) {
+  {
+    const testing::InputPipe input;
+    save("serial_echo", {}, snapshot_options("ready"));
+  }
+  for (int clone = 0; clone < 3; ++clone) {
+    testing::InputPipe input{"hello\x04"};
+    auto machine = restore();
+    ASSERT_TRUE(machine) << machine.error().message;
+    const auto result = machine->run();
+    ASSERT_TRUE(result) << result.error().message;
+    EXPECT_EQ(exit_code(*result), 0);
+    EXPECT_EQ(result->output, "hello5 bytes\n");
+  }
+}
+
+// Four vCPUs that all wait in the same way.
+TEST_P(MachineSnapshotTest, ContinuesSeveralVcpus) {
+  for (const std::string wait : {"spin", "halt", "input"}) {
+    MachineOptions options{
+        .cpu_count = 4,
+        .arguments = {.program = "waits", .kernel = {}, .application = {"stay", wait}, .environment = {}}};
+    const testing::InputPipe input;
+    ASSERT_EQ(::ftruncate(file.get(), 0), 0);
+    save("waits", std::move(options), snapshot_options("ready"));
+    auto machine = restore();
+    ASSERT_TRUE(machine) << wait << ": " << machine.error().message;
+    std::jthread stopper{[&] {
+      // All vCPUs run: they can be paused, which takes two rounds of all of them.
+      while (machine->pause() != PauseOutcome::paused) std::this_thread::yield();
+      machine->resume();
+      machine->stop(7);
+    }};
+    const auto result = machine->run();
+    ASSERT_TRUE(result) << result.error().message;
+    const auto* const stopped = std::get_if<Stopped>(&result->ending);
+    ASSERT_NE(stopped, nullptr) << wait << " " << exit_code(*result);
+    EXPECT_EQ(stopped->reason, 7);
+  }
+}
+
+TEST_P(MachineSnapshotTest, SavesAGuestThatContinues) {
+  testing::InputPipe input;
+  auto options = snapshot_options("ready");
+  options.goes_on = true;
+  options.publish = [&]() -> Result<void> {
+    input.put("\x04");
+    return {};
+  };
+  auto result =
+      run("serial_echo", {.output = OutputFile{directory.path() + "/output"}, .snapshot = std::move(options)});
+  EXPECT_EQ(exit_code(result), 0);
+  ASSERT_TRUE(result.saved && *result.saved);
+  const testing::InputPipe other{"more"};
+  auto machine = restore();
+  ASSERT_TRUE(machine) << machine.error().message;
+  const auto restored = machine->run();
+  ASSERT_TRUE(restored);
+  EXPECT_EQ(restored->output, "more4 bytes\n");
+}
+
+TEST_P(MachineSnapshotTest, SavesAnIdleGuest) {
+  const testing::InputPipe input;
+  auto when = snapshot_options("");
+  when.when_idle = true;
+  save("serial_echo", {}, std::move(when));
+  EXPECT_TRUE(restore());
+}
+
+TEST_P(MachineSnapshotTest, SavesFromAnotherThread) {
+  const testing::InputPipe input;
+  std::atomic<bool> is_ready = false;
+  auto machine = create("serial_echo", {.output = OutputFile{directory.path() + "/output"},
+                                        .on_output = [&](std::string_view) { is_ready = true; }});
+  Result<void> saved;
+  std::jthread saver{[&] {
+    while (!is_ready) std::this_thread::yield();
+    saved = machine.save(file.get());
+    machine.stop(1);
+  }};
+  ASSERT_TRUE(machine.run());
+  saver.join();
+  ASSERT_TRUE(saved) << saved.error().message;
+  EXPECT_TRUE(restore());
+}
+
+TEST_P(MachineSnapshotTest, ReportsAFailureToPublish) {
+  const testing::InputPipe input;
+  auto when = snapshot_options("ready");
+  when.publish = [] { return fail(ErrorCode::host_failed, "renameat: No space left on device"); };
+  const auto result =
+      run("serial_echo", {.output = OutputFile{directory.path() + "/output"}, .snapshot = std::move(when)});
+  EXPECT_TRUE(std::holds_alternative<Saved>(result.ending));
+  ASSERT_TRUE(result.saved);
+  EXPECT_EQ(result.saved->error().message, "renameat: No space left on device");
+}
+
+TEST_P(MachineSnapshotTest, TellsThatTheGuestHasEndedBefore) {
+  const auto result =
+      run("exit_code", {.arguments = {.program = "exit_code", .kernel = {}, .application = {"3"}, .environment = {}},
+                        .output = OutputFile{directory.path() + "/output"},
+                        .snapshot = snapshot_options("never")});
+  EXPECT_EQ(exit_code(result), 3);
+  EXPECT_FALSE(result.saved);
+}
+
+TEST_P(MachineSnapshotTest, RefusesWhatASnapshotDetermines) {
+  const testing::InputPipe input;
+  save("serial_echo", {}, snapshot_options("ready"));
+  const auto restored = restore({.affinity = {0, 0}});
+  ASSERT_FALSE(restored);
+  EXPECT_EQ(restored.error().message, "cannot bind 1 vCPUs to a list of 2 CPUs");
+}
+
+TEST_P(MachineSnapshotTest, RefusesWhatNeedsTheKernel) {
+  const testing::InputPipe input;
+  save("serial_echo", {}, snapshot_options("ready"));
+  const auto with_profile = restore({.profile = std::make_shared<observe::Profile>(997)});
+  ASSERT_FALSE(with_profile);
+  EXPECT_EQ(with_profile.error().message, "a restored guest has no profile, which needs its kernel");
+  const auto with_core = restore({.core = debug::CoreOptions{.file = Descriptor{::dup(file.get())}}});
+  ASSERT_FALSE(with_core);
+  EXPECT_EQ(with_core.error().message, "a restored guest has no core, which needs its kernel");
+}
+
+INSTANTIATE_TEST_SUITE_P(Interfaces, MachineSnapshotTest, ::testing::Values("if1", "if3"));
+
+}  // namespace
+}  // namespace hermitage::vmm
