@@ -392,8 +392,8 @@ TEST_F(CliTest, ShowsTheFirstStepsWithoutArguments) {
 }
 
 TEST_F(CliTest, HelpsWithACommand) {
-  const Arguments commands[] = {{},          {"debug"}, {"doctor"}, {"help"}, {"image"}, {"image", "create"},
-                                {"inspect"}, {"load"},  {"run"}};
+  const Arguments commands[] = {{},          {"debug"}, {"doctor"}, {"help"},    {"image"}, {"image", "create"},
+                                {"inspect"}, {"load"},  {"run"},    {"snapshot"}};
   for (const auto& command : commands) {
     Arguments help{"help"};
     help.insert(help.end(), command.begin(), command.end());

@@ -35,5 +35,6 @@ using Words = std::vector<std::string>;
 [[nodiscard]] auto run_inspect(const Words& words) -> ExitCode;
 [[nodiscard]] auto run_load(const Words& words) -> ExitCode;
 [[nodiscard]] auto run_guest(const Words& words) -> ExitCode;
+[[nodiscard]] auto run_snapshot(const Words& words) -> ExitCode;
 
 }  // namespace hermitage::cli

@@ -45,12 +45,12 @@ class BashCompletionTest : public ::testing::Test {
 };
 
 TEST_F(BashCompletionTest, OffersCommandsAndOptions) {
-  EXPECT_EQ(offers("hermitage \"\""),
-            (Offers{"debug", "doctor", "help", "image", "inspect", "load", "run", "--version", "--help", "-h"}));
+  EXPECT_EQ(offers("hermitage \"\""), (Offers{"debug", "doctor", "help", "image", "inspect", "load", "run", "snapshot",
+                                              "--version", "--help", "-h"}));
   EXPECT_EQ(offers("hermitage i"), (Offers{"image", "inspect"}));
   EXPECT_EQ(offers("hermitage image \"\""), (Offers{"create", "list", "extract", "check", "--help", "-h"}));
   EXPECT_EQ(offers("hermitage image create --k"), (Offers{"--kernel", "--kernel-arg"}));
-  EXPECT_EQ(offers("hermitage run --st"), (Offers{"--stats", "--stats-file"}));
+  EXPECT_EQ(offers("hermitage run --st"), (Offers{"--stale-files", "--stats", "--stats-file"}));
   EXPECT_EQ(offers("hermitage run --gdb"), (Offers{"--gdb-port", "--gdb", "--gdb-no-wait"}));
 }
 
@@ -80,7 +80,7 @@ TEST_F(BashCompletionTest, LeavesTheWordsAfterAnImageToTheApplication) {
   }
   for (const auto* const line : {"hermitage run -c 2 --st", "hermitage run --engine = kvm --st",
                                  "hermitage run -e A = B --st", "hermitage run -p 80 : 80 --verbose --st"}) {
-    EXPECT_EQ(offers(line), (Offers{"--stats", "--stats-file"})) << line;
+    EXPECT_EQ(offers(line), (Offers{"--stale-files", "--stats", "--stats-file"})) << line;
   }
 }
 

@@ -11,6 +11,9 @@
 
 namespace hermitage::cli {
 
+// Runs a guest with parsed options, for the command of this name. `words` are its arguments.
+[[nodiscard]] auto run_with(RunOptions options, const Words& words, const char* command) -> ExitCode;
+
 // Why QEMU is used, for a line on standard error; empty if the user selected it.
 struct QemuReason {
   std::string sentence = {};

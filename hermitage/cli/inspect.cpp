@@ -17,6 +17,7 @@
 #include "hermitage/cli/input.hpp"
 #include "hermitage/cli/options.hpp"
 #include "hermitage/cli/output.hpp"
+#include "hermitage/cli/snapshot_report.hpp"
 #include "hermitage/inspect/difference.hpp"
 #include "hermitage/inspect/difference_json.hpp"
 #include "hermitage/inspect/difference_text.hpp"
@@ -240,6 +241,9 @@ auto inspect_files(InspectOptions options) -> ExitCode {
   options.files.insert(options.files.begin(), options.kernel_paths.begin(), options.kernel_paths.end());
   if (const auto complaint = complaint_of_options(options); !complaint.empty()) {
     return complain_of_usage("inspect", complaint);
+  }
+  if (options.files.size() == 1 && is_snapshot_file(options.files.front())) {
+    return inspect_snapshot(options.files.front(), options.json);
   }
   return options.diff ? compare_files(options) : report_files(options);
 }

@@ -36,7 +36,7 @@ constexpr const char* kFirstSteps =
 struct NoValues {};
 constexpr std::array<OptionOf<NoValues>, 0> kHelpOptions{};
 constexpr Operand kHelpOperands[] = {{"COMMAND", "a command, and its subcommand if it has any; none for all commands",
-                                      Operand::Count::any, one_of("debug doctor image inspect load run")}};
+                                      Operand::Count::any, one_of("debug doctor image inspect load run snapshot")}};
 constexpr CommandText kHelpText{.name = "help",
                                 .description = "Print the help of a command",
                                 .operands = kHelpOperands,

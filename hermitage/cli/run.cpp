@@ -56,16 +56,17 @@ auto run_by_engine(const RunOptions& options, launch::RunRequest& request, launc
 }
 
 // Fails with wrong usage if an output file is the image at this path, or another output file.
-auto check_outputs(const launch::LaunchSpec& spec, const std::string& stats_file, const std::string& image)
+auto check_outputs(const launch::LaunchSpec& spec, const RunOptions& options, const std::string& image)
     -> OrFailure<void> {
   const auto same = [](const std::string& a, const std::string& b) {
     std::error_code error;
     return std::filesystem::is_regular_file(a, error) && std::filesystem::equivalent(a, b, error);
   };
   std::vector<std::pair<const char*, std::string>> outputs{
-      {"--output", spec.output.path}, {"--stats-file", stats_file},
+      {"--output", spec.output.path}, {"--stats-file", options.stats_file},
       {"--pcap", spec.pcap},          {"--core", spec.core ? spec.core->path : ""},
       {"--timeline", spec.timeline},  {"--profile", spec.profile}};
+  if (options.snapshot) outputs.emplace_back("-o", options.snapshot->file);
   std::erase_if(outputs, [](const auto& output) { return output.second.empty(); });
   for (auto output = outputs.begin(); output != outputs.end(); ++output) {
     const auto& [name, path] = *output;
@@ -97,7 +98,7 @@ auto run_image_at(const std::string& path, const RunOptions& options, launch::La
     -> OrFailure<ExitCode> {
   const auto spec = launch::make_launch_spec(options.image, sources);
   if (!spec) return std::unexpected{spec.error()};
-  if (auto checked = check_outputs(*spec, options.stats_file, path); !checked) {
+  if (auto checked = check_outputs(*spec, options, path); !checked) {
     return std::unexpected{checked.error()};
   }
   const auto wanted = wanted_engine(launch::merged(sources));
@@ -114,16 +115,22 @@ auto run_image_at(const std::string& path, const RunOptions& options, launch::La
                              .deadline = limit.end(),
                              .callbacks = callbacks_of(options),
                              .started_at = process_start(),
-                             .times_hypercalls = !options.stats_file.empty()};
+                             .times_hypercalls = !options.stats_file.empty(),
+                             .snapshot = options.snapshot};
+  if (request.snapshot || request.source.kind() == launch::KernelSource::Kind::snapshot) {
+    if (auto required = launch::require_monitor(*choice, options.image); !required) {
+      return std::unexpected{required.error()};
+    }
+  }
   return run_by_engine(options, request, *choice, limit);
 }
 
 // Options from the environment and from a configuration file.
-auto read_sources(const RunOptions& options) -> std::expected<launch::LaunchSources, ExitCode> {
+auto read_sources(const RunOptions& options, const char* command) -> std::expected<launch::LaunchSources, ExitCode> {
   const launch::LaunchOptions& command_line = options;
   launch::LaunchSources sources{.command_line = command_line};
   auto environment = launch::options_of_environment(options);
-  if (!environment) return std::unexpected{complain_of_usage("run", environment.error())};
+  if (!environment) return std::unexpected{complain_of_usage(command, environment.error())};
   sources.environment = *std::move(environment);
   const auto config = launch::merged(sources).config;
   if (config.empty()) return sources;
@@ -138,15 +145,15 @@ auto read_sources(const RunOptions& options) -> std::expected<launch::LaunchSour
   return sources;
 }
 
-auto run_machine(RunOptions& options) -> ExitCode {
+auto run_machine(RunOptions& options, const char* command) -> ExitCode {
   // With SIGPIPE ignored, a write to a closed pipe fails with EPIPE, which is reported.
   ::signal(SIGPIPE, SIG_IGN);
   TimeLimit limit{launch::timeout_of(options), options.image};
-  auto sources = read_sources(options);
+  auto sources = read_sources(options, command);
   if (!sources) return sources.error();
   auto path = options.image;
   if (options.image == "-") {
-    if (options.dry_run) return complain_of_usage("run", "--dry-run cannot read IMAGE from standard input");
+    if (options.dry_run) return complain_of_usage(command, "--dry-run cannot read IMAGE from standard input");
     auto file = launch::keep_standard_input();
     if (!file) {
       complain(options.image, file.error());
@@ -180,16 +187,21 @@ void keep_network_descriptor(RunOptions& options) {
 
 }  // namespace
 
+auto run_with(RunOptions options, const Words& words, const char* command) -> ExitCode {
+  options.kept_descriptors = named_descriptors(words);
+  keep_network_descriptor(options);
+  keep_descriptor(options, options.kvm_fd.value_or(-1));
+  // --qemu-arg can name a descriptor in other ways.
+  if (options.sandbox != "none") close_inherited_descriptors(options.kept_descriptors);
+  return run_machine(options, command);
+}
+
 auto run_guest(const Words& words) -> ExitCode {
   discard_closed_streams();
   auto options = parse_run_options(words);
   if (!options) return complain_of_usage("run", options.error());
-  options->kept_descriptors = named_descriptors(words);
-  keep_network_descriptor(*options);
-  keep_descriptor(*options, options->kvm_fd.value_or(-1));
-  // --qemu-arg can name a descriptor in other ways.
-  if (options->sandbox != "none") close_inherited_descriptors(options->kept_descriptors);
-  return options->wants_help ? print_or_complain(run_help()) : run_machine(*options);
+  if (options->wants_help) return print_or_complain(run_help());
+  return run_with(*std::move(options), words, "run");
 }
 
 }  // namespace hermitage::cli

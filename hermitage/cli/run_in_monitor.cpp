@@ -46,6 +46,10 @@ void end_run(int signal) {
   if (auto* const run = running.load()) run->stop(signal);
 }
 
+void save_run(int /*signal*/) {
+  if (auto* const run = running.load()) run->request_snapshot();
+}
+
 void end_run_after_bus_error() {
   if (auto* const run = running.load()) run->stop(SIGBUS);
 }
@@ -63,14 +67,16 @@ auto ending_signals() -> std::vector<int> {
 }
 
 // While an object of this class exists, the signals above end the guest, and the program cleans up. With a core file,
-// SIGQUIT does the same. Signals about output and files do not kill the program.
+// SIGQUIT does the same. SIGUSR2 saves a guest that can be saved. Signals about output and files do not kill the
+// program.
 class SignalsEndRun {
  public:
-  SignalsEndRun(MonitorRun& run, TimeLimit& limit) {
+  SignalsEndRun(MonitorRun& run, TimeLimit& limit, bool can_save) {
     running_limit = &limit;
     running = &run;
     for (const int signal : ending_signals()) handle(signal, end_run);
     if (run.spec().core) handle(SIGQUIT, end_run_with_core);
+    if (can_save) handle(SIGUSR2, save_run);
   }
   SignalsEndRun(const SignalsEndRun&) = delete;
   auto operator=(const SignalsEndRun&) -> SignalsEndRun& = delete;
@@ -147,6 +153,7 @@ auto tell(const RunOptions& options, const launch::RunReport& report, MonitorRun
   }
   if (const auto* const core = run.core()) complain(run.spec().image, core_text(*core, run.spec().core->path));
   tell_of_undelivered_output(run.spec(), report);
+  if (options.snapshot) tell_of_saving(options.snapshot->file, report);
   return tell_statistics(options, run, stats_file);
 }
 
@@ -170,14 +177,14 @@ auto run_in_monitor(const RunOptions& options, const launch::RunRequest& request
   close_descriptors(options.kept_descriptors);
   erase_environment();
   limit.begin_run();
-  const SignalsEndRun signals{*run, limit};
+  const SignalsEndRun signals{*run, limit, options.snapshot.has_value()};
   auto report = run->run();
   if (!report) return std::unexpected{std::move(report.error())};
   SignalsEndRun::forget_run();
   // Removes the private directory before messages are printed, since their reader may be slow.
   run->free_machine();
   if (BusErrors::take()) report->ending = launch::FileTruncated{};
-  const auto exit_code = exit_code_of(*report);
+  const auto exit_code = options.snapshot ? exit_code_after_saving(*report) : exit_code_of(*report);
   TimeLimit::end_with(exit_code);
   auto told = tell(options, *report, *run, *stats_file);
   // Writing what the user has asked for can take longer than the last resort permits.

@@ -1,7 +1,11 @@
 #include "hermitage/cli/run_options.hpp"
 
+#include <algorithm>
 #include <array>
+#include <chrono>
+#include <cmath>
 #include <cstdlib>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -26,14 +30,19 @@ auto set_engine(RunOptions& options, const char* argument) -> Outcome {
   return {};
 }
 
-auto set_timeout(RunOptions& options, const char* argument) -> Outcome {
+constexpr const char* kNoSeconds = "not a number of seconds above 0";
+
+auto parse_seconds(const char* argument) -> std::optional<double> {
   constexpr double kMaxSeconds = 1e9;
   char* end = nullptr;
   const double seconds = std::strtod(argument, &end);
-  if (end == argument || *end != '\0' || !(seconds > 0) || seconds > kMaxSeconds) {
-    return std::unexpected{std::string{"not a number of seconds above 0"}};
-  }
-  options.timeout_seconds = seconds;
+  if (end == argument || *end != '\0' || !(seconds > 0) || seconds > kMaxSeconds) return std::nullopt;
+  return seconds;
+}
+
+auto set_timeout(RunOptions& options, const char* argument) -> Outcome {
+  options.timeout_seconds = parse_seconds(argument);
+  if (!options.timeout_seconds) return std::unexpected{std::string{kNoSeconds}};
   return {};
 }
 
@@ -153,13 +162,86 @@ constexpr std::array kOptions{
     Option{0, "core-on", "EVENT", "when to write it: `crash` (default), or `exit`, also when the guest exits",
            set<&RunOptions::core_on>, one_of("crash exit")},
     Option{0, "core-limit", "SIZE", "limit on the guest's memory in it (default 1G)", set<&RunOptions::core_limit>},
+    Option{0, "stale-files", "MODE",
+           "for a snapshot: `refuse` open files of the guest that have changed on the host (default), or `allow` them",
+           set<&RunOptions::stale_files>, one_of("refuse allow")},
     Option{'s', "gdb-port", "PORT", "wait for gdb or lldb on this port of 127.0.0.1", set_gdb_port},
     Option{0, "gdb", "PLACE", "the same at `ADDRESS:PORT` or `unix:PATH`", set<&RunOptions::gdb>},
     Option{0, "gdb-no-wait", nullptr, "start the guest without waiting for a debugger", set<&RunOptions::gdb_no_wait>},
 };
 
+// ---- Options of `hermitage snapshot`
+
+auto set_snapshot_file(RunOptions& options, const char* argument) -> Outcome {
+  if (!options.snapshot->file.empty()) return std::unexpected{std::string{kGivenBefore}};
+  options.snapshot->file = argument;
+  return {};
+}
+
+auto set_when(RunOptions& options, const char* argument) -> Outcome {
+  if (!options.snapshot->when_output.empty()) return std::unexpected{std::string{kGivenBefore}};
+  if (*argument == '\0') return std::unexpected{std::string{"is empty"}};
+  options.snapshot->when_output = argument;
+  return {};
+}
+
+auto set_when_idle(RunOptions& options, const char* /*argument*/) -> Outcome {
+  options.snapshot->when_idle = true;
+  return {};
+}
+
+auto set_after(RunOptions& options, const char* argument) -> Outcome {
+  const auto seconds = parse_seconds(argument);
+  if (!seconds) return std::unexpected{std::string{kNoSeconds}};
+  options.snapshot->after = std::chrono::nanoseconds{std::llround(*seconds * 1e9)};
+  return {};
+}
+
+auto set_when_signal(RunOptions& options, const char* /*argument*/) -> Outcome {
+  options.saves_at_signal = true;
+  return {};
+}
+
+auto set_continue(RunOptions& options, const char* /*argument*/) -> Outcome {
+  options.snapshot->goes_on = true;
+  return {};
+}
+
+constexpr std::array kOwnSnapshotOptions{
+    Option{'o', "file", "FILE", "write the snapshot to FILE, which is replaced when the snapshot is complete; required",
+           set_snapshot_file, kFiles},
+    Option{0, "when", "TEXT", "save the guest when it has written TEXT", set_when},
+    Option{0, "when-idle", nullptr, "save the guest when its vCPUs have done nothing for 50 ms", set_when_idle},
+    Option{0, "after", "SECONDS", "save the guest SECONDS after its start", set_after},
+    Option{0, "when-signal", nullptr, "save the guest when this process receives SIGUSR2", set_when_signal},
+    Option{0, "continue", nullptr, "let the guest continue after it has been saved", set_continue},
+};
+
+// Options of `hermitage run` that cannot be used for a guest that is saved.
+constexpr auto is_refused_for_snapshots(std::string_view name) -> bool {
+  constexpr std::array<std::string_view, 11> kNames{"engine", "qemu-arg",    "loader", "dry-run",  "publish",    "net",
+                                                    "pcap",   "stale-files", "gdb",    "gdb-port", "gdb-no-wait"};
+  return std::ranges::find(kNames, name) != kNames.end();
+}
+
+constexpr auto kSharedCount = static_cast<std::size_t>(
+    std::ranges::count_if(kOptions, [](const Option& option) { return !is_refused_for_snapshots(option.name); }));
+
+consteval auto make_snapshot_options() -> std::array<Option, kOwnSnapshotOptions.size() + kSharedCount> {
+  std::array<Option, kOwnSnapshotOptions.size() + kSharedCount> options{};
+  auto* next = std::ranges::copy(kOwnSnapshotOptions, options.begin()).out;
+  for (auto option : kOptions) {
+    if (is_refused_for_snapshots(option.name)) continue;
+    if (option.letter == 'o') option.letter = 0;  // the snapshot's
+    *next++ = option;
+  }
+  return options;
+}
+constexpr auto kSnapshotOptions = make_snapshot_options();
+
+template <const auto& options_table>
 auto read_words(std::vector<std::string> words, RunOptions& options) -> Outcome {
-  auto parsed = parse_options<kOptions>(words, Order::options_first, options);
+  auto parsed = parse_options<options_table>(words, Order::options_first, options);
   if (!parsed) return std::unexpected{parsed.error()};
   options.wants_help = parsed->wants_help;
   if (options.wants_help) return {};
@@ -174,8 +256,51 @@ auto read_words(std::vector<std::string> words, RunOptions& options) -> Outcome 
 
 auto parse_run_options(std::vector<std::string> words) -> std::expected<RunOptions, std::string> {
   std::expected<RunOptions, std::string> options;
-  if (auto read = read_words(std::move(words), *options); !read) options = std::unexpected{std::move(read.error())};
+  if (auto read = read_words<kOptions>(std::move(words), *options); !read) {
+    options = std::unexpected{std::move(read.error())};
+  }
   return options;
+}
+
+auto parse_snapshot_options(std::vector<std::string> words) -> std::expected<RunOptions, std::string> {
+  RunOptions options;
+  options.snapshot.emplace();
+  if (auto read = read_words<kSnapshotOptions>(std::move(words), options); !read) return std::unexpected{read.error()};
+  if (options.wants_help) return options;
+  const auto& snapshot = *options.snapshot;
+  if (snapshot.file.empty()) return std::unexpected{std::string{"missing option -o FILE"}};
+  if (snapshot.when_output.empty() && !snapshot.when_idle && !snapshot.after && !options.saves_at_signal) {
+    return std::unexpected{std::string{"missing condition: --when, --when-idle, --after or --when-signal"}};
+  }
+  return options;
+}
+
+auto describe_snapshot() -> CommandDescription {
+  static constexpr Operand kOperands[] = {{"IMAGE", "kernel or image"}};
+  auto description = describe<kSnapshotOptions>(kOperands);
+  description.options_first = true;
+  return description;
+}
+
+auto snapshot_help() -> std::string {
+  std::string text =
+      "Boot a Hermit kernel or image, and save it to a file from which it can continue\n"
+      "Usage: hermitage snapshot -o FILE CONDITION [OPTIONS] IMAGE [ARG...]\n"
+      "       hermitage snapshot verify FILE...\n\n"
+      "`hermitage run FILE` continues. The guest is saved at the first CONDITION that becomes true: --when, "
+      "--when-idle,\n"
+      "--after or --when-signal. `verify` reads snapshots completely, and checks them.\n\nOptions:\n";
+  text += options_help(texts_of(std::span<const Option>{kSnapshotOptions}));
+  text +=
+      "\nOptions come before IMAGE. Clones of a guest share its random numbers, among other things: see "
+      "docs/snapshots.md.\n"
+      "Exit status: 0 saved; 2 wrong usage; 125 not saved: the guest ended before, with the reason on standard error, "
+      "or "
+      "it\n"
+      "cannot be saved; 124 --timeout expired; 128+n stopped by signal n. With --continue, after saving: as `hermitage "
+      "run`.\n"
+      "verify: 0 all files are good; 1 some are not; 2 wrong usage, or a file that cannot be read.\n";
+  return text;
 }
 
 auto describe_run() -> CommandDescription {

@@ -46,6 +46,7 @@ class Teller {
   void operator()(const launch::EngineFailed& failed) const {
     if (!failed.reason.empty()) complain(spec_.image, failed.reason);
   }
+  void operator()(const launch::GuestSaved& /*saved*/) const {}
 
  private:
   const launch::LaunchSpec& spec_;
@@ -56,6 +57,21 @@ class Teller {
 
 void tell_of_ending(const launch::LaunchSpec& spec, const launch::RunReport& report) {
   std::visit(Teller{spec, report}, report.ending);
+}
+
+void tell_of_saving(const std::string& file, const launch::RunReport& report) {
+  if (report.was_saved) return complain(file, "the guest is saved");
+  if (!report.save_problem.empty()) return complain(file, fmt::format("not saved: {}", report.save_problem));
+  if (const auto* const exited = std::get_if<launch::GuestExited>(&report.ending)) {
+    return complain(file, fmt::format("not saved: the guest has ended with exit code {} before", exited->code));
+  }
+  complain(file, "not saved: the guest has ended before");
+}
+
+auto exit_code_after_saving(const launch::RunReport& report) -> ExitCode {
+  const bool is_stopped =
+      std::holds_alternative<launch::TimedOut>(report.ending) || std::holds_alternative<launch::Stopped>(report.ending);
+  return report.was_saved || is_stopped ? exit_code_of(report) : ExitCode::not_started;
 }
 
 void tell_of_undelivered_output(const launch::LaunchSpec& spec, const launch::RunReport& report) {

@@ -18,6 +18,13 @@ auto choose_engine(Engine wanted, const EngineFacts& facts) -> OrFailure<EngineC
   return EngineChoice{.engine = Engine::kvm, .may_fall_back = true};
 }
 
+auto require_monitor(EngineChoice& choice, const std::string& subject) -> OrFailure<void> {
+  choice.may_fall_back = false;
+  if (choice.engine == Engine::kvm) return {};
+  if (choice.reason.empty()) return wrong_usage("--engine qemu cannot run or save snapshots; use the monitor");
+  return not_started(subject, fmt::format("only the monitor can run or save snapshots, not QEMU: {}", choice.reason));
+}
+
 auto engine_facts(Engine wanted, const char* qemu_option) -> EngineFacts {
   EngineFacts facts;
   if (qemu_option != nullptr) facts.qemu_option = qemu_option;

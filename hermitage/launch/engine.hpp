@@ -30,6 +30,10 @@ struct EngineChoice {
 // Collects the facts of this host. `qemu_option` may be null.
 [[nodiscard]] auto engine_facts(Engine wanted, const char* qemu_option) -> EngineFacts;
 
+// Keeps the monitor as the only engine, because only the monitor can run the file `subject`. Fails with usage if the
+// user selected QEMU, and with not_started if the monitor cannot run guests here.
+[[nodiscard]] auto require_monitor(EngineChoice& choice, const std::string& subject) -> OrFailure<void>;
+
 // The engine to try after a failure of the chosen one, and why; nothing if the failure is final.
 [[nodiscard]] auto fallback(const EngineChoice& choice, const Failure& failure) -> std::optional<EngineChoice>;
 

@@ -55,6 +55,22 @@ TEST(EngineFacts, LooksAtTheHostOnlyWhereThatCounts) {
   EXPECT_EQ(with_option.why_no_monitor, std::nullopt);
 }
 
+TEST(RequireMonitor, LeavesNoOtherEngine) {
+  EngineChoice monitor{.engine = Engine::kvm, .may_fall_back = true};
+  ASSERT_TRUE(require_monitor(monitor, "app.snap"));
+  EXPECT_FALSE(monitor.may_fall_back);
+  EngineChoice selected{.engine = Engine::qemu};
+  const auto usage = require_monitor(selected, "app.snap");
+  ASSERT_FALSE(usage);
+  EXPECT_EQ(usage.error().kind, Failure::Kind::usage);
+  EngineChoice chosen{.engine = Engine::qemu, .reason = kNoMonitor};
+  const auto failed = require_monitor(chosen, "app.snap");
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().kind, Failure::Kind::not_started);
+  EXPECT_EQ(failed.error().subject, "app.snap");
+  EXPECT_TRUE(failed.error().message.ends_with(kNoMonitor)) << failed.error().message;
+}
+
 TEST(Fallback, IsForWhatTheEngineCannotDo) {
   const EngineChoice first{.engine = Engine::kvm, .may_fall_back = true};
   const Failure engines{.message = kNoMonitor, .is_the_engines = true};

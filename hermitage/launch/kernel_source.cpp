@@ -21,7 +21,7 @@ namespace {
 using base::Descriptor;
 
 // Of formats that are told apart here.
-constexpr std::size_t kMagicSize = 4;
+constexpr std::size_t kMagicSize = 8;
 
 // The named file, or standard input, which must stay open when this goes away.
 auto open_file(const std::string& path, int flags) -> Descriptor {
@@ -46,6 +46,7 @@ auto kind_of(std::span<const std::byte> bytes) -> KernelSource::Kind {
   switch (entry::detect_format(bytes)) {
     case entry::Format::elf: return KernelSource::Kind::kernel;
     case entry::Format::gzip: return KernelSource::Kind::image;
+    case entry::Format::snapshot: return KernelSource::Kind::snapshot;
     default: return KernelSource::Kind::neither;
   }
 }

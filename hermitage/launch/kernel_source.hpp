@@ -29,7 +29,7 @@ inline constexpr std::size_t kMaxFileSize = std::size_t{1} << 30;
 
 class KernelSource {
  public:
-  enum class Kind : std::uint8_t { kernel, image, neither };
+  enum class Kind : std::uint8_t { kernel, image, snapshot, neither };
 
   // Pipes and devices, which can be read only once, are either read into memory, or refused without waiting for a
   // writer.
@@ -46,7 +46,7 @@ class KernelSource {
   // Opens a file, or standard input for "-". Regular files are not read yet, and may have any size.
   [[nodiscard]] static auto open(const std::string& path, Streams streams) -> std::expected<KernelSource, OpenError>;
 
-  // Determined by the first four bytes: an ELF file is treated as a kernel until it is parsed, gzip data as an image
+  // Determined by the first eight bytes: an ELF file is treated as a kernel until it is parsed, gzip data as an image
   // until they are unpacked.
   [[nodiscard]] auto kind() const noexcept -> Kind { return kind_; }
 

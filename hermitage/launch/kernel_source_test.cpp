@@ -53,6 +53,7 @@ TEST_F(KernelSourceTest, TellsKernelsFromImages) {
                                            "ELF\x02\x01"sv,
                                            Kind::kernel},
                                       Case{"\x1f\x8b\x08\0 rest"sv, Kind::image},
+                                      Case{"HERMSNAP\1\0\0\0"sv, Kind::snapshot}, Case{"HERMSNA"sv, Kind::neither},
                                       Case{"\x7f"
                                            "EL"sv,
                                            Kind::neither},

@@ -34,11 +34,12 @@ struct LaunchOptions {
   std::vector<std::string> kernel_args = {};
   std::vector<std::string> words = {};  // after the image
   std::vector<base::FileMapping> file_mappings = {};
-  std::optional<std::string> net = {};    // see base::parse_network()
-  std::vector<std::string> publish = {};  // see base::parse_port_forward()
-  std::optional<std::string> pcap = {};   // a file
-  std::optional<std::string> gdb = {};    // where debuggers connect: see vmm::debug::listen_at()
-  std::optional<std::string> core = {};   // a file
+  std::optional<std::string> net = {};          // see base::parse_network()
+  std::vector<std::string> publish = {};        // see base::parse_port_forward()
+  std::optional<std::string> pcap = {};         // a file
+  std::optional<std::string> stale_files = {};  // "refuse" or "allow"
+  std::optional<std::string> gdb = {};          // where debuggers connect: see vmm::debug::listen_at()
+  std::optional<std::string> core = {};         // a file
   std::optional<std::string> core_on = {};
   std::optional<std::string> core_limit = {};
   std::optional<std::string> timeline = {};        // a file

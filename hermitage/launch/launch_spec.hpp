@@ -90,6 +90,7 @@ struct LaunchSpec {
   std::optional<ImageMode> image_mode = {};
   std::optional<FileIsolation> file_isolation = {};
   std::optional<bool> has_sandbox = {};
+  std::optional<bool> accepts_stale_files = {};  // a snapshot's open files may have changed since it was saved
 
   int kvm = -1;  // an inherited descriptor of /dev/kvm; negative: none
 

@@ -18,6 +18,8 @@
 #include "hermitage/launch/mapped_guest.hpp"
 #include "hermitage/launch/network_options.hpp"
 #include "hermitage/launch/output_hints.hpp"
+#include "hermitage/launch/restored.hpp"
+#include "hermitage/launch/snapshot_file.hpp"
 #include "hermitage/vmm/machine.hpp"
 #include "hermitage/vmm/memory/mapped_file.hpp"
 #include "hermitage/vmm/observe/profile.hpp"
@@ -41,16 +43,29 @@ auto ending_of(const vmm::Ending& ending) -> Ending {
   if (const auto* const death = std::get_if<vmm::GuestDeath>(&ending)) return GuestDied{death->reason};
   if (const auto* const stopped = std::get_if<vmm::Stopped>(&ending)) return Stopped{stopped->reason};
   if (const auto* const failed = std::get_if<vmm::OutputFailed>(&ending)) return OutputFailed{failed->error_number};
+  if (std::holds_alternative<vmm::Saved>(ending)) return GuestSaved{};
   return TimedOut{};
+}
+
+auto save_problem_of(const vmm::RunResult& result) -> std::string {
+  return result.saved && !*result.saved ? result.saved->error().message : std::string{};
+}
+
+auto ending_of(const vmm::RunResult& result) -> Ending {
+  auto ending = ending_of(result.ending);
+  if (auto* const saved = std::get_if<GuestSaved>(&ending)) saved->problem = save_problem_of(result);
+  return ending;
 }
 
 auto report_on(const LaunchSpec& spec, const vmm::RunResult& result, const OutputHints& hints) -> RunReport {
   const auto* const exit = std::get_if<vmm::GuestExit>(&result.ending);
-  return {.ending = ending_of(result.ending),
+  return {.ending = ending_of(result),
           .undelivered = result.undelivered_output,
           .lacked_network =
               exit != nullptr && spec.network.mode == base::NetworkMode::none && hints.lacked_network(exit->code),
-          .lacked_memory = exit != nullptr && hints.lacked_memory(exit->code)};
+          .lacked_memory = exit != nullptr && hints.lacked_memory(exit->code),
+          .was_saved = result.saved && result.saved->has_value(),
+          .save_problem = save_problem_of(result)};
 }
 
 using vmm::observe::Phase;
@@ -115,6 +130,9 @@ auto add_core(const LaunchSpec& spec, vmm::MachineOptions& options) -> OrFailure
 // It stays where it is: the machine's callbacks know it.
 class MonitorRun::State {
  public:
+  [[nodiscard]] auto options(const RunRequest& request, const vmm::IsolationOptions& isolation) -> vmm::MachineOptions;
+  [[nodiscard]] auto add_snapshot(const RunRequest& request, vmm::MachineOptions& options) -> OrFailure<void>;
+
   LaunchSpec spec;
   std::function<void(std::string_view)> warn;
   KernelSource::Kind kind = KernelSource::Kind::kernel;
@@ -126,6 +144,7 @@ class MonitorRun::State {
   entry::GuestRange kernel;
   std::optional<vmm::RunResult> result;
   std::optional<std::expected<CoreReport, std::string>> core;
+  std::optional<SnapshotFile> snapshot_file;
 
   // For afterwards, when nothing can be opened any more.
   vmm::Descriptor image;
@@ -136,6 +155,81 @@ MonitorRun::MonitorRun(std::unique_ptr<State> state) noexcept : state_{std::move
 MonitorRun::MonitorRun(MonitorRun&&) noexcept = default;
 MonitorRun::~MonitorRun() = default;
 
+// The options that a new and a restored guest have in common, and the callbacks.
+auto MonitorRun::State::options(const RunRequest& request, const vmm::IsolationOptions& isolation)
+    -> vmm::MachineOptions {
+  auto options = machine_options_of(spec, isolation);
+  options.timeline = timeline;
+  options.times_hypercalls = spec.stats || request.times_hypercalls;
+  options.timeout = time_until(request.deadline);
+  options.trace = request.callbacks.trace;
+  options.on_stop = request.callbacks.on_stop;
+  options.on_output = [this](std::string_view output) { output_hints.take(output); };
+  if (request.callbacks.warn) {
+    warn = request.callbacks.warn;
+    options.warn = [this](std::string_view line) { warn(fmt::format("{}: {}", spec.image, line)); };
+  }
+  return options;
+}
+
+// What cannot be saved is refused before the guest starts, as far as it is known.
+auto MonitorRun::State::add_snapshot(const RunRequest& request, vmm::MachineOptions& options) -> OrFailure<void> {
+  if (!request.snapshot) return {};
+  const auto& wanted = *request.snapshot;
+  if (spec.network.mode != base::NetworkMode::none) {
+    return wrong_usage("a guest with a network cannot be saved; unset HERMITAGE_NET");
+  }
+  if (spec.debug) return wrong_usage("a guest with a debugger cannot be saved; unset HERMIT_GDB_PORT");
+  // Each sample makes a halted vCPU run.
+  if (wanted.when_idle && !spec.profile.empty()) return wrong_usage("--when-idle and --profile exclude each other");
+  if (wanted.when_idle && spec.manages_power) return wrong_usage("--when-idle and --cpu-pm exclude each other");
+  if (!wanted.when_output.empty() && spec.output.kind == Output::Kind::none) {
+    return wrong_usage("--when and --output none exclude each other");
+  }
+  auto file = SnapshotFile::create(wanted.file);
+  if (!file) return not_started(wanted.file, std::move(file.error()));
+  snapshot_file = *std::move(file);
+  options.snapshot = vmm::SnapshotOptions{.file = snapshot_file->release(),
+                                          .image = spec.image,
+                                          .when_output = wanted.when_output,
+                                          .when_idle = wanted.when_idle,
+                                          .after = wanted.after,
+                                          .goes_on = wanted.goes_on,
+                                          .publish = [this, name = wanted.file]() -> vmm::Result<void> {
+                                            if (const auto published = snapshot_file->publish(); !published) {
+                                              return vmm::fail(vmm::ErrorCode::host_failed,
+                                                               fmt::format("{}: {}", name, published.error()));
+                                            }
+                                            return {};
+                                          }};
+  return {};
+}
+
+auto MonitorRun::prepare_restored(const RunRequest& request, const vmm::IsolationOptions& isolation,
+                                  std::shared_ptr<vmm::observe::Timeline> timeline) -> OrFailure<MonitorRun> {
+  auto state = std::make_unique<State>();
+  state->timeline = std::move(timeline);
+  auto spec = make_launch_spec(
+      request.image,
+      {.command_line = request.sources.command_line, .environment = {}, .config_file = request.sources.config_file});
+  if (!spec) return std::unexpected{spec.error()};
+  state->spec = *std::move(spec);
+  const auto snapshot = open_snapshot(state->spec, request);
+  if (!snapshot) return std::unexpected{snapshot.error()};
+  auto files = files_of(state->spec, nullptr);
+  if (!files) return std::unexpected{files.error()};
+  auto options = state->options(request, isolation);
+  options.accepts_changed_files = state->spec.accepts_stale_files.value_or(false);
+  auto machine = vmm::Machine::restore(*snapshot, std::move(options), std::move(*files));
+  if (!machine) return failure_of(request.image, std::move(machine.error()));
+  const auto& memory = snapshot->machine().memory;
+  state->spec.memory_size = memory.end.value - memory.start.value;
+  state->kind = KernelSource::Kind::snapshot;
+  state->kernel = machine->layout().kernel;
+  state->machine.emplace(std::move(*machine));
+  return MonitorRun{std::move(state)};
+}
+
 auto MonitorRun::prepare(const RunRequest& request) -> OrFailure<MonitorRun> {
   const auto without_image = make_launch_spec(request.image, request.sources);
   if (!without_image) return std::unexpected{without_image.error()};
@@ -143,6 +237,11 @@ auto MonitorRun::prepare(const RunRequest& request) -> OrFailure<MonitorRun> {
   std::optional<Phase> phase{std::in_place, timeline.get(), "read the image"};
   const auto isolation = isolation_of(*without_image);
   if (!isolation) return std::unexpected{isolation.error()};
+  if (request.source.kind() == KernelSource::Kind::snapshot) {
+    phase.reset();
+    return prepare_restored(request, *isolation, std::move(timeline));
+  }
+  if (without_image->accepts_stale_files) return wrong_usage("--stale-files is for snapshots");
   auto guest = open_guest(*without_image, request);
   if (!guest) return std::unexpected{guest.error()};
 
@@ -152,21 +251,12 @@ auto MonitorRun::prepare(const RunRequest& request) -> OrFailure<MonitorRun> {
   auto files = files_of(*spec, guest->image ? &*guest->image : nullptr);
   if (!files) return std::unexpected{files.error()};
   auto state = std::make_unique<State>();
-  auto options = machine_options_of(*spec, *isolation);
+  state->spec = *std::move(spec);
+  state->timeline = timeline;
+  auto options = state->options(request, *isolation);
   options.image = guest->unpacked;
   options.mounts = files->top_directories();
-  options.timeout = time_until(request.deadline);
-  options.times_hypercalls = spec->stats || request.times_hypercalls;
-  options.trace = request.callbacks.trace;
-  options.on_stop = request.callbacks.on_stop;
-  options.on_output = [seen = &state->output_hints](std::string_view output) { seen->take(output); };
-  state->spec = *std::move(spec);
-  if (request.callbacks.warn) {
-    state->warn = request.callbacks.warn;
-    options.warn = [run = state.get()](std::string_view line) {
-      run->warn(fmt::format("{}: {}", run->spec.image, line));
-    };
-  }
+  if (auto added = state->add_snapshot(request, options); !added) return std::unexpected{added.error()};
   phase.emplace(timeline.get(), "open the network");
   auto network = open_network(state->spec, options.warn);
   if (!network) return std::unexpected{std::move(network.error())};
@@ -175,10 +265,8 @@ auto MonitorRun::prepare(const RunRequest& request) -> OrFailure<MonitorRun> {
   if (!debugged) return std::unexpected{std::move(debugged.error())};
   if (auto added = add_core(state->spec, options); !added) return std::unexpected{std::move(added.error())};
   phase.reset();
-  options.timeline = timeline;
   if (!state->spec.profile.empty()) state->profile = std::make_shared<vmm::observe::Profile>(state->spec.profile_rate);
   options.profile = state->profile;
-  state->timeline = std::move(timeline);
   auto machine = vmm::Machine::create(guest->kernel(), std::move(options), std::move(*files));
   if (!machine) return failure_of(request.image, std::move(machine.error()));
   state->kind = request.source.kind();
@@ -202,6 +290,10 @@ auto MonitorRun::run() -> OrFailure<RunReport> {
 
 void MonitorRun::stop(int signal) noexcept {
   state_->machine->stop(signal);
+}
+
+void MonitorRun::request_snapshot() noexcept {
+  state_->machine->request_snapshot();
 }
 
 void MonitorRun::free_machine() noexcept {

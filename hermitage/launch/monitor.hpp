@@ -15,8 +15,9 @@
 #include "hermitage/launch/run_request.hpp"
 
 namespace hermitage::vmm {
-struct GuestDeath;  // hermitage/vmm/ending.hpp
-struct Statistics;  // hermitage/vmm/statistics.hpp
+struct GuestDeath;        // hermitage/vmm/ending.hpp
+struct IsolationOptions;  // hermitage/vmm/isolation/isolation.hpp
+struct Statistics;        // hermitage/vmm/statistics.hpp
 }  // namespace hermitage::vmm
 namespace hermitage::vmm::observe {
 class Profile;   // hermitage/vmm/observe/profile.hpp
@@ -62,6 +63,10 @@ class MonitorRun {
   // signal handler, until free_machine() is called.
   void stop(int signal) noexcept;
 
+  // Saves the guest now, as RunRequest::snapshot says, if it does. Any thread may call it, and a signal handler, until
+  // free_machine() is called.
+  void request_snapshot() noexcept;
+
   // Frees the guest's memory, and removes the files that it made.
   void free_machine() noexcept;
 
@@ -88,6 +93,9 @@ class MonitorRun {
   class State;
 
   explicit MonitorRun(std::unique_ptr<State> state) noexcept;
+  // `timeline` can be null.
+  [[nodiscard]] static auto prepare_restored(const RunRequest& request, const vmm::IsolationOptions& isolation,
+                                             std::shared_ptr<vmm::observe::Timeline> timeline) -> OrFailure<MonitorRun>;
 
   std::unique_ptr<State> state_;
 };

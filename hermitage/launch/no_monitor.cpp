@@ -45,6 +45,8 @@ auto MonitorRun::run() -> OrFailure<RunReport> {
 
 void MonitorRun::stop(int /*signal*/) noexcept {}
 
+void MonitorRun::request_snapshot() noexcept {}
+
 void MonitorRun::free_machine() noexcept {}
 
 auto MonitorRun::death() const noexcept -> const vmm::GuestDeath* {

@@ -26,6 +26,9 @@ auto run(RunRequest& request) -> OrFailure<RunReport> {
   const auto wanted = options.engine.value_or(Engine::any);
   auto choice = choose_engine(wanted, engine_facts(wanted, option_for_qemu(options)));
   if (!choice) return std::unexpected{std::move(choice.error())};
+  if (request.snapshot || request.source.kind() == KernelSource::Kind::snapshot) {
+    if (auto required = require_monitor(*choice, request.image); !required) return std::unexpected{required.error()};
+  }
   if (choice->engine == Engine::qemu) return run_in_qemu(request, {.reason = std::move(choice->reason)});
   auto run = MonitorRun::prepare(request);
   if (run) return run->run();

@@ -11,6 +11,7 @@ struct StatusOf {
   auto operator()(const OutputFailed& /*failed*/) const -> int { return kNotStartedStatus; }
   auto operator()(const FileTruncated& /*truncated*/) const -> int { return kGuestDiedStatus; }
   auto operator()(const EngineFailed& /*failed*/) const -> int { return kNotStartedStatus; }
+  auto operator()(const GuestSaved& saved) const -> int { return saved.problem.empty() ? 0 : kNotStartedStatus; }
 };
 
 }  // namespace

@@ -26,13 +26,20 @@ struct FileTruncated {};
 struct EngineFailed {
   std::string reason = {};  // empty: the engine has printed it
 };
-using Ending = std::variant<GuestExited, GuestDied, TimedOut, Stopped, OutputFailed, FileTruncated, EngineFailed>;
+// The guest was to be saved, and to end then. `problem` is empty if it was saved, and otherwise a sentence.
+struct GuestSaved {
+  std::string problem = {};
+};
+using Ending =
+    std::variant<GuestExited, GuestDied, TimedOut, Stopped, OutputFailed, FileTruncated, EngineFailed, GuestSaved>;
 
 struct RunReport {
   Ending ending = {};
   std::uint64_t undelivered = 0;  // bytes of output that the reader did not take in time
   bool lacked_network = false;    // the guest reported this before its end
   bool lacked_memory = false;     // the guest reported this before its end
+  bool was_saved = false;         // to the file of RunRequest::snapshot
+  std::string save_problem = {};  // why that failed, as a sentence; empty if it was not tried, or succeeded
 };
 
 // Exit statuses of a program that runs a guest, for the cases without an exit code of the guest.

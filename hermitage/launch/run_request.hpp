@@ -32,6 +32,15 @@ struct RunCallbacks {
   image::Progress progress = {};
 };
 
+// Save the guest to a file while it runs. The first condition that becomes true counts.
+struct SnapshotRequest {
+  std::string file = {};                               // replaced when the snapshot is complete
+  std::string when_output = {};                        // the guest has written this; empty: no condition
+  bool when_idle = false;                              // the guest does nothing; see vmm::SnapshotOptions
+  std::optional<std::chrono::nanoseconds> after = {};  // from the start of the guest
+  bool goes_on = false;                                // the guest continues
+};
+
 struct RunRequest {
   using Clock = std::chrono::steady_clock;
 
@@ -42,6 +51,7 @@ struct RunRequest {
   RunCallbacks callbacks = {};
   std::optional<Clock::time_point> started_at = {};  // the start of the program, for a timeline
   bool times_hypercalls = false;                     // for the statistics, also without --stats; only in the monitor
+  std::optional<SnapshotRequest> snapshot = {};      // only in the monitor
 
   // Merges all sources and the configuration of an image. Reports warnings.
   [[nodiscard]] auto spec(const image::Config& config) const -> OrFailure<LaunchSpec>;

@@ -151,6 +151,6 @@ if [[ -f $work/prefix/include/hermitage/vmm/machine.hpp ]]; then
 fi
 [[ -s $work/prefix/include/hermitage/kernel/notes.ld ]] || { echo "no notes.ld" >&2; exit 1; }
 
-for manual in hermitage hermitage-{debug,doctor,image,inspect,load,run}; do
+for manual in hermitage hermitage-{debug,doctor,image,inspect,load,run,snapshot}; do
   [[ -s $work/prefix/share/man/man1/$manual.1 ]] || { echo "no manual page $manual(1)" >&2; exit 1; }
 done

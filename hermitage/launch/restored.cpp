@@ -1,0 +1,57 @@
+#include "hermitage/launch/restored.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace hermitage::launch {
+
+using vmm::snapshot::Snapshot;
+
+auto option_refused_by_snapshots(const LaunchOptions& options) -> const char* {
+  const std::pair<bool, const char*> kGiven[] = {
+      {options.memory_size.has_value(), "--memory-size"},
+      {options.cpu_count.has_value(), "--cpu-count"},
+      {!options.env_vars.empty(), "--env-vars"},
+      {!options.kernel_args.empty(), "--kernel-arg"},
+      {!options.words.empty(), "an argument of the guest"},
+      {options.image_mode.has_value(), "--hermit-image-mode"},
+      {options.net && *options.net != "none", "--net"},
+      {!options.publish.empty(), "--publish"},
+      {options.pcap.has_value(), "--pcap"},
+      {options.gdb.has_value(), "--gdb"},
+      {options.core.has_value(), "--core"},
+      {options.core_on.has_value(), "--core-on"},
+      {options.core_limit.has_value(), "--core-limit"},
+      {options.profile.has_value(), "--profile"},
+      {options.profile_rate.has_value(), "--profile-rate"},
+      {options.no_aslr, "--no-aslr"},
+      {options.huge_pages, "--thp"},
+      {options.merges_pages, "--ksm"},
+      {options.timer, "--pit"},
+      {options.manages_power, "--cpu-pm"},
+      {!options.loader.empty(), "--loader"},
+      {!options.qemu_args.empty(), "--qemu-arg"},
+  };
+  const auto* const found = std::ranges::find(kGiven, true, &std::pair<bool, const char*>::first);
+  return found == std::end(kGiven) ? nullptr : found->second;
+}
+
+auto open_snapshot(const LaunchSpec& spec, const RunRequest& request) -> OrFailure<Snapshot> {
+  for (const auto* const source : {&request.sources.command_line, &request.sources.config_file}) {
+    if (const auto* const option = option_refused_by_snapshots(*source)) {
+      return wrong_usage(fmt::format("{}: a snapshot does not accept {}", spec.image, option));
+    }
+  }
+  if (request.snapshot) return wrong_usage("a restored guest cannot be saved again; save the original guest");
+  auto file = request.source.duplicate();
+  if (!file) return not_started(spec.image, std::move(file.error()));
+  // A guest that can write to files of the host may write to its own snapshot.
+  const bool is_mapped = std::ranges::all_of(spec.file_mappings, &base::FileMapping::is_read_only);
+  auto opened = Snapshot::open(*std::move(file), is_mapped ? Snapshot::Contents::mapped : Snapshot::Contents::read);
+  if (!opened) return not_started(spec.image, std::move(opened.error().message));
+  return *std::move(opened);
+}
+
+}  // namespace hermitage::launch

@@ -1,0 +1,21 @@
+// A guest that continues from a snapshot.
+#pragma once
+
+#include "hermitage/launch/failure.hpp"
+#include "hermitage/launch/launch_options.hpp"
+#include "hermitage/launch/launch_spec.hpp"
+#include "hermitage/launch/run_request.hpp"
+#include "hermitage/vmm/snapshot/snapshot.hpp"
+
+namespace hermitage::launch {
+
+// The name of a given option that cannot differ from that of the saved guest, or that has no meaning for it; null:
+// none.
+[[nodiscard]] auto option_refused_by_snapshots(const LaunchOptions& options) -> const char*;
+
+// Opens the snapshot of the request, and checks the options. The environment's options for a new guest are ignored.
+// Fails with usage for an option that is not permitted, and with not_started if the file cannot be used.
+[[nodiscard]] auto open_snapshot(const LaunchSpec& spec, const RunRequest& request)
+    -> OrFailure<vmm::snapshot::Snapshot>;
+
+}  // namespace hermitage::launch
