@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include <malloc.h>
 #include <unistd.h>
 
 #include "hermitage/cli/bus_errors.hpp"
@@ -162,6 +163,9 @@ auto tell(const RunOptions& options, const launch::RunReport& report, MonitorRun
 auto run_in_monitor(const RunOptions& options, const launch::RunRequest& request, TimeLimit& limit)
     -> OrFailure<ExitCode> {
   const BusErrors bus_errors{end_run_after_bus_error};
+  // One heap for all threads. To shrink the heap of another thread, glibc opens a file in /proc, for which a filter would
+  // kill this process.
+  ::mallopt(M_ARENA_MAX, 1);
   auto stats_file = open_late_file(options.stats_file);
   if (!stats_file) return std::unexpected{std::move(stats_file.error())};
   auto timeline_file = open_late_file(launch::merged(request.sources).timeline.value_or(""));
