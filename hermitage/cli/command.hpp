@@ -17,7 +17,7 @@ enum class ExitCode : int {
   // Of `run` only, whose status is otherwise the guest's exit code, or 128 plus the signal that stopped it.
   timed_out = launch::kTimedOutStatus,
   not_started = launch::kNotStartedStatus,
-  guest_died = launch::kGuestDiedStatus,
+  guest_crashed = launch::kGuestCrashedStatus,
 };
 
 // The worse of two outcomes.

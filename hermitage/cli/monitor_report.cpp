@@ -24,8 +24,8 @@ using vmm::arch::Registers;
 // The registers after a reset. An AMD CPU resets a vCPU that shut down before the monitor can read its registers.
 constexpr std::uint64_t kResetRip = 0xfff0;
 
-auto has_lost_registers(const vmm::GuestDeath& death) -> bool {
-  return death.registers.rip == kResetRip && (death.registers.cr0 & vmm::x86_64::kControl0Paging) == 0;
+auto has_lost_registers(const vmm::GuestCrash& crash) -> bool {
+  return crash.registers.rip == kResetRip && (crash.registers.cr0 & vmm::x86_64::kControl0Paging) == 0;
 }
 
 auto milliseconds_of(std::chrono::nanoseconds time) -> double {
@@ -83,25 +83,25 @@ auto general_text(const Registers& registers) -> std::string {
 
 }  // namespace
 
-auto registers_text(const vmm::GuestDeath& death, const launch::KernelPlace& kernel, bool all) -> std::string {
-  const auto& registers = death.registers;
-  if (has_lost_registers(death)) {
-    return fmt::format("  vCPU {}: registers unknown, because this host's CPU has reset them\n", death.cpu);
+auto registers_text(const vmm::GuestCrash& crash, const launch::KernelPlace& kernel, bool all) -> std::string {
+  const auto& registers = crash.registers;
+  if (has_lost_registers(crash)) {
+    return fmt::format("  vCPU {}: registers unknown, because this host's CPU has reset them\n", crash.cpu);
   }
-  auto text = fmt::format("  vCPU {}: rip {:#x}{}\n", death.cpu, registers.rip, place_text(kernel, registers.rip));
+  auto text = fmt::format("  vCPU {}: rip {:#x}{}\n", crash.cpu, registers.rip, place_text(kernel, registers.rip));
   text += fmt::format("  rsp {:#x}  rflags {:#x}  cr0 {:#x}  cr2 {:#x}  cr3 {:#x}  cr4 {:#x}\n", registers.rsp,
                       registers.rflags, registers.cr0, registers.cr2, registers.cr3, registers.cr4);
   if (all) text += general_text(registers);
   return text;
 }
 
-auto backtrace_text(const vmm::GuestDeath& death, const launch::KernelPlace& kernel) -> std::string {
+auto backtrace_text(const vmm::GuestCrash& crash, const launch::KernelPlace& kernel) -> std::string {
   const auto parsed = entry::KernelObject::parse(kernel.elf);
-  if (!parsed || has_lost_registers(death)) return {};
+  if (!parsed || has_lost_registers(crash)) return {};
   const auto offset = parsed->is_relocatable() ? kernel.start : 0;
-  const auto read = [&](std::uint64_t address) { return death.stack.word_at(address); };
+  const auto read = [&](std::uint64_t address) { return crash.stack.word_at(address); };
   return inspect::backtrace_text(
-      inspect::make_backtrace(parsed->file(), offset, frame_registers(death.registers), read));
+      inspect::make_backtrace(parsed->file(), offset, frame_registers(crash.registers), read));
 }
 
 auto core_text(const std::expected<launch::CoreReport, std::string>& core, const std::string& path) -> std::string {

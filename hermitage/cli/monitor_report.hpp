@@ -13,12 +13,12 @@
 namespace hermitage::cli {
 
 // The registers of the vCPU as lines. Without `all`, only the most useful ones.
-[[nodiscard]] auto registers_text(const vmm::GuestDeath& death, const launch::KernelPlace& kernel, bool all)
+[[nodiscard]] auto registers_text(const vmm::GuestCrash& crash, const launch::KernelPlace& kernel, bool all)
     -> std::string;
 
 // The active functions of the crashed vCPU as lines, the innermost first: see inspect::make_backtrace(). Empty if the
 // kernel cannot be read, or the registers are not known.
-[[nodiscard]] auto backtrace_text(const vmm::GuestDeath& death, const launch::KernelPlace& kernel) -> std::string;
+[[nodiscard]] auto backtrace_text(const vmm::GuestCrash& crash, const launch::KernelPlace& kernel) -> std::string;
 
 // One sentence about a core file, for this path.
 [[nodiscard]] auto core_text(const std::expected<launch::CoreReport, std::string>& core, const std::string& path)

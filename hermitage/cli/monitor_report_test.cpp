@@ -22,12 +22,12 @@ constexpr std::uint64_t kStart = 0x1'2345'0000;
 
 // The registers and the backtrace of a kernel that was loaded at kStart and crashed at this offset of it.
 auto text_of(const std::vector<std::byte>& elf, std::uint64_t offset, bool all = false) -> std::string {
-  const vmm::GuestDeath death{
+  const vmm::GuestCrash crash{
       .reason = "because",
       .cpu = 3,
       .registers = {.rax = 0xabc, .rsp = 0x77, .rip = kStart + offset, .rflags = 2, .cr0 = 0x8000'0011, .cr2 = 0xdead}};
   const launch::KernelPlace kernel{.start = kStart, .end = kStart + 0x100000, .elf = elf};
-  return registers_text(death, kernel, all) + backtrace_text(death, kernel);
+  return registers_text(crash, kernel, all) + backtrace_text(crash, kernel);
 }
 
 TEST(RegistersText, NamesTheFunction) {
@@ -63,11 +63,11 @@ TEST(RegistersText, SteersNoTerminal) {
 }
 
 TEST(RegistersText, SaysThatTheyAreLost) {
-  const vmm::GuestDeath death{.reason = "because", .cpu = 1, .registers = {.rip = 0xfff0}};
-  const auto text = registers_text(death, {}, true);
+  const vmm::GuestCrash crash{.reason = "because", .cpu = 1, .registers = {.rip = 0xfff0}};
+  const auto text = registers_text(crash, {}, true);
   EXPECT_NE(text.find("vCPU 1: registers unknown"), std::string::npos) << text;
   const auto elf = write(minimal_kernel(Arch::x86_64, Endian::little, true));
-  EXPECT_EQ(backtrace_text(death, {.start = kStart, .end = kStart + 0x100000, .elf = elf}), "");
+  EXPECT_EQ(backtrace_text(crash, {.start = kStart, .end = kStart + 0x100000, .elf = elf}), "");
 }
 
 TEST(CoreText, SaysWhatTheFileHas) {

@@ -145,11 +145,11 @@ auto tell_profile(MonitorRun& run, std::optional<LateFile>& file) -> ExitCode {
 auto tell(const RunOptions& options, const launch::RunReport& report, MonitorRun& run,
           std::optional<LateFile>& stats_file) -> ExitCode {
   tell_of_ending(run.spec(), report);
-  if (std::holds_alternative<launch::GuestDied>(report.ending)) {
+  if (std::holds_alternative<launch::GuestCrashed>(report.ending)) {
     // With the symbols of the kernel, if the image has not changed since.
     const auto kernel = run.read_kernel();
-    print_error(registers_text(*run.death(), kernel, options.verbose));
-    print_error(backtrace_text(*run.death(), kernel));
+    print_error(registers_text(*run.crash(), kernel, options.verbose));
+    print_error(backtrace_text(*run.crash(), kernel));
     if (options.verbose) print_error(hypercalls_text(run.hypercalls()));
   }
   if (const auto* const core = run.core()) complain(run.spec().image, core_text(*core, run.spec().core->path));
@@ -163,8 +163,8 @@ auto tell(const RunOptions& options, const launch::RunReport& report, MonitorRun
 auto run_in_monitor(const RunOptions& options, const launch::RunRequest& request, TimeLimit& limit)
     -> OrFailure<ExitCode> {
   const BusErrors bus_errors{end_run_after_bus_error};
-  // One heap for all threads. To shrink the heap of another thread, glibc opens a file in /proc, for which a filter would
-  // kill this process.
+  // One heap for all threads. To shrink the heap of another thread, glibc opens a file in /proc, for which a filter
+  // would kill this process.
   ::mallopt(M_ARENA_MAX, 1);
   auto stats_file = open_late_file(options.stats_file);
   if (!stats_file) return std::unexpected{std::move(stats_file.error())};

@@ -203,7 +203,7 @@ auto set_when_signal(RunOptions& options, const char* /*argument*/) -> Outcome {
 }
 
 auto set_continue(RunOptions& options, const char* /*argument*/) -> Outcome {
-  options.snapshot->goes_on = true;
+  options.snapshot->continues = true;
   return {};
 }
 

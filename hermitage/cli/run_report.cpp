@@ -27,8 +27,8 @@ class Teller {
                                         spec_.memory_size >> 20U));
     }
   }
-  void operator()(const launch::GuestDied& died) const {
-    complain(spec_.image, fmt::format("the guest crashed: {}", died.reason));
+  void operator()(const launch::GuestCrashed& crashed) const {
+    complain(spec_.image, fmt::format("the guest crashed: {}", crashed.reason));
   }
   void operator()(const launch::TimedOut& /*timed_out*/) const {
     const std::chrono::duration<double> limit = spec_.timeout.value_or(std::chrono::nanoseconds{});

@@ -392,17 +392,17 @@ class OddityExaminer {
 // Returns false if the sink wants no more problems.
 auto examine_relr(const Table<elf::RelrWord>& relr, std::uint64_t mem_size, ProblemSink sink) noexcept -> bool {
   std::size_t visited = 0;
-  bool goes_on = true;
+  bool continues = true;
   for_each_relr(relr, [&](std::uint64_t offset) noexcept {
     const auto index = visited++;
     if (!relocation_fits(offset, mem_size)) {
-      goes_on =
+      continues =
           sink({.code = ProblemCode::relocation_outside_memory, .index = index, .expected = mem_size, .found = offset});
     }
-    return goes_on;
+    return continues;
   });
-  if (visited == 0 && !relr.empty()) goes_on = sink({.code = ProblemCode::malformed_relr});
-  return goes_on;
+  if (visited == 0 && !relr.empty()) continues = sink({.code = ProblemCode::malformed_relr});
+  return continues;
 }
 
 void examine_rela(const ElfFile& file, Arch arch, std::uint64_t mem_size, ProblemSink sink) noexcept {

@@ -193,8 +193,8 @@ class Packer {
     return go_on(writer.pad());
   }
 
-  static auto go_on(bool goes_on) -> std::expected<void, Problem> {
-    if (goes_on) return {};
+  static auto go_on(bool continues) -> std::expected<void, Problem> {
+    if (continues) return {};
     return std::unexpected{Problem{.code = ProblemCode::cannot_pack, .text = "the image cannot be written"}};
   }
 

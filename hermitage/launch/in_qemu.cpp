@@ -117,7 +117,7 @@ class Observation {
 
 auto end_of_guest(const qemu::Ending& ending, bool has_errors) -> Ending {
   if (const auto* const exit = std::get_if<qemu::GuestExit>(&ending)) return GuestExited{exit->code};
-  if (const auto* const death = std::get_if<qemu::GuestDied>(&ending)) return GuestDied{death->reason};
+  if (const auto* const crash = std::get_if<qemu::GuestCrashed>(&ending)) return GuestCrashed{crash->reason};
   return EngineFailed{has_errors ? std::string{} : std::get<qemu::QemuFailed>(ending).reason};
 }
 

@@ -40,7 +40,7 @@ auto failure_of(const std::string& subject, vmm::Error error) -> std::unexpected
 
 auto ending_of(const vmm::Ending& ending) -> Ending {
   if (const auto* const exit = std::get_if<vmm::GuestExit>(&ending)) return GuestExited{exit->code};
-  if (const auto* const death = std::get_if<vmm::GuestDeath>(&ending)) return GuestDied{death->reason};
+  if (const auto* const crash = std::get_if<vmm::GuestCrash>(&ending)) return GuestCrashed{crash->reason};
   if (const auto* const stopped = std::get_if<vmm::Stopped>(&ending)) return Stopped{stopped->reason};
   if (const auto* const failed = std::get_if<vmm::OutputFailed>(&ending)) return OutputFailed{failed->error_number};
   if (std::holds_alternative<vmm::Saved>(ending)) return GuestSaved{};
@@ -194,7 +194,7 @@ auto MonitorRun::State::add_snapshot(const RunRequest& request, vmm::MachineOpti
                                           .when_output = wanted.when_output,
                                           .when_idle = wanted.when_idle,
                                           .after = wanted.after,
-                                          .goes_on = wanted.goes_on,
+                                          .continues = wanted.continues,
                                           .publish = [this, name = wanted.file]() -> vmm::Result<void> {
                                             if (const auto published = snapshot_file->publish(); !published) {
                                               return vmm::fail(vmm::ErrorCode::host_failed,
@@ -300,8 +300,8 @@ void MonitorRun::free_machine() noexcept {
   state_->machine.reset();
 }
 
-auto MonitorRun::death() const noexcept -> const vmm::GuestDeath* {
-  return state_->result ? std::get_if<vmm::GuestDeath>(&state_->result->ending) : nullptr;
+auto MonitorRun::crash() const noexcept -> const vmm::GuestCrash* {
+  return state_->result ? std::get_if<vmm::GuestCrash>(&state_->result->ending) : nullptr;
 }
 
 auto MonitorRun::statistics() const noexcept -> const vmm::Statistics* {

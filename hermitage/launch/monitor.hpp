@@ -15,7 +15,7 @@
 #include "hermitage/launch/run_request.hpp"
 
 namespace hermitage::vmm {
-struct GuestDeath;        // hermitage/vmm/ending.hpp
+struct GuestCrash;        // hermitage/vmm/ending.hpp
 struct IsolationOptions;  // hermitage/vmm/isolation/isolation.hpp
 struct Statistics;        // hermitage/vmm/statistics.hpp
 }  // namespace hermitage::vmm
@@ -72,8 +72,8 @@ class MonitorRun {
 
   // After run():
 
-  // How the guest died, if it did.
-  [[nodiscard]] auto death() const noexcept -> const vmm::GuestDeath*;
+  // How the guest crashed, if it did.
+  [[nodiscard]] auto crash() const noexcept -> const vmm::GuestCrash*;
   [[nodiscard]] auto statistics() const noexcept -> const vmm::Statistics*;
   // After a crash: the last hypercalls of each vCPU as lines, the oldest first. Otherwise empty.
   [[nodiscard]] auto hypercalls() const noexcept -> std::span<const std::vector<std::string>>;

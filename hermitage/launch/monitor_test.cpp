@@ -63,7 +63,7 @@ TEST_F(MonitorTest, ReportsAnExit) {
   EXPECT_EQ(exit_status(report->ending), 42);
   EXPECT_FALSE(report->lacked_network);
   EXPECT_FALSE(report->lacked_memory);
-  EXPECT_EQ(run.death(), nullptr);
+  EXPECT_EQ(run.crash(), nullptr);
   ASSERT_NE(run.statistics(), nullptr);
   EXPECT_FALSE(run.statistics()->exits.empty());
 }
@@ -164,10 +164,10 @@ TEST_F(MonitorTest, ShowsWhereAGuestDied) {
   const auto report = run.run();
   ASSERT_TRUE(report) << report.error().message;
   run.free_machine();
-  const auto* const died = std::get_if<GuestDied>(&report->ending);
-  ASSERT_NE(died, nullptr);
-  ASSERT_NE(run.death(), nullptr);
-  EXPECT_EQ(run.death()->reason, died->reason);
+  const auto* const crashed = std::get_if<GuestCrashed>(&report->ending);
+  ASSERT_NE(crashed, nullptr);
+  ASSERT_NE(run.crash(), nullptr);
+  EXPECT_EQ(run.crash()->reason, crashed->reason);
   EXPECT_EQ(run.hypercalls().size(), 1U);
   const auto kernel = run.read_kernel();
   EXPECT_LT(kernel.start, kernel.end);

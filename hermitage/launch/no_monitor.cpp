@@ -49,7 +49,7 @@ void MonitorRun::request_snapshot() noexcept {}
 
 void MonitorRun::free_machine() noexcept {}
 
-auto MonitorRun::death() const noexcept -> const vmm::GuestDeath* {
+auto MonitorRun::crash() const noexcept -> const vmm::GuestCrash* {
   return nullptr;
 }
 

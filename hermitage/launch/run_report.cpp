@@ -5,11 +5,11 @@ namespace {
 
 struct StatusOf {
   auto operator()(const GuestExited& exited) const -> int { return exited.code & 0xff; }
-  auto operator()(const GuestDied& /*died*/) const -> int { return kGuestDiedStatus; }
+  auto operator()(const GuestCrashed& /*crashed*/) const -> int { return kGuestCrashedStatus; }
   auto operator()(const TimedOut& /*timed_out*/) const -> int { return kTimedOutStatus; }
   auto operator()(const Stopped& stopped) const -> int { return status_after_signal(stopped.signal); }
   auto operator()(const OutputFailed& /*failed*/) const -> int { return kNotStartedStatus; }
-  auto operator()(const FileTruncated& /*truncated*/) const -> int { return kGuestDiedStatus; }
+  auto operator()(const FileTruncated& /*truncated*/) const -> int { return kGuestCrashedStatus; }
   auto operator()(const EngineFailed& /*failed*/) const -> int { return kNotStartedStatus; }
   auto operator()(const GuestSaved& saved) const -> int { return saved.problem.empty() ? 0 : kNotStartedStatus; }
 };

@@ -10,7 +10,7 @@ namespace hermitage::launch {
 struct GuestExited {
   int code = 0;
 };
-struct GuestDied {
+struct GuestCrashed {
   std::string reason = {};  // a sentence without a full stop
 };
 struct TimedOut {};
@@ -31,7 +31,7 @@ struct GuestSaved {
   std::string problem = {};
 };
 using Ending =
-    std::variant<GuestExited, GuestDied, TimedOut, Stopped, OutputFailed, FileTruncated, EngineFailed, GuestSaved>;
+    std::variant<GuestExited, GuestCrashed, TimedOut, Stopped, OutputFailed, FileTruncated, EngineFailed, GuestSaved>;
 
 struct RunReport {
   Ending ending = {};
@@ -45,7 +45,7 @@ struct RunReport {
 // Exit statuses of a program that runs a guest, for the cases without an exit code of the guest.
 inline constexpr int kTimedOutStatus = 124;
 inline constexpr int kNotStartedStatus = 125;
-inline constexpr int kGuestDiedStatus = 126;
+inline constexpr int kGuestCrashedStatus = 126;
 
 // 128 plus the signal's number, as in shells.
 [[nodiscard]] constexpr auto status_after_signal(int signal) -> int {

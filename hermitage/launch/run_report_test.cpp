@@ -16,7 +16,7 @@ TEST(ExitStatus, IsTheGuestsModulo256) {
 }
 
 TEST(ExitStatus, TellsWhyTheGuestHasNone) {
-  EXPECT_EQ(exit_status(GuestDied{"because"}), 126);
+  EXPECT_EQ(exit_status(GuestCrashed{"because"}), 126);
   EXPECT_EQ(exit_status(TimedOut{}), 124);
   EXPECT_EQ(exit_status(Stopped{SIGTERM}), 143);
   EXPECT_EQ(exit_status(OutputFailed{EPIPE}), 125);

@@ -38,7 +38,7 @@ struct SnapshotRequest {
   std::string when_output = {};                        // the guest has written this; empty: no condition
   bool when_idle = false;                              // the guest does nothing; see vmm::SnapshotOptions
   std::optional<std::chrono::nanoseconds> after = {};  // from the start of the guest
-  bool goes_on = false;                                // the guest continues
+  bool continues = false;                              // the guest continues
 };
 
 struct RunRequest {

@@ -12,7 +12,7 @@ constexpr int kFailure = 1;  // of QEMU; also of a failed guest on x86_64
 
 auto ending_of_x86_64(int code) -> Ending {
   if (code == 0) {
-    return GuestDied{"the machine was reset or powered off without an exit code, usually by an unhandled fault"};
+    return GuestCrashed{"the machine was reset or powered off without an exit code, usually by an unhandled fault"};
   }
   if ((code & 1) == 0) return QemuFailed{fmt::format("QEMU exited with unexpected status {}", code)};
   const int value = code >> 1;

@@ -11,13 +11,13 @@ namespace hermitage::qemu {
 struct GuestExit {
   int code = 0;  // 0 to 255
 };
-struct GuestDied {
+struct GuestCrashed {
   std::string reason;  // one sentence without a full stop
 };
 struct QemuFailed {
   std::string reason;
 };
-using Ending = std::variant<GuestExit, GuestDied, QemuFailed>;
+using Ending = std::variant<GuestExit, GuestCrashed, QemuFailed>;
 
 // `status` is that of waitpid(2). `has_complained` says that QEMU printed an error.
 //

@@ -31,7 +31,7 @@ TEST(ExitStatus, OfX86GuestsIsWhatTheyWriteToTheDebugPort) {
 }
 
 TEST(ExitStatus, OfX86GuestsThatWriteNothingIsADeath) {
-  EXPECT_TRUE(std::holds_alternative<GuestDied>(ending_of(Arch::x86_64, exited(0), false)));
+  EXPECT_TRUE(std::holds_alternative<GuestCrashed>(ending_of(Arch::x86_64, exited(0), false)));
   EXPECT_TRUE(std::holds_alternative<QemuFailed>(ending_of(Arch::x86_64, exited(2), false)));
 }
 

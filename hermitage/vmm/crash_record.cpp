@@ -14,8 +14,8 @@ namespace hermitage::vmm {
 namespace {
 
 auto description_of(const Ending& ending) -> std::string {
-  if (const auto* const death = std::get_if<GuestDeath>(&ending)) {
-    return fmt::format("vCPU {} crashed: {}", death->cpu, death->reason);
+  if (const auto* const crash = std::get_if<GuestCrash>(&ending)) {
+    return fmt::format("vCPU {} crashed: {}", crash->cpu, crash->reason);
   }
   if (const auto* const exit = std::get_if<GuestExit>(&ending)) return fmt::format("exit code {}", exit->code);
   if (const auto* const stopped = std::get_if<Stopped>(&ending)) return fmt::format("signal {}", stopped->reason);
@@ -24,7 +24,7 @@ auto description_of(const Ending& ending) -> std::string {
 
 // The signal that a core reports for this ending. Nothing if no core is wanted.
 auto core_signal(const debug::CoreOptions& options, const Ending& ending) -> std::optional<int> {
-  if (std::holds_alternative<GuestDeath>(ending)) return SIGSEGV;
+  if (std::holds_alternative<GuestCrash>(ending)) return SIGSEGV;
   if (std::holds_alternative<GuestExit>(ending) && options.on_exit) return 0;
   const auto* const stopped = std::get_if<Stopped>(&ending);
   if (stopped != nullptr && options.on_stop == stopped->reason) return stopped->reason;
@@ -33,9 +33,9 @@ auto core_signal(const debug::CoreOptions& options, const Ending& ending) -> std
 
 }  // namespace
 
-void CrashRecord::copy_stack(GuestDeath& death) const {
-  const auto paging = arch::paging_of(death.registers);
-  if (paging) death.stack = StackCopy::make(memory_, *paging, arch::stack_pointer(death.registers));
+void CrashRecord::copy_stack(GuestCrash& crash) const {
+  const auto paging = arch::paging_of(crash.registers);
+  if (paging) crash.stack = StackCopy::make(memory_, *paging, arch::stack_pointer(crash.registers));
 }
 
 auto CrashRecord::last_hypercalls() const -> std::vector<std::vector<std::string>> {
@@ -52,8 +52,8 @@ auto CrashRecord::write_core(const Ending& ending, const CoreRequest& request) c
   for (const auto& vcpu : vcpus_) {
     if (vcpu->final_state() != nullptr) vcpus.push_back({.state = *vcpu->final_state(), .number = vcpu->number()});
   }
-  const auto* const death = std::get_if<GuestDeath>(&ending);
-  const auto first = std::ranges::find(vcpus, death == nullptr ? 0 : death->cpu, &debug::CoreContent::Vcpu::number);
+  const auto* const crash = std::get_if<GuestCrash>(&ending);
+  const auto first = std::ranges::find(vcpus, crash == nullptr ? 0 : crash->cpu, &debug::CoreContent::Vcpu::number);
   if (first != vcpus.end()) std::rotate(vcpus.begin(), first, std::next(first));
   // Some CPUs reset a vCPU that has shut down. Hermit keeps the page tables with which it was entered.
   const auto paging = vcpus.empty() ? std::nullopt : arch::paging_of(arch::general_registers(vcpus.front().state));

@@ -26,7 +26,7 @@ class CrashRecord {
   CrashRecord(const GuestMemory& memory, std::span<const std::unique_ptr<Vcpu>> vcpus) noexcept
       : memory_{memory}, vcpus_{vcpus} {}
 
-  void copy_stack(GuestDeath& death) const;
+  void copy_stack(GuestCrash& crash) const;
   // The last hypercalls of each vCPU: see RunResult.
   [[nodiscard]] auto last_hypercalls() const -> std::vector<std::vector<std::string>>;
 

@@ -11,7 +11,7 @@
 
 namespace hermitage::vmm {
 
-struct GuestDeath {
+struct GuestCrash {
   std::string reason;     // one sentence without a full stop
   std::uint32_t cpu = 0;  // the number of the vCPU
   arch::Registers registers = {};
@@ -26,6 +26,6 @@ struct OutputFailed {
 };
 // The guest was saved, or could not be saved: see RunResult::saved.
 struct Saved {};
-using Ending = std::variant<GuestExit, GuestDeath, TimedOut, Stopped, OutputFailed, Saved>;
+using Ending = std::variant<GuestExit, GuestCrash, TimedOut, Stopped, OutputFailed, Saved>;
 
 }  // namespace hermitage::vmm

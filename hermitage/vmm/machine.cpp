@@ -50,7 +50,7 @@ auto make_isolation(const IsolationOptions& options, GuestFiles& files, Warnings
 auto as_debugged(const std::optional<Ending>& ending) -> debug::Ended {
   if (!ending) return {.exit_code = {}, .signal = SIGTERM};
   if (const auto* const exit = std::get_if<GuestExit>(&*ending)) return {.exit_code = exit->code};
-  return {.exit_code = {}, .signal = std::holds_alternative<GuestDeath>(*ending) ? SIGSEGV : SIGTERM};
+  return {.exit_code = {}, .signal = std::holds_alternative<GuestCrash>(*ending) ? SIGSEGV : SIGTERM};
 }
 
 // The layout of a guest that has been restored. Only its kernel knows the other places.
@@ -293,10 +293,10 @@ auto Machine::State::run() -> Result<RunResult> {
             {.begin = begin, .entered_at = vcpus_.front()->entered_at(), .ended_at = supervisor_->ended_at()});
   }
   auto& ending = supervisor_->control().ending();
-  auto* const death = std::get_if<GuestDeath>(&ending);
-  const bool has_crashed = death != nullptr;
+  auto* const crash = std::get_if<GuestCrash>(&ending);
+  const bool has_crashed = crash != nullptr;
   const CrashRecord record{memory_, vcpus_};
-  if (has_crashed) record.copy_stack(*death);
+  if (has_crashed) record.copy_stack(*crash);
   auto core = write_core(record, ending);
   return RunResult{.ending = std::move(ending),
                    .statistics = statistics(),

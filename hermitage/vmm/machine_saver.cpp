@@ -34,7 +34,7 @@ auto MachineSaver::prepare(int kvm) -> Result<void> {
 
 auto MachineSaver::save_as_requested() -> std::optional<Result<void>> {
   const auto& options = *parts_.options.snapshot;
-  auto outcome = save(options.file.get(), !options.goes_on, options.publish);
+  auto outcome = save(options.file.get(), !options.continues, options.publish);
   auto& control = parts_.supervisor.control();
   if (outcome || !control.is_stopping()) return outcome;
   // A run that has ended in another way was not saved, which is not a failure to save it.

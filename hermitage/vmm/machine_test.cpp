@@ -351,12 +351,12 @@ TEST_P(HostileTest, Dies) {
   for (const auto* const thing : {"params-outside", "params-behind-end", "params-across-end", "params-wrap",
                                   "params-before-start", "serial-outside", "serial-huge"}) {
     const auto result = run_thing(thing);
-    const auto* const death = std::get_if<GuestDeath>(&result.ending);
-    ASSERT_NE(death, nullptr) << thing << "\n" << result.output;
-    EXPECT_NE(death->reason.find("invalid hypercall "), std::string::npos) << death->reason;
-    EXPECT_NE(death->reason.find("outside of its memory"), std::string::npos) << death->reason;
-    EXPECT_EQ(death->cpu, 0U);
-    EXPECT_NE(death->registers.rip, 0U);
+    const auto* const crash = std::get_if<GuestCrash>(&result.ending);
+    ASSERT_NE(crash, nullptr) << thing << "\n" << result.output;
+    EXPECT_NE(crash->reason.find("invalid hypercall "), std::string::npos) << crash->reason;
+    EXPECT_NE(crash->reason.find("outside of its memory"), std::string::npos) << crash->reason;
+    EXPECT_EQ(crash->cpu, 0U);
+    EXPECT_NE(crash->registers.rip, 0U);
     ASSERT_EQ(result.hypercalls.size(), 1U);
     EXPECT_FALSE(result.hypercalls.front().empty());
   }
@@ -366,9 +366,9 @@ TEST_P(HostileTest, DiesOfItself) {
   for (const auto* const thing : {"mmio-read", "mmio-write", "no-page-tables", "page-fault", "invalid-opcode",
                                   "division-by-zero", "jump-away", "triple-fault"}) {
     const auto result = run_thing(thing);
-    const auto* const death = std::get_if<GuestDeath>(&result.ending);
-    ASSERT_NE(death, nullptr) << thing << "\n" << result.output;
-    EXPECT_FALSE(death->reason.empty());
+    const auto* const crash = std::get_if<GuestCrash>(&result.ending);
+    ASSERT_NE(crash, nullptr) << thing << "\n" << result.output;
+    EXPECT_FALSE(crash->reason.empty());
   }
 }
 
@@ -391,10 +391,10 @@ TEST_P(HostileTest, IsToldOfAProcessorThatItsKernelDoesNotKnow) {
   options.arguments.application.emplace_back("fault");
   options.cpu_count = 2;
   const auto result = run("waits", std::move(options));
-  const auto* const death = std::get_if<GuestDeath>(&result.ending);
-  ASSERT_NE(death, nullptr);
-  EXPECT_EQ(death->cpu, 1U);
-  EXPECT_NE(death->reason.find("built without SMP"), std::string::npos) << death->reason;
+  const auto* const crash = std::get_if<GuestCrash>(&result.ending);
+  ASSERT_NE(crash, nullptr);
+  EXPECT_EQ(crash->cpu, 1U);
+  EXPECT_NE(crash->reason.find("built without SMP"), std::string::npos) << crash->reason;
 }
 
 TEST_P(HostileTest, EndsWhenItsTimeIsOver) {

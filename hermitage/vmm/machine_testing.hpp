@@ -62,8 +62,8 @@ class MachineTest : public ::testing::TestWithParam<std::string> {
 [[nodiscard]] inline auto exit_code(const RunResult& result) -> std::int64_t {
   const auto* const exit = std::get_if<GuestExit>(&result.ending);
   if (exit != nullptr) return exit->code;
-  const auto* const death = std::get_if<GuestDeath>(&result.ending);
-  return death == nullptr ? INT64_MIN : (ADD_FAILURE() << death->reason, INT64_MAX);
+  const auto* const crash = std::get_if<GuestCrash>(&result.ending);
+  return crash == nullptr ? INT64_MIN : (ADD_FAILURE() << crash->reason, INT64_MAX);
 }
 
 }  // namespace hermitage::vmm

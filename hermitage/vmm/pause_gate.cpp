@@ -77,14 +77,14 @@ auto PauseGate::pause(const CallBack& call_back) -> PauseOutcome {
   if (pause_count_++ == 0) open_.clear();
   // end() may have been called in between.
   if (is_ended_) open_.signal();
-  const bool stand = all_stand(call_back);
+  const bool paused = all_are_paused(call_back);
   if (is_ended_) return PauseOutcome::ended;
-  if (stand) return PauseOutcome::paused;
+  if (paused) return PauseOutcome::paused;
   if (--pause_count_ == 0) open_.signal();
   return PauseOutcome::timed_out;
 }
 
-auto PauseGate::all_stand(const CallBack& call_back) const -> bool {
+auto PauseGate::all_are_paused(const CallBack& call_back) const -> bool {
   const auto deadline = std::chrono::steady_clock::now() + kLimit;
   for (int round = 0; running_count_ != 0 && !is_ended_; ++round) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());

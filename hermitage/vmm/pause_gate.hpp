@@ -74,7 +74,7 @@ class PauseGate {
  private:
   PauseGate(Event open, Event changed) noexcept;
 
-  [[nodiscard]] auto all_stand(const CallBack& call_back) const -> bool;
+  [[nodiscard]] auto all_are_paused(const CallBack& call_back) const -> bool;
 
   Event open_;        // readable while members can continue
   Event changed_;     // signaled by each member that stops

@@ -72,7 +72,7 @@ TEST_F(PauseGateTest, GivesUpOnAThreadThatDoesNotCome) {
 
 TEST_F(PauseGateTest, CountsAThreadThatWaitsAsStanding) {
   std::atomic<bool> waits = false;
-  std::atomic<bool> goes_on = false;
+  std::atomic<bool> continues = false;
   std::thread thread{[&] {
     gate.enter();
     {
@@ -80,17 +80,17 @@ TEST_F(PauseGateTest, CountsAThreadThatWaitsAsStanding) {
       waits = true;
       while (!ends) std::this_thread::sleep_for(1ms);
     }
-    goes_on = true;
+    continues = true;
     gate.leave();
   }};
   while (!waits) std::this_thread::yield();
   ASSERT_EQ(gate.pause(nothing), PauseOutcome::paused);
   ends = true;
   std::this_thread::sleep_for(20ms);
-  EXPECT_FALSE(goes_on) << "it stands where its wait is over";
+  EXPECT_FALSE(continues) << "it stands where its wait is over";
   gate.resume();
   thread.join();
-  EXPECT_TRUE(goes_on);
+  EXPECT_TRUE(continues);
 }
 
 TEST_F(PauseGateTest, MeansNothingToOtherThreads) {

@@ -77,7 +77,7 @@ void Vcpu::run() {
   auto& serial = environment_.serial;
   while (!control.is_stopping()) {
     if (environment_.stops != nullptr) {
-      stand_for_debugger();
+      wait_for_debugger();
       if (control.is_stopping()) break;
     }
     // Set this before KVM_RUN checks for requests. leave_guest() uses the reverse order.
@@ -121,7 +121,7 @@ auto Vcpu::cpu_clock() const noexcept -> std::optional<clockid_t> {
   return cpu_clock_.load();
 }
 
-void Vcpu::stand_while_paused() noexcept {
+void Vcpu::wait_while_paused() noexcept {
   is_at_rest_ = true;
   do {
     environment_.gate.checkpoint();
@@ -131,7 +131,7 @@ void Vcpu::stand_while_paused() noexcept {
   is_at_rest_ = false;
 }
 
-void Vcpu::stand_for_debugger() {
+void Vcpu::wait_for_debugger() {
   environment_.stops->stand_while_held(number_, environment_.gate,
                                        [this] { return environment_.control.is_stopping(); });
 }
@@ -156,7 +156,7 @@ void Vcpu::handle(const kvm::Exit& exit) {
           [this](kvm::Halt) { note_kind("halt"); },
           [this](kvm::Interrupted) {
             note_kind(take_due_sample() ? "sample" : "interruption");
-            stand_while_paused();
+            wait_while_paused();
           },
           [this](kvm::Shutdown) {
             note_kind("shutdown");
@@ -232,9 +232,9 @@ void Vcpu::die_of_fault(std::string reason) {
 void Vcpu::die(std::string reason) {
   if (environment_.stops != nullptr) {
     environment_.stops->report_death(number_);
-    stand_for_debugger();
+    wait_for_debugger();
   }
-  environment_.control.finish(GuestDeath{.reason = std::move(reason), .cpu = number_, .registers = vcpu_.registers()});
+  environment_.control.finish(GuestCrash{.reason = std::move(reason), .cpu = number_, .registers = vcpu_.registers()});
 }
 
 }  // namespace hermitage::vmm

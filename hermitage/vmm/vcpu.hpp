@@ -99,8 +99,8 @@ class Vcpu final : public Initiator {
 
  private:
   [[nodiscard]] auto take_due_sample() -> bool;
-  void stand_while_paused() noexcept;
-  void stand_for_debugger();
+  void wait_while_paused() noexcept;
+  void wait_for_debugger();
   void keep_state();
 
   void make_repeated_write();

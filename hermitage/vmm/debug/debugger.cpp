@@ -87,7 +87,7 @@ void Debugger::set_guest(Guest guest) {
   states_.resize(guest_->vcpus.size());
   // No vCPU runs yet, so this does not wait.
   if (options_.waits) [[maybe_unused]]
-    const bool stands = stand();
+    const bool is_paused = pause_guest();
 }
 
 void Debugger::run(const std::function<bool()>& is_stopping) {
@@ -123,11 +123,11 @@ void Debugger::await_debugger() {
 void Debugger::accept() {
   Descriptor connection{::accept4(listener(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)};
   if (!connection.is_open()) return;
-  found_running_ = !is_standing_;
+  found_running_ = !is_paused_;
   stops_->set_attached(true);
-  if (!stand() || !events_.add(connection.get(), EPOLLIN, [this](std::uint32_t) { receive(); })) {
+  if (!pause_guest() || !events_.add(connection.get(), EPOLLIN, [this](std::uint32_t) { receive(); })) {
     stops_->set_attached(false);
-    if (found_running_ && is_standing_) leave();
+    if (found_running_ && is_paused_) leave();
     return;
   }
   events_.remove(listener());
@@ -183,10 +183,10 @@ void Debugger::send(std::string_view bytes) {
 // ---- Stopping
 
 // Returns false if the run ends, or a vCPU is in a call of the host that does not return.
-auto Debugger::stand() -> bool {
-  if (is_standing_) return true;
+auto Debugger::pause_guest() -> bool {
+  if (is_paused_) return true;
   if (guest_->pause() != PauseOutcome::paused) return false;
-  is_standing_ = true;
+  is_paused_ = true;
   // Reports of vCPUs that stopped during the pause. No further ones can follow now.
   for (const auto& report : stops_->take_reports()) reports_.push_back(report);
   breakpoints_->put_back();
@@ -202,14 +202,14 @@ void Debugger::on_reports() {
   for (const auto& report : stops_->take_reports()) reports_.push_back(report);
   if (reports_.empty() && !wants_interrupt_ && !leaves_) return;
   const bool is_awaited = leaves_ || (session_ && session_->is_running());
-  if (is_standing_ && !is_awaited) return;           // until the debugger continues the guest
-  if (!stand()) return stops_->reported().signal();  // try again soon
+  if (is_paused_ && !is_awaited) return;                   // until the debugger continues the guest
+  if (!pause_guest()) return stops_->reported().signal();  // try again soon
   if (!session_) return leave();
   if (const auto vcpu = std::exchange(steps_over_, std::nullopt)) {
     // The completed step over the breakpoint is reported only to a debugger that requested a step.
     const bool was_asked_for = states_[*vcpu].action.kind == Action::Kind::step;
     std::erase_if(reports_, [&](const Report& report) {
-      return report.vcpu == *vcpu && !report.is_death && report.event.kind == kvm::DebugEvent::Kind::step &&
+      return report.vcpu == *vcpu && !report.is_crash && report.event.kind == kvm::DebugEvent::Kind::step &&
              !was_asked_for;
     });
   }
@@ -226,7 +226,7 @@ auto Debugger::take_stop() -> std::optional<Stop> {
     const auto report = reports_.front();
     reports_.erase(reports_.begin());
     auto stop = stop_of(report);
-    if (goes_on(stop)) continue;
+    if (continues(stop)) continue;
     // After a step, a debugger can request another one, but not after an interrupt.
     if (stop.kind == Stop::Kind::step && wants_interrupt_) stop.kind = Stop::Kind::interrupted;
     std::erase_if(reports_, [this](const Report& other) {
@@ -244,8 +244,8 @@ auto Debugger::take_stop() -> std::optional<Stop> {
 
 auto Debugger::stop_of(const Report& report) -> Stop {
   Stop stop{.kind = Stop::Kind::step, .vcpu = report.vcpu};
-  if (report.is_death) {
-    stop.kind = Stop::Kind::death;
+  if (report.is_crash) {
+    stop.kind = Stop::Kind::crash;
   } else if (report.event.kind == kvm::DebugEvent::Kind::breakpoint) {
     const auto address = program_counter_of(report.vcpu);
     stop.kind = address && breakpoints_->is_at(*address) ? Stop::Kind::breakpoint : Stop::Kind::guests_breakpoint;
@@ -262,7 +262,7 @@ auto Debugger::stop_of(const Report& report) -> Stop {
 }
 
 // Whether a step ended in the range of the debugger.
-auto Debugger::goes_on(const Stop& stop) -> bool {
+auto Debugger::continues(const Stop& stop) -> bool {
   const auto& action = states_[stop.vcpu].action;
   if (stop.kind != Stop::Kind::step || action.kind != Action::Kind::step || wants_interrupt_) return false;
   const auto address = program_counter_of(stop.vcpu);
@@ -295,7 +295,7 @@ void Debugger::let_go() {
     if (goes) state.stopped_at.reset();
     goes ? stops_->release(vcpu) : stops_->hold(vcpu);
   }
-  is_standing_ = false;
+  is_paused_ = false;
   guest_->resume();
 }
 
@@ -460,7 +460,7 @@ auto Debugger::remove(BreakpointKind kind, std::uint64_t address, std::uint64_t 
 void Debugger::remove_all() {
   breakpoints_->remove_all();
   hardware_ = {};
-  std::erase_if(reports_, [](const Report& report) { return !report.is_death; });
+  std::erase_if(reports_, [](const Report& report) { return !report.is_crash; });
 }
 
 // ---- Commands of this monitor

@@ -115,11 +115,11 @@ class Debugger final : public Target {
   void end_session();
   void await_debugger();
   void send(std::string_view bytes);
-  [[nodiscard]] auto stand() -> bool;
+  [[nodiscard]] auto pause_guest() -> bool;
   void on_reports();
   [[nodiscard]] auto take_stop() -> std::optional<Stop>;
   [[nodiscard]] auto stop_of(const Report& report) -> Stop;
-  [[nodiscard]] auto goes_on(const Stop& stop) -> bool;
+  [[nodiscard]] auto continues(const Stop& stop) -> bool;
   void let_go();
   void leave();
   [[nodiscard]] auto vcpu_at_breakpoint() -> std::optional<unsigned>;
@@ -151,7 +151,7 @@ class Debugger final : public Target {
   std::vector<VcpuState> states_;
   std::vector<Report> reports_;         // not yet reported to the debugger
   std::optional<unsigned> steps_over_;  // the vCPU that steps over a breakpoint while the others are stopped
-  bool is_standing_ = false;
+  bool is_paused_ = false;
   bool wants_interrupt_ = false;
   bool leaves_ = false;        // the debugger has disconnected, and the guest has not been released yet
   bool found_running_ = true;  // whether the guest ran when the debugger connected

@@ -455,7 +455,7 @@ TEST_P(DebuggerTest, TellsOfADeathBeforeIt) {
   EXPECT_NE(debugger.program_counter(), 0U);
   EXPECT_EQ(debugger.ask("c"), "X0b");
   EXPECT_EQ(debugger.receive(), "closed");
-  EXPECT_TRUE(std::holds_alternative<GuestDeath>(join().ending));
+  EXPECT_TRUE(std::holds_alternative<GuestCrash>(join().ending));
 }
 
 TEST_P(DebuggerTest, LetsADyingGuestDieWhenItLeaves) {
@@ -466,7 +466,7 @@ TEST_P(DebuggerTest, LetsADyingGuestDieWhenItLeaves) {
     EXPECT_EQ(debugger.ask("D"), "OK");
     EXPECT_EQ(debugger.receive(), "closed");
   }
-  EXPECT_TRUE(std::holds_alternative<GuestDeath>(join().ending));
+  EXPECT_TRUE(std::holds_alternative<GuestCrash>(join().ending));
 }
 
 TEST_P(DebuggerTest, DetachesAndComesAgain) {

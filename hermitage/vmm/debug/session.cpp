@@ -88,7 +88,7 @@ auto size_of_registers() -> std::size_t {
 auto signal_of(Stop::Kind kind) -> int {
   switch (kind) {
     case Stop::Kind::interrupted: return SIGINT;
-    case Stop::Kind::death: return SIGSEGV;
+    case Stop::Kind::crash: return SIGSEGV;
     default: return SIGTRAP;
   }
 }

@@ -160,7 +160,7 @@ TEST_F(SessionTest, SaysWhyTheGuestStands) {
   EXPECT_EQ(after({.kind = Stop::Kind::interrupted, .vcpu = 3}), "T02thread:4;");
   EXPECT_EQ(after({.kind = Stop::Kind::step, .vcpu = 1}), "T05thread:2;");
   EXPECT_EQ(after({.kind = Stop::Kind::guests_breakpoint, .vcpu = 0}), "T05thread:1;");
-  EXPECT_EQ(after({.kind = Stop::Kind::death, .vcpu = 2}), "T0bthread:3;");
+  EXPECT_EQ(after({.kind = Stop::Kind::crash, .vcpu = 2}), "T0bthread:3;");
   EXPECT_EQ(after({.kind = Stop::Kind::breakpoint, .vcpu = 2}), "T05thread:3;");
   EXPECT_EQ(after({.kind = Stop::Kind::hardware, .vcpu = 2}), "T05thread:3;");
   const auto watch = [](BreakpointKind kind) {

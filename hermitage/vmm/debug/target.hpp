@@ -40,7 +40,7 @@ struct Stop {
     guests_breakpoint,  // a breakpoint instruction of the guest itself
     hardware,
     watch,
-    death,  // a crash: the guest ends when it continues
+    crash,  // the guest ends when it continues
   };
 
   Kind kind = Kind::interrupted;

@@ -28,7 +28,7 @@ void VcpuStops::report(const Report& report) {
 }
 
 void VcpuStops::report_death(unsigned vcpu) {
-  if (is_attached_) report({.vcpu = vcpu, .is_death = true});
+  if (is_attached_) report({.vcpu = vcpu, .is_crash = true});
 }
 
 void VcpuStops::stand_while_held(unsigned vcpu, PauseGate& gate, const std::function<bool()>& is_stopping) {

@@ -19,7 +19,7 @@ namespace hermitage::vmm::debug {
 // A vCPU has stopped, and is held.
 struct Report {
   unsigned vcpu = 0;
-  bool is_death = false;  // the vCPU ends the run when it is released
+  bool is_crash = false;  // the vCPU ends the run when it is released
   kvm::DebugEvent event = {};
 };
 

@@ -69,7 +69,7 @@ TEST_F(VcpuStopsThreadsTest, HoldAVcpuThatReports) {
     EXPECT_EQ(all[0].vcpu, 1U);
     EXPECT_EQ(all[0].event.kind, kvm::DebugEvent::Kind::hardware);
     EXPECT_EQ(all[0].event.hardware, 2U);
-    EXPECT_FALSE(all[0].is_death);
+    EXPECT_FALSE(all[0].is_crash);
     EXPECT_FALSE(is_readable(stops->reported().descriptor())) << "once";
     EXPECT_EQ(gate.pause([](int) {}), PauseOutcome::paused) << "it stands";
     EXPECT_EQ(rounds, i);
@@ -151,7 +151,7 @@ TEST_F(VcpuStopsThreadsTest, TellOfDeathsToADebuggerThatIsThere) {
   const auto all = stops->take_reports();
   ASSERT_EQ(all.size(), 1U);
   EXPECT_EQ(all[0].vcpu, 3U);
-  EXPECT_TRUE(all[0].is_death);
+  EXPECT_TRUE(all[0].is_crash);
   stops->set_attached(false);
   stops->report_death(1);
   EXPECT_TRUE(stops->take_reports().empty());

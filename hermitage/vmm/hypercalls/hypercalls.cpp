@@ -140,7 +140,7 @@ auto Hypercalls::buffer_at(GuestAddress address, std::uint64_t size) const -> Fi
   return iovec{.iov_base = bytes->data(), .iov_len = std::min<std::uint64_t>(bytes->size(), kMaxTransfer)};
 }
 
-auto Hypercalls::goes_on() const -> bool {
+auto Hypercalls::continues() const -> bool {
   if (environment_.checkpoint) environment_.checkpoint();
   return !environment_.is_stopping || !environment_.is_stopping();
 }

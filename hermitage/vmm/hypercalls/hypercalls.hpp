@@ -81,7 +81,7 @@ class Hypercalls {
   [[nodiscard]] auto buffer_at(GuestAddress address, std::uint64_t size) const -> FileResult<iovec>;
 
   // Whether a transfer continues after a piece. Waits while the guest is paused.
-  [[nodiscard]] auto goes_on() const -> bool;
+  [[nodiscard]] auto continues() const -> bool;
   // Calls `transfer` for one piece after the other, until one is short or the guest must end.
   template <class Transfer>
   [[nodiscard]] auto in_pieces(const iovec& buffer, const Transfer& transfer) const -> FileResult<std::uint64_t>;

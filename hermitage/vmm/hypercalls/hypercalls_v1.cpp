@@ -58,7 +58,7 @@ auto Hypercalls::transfer_v1(arch::VirtualAddress start, std::uint64_t size, std
   if (!paging || size > environment_.memory.size()) return fails(Errno::fault);
   VirtualBuffer buffer{environment_.memory, *paging, start, size};
   std::uint64_t total = 0;
-  while (!buffer.is_done() && goes_on()) {
+  while (!buffer.is_done() && continues()) {
     std::array<iovec, VirtualBuffer::kMaxBuffers>
         room;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by next()
     const auto pieces = buffer.next(room);

@@ -79,7 +79,7 @@ auto Hypercalls::in_pieces(const iovec& buffer, const Transfer& transfer) const 
     if (!result) break;
     total += *result;
     if (*result < piece.iov_len) break;
-  } while (total < buffer.iov_len && goes_on());
+  } while (total < buffer.iov_len && continues());
   return total;
 }
 

@@ -103,7 +103,7 @@ TEST_P(MachineSnapshotTest, ContinuesSeveralVcpus) {
 TEST_P(MachineSnapshotTest, SavesAGuestThatContinues) {
   testing::InputPipe input;
   auto options = snapshot_options("ready");
-  options.goes_on = true;
+  options.continues = true;
   options.publish = [&]() -> Result<void> {
     input.put("\x04");
     return {};

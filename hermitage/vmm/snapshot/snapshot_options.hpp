@@ -18,7 +18,7 @@ struct SnapshotOptions {
   std::string when_output = {};                        // the guest has written this; empty: no condition
   bool when_idle = false;                              // no vCPU has done anything for 50 ms
   std::optional<std::chrono::nanoseconds> after = {};  // from the start of the guest
-  bool goes_on = false;                                // the guest continues; otherwise, the run ends with Saved
+  bool continues = false;                              // the guest continues; otherwise, the run ends with Saved
   // The file is complete. An error is reported as one of saving. A thread in the sandbox calls it.
   std::function<Result<void>()> publish = {};
 };

@@ -98,9 +98,9 @@ class RangeVisitor {
       range_.size += range.size;
       return true;
     }
-    const bool goes_on = finish();
+    const bool continues = finish();
     range_ = range;
-    return goes_on;
+    return continues;
   }
   // Passes on the last range.
   [[nodiscard]] auto finish() -> bool { return range_.size == 0 || visit_(std::exchange(range_, {})); }
