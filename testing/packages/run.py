@@ -52,6 +52,12 @@ def need_static_build():
     need((build / "share/hermitage/examples/hello.tar.gz").exists(), "there are no example images")
 
 
+def need_mounts():
+    need(os.geteuid() == 0, "not root")
+    done = run("unshare", "--mount", "--propagation", "private", "mount", "-t", "tmpfs", "tmpfs", work, status=None)
+    need(done.returncode == 0, f"root cannot mount here: {done.stderr.strip()}")
+
+
 def guests_run_here():
     hello = build / "share/hermitage/examples/hello.tar.gz"
     return run(build / "bin/hermitage", "run", "--engine", "kvm", hello, status=None).returncode == 0
@@ -109,7 +115,7 @@ def case_tarball_is_reproducible_and_complete():
 
 def case_tarball_runs_in_an_empty_root():
     need_static_build()
-    need(os.geteuid() == 0, "not root")
+    need_mounts()
     root = work / "empty"
     root.mkdir()
     top = unpacked(tarball("dist"), root)
@@ -148,7 +154,7 @@ def case_debian_packages():
         run("lintian", "--allow-root", "--fail-on", "error", package, development)
     else:
         print("lintian: skipped, it is missing")
-    need(os.geteuid() == 0, "not root")
+    need_mounts()
     root = debian_root()
     before = files_of(root)
     shutil.copy(package, root / "package.deb")
