@@ -48,6 +48,7 @@ auto duration_text(std::chrono::nanoseconds time) -> std::string {
 auto hypercalls_text(const std::map<std::string, vmm::HypercallTimes>& hypercalls) -> std::string {
   if (hypercalls.empty()) return {};
   std::vector<std::pair<std::string_view, const vmm::HypercallTimes*>> rows;
+  rows.reserve(hypercalls.size());
   for (const auto& [name, times] : hypercalls) rows.emplace_back(name, &times);
   std::ranges::stable_sort(rows, std::ranges::greater{}, [](const auto& row) { return row.second->total; });
   auto text = fmt::format("{:<26}{:>10}{:>11}{:>11}{:>11}\n", "Hypercalls", "count", "median", "99 %", "total");

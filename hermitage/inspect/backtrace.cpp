@@ -203,6 +203,7 @@ class Unwinder {
 auto linked_addresses(const std::vector<BacktraceFrame>& frames, std::uint64_t load_offset)
     -> std::vector<std::uint64_t> {
   std::vector<std::uint64_t> addresses;
+  addresses.reserve(frames.size());
   for (const auto& frame : frames) {
     addresses.push_back(frame.address - load_offset - (addresses.empty() ? 0 : 1));
   }

@@ -143,7 +143,8 @@ class Unit {
     step_ = header_.number<std::uint8_t>();
     if (version_ >= 4) header_.number<std::uint8_t>();  // operations of an instruction: one on these architectures
     header_.number<std::uint8_t>();                     // default_is_stmt
-    line_base_ = static_cast<std::int8_t>(header_.number<std::uint8_t>());
+    const std::int32_t line_base = header_.number<std::uint8_t>();  // of 8 bits, with a sign
+    line_base_ = line_base < 0x80 ? line_base : line_base - 0x100;
     line_range_ = header_.number<std::uint8_t>();
     opcode_base_ = header_.number<std::uint8_t>();
     if (line_range_ == 0 || opcode_base_ == 0) return std::nullopt;

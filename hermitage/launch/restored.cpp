@@ -10,7 +10,7 @@ namespace hermitage::launch {
 using vmm::snapshot::Snapshot;
 
 auto option_refused_by_snapshots(const LaunchOptions& options) -> const char* {
-  const std::pair<bool, const char*> kGiven[] = {
+  const std::pair<bool, const char*> given[] = {
       {options.memory_size.has_value(), "--memory-size"},
       {options.cpu_count.has_value(), "--cpu-count"},
       {!options.env_vars.empty(), "--env-vars"},
@@ -34,8 +34,8 @@ auto option_refused_by_snapshots(const LaunchOptions& options) -> const char* {
       {!options.loader.empty(), "--loader"},
       {!options.qemu_args.empty(), "--qemu-arg"},
   };
-  const auto* const found = std::ranges::find(kGiven, true, &std::pair<bool, const char*>::first);
-  return found == std::end(kGiven) ? nullptr : found->second;
+  const auto* const found = std::ranges::find(given, true, &std::pair<bool, const char*>::first);
+  return found == std::end(given) ? nullptr : found->second;
 }
 
 auto open_snapshot(const LaunchSpec& spec, const RunRequest& request) -> OrFailure<Snapshot> {

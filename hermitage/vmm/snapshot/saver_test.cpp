@@ -84,7 +84,7 @@ TEST_F(SaverTest, SavesWhenNoCpuTimeIsUsed) {
 }
 
 TEST_F(SaverTest, EndsWithTheRun) {
-  auto thread = run({.when_output = "never", .when_idle = false, .after = std::chrono::hours{100'000'000}});
+  auto thread = run({.when_output = "never", .when_idle = false, .after = std::chrono::hours{1'000'000}});
   is_stopping = true;
   saver->call_back();
   thread.join();

@@ -7,7 +7,9 @@
 namespace hermitage::vmm::x86_64 {
 namespace {
 
-auto call_of(std::initializer_list<int> code) -> Call {
+using Code = std::vector<int>;  // bytes
+
+auto call_of(const Code& code) -> Call {
   std::vector<std::byte> bytes;
   for (const int byte : code) bytes.push_back(static_cast<std::byte>(byte));
   return call_at_end(bytes);
@@ -21,30 +23,29 @@ TEST(CallAtEnd, KnowsDirectCalls) {
 }
 
 TEST(CallAtEnd, KnowsIndirectCallsOfEachForm) {
-  for (const auto& code :
-       std::vector<std::initializer_list<int>>{{0xff, 0xd0},                                 // call rax
-                                               {0x41, 0xff, 0xd3},                           // call r11
-                                               {0xff, 0x10},                                 // call [rax]
-                                               {0xff, 0x14, 0xc8},                           // call [rax + 8 rcx]
-                                               {0xff, 0x50, 0x18},                           // call [rax + 0x18]
-                                               {0xff, 0x54, 0x24, 0x08},                     // call [rsp + 8]
-                                               {0xff, 0x15, 0x01, 0x02, 0x03, 0x04},         // call [rip + …]
-                                               {0xff, 0x90, 0x00, 0x01, 0x00, 0x00},         // call [rax + 0x100]
-                                               {0xff, 0x94, 0x24, 0x00, 0x01, 0x00, 0x00},   // call [rsp + 0x100]
-                                               {0xff, 0x14, 0x25, 0x00, 0x01, 0x00, 0x00}})  // call [0x100]
+  for (const auto& code : std::vector<Code>{{0xff, 0xd0},                                 // call rax
+                                            {0x41, 0xff, 0xd3},                           // call r11
+                                            {0xff, 0x10},                                 // call [rax]
+                                            {0xff, 0x14, 0xc8},                           // call [rax + 8 rcx]
+                                            {0xff, 0x50, 0x18},                           // call [rax + 0x18]
+                                            {0xff, 0x54, 0x24, 0x08},                     // call [rsp + 8]
+                                            {0xff, 0x15, 0x01, 0x02, 0x03, 0x04},         // call [rip + …]
+                                            {0xff, 0x90, 0x00, 0x01, 0x00, 0x00},         // call [rax + 0x100]
+                                            {0xff, 0x94, 0x24, 0x00, 0x01, 0x00, 0x00},   // call [rsp + 0x100]
+                                            {0xff, 0x14, 0x25, 0x00, 0x01, 0x00, 0x00}})  // call [0x100]
   {
     EXPECT_EQ(call_of(code).kind, Call::Kind::indirect) << code.size() << " bytes";
   }
 }
 
 TEST(CallAtEnd, KnowsOtherCode) {
-  for (const auto& code : std::vector<std::initializer_list<int>>{{},
-                                                                  {0xff},
-                                                                  {0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90},
-                                                                  {0xff, 0xe0},        // jmp rax
-                                                                  {0xff, 0x14},        // a part of call [SIB]
-                                                                  {0xff, 0xd0, 0x90},  // not at the end
-                                                                  {0xe8, 0, 0, 0}}) {  // a part of a direct call
+  for (const auto& code : std::vector<Code>{{},
+                                            {0xff},
+                                            {0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90},
+                                            {0xff, 0xe0},        // jmp rax
+                                            {0xff, 0x14},        // a part of call [SIB]
+                                            {0xff, 0xd0, 0x90},  // not at the end
+                                            {0xe8, 0, 0, 0}}) {  // a part of a direct call
     EXPECT_EQ(call_of(code).kind, Call::Kind::none) << code.size() << " bytes";
   }
 }
