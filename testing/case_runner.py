@@ -1,5 +1,6 @@
 """Runs the cases of a test program: its functions whose names begin with case_."""
 
+import shutil
 import subprocess
 import time
 
@@ -44,3 +45,10 @@ def run_cases(functions, names):
         one = outcome_of(name, cases[name])
         status = 1 if 1 in (status, one) else status or one
     return status
+
+
+def remove_with_mounts(directory):
+    """Removes a directory of a test. A test that failed may have left file systems mounted in it."""
+    subprocess.run(["sh", "-c", 'mount | sed -n "s,.* on \\($0[^ ]*\\) type .*,\\1,p" | xargs -r umount -l', directory],
+                   check=False)
+    shutil.rmtree(directory, ignore_errors=True)

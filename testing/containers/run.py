@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from case_runner import Failed, Skipped, check, run_cases  # noqa: E402
+from case_runner import Failed, Skipped, check, remove_with_mounts, run_cases  # noqa: E402
 
 hermitage, hermitage_oci, guests = (Path(word).resolve() for word in sys.argv[1:4])
 work = Path(tempfile.mkdtemp(prefix="hermitage-containers-"))
@@ -374,9 +374,7 @@ def main():
     try:
         return run_cases(globals(), sys.argv[4:])
     finally:
-        subprocess.run(["sh", "-c", 'mount | sed -n "s,.* on \\($0[^ ]*\\) type .*,\\1,p" | xargs -r umount -l', work],
-                       check=False)
-        shutil.rmtree(work, ignore_errors=True)
+        remove_with_mounts(work)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from case_runner import Failed, Skipped, check, run_cases  # noqa: E402
+from case_runner import Failed, Skipped, check, remove_with_mounts, run_cases  # noqa: E402
 
 build = Path(sys.argv[1]).resolve()
 packaging = Path(__file__).resolve().parent.parent.parent / "packaging"
@@ -201,9 +201,7 @@ def main():
     try:
         return run_cases(globals(), sys.argv[2:])
     finally:
-        subprocess.run(["sh", "-c", 'mount | sed -n "s,.* on \\($0[^ ]*\\) type .*,\\1,p" | xargs -r umount -l', work],
-                       check=False)
-        shutil.rmtree(work, ignore_errors=True)
+        remove_with_mounts(work)
 
 
 if __name__ == "__main__":
