@@ -25,7 +25,7 @@ class DeviceTree {
     [[nodiscard]] auto text() const -> std::string_view;
   };
 
-  // The tree in the boot info. Nothing if there is none, or if it is invalid.
+  // The device tree in the boot info. Nothing if the boot info has no valid device tree.
   [[nodiscard]] static auto of_boot_info() -> std::optional<DeviceTree>;
 
   // Calls visit(const Item&) in order until it returns false.

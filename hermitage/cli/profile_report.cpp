@@ -104,8 +104,8 @@ class Callers {
 
  private:
   // The frame that called the function at this address: the next one by frame pointers, or a candidate before it that
-  // calls this function. Without either, a candidate with an indirect call. The innermost function can also have been
-  // reached by a jump from a function that was called. stack_.size() if there is none.
+  // calls this function. Without either, a candidate with an indirect call. A function can also reach the innermost one
+  // by a jump: then the next candidate counts. Returns stack_.size() if no frame is the caller.
   [[nodiscard]] auto next_after(std::size_t at, std::uint64_t address) const -> std::size_t {
     const auto rest = stack_.subspan(at + 1);
     const auto function = functions_.function_at(address);

@@ -168,9 +168,10 @@ auto run_in_monitor(const RunOptions& options, const launch::RunRequest& request
   ::mallopt(M_ARENA_MAX, 1);
   auto stats_file = open_late_file(options.stats_file);
   if (!stats_file) return std::unexpected{std::move(stats_file.error())};
-  auto timeline_file = open_late_file(launch::merged(request.sources).timeline.value_or(""));
+  const auto merged = launch::merged(request.sources);
+  auto timeline_file = open_late_file(merged.timeline.value_or(""));
   if (!timeline_file) return std::unexpected{std::move(timeline_file.error())};
-  auto profile_file = open_late_file(launch::merged(request.sources).profile.value_or(""));
+  auto profile_file = open_late_file(merged.profile.value_or(""));
   if (!profile_file) return std::unexpected{std::move(profile_file.error())};
   auto run = MonitorRun::prepare(request);
   if (BusErrors::take()) {

@@ -104,7 +104,7 @@ class ElfFile {
   [[nodiscard]] auto bytes_from(std::uint64_t vaddr) const noexcept -> std::optional<ByteView>;
 
  private:
-  // Section header 0, or all zeros if there is none.
+  // Section header 0, or all zeros if the file has no section headers.
   [[nodiscard]] auto first_section() const noexcept -> elf::Section;
 
   ElfFile(ByteView bytes, const elf::FileHeader& header) noexcept;

@@ -10,21 +10,11 @@
 #include "hermitage/inspect/report_json.hpp"
 #include "hermitage/inspect/report_svg.hpp"
 #include "hermitage/inspect/report_text.hpp"
+#include "hermitage/inspect/text_testing.hpp"
 
 namespace {
 
 using namespace hermitage::inspect;
-
-// The output must not control a terminal: newline is the only control character, and there is none of C1 (U+0080 to
-// U+009F).
-void check_text(std::string_view text) {
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    if ((byte < 0x20 && byte != '\n') || byte == 0x7f) __builtin_trap();
-    if (byte == 0xc2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0) __builtin_trap();
-  }
-  if (!text.empty() && !text.ends_with('\n')) __builtin_trap();
-}
 
 void check_texts(const Report& report) {
   check_text(collected(print_summary, report, Display{}, Extent::brief));

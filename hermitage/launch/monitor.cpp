@@ -172,7 +172,7 @@ auto MonitorRun::State::options(const RunRequest& request, const vmm::IsolationO
   return options;
 }
 
-// What cannot be saved is refused before the guest starts, as far as it is known.
+// Refuses what is known not to be saveable, before the guest starts.
 auto MonitorRun::State::add_snapshot(const RunRequest& request, vmm::MachineOptions& options) -> OrFailure<void> {
   if (!request.snapshot) return {};
   const auto& wanted = *request.snapshot;

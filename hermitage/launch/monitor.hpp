@@ -78,7 +78,7 @@ class MonitorRun {
   // After a crash: the last hypercalls of each vCPU as lines, the oldest first. Otherwise empty.
   [[nodiscard]] auto hypercalls() const noexcept -> std::span<const std::vector<std::string>>;
 
-  // The core file that was written, or the reason why there is none. Null if none was to be written.
+  // The core file that was written, or the error. Null if the run was not to write a core file.
   [[nodiscard]] auto core() const noexcept -> const std::expected<CoreReport, std::string>*;
 
   // What the spec asks for; otherwise null.

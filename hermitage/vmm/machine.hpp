@@ -42,7 +42,7 @@ struct RunResult {
   std::uint64_t undelivered_output = 0;  // bytes that the reader had not read when the run was ended from outside
   // After a crash: the last hypercalls of each vCPU as lines, the oldest first. See HypercallLog::lines().
   std::vector<std::vector<std::string>> hypercalls;
-  // If a core was to be written: its summary, or the reason why there is none.
+  // The summary of the core that was written, or the error. Nothing if the run was not to write a core.
   std::optional<Result<debug::CoreSummary>> core;
   // With MachineOptions::snapshot: whether the guest was saved; none if the run ended before.
   std::optional<Result<void>> saved = std::nullopt;
