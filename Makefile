@@ -18,7 +18,7 @@ GUESTS_OF_RELEASE = rm -rf build/$(1)/guests && ln -s ../release/guests build/$(
 .PHONY: help demo build test bench bench-vmm bench-net start-order conformance fuzz mutate lint format install deb dist image clean
 help:
 	@echo 'make demo         install missing packages, build, and inspect, pack and run a kernel built from source'
-	@echo 'make test         install missing packages, build, and run all tests (optimized, and with sanitizers)'
+	@echo 'make test         install missing packages (clang-19 among them), build, and run all tests (optimized, and with sanitizers)'
 	@echo 'make build        build the program: $(PROGRAM)'
 	@echo 'make bench        compare speed with hermit-entry, memcpy and tar (needs cargo 1.85)'
 	@echo 'make bench-vmm    compare hermitage run with Uhyve (needs cargo) and the bare KVM calls'
@@ -46,15 +46,15 @@ build:
 	$(call BUILD,release)
 
 test:
-	@cmake/packages build test lab
+	@cmake/packages build clang test lab
 	$(call CONFIGURE,release) -DHERMITAGE_BUILD_TESTS=ON
 	$(call BUILD,release)
-	$(call CONFIGURE,debug) -DHERMITAGE_BUILD_GUESTS=OFF
+	$(call CONFIGURE,debug)
 	$(call GUESTS_OF_RELEASE,debug)
 	$(call BUILD,debug)
 	ctest --preset debug -j $(JOBS) --quiet -O build/debug/test.log || { cat build/debug/test.log; exit 1; }
 	@tail -n 8 build/debug/test.log
-	$(call CONFIGURE,thread) -DHERMITAGE_BUILD_GUESTS=OFF -DHERMITAGE_BUILD_LOADER=OFF
+	$(call CONFIGURE,thread)
 	$(call GUESTS_OF_RELEASE,thread)
 	$(call BUILD,thread) --target vmm_test hypercalls_at_once
 	timeout 600 build/thread/bin/vmm_test --gtest_brief=1
@@ -102,10 +102,10 @@ conformance:
 	build/bench/bin/conformance --list build/release/guests/index.txt
 
 fuzz:
-	@cmake/packages build fuzz
-	$(call CONFIGURE,fuzz)
-	$(call BUILD,fuzz) --target fuzzers
-	testing/fuzz build/fuzz $(FUZZ_SECONDS)
+	@cmake/packages build clang test
+	$(call CONFIGURE,debug)
+	$(call BUILD,debug) --target fuzzers
+	testing/fuzz build/debug $(FUZZ_SECONDS)
 
 # Takes seconds for each mutant, and longer for mutants in headers.
 mutate:
@@ -113,7 +113,7 @@ mutate:
 	testing/mutate --count $(MUTANTS) --jobs $(JOBS)
 
 lint:
-	@cmake/packages build test fuzz lint
+	@cmake/packages build clang test lint
 	$(call CONFIGURE,debug)
 	$(call BUILD,debug) --target hermitage_texts
 	$(call CONFIGURE,lint)

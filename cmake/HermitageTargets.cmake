@@ -46,6 +46,18 @@ function(hermitage_compile_options target)
     target_compile_options(${target} PRIVATE -fsanitize=${HERMITAGE_SANITIZERS} -fno-sanitize-recover=all
                                              -fno-omit-frame-pointer)
     target_link_options(${target} PUBLIC -fsanitize=${HERMITAGE_SANITIZERS})
+    if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
+      # This check makes a pipe to find out whether it can read an object. The filters for system calls forbid that.
+      target_compile_options(${target} PRIVATE -fno-sanitize=vptr)
+    endif()
+  endif()
+endfunction()
+
+# hermitage_program_options(TARGET): what a program needs that may run a virtual machine.
+function(hermitage_program_options target)
+  hermitage_compile_options(${target})
+  if(HERMITAGE_SANITIZERS MATCHES address)
+    target_sources(${target} PRIVATE ${PROJECT_SOURCE_DIR}/testing/sanitizer_options.cpp)
   endif()
 endfunction()
 
@@ -80,6 +92,23 @@ function(hermitage_precompile target)
   endforeach()
 endfunction()
 
+# hermitage_unite(TARGET SOURCE…): compiles the sources of each directory together, if the build wants that. So the names
+# in a directory are unique, also those in unnamed namespaces. The preset `release` compiles each source by itself: it
+# notices a missing include.
+function(hermitage_unite target)
+  if(NOT HERMITAGE_UNITED_SOURCES)
+    return()
+  endif()
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_MODE GROUP)
+  # A local variable may be called like a function of another source.
+  target_compile_options(${target} PRIVATE -Wno-shadow)
+  foreach(source IN LISTS ARGN)
+    get_filename_component(directory ${source} DIRECTORY)
+    string(REPLACE / _ directory "${directory}")
+    set_source_files_properties(${source} PROPERTIES UNITY_GROUP "sources_${directory}")
+  endforeach()
+endfunction()
+
 # hermitage_library(NAME SOURCES … [LINK …] [PRIVATE_LINK …]): the module hermitage/NAME as hermitage::NAME.
 function(hermitage_library name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINK;PRIVATE_LINK")
@@ -92,7 +121,8 @@ function(hermitage_library name)
   target_link_libraries(hermitage_${name} PUBLIC ${arg_LINK} PRIVATE ${arg_PRIVATE_LINK})
   hermitage_compile_options(hermitage_${name})
   list(LENGTH arg_SOURCES count)
-  if(count GREATER 3)
+  hermitage_unite(hermitage_${name} ${arg_SOURCES})
+  if(count GREATER 3 AND NOT HERMITAGE_UNITED_SOURCES)
     hermitage_precompile(hermitage_${name})
   endif()
 endfunction()
@@ -107,7 +137,7 @@ function(hermitage_test name)
   include(GoogleTest)
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE ${arg_LINK} hermitage::testing GTest::gtest_main)
-  hermitage_compile_options(${name})
+  hermitage_program_options(${name})
   hermitage_precompile(${name} gtest/gtest.h)
   if(CMAKE_BUILD_TYPE STREQUAL "Release")
     target_compile_options(${name} PRIVATE -O0)

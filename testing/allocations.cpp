@@ -15,7 +15,7 @@ std::atomic<std::size_t> total = 0;
 std::atomic<std::ptrdiff_t> live = 0;
 std::atomic<std::ptrdiff_t> peak = 0;
 
-auto allocate(std::size_t size) -> void* {
+[[maybe_unused]] auto allocate(std::size_t size) -> void* {
   auto* const block = std::malloc(std::max<std::size_t>(size, 1));
   if (block == nullptr) throw std::bad_alloc{};
   total += size;
@@ -24,7 +24,7 @@ auto allocate(std::size_t size) -> void* {
   return block;
 }
 
-void release(void* block) noexcept {
+[[maybe_unused]] void release(void* block) noexcept {
   live -= static_cast<std::ptrdiff_t>(::malloc_usable_size(block));
   std::free(block);
 }
@@ -43,6 +43,14 @@ auto counted() -> Allocations {
 
 }  // namespace hermitage::testing
 
+// The ThreadSanitizer of clang defines these operators, and nothing is counted with it.
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define HERMITAGE_COUNTS_NOTHING
+#endif
+#endif
+
+#ifndef HERMITAGE_COUNTS_NOTHING
 // The others (of arrays) call these.
 auto operator new(std::size_t size) -> void* {
   return hermitage::testing::allocate(size);
@@ -60,3 +68,4 @@ void operator delete(void* block) noexcept {
 void operator delete(void* block, std::size_t) noexcept {
   if (block != nullptr) hermitage::testing::release(block);
 }
+#endif

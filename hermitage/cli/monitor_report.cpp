@@ -111,7 +111,7 @@ auto core_text(const std::expected<launch::CoreReport, std::string>& core, const
                      core->is_complete ? "" : "; the rest exceeds --core-limit");
 }
 
-auto hypercalls_text(std::span<const std::vector<std::string>> hypercalls) -> std::string {
+auto last_hypercalls_text(std::span<const std::vector<std::string>> hypercalls) -> std::string {
   std::string text;
   for (std::size_t vcpu = 0; vcpu < hypercalls.size(); ++vcpu) {
     if (hypercalls[vcpu].empty()) continue;

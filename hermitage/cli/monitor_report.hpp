@@ -25,7 +25,7 @@ namespace hermitage::cli {
     -> std::string;
 
 // The last hypercalls of each vCPU as lines: see MonitorRun::hypercalls().
-[[nodiscard]] auto hypercalls_text(std::span<const std::vector<std::string>> hypercalls) -> std::string;
+[[nodiscard]] auto last_hypercalls_text(std::span<const std::vector<std::string>> hypercalls) -> std::string;
 
 [[nodiscard]] auto statistics_text(const vmm::Statistics& statistics) -> std::string;
 // One JSON object, with times in nanoseconds and sizes in bytes.

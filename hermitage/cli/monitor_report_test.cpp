@@ -81,10 +81,10 @@ TEST(CoreText, SaysWhatTheFileHas) {
 
 TEST(HypercallsText, ListsThoseOfEachVcpu) {
   const std::vector<std::vector<std::string>> hypercalls{{"close(3) = 0", "exit(1)"}, {}, {"close(4) = -9"}};
-  EXPECT_EQ(hypercalls_text(hypercalls),
+  EXPECT_EQ(last_hypercalls_text(hypercalls),
             "  last hypercalls of vCPU 0:\n    close(3) = 0\n    exit(1)\n"
             "  last hypercalls of vCPU 2:\n    close(4) = -9\n");
-  EXPECT_EQ(hypercalls_text({}), "");
+  EXPECT_EQ(last_hypercalls_text({}), "");
 }
 
 auto sample() -> vmm::Statistics {

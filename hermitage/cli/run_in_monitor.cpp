@@ -150,7 +150,7 @@ auto tell(const RunOptions& options, const launch::RunReport& report, MonitorRun
     const auto kernel = run.read_kernel();
     print_error(registers_text(*run.crash(), kernel, options.verbose));
     print_error(backtrace_text(*run.crash(), kernel));
-    if (options.verbose) print_error(hypercalls_text(run.hypercalls()));
+    if (options.verbose) print_error(last_hypercalls_text(run.hypercalls()));
   }
   if (const auto* const core = run.core()) complain(run.spec().image, core_text(*core, run.spec().core->path));
   tell_of_undelivered_output(run.spec(), report);

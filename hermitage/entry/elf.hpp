@@ -43,6 +43,8 @@ inline constexpr std::uint32_t kSectionSymbolTable = 2;      // SHT_SYMTAB
 inline constexpr std::uint32_t kSectionNoBits = 8;           // SHT_NOBITS
 inline constexpr std::uint32_t kSectionDynamicSymbols = 11;  // SHT_DYNSYM
 
+inline constexpr std::uint64_t kSectionCompressed = 0x800;  // SHF_COMPRESSED, of sh_flags
+
 inline constexpr std::uint16_t kSectionUndefined = 0;  // SHN_UNDEF
 
 // In e_phnum and e_shstrndx, these values state that the number does not fit in the field: section header 0 has it,

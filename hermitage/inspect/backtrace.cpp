@@ -16,8 +16,7 @@
 namespace hermitage::inspect {
 namespace {
 
-constexpr std::uint16_t kMachineX86_64 = 62;         // EM_X86_64
-constexpr std::uint64_t kSectionCompressed = 0x800;  // SHF_COMPRESSED
+constexpr std::uint16_t kMachineX86_64 = 62;  // EM_X86_64
 constexpr std::uint64_t kWordSize = 8;
 constexpr std::uint64_t kSearchedSize = 8192;  // bytes of the stack
 
@@ -28,7 +27,7 @@ class Sections {
 
   [[nodiscard]] auto find(std::string_view wanted) -> std::optional<entry::elf::Section> {
     for (const auto section : file_.sections()) {
-      if ((section.flags & kSectionCompressed) == 0 && names_.at(section.name) == wanted) return section;
+      if ((section.flags & entry::elf::kSectionCompressed) == 0 && names_.at(section.name) == wanted) return section;
     }
     return std::nullopt;
   }

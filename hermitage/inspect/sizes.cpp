@@ -39,10 +39,9 @@ constexpr std::uint8_t kTypeTls = 6;
 constexpr std::uint8_t kTypeIndirectFunction = 10;
 
 constexpr std::uint8_t kBindLocal = 0;
-constexpr std::uint16_t kSectionAbsolute = 0xfff1;   // SHN_ABS
-constexpr std::uint64_t kSectionAllocated = 2;       // SHF_ALLOC
-constexpr std::uint64_t kSectionTls = 0x400;         // SHF_TLS
-constexpr std::uint64_t kSectionCompressed = 0x800;  // SHF_COMPRESSED
+constexpr std::uint16_t kSectionAbsolute = 0xfff1;  // SHN_ABS
+constexpr std::uint64_t kSectionAllocated = 2;      // SHF_ALLOC
+constexpr std::uint64_t kSectionTls = 0x400;        // SHF_TLS
 
 auto end_of(std::uint64_t begin, std::uint64_t size) -> std::uint64_t {
   return entry::checked_add(begin, size).value_or(UINT64_MAX);
@@ -181,7 +180,7 @@ class Counter {
 
   [[nodiscard]] auto section_bytes(std::string_view wanted) -> entry::ByteView {
     for (const auto section : file_.sections()) {
-      if ((section.flags & kSectionCompressed) != 0 || section_names_.at(section.name) != wanted) continue;
+      if ((section.flags & elf::kSectionCompressed) != 0 || section_names_.at(section.name) != wanted) continue;
       return file_.section_bytes(section);
     }
     return {{}, file_.endian()};

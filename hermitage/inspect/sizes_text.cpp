@@ -20,9 +20,9 @@ constexpr std::size_t kBriefRows = 24;
 constexpr std::size_t kBriefSections = 8;
 constexpr std::size_t kBriefName = 100;  // characters
 
-class Table {
+class SizesTable {
  public:
-  Table(const Sizes& sizes, Extent extent, Page& page)
+  SizesTable(const Sizes& sizes, Extent extent, Page& page)
       : sizes_{sizes}, is_brief_{extent == Extent::brief}, page_{page} {}
 
   void print() {
@@ -102,7 +102,7 @@ class Table {
 
 void print_sizes(const Sizes& sizes, const Display& display, Extent extent, const Sink& sink) {
   Page page{display, sink};
-  Table{sizes, extent, page}.print();
+  SizesTable{sizes, extent, page}.print();
 }
 
 }  // namespace hermitage::inspect

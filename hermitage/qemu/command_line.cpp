@@ -14,7 +14,6 @@ namespace {
 
 using entry::Arch;
 
-constexpr int kFirstDescriptor = 3;
 constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
 
 // The name of the guest's network in QEMU; the user may define others.

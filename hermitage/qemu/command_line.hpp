@@ -57,6 +57,9 @@ struct NeededFile {
   friend auto operator==(const NeededFile&, const NeededFile&) -> bool = default;
 };
 
+// The descriptor of the first of CommandLine::descriptors.
+inline constexpr int kFirstDescriptor = 3;
+
 struct CommandLine {
   std::vector<std::string> words;  // the first is the program's name
   // Files whose names QEMU cannot parse. They must be open as descriptors 3, 4 and so on, and the arguments name them

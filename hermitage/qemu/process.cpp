@@ -30,7 +30,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using base::Descriptor;
 
-constexpr int kFirstDescriptor = 3;
 // Descriptors from here on do not collide with those at which the program finds its files.
 constexpr int kSafeDescriptor = 100;
 // A writable pipe accepts this many bytes at once.

@@ -9,7 +9,7 @@ namespace hermitage::vmm {
 namespace {
 
 // The interval between calls for members that have not stopped yet.
-constexpr std::chrono::milliseconds kCallBackInterval{5};
+constexpr std::chrono::milliseconds kRetryInterval{5};
 
 // The gate of which this thread is a member.
 thread_local const PauseGate* gate_of_thread = nullptr;
@@ -90,7 +90,7 @@ auto PauseGate::all_are_paused(const CallBack& call_back) const -> bool {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
     if (left.count() <= 0) return false;
     call_back(round);
-    if (wait_for(changed_, static_cast<int>(std::min(left, kCallBackInterval).count()))) changed_.clear();
+    if (wait_for(changed_, static_cast<int>(std::min(left, kRetryInterval).count()))) changed_.clear();
   }
   return true;
 }

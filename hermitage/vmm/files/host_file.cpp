@@ -11,7 +11,7 @@ namespace hermitage::vmm {
 namespace {
 
 // The number of attempts to find a file that a process on the host creates and removes.
-constexpr int kAttempts = 16;
+constexpr int kFindAttempts = 16;
 
 auto status_of(const Descriptor& opened) -> FileResult<struct stat> {
   struct stat status{};
@@ -41,7 +41,7 @@ auto HostFile::status() -> FileResult<struct stat> {
 auto HostFile::open(int flags, mode_t mode) -> FileResult<Descriptor> {
   const std::scoped_lock lock{mutex_};
   const bool creates = (flags & O_CREAT) != 0;
-  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+  for (int attempt = 0; attempt < kFindAttempts; ++attempt) {
     const auto found = find();
     if (found && creates && (flags & O_EXCL) != 0) return fails(Errno::exist);
     if (found) return open_found(flags & ~(O_CREAT | O_EXCL));

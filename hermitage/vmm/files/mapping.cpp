@@ -23,7 +23,7 @@
 namespace hermitage::vmm {
 namespace {
 
-constexpr int kAttempts = 16;
+constexpr int kOpenAttempts = 16;
 
 auto unusable(int error_number) -> std::unexpected<Error> {
   return fail(ErrorCode::host_failed, std::strerror(error_number));
@@ -89,7 +89,7 @@ auto open_beneath(int directory, const char* path, int flags, mode_t mode) -> Fi
     if (opened.is_open()) return opened;
     // EAGAIN: a file was renamed at the same time, so the kernel cannot tell whether this path is still below the
     // directory. Or a process has a lease on the file, which it can keep for a minute.
-    const bool is_worth_another = errno == EINTR || (errno == EAGAIN && attempt < kAttempts);
+    const bool is_worth_another = errno == EINTR || (errno == EAGAIN && attempt < kOpenAttempts);
     if (!is_worth_another) return last_error();
   }
 }

@@ -26,7 +26,7 @@ constexpr std::size_t kDigits = 16;
 constexpr mode_t kMode = 0700;
 constexpr int kOpenFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 // A process that sweeps can remove a directory that another process has just made and not locked yet.
-constexpr int kAttempts = 16;
+constexpr int kMakeAttempts = 16;
 // Reads of 32 KiB, each with a hundred names or more. This limits the time of a start.
 constexpr int kSweepReads = 64;
 
@@ -125,7 +125,7 @@ auto is_private_name(std::string_view name) noexcept -> bool {
 auto PrivateDirectory::make(const std::string& parent) -> std::expected<PrivateDirectory, int> {
   auto opened = open_swept(parent);
   if (!opened.is_open()) return std::unexpected{errno};
-  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+  for (int attempt = 0; attempt < kMakeAttempts; ++attempt) {
     auto name = random_name();
     if (::mkdirat(opened.get(), name.c_str(), kMode) != 0) {
       if (errno == EEXIST) continue;

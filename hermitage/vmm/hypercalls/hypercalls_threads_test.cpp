@@ -459,10 +459,10 @@ TEST(HypercallsV1Threads, WorkOnVirtualBuffers) {
       ASSERT_GE(fd, GuestFiles::kFirstDescriptor);
       vcpu.call(v1::Hypercall::write, v1::WriteParams{.fd = fd, .buf = vcpu.buffer(), .len = record.size()});
       vcpu.call(v1::Hypercall::lseek, v1::LseekParams{.fd = fd, .offset = 0, .whence = uhyve::kSeekSet});
-      EXPECT_EQ(
+      const std::int64_t got =
           vcpu.call(v1::Hypercall::read, v1::ReadParams{.fd = fd, .buf = vcpu.buffer(), .len = kBufferSize, .ret = -1})
-              .ret,
-          static_cast<std::int64_t>(record.size()));
+              .ret;
+      EXPECT_EQ(got, static_cast<std::int64_t>(record.size()));
       EXPECT_EQ(vcpu.call(v1::Hypercall::cmdsize, v1::CmdsizeParams{}).argc, 2);
       EXPECT_EQ(vcpu.call(v1::Hypercall::close, uhyve::CloseParams{.fd = fd, .ret = -1000}).ret, 0);
     }

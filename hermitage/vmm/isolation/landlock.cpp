@@ -62,7 +62,7 @@ auto access_to(const OpenPath& path) -> std::uint64_t {
   return 0;
 }
 
-auto refused(std::string_view call) -> std::unexpected<Error> {
+auto call_failed(std::string_view call) -> std::unexpected<Error> {
   return system_failure("cannot isolate files: " + std::string{call}, errno);
 }
 
@@ -78,22 +78,22 @@ auto Landlock::make(std::span<const OpenPath> paths, bool confines_signals) -> R
   const auto attributes = restrictions(version, confines_signals);
   Descriptor rules{
       static_cast<int>(::syscall(SYS_landlock_create_ruleset, &attributes, size_of_attributes(version), 0))};
-  if (!rules.is_open()) return refused("landlock_create_ruleset");
+  if (!rules.is_open()) return call_failed("landlock_create_ruleset");
   for (const auto& path : paths) {
     struct stat status{};
-    if (::fstat(path.descriptor, &status) != 0) return refused("fstat");
+    if (::fstat(path.descriptor, &status) != 0) return call_failed("fstat");
     auto access = access_to(path) & attributes.handled_access_fs;
     if (!S_ISDIR(status.st_mode)) access &= kOfFiles;
     const landlock_path_beneath_attr rule{.allowed_access = access, .parent_fd = path.descriptor};
     if (::syscall(SYS_landlock_add_rule, rules.get(), LANDLOCK_RULE_PATH_BENEATH, &rule, 0) != 0) {
-      return refused("landlock_add_rule");
+      return call_failed("landlock_add_rule");
     }
   }
   return Landlock{std::move(rules)};
 }
 
 auto Landlock::impose() const -> Result<void> {
-  if (::syscall(SYS_landlock_restrict_self, rules_.get(), 0) != 0) return refused("landlock_restrict_self");
+  if (::syscall(SYS_landlock_restrict_self, rules_.get(), 0) != 0) return call_failed("landlock_restrict_self");
   return {};
 }
 

@@ -21,7 +21,7 @@
 namespace hermitage::vmm::snapshot {
 namespace {
 
-constexpr std::size_t kPieceSize = std::size_t{1} << 20;
+constexpr std::size_t kReadSize = std::size_t{1} << 20;
 
 auto refused(std::string message) -> std::unexpected<Error> {
   return fail(ErrorCode::image, std::move(message));
@@ -197,10 +197,10 @@ auto Snapshot::files() const -> Result<SavedFiles> {
 }
 
 auto Snapshot::verify() const -> Result<void> {
-  std::vector<std::byte> piece(kPieceSize);
+  std::vector<std::byte> piece(kReadSize);
   Checksum checksum;
   for (auto offset = parsed_.contents_start; offset < file_size_;) {
-    const auto part = std::span{piece}.first(std::min<std::uint64_t>(kPieceSize, file_size_ - offset));
+    const auto part = std::span{piece}.first(std::min<std::uint64_t>(kReadSize, file_size_ - offset));
     if (auto read = read_at(file_, offset, part); !read) return read;
     checksum.add(part);
     offset += part.size();

@@ -19,8 +19,8 @@ namespace {
 
 // Gaps of fewer pages do not end a run. If there are too many runs, the number is doubled.
 constexpr std::uint64_t kLeastGap = 8;
-// A piece of one write, in bytes.
-constexpr std::size_t kPieceSize = std::size_t{1} << 20;
+// The largest size of one write, in bytes.
+constexpr std::size_t kWriteSize = std::size_t{1} << 20;
 
 auto is_zero(std::span<const std::byte> page) -> bool {
   static constexpr std::array<std::byte, kPageSize> kZeros{};
@@ -41,7 +41,7 @@ auto merged(const std::vector<MemoryRun>& runs, std::uint64_t least_gap) -> std:
 
 auto write_at(int file, std::uint64_t offset, std::span<const std::byte> bytes) -> Result<void> {
   while (!bytes.empty()) {
-    const auto put = ::pwrite(file, bytes.data(), std::min(bytes.size(), kPieceSize), static_cast<off_t>(offset));
+    const auto put = ::pwrite(file, bytes.data(), std::min(bytes.size(), kWriteSize), static_cast<off_t>(offset));
     if (put < 0 && errno == EINTR) continue;
     if (put < 0) return system_failure("cannot write the snapshot: pwrite", errno);
     offset += static_cast<std::uint64_t>(put);

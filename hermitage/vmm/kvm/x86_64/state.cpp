@@ -13,14 +13,13 @@
 
 #include <fmt/format.h>
 #include <linux/kvm.h>
-#include <sys/ioctl.h>
 
-#include "hermitage/vmm/arch/x86_64/debug_state.hpp"
 #include "hermitage/vmm/kvm/call.hpp"
 #include "hermitage/vmm/kvm/kvm.hpp"
 #include "hermitage/vmm/kvm/list.hpp"
 #include "hermitage/vmm/kvm/vcpu.hpp"
 #include "hermitage/vmm/kvm/vm.hpp"
+#include "hermitage/vmm/kvm/x86_64/call_numbers.hpp"
 #include "hermitage/vmm/kvm/x86_64/cpuid.hpp"
 #include "hermitage/vmm/kvm/x86_64/state.hpp"
 
@@ -28,15 +27,6 @@ namespace hermitage::vmm::kvm {
 namespace {
 
 using x86_64::StateKind;
-
-// Linux's headers of 2023 define wrong sizes of these structures in C++, and so wrong numbers of the calls.
-using ExtendedArea = std::array<std::byte, arch::DebugState::kExtendedSize>;
-constexpr unsigned long kGetXsave = _IOR(KVMIO, 0xa4, ExtendedArea);
-constexpr unsigned long kSetXsave = _IOW(KVMIO, 0xa5, ExtendedArea);
-constexpr unsigned long kSetCpuid = _IOW(KVMIO, 0x90, ListHeader);
-constexpr unsigned long kGetMsrs = _IOWR(KVMIO, 0x88, ListHeader);
-constexpr unsigned long kSetMsrs = _IOW(KVMIO, 0x89, ListHeader);
-constexpr unsigned long kGetMsrIndexList = _IOWR(KVMIO, 0x02, std::uint32_t);
 
 constexpr std::uint32_t kCounterMsr = 0x10;
 constexpr std::uint32_t kDeadlineMsr = 0x6e0;

@@ -1,9 +1,8 @@
 // The x86_64 parts of a vCPU.
 #include "hermitage/vmm/kvm/vcpu.hpp"
 
-#include <sys/ioctl.h>
-
 #include "hermitage/vmm/kvm/call.hpp"
+#include "hermitage/vmm/kvm/x86_64/call_numbers.hpp"
 #include "hermitage/vmm/kvm/x86_64/cpuid.hpp"
 
 namespace hermitage::vmm::kvm {
@@ -11,9 +10,6 @@ namespace {
 
 constexpr std::uint32_t kMsrMiscEnable = 0x1a0;
 constexpr std::uint64_t kMiscEnableFastStrings = 1;
-
-constexpr unsigned long kSetCpuid = _IOW(KVMIO, 0x90, ListHeader);
-constexpr unsigned long kSetModelRegisters = _IOW(KVMIO, 0x89, ListHeader);
 
 // A flat segment with the attributes of its descriptor in x86_64::kDescriptorTable.
 auto segment(std::uint16_t selector, bool is_code) -> kvm_segment {
@@ -57,7 +53,7 @@ auto set_general_registers(const Descriptor& vcpu, const x86_64::EntryState& sta
 auto set_model_registers(const Descriptor& vcpu) -> Result<void> {
   List<kvm_msr_entry> registers{1};
   registers.entries().front() = {.index = kMsrMiscEnable, .reserved = 0, .data = kMiscEnableFastStrings};
-  return call(vcpu, kSetModelRegisters, registers.header(), "KVM_SET_MSRS");
+  return call(vcpu, kSetMsrs, registers.header(), "KVM_SET_MSRS");
 }
 
 auto set_runnable(const Descriptor& vcpu) -> Result<void> {

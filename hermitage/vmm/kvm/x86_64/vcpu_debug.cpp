@@ -3,14 +3,10 @@
 
 #include "hermitage/vmm/kvm/call.hpp"
 #include "hermitage/vmm/kvm/vcpu.hpp"
+#include "hermitage/vmm/kvm/x86_64/call_numbers.hpp"
 
 namespace hermitage::vmm::kvm {
 namespace {
-
-// Linux's headers of 2023 define a wrong size of kvm_xsave in C++, and so wrong numbers of the calls.
-using ExtendedArea = std::array<std::byte, arch::DebugState::kExtendedSize>;
-constexpr unsigned long kGetXsave = _IOR(KVMIO, 0xa4, ExtendedArea);
-constexpr unsigned long kSetXsave = _IOW(KVMIO, 0xa5, ExtendedArea);
 
 constexpr std::uint32_t kBreakpointException = 3;
 // DR6 and DR7: Intel SDM 3, 17.2.
