@@ -114,11 +114,14 @@ auto create_vm(const VmRequest& request, const SetState& set_state) -> Result<Bo
   if (!network_card) return std::unexpected{network_card.error()};
   auto features = kvm->supported_features();
   if (!features) return std::unexpected{features.error()};
+  auto registers = kvm->state_registers();
+  if (!registers) return std::unexpected{registers.error()};
   auto vcpus = create_vcpus(request, *vm, *features, set_state);
   if (!vcpus) return std::unexpected{vcpus.error()};
 
   BootedVm booted{.vm = std::move(*vm),
                   .vcpus = std::move(*vcpus),
+                  .state_registers = std::move(*registers),
                   .coalesced_writes = {},
                   .collects_output = false,
                   .network_card = std::move(*network_card)};

@@ -39,6 +39,7 @@ struct BootRequest {
 struct BootedVm {
   kvm::Vm vm;
   std::vector<kvm::Vcpu> vcpus;
+  kvm::StateRegisters state_registers;  // for Vcpu::save_state()
   kvm::CoalescedWrites coalesced_writes;
   bool collects_output;                       // the guest's output is among the coalesced writes
   std::unique_ptr<NetworkCard> network_card;  // null if there is none

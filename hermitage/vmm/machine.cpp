@@ -199,20 +199,19 @@ auto Machine::State::adopt(BootedVm booted, const std::vector<observe::CodeRange
     vcpus_.push_back(std::make_unique<Vcpu>(std::move(vcpu), static_cast<std::uint32_t>(vcpus_.size()), environment));
   }
   observers_ = observe_vcpus(options_, memory_, code, vcpus_);
-  machine_saver_.emplace(MachineSaver::Parts{.options = options_,
-                                             .memory = memory_,
-                                             .layout = layout_,
-                                             .interface = hypercalls_.interface(),
-                                             .vectors = vectors_,
-                                             .files = files_,
-                                             .supervisor = *supervisor_,
-                                             .vm = *vm_,
-                                             .collected_writes = *collected_writes_,
-                                             .vcpus = vcpus_,
-                                             .has_debugger = debugger_ != nullptr});
-  if (saver_) {
-    if (auto prepared = machine_saver_->prepare(options_.kvm); !prepared) return prepared;
-  }
+  const MachineSaver::Parts saved{.options = options_,
+                                  .memory = memory_,
+                                  .layout = layout_,
+                                  .interface = hypercalls_.interface(),
+                                  .vectors = vectors_,
+                                  .files = files_,
+                                  .supervisor = *supervisor_,
+                                  .vm = *vm_,
+                                  .collected_writes = *collected_writes_,
+                                  .vcpus = vcpus_,
+                                  .has_debugger = debugger_ != nullptr};
+  machine_saver_.emplace(saved, std::move(booted.state_registers));
+  if (saver_) machine_saver_->prepare();
   const observe::Phase phase{options_.timeline.get(), "prepare isolation"};
   auto isolation = make_isolation(options_.isolation, files_, warnings_);
   if (!isolation) return std::unexpected{isolation.error()};

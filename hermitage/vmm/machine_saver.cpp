@@ -9,7 +9,7 @@
 #include <poll.h>
 
 #include "hermitage/vmm/ending.hpp"
-#include "hermitage/vmm/kvm/kvm.hpp"
+#include "hermitage/vmm/kvm/state.hpp"
 #include "hermitage/vmm/snapshot/writer.hpp"
 
 namespace hermitage::vmm {
@@ -22,14 +22,8 @@ constexpr std::chrono::seconds kRestLimit{10};
 
 }  // namespace
 
-auto MachineSaver::prepare(int kvm) -> Result<void> {
-  if (registers_) return {};
-  const auto opened = kvm::Kvm::open(kvm);
-  if (!opened) return std::unexpected{opened.error()};
-  auto registers = opened->state_registers();
-  if (!registers) return std::unexpected{registers.error()};
-  registers_ = std::move(*registers);
-  return {};
+void MachineSaver::prepare() {
+  if (!pages_) pages_ = PageMap::open();
 }
 
 auto MachineSaver::save_as_requested() -> std::optional<Result<void>> {
@@ -48,7 +42,8 @@ auto MachineSaver::save(int file, bool ends, const std::function<Result<void>()>
   if (parts_.has_debugger) return fail(ErrorCode::configuration, "a guest with a debugger cannot be saved");
   if (auto paused = pause_at_rest(); !paused) return paused;
   const auto state = machine_state();
-  auto outcome = state ? snapshot::write(file, *state, parts_.memory) : std::unexpected{state.error()};
+  prepare();
+  auto outcome = state ? snapshot::write(file, *state, parts_.memory, *pages_) : std::unexpected{state.error()};
   if (ends) parts_.supervisor.control().finish(Saved{});
   parts_.supervisor.resume();
   // This can take long, because it waits for the disk.
@@ -85,7 +80,6 @@ auto MachineSaver::is_at_rest() const -> bool {
 }
 
 auto MachineSaver::machine_state() -> Result<snapshot::MachineState> {
-  if (auto prepared = prepare(-1); !prepared) return std::unexpected{prepared.error()};
   const auto& options = parts_.options;
   snapshot::MachineState state{.image = options.snapshot ? options.snapshot->image : std::string{},
                                .arguments = options.arguments,
@@ -101,7 +95,7 @@ auto MachineSaver::machine_state() -> Result<snapshot::MachineState> {
     if (!vcpu->is_at_rest()) {
       if (auto completed = vcpu->paused().complete_access(); !completed) return std::unexpected{completed.error()};
     }
-    auto parts = vcpu->paused().save_state(*registers_);
+    auto parts = vcpu->paused().save_state(registers_);
     if (!parts) return std::unexpected{parts.error()};
     state.vcpus.push_back({.parts = std::move(*parts), .repeated = vcpu->current_write()});
   }

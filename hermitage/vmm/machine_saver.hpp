@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <utility>
 
 #include "hermitage/entry/version.hpp"
 #include "hermitage/vmm/arch/arch.hpp"
@@ -12,10 +13,10 @@
 #include "hermitage/vmm/error.hpp"
 #include "hermitage/vmm/files/guest_files.hpp"
 #include "hermitage/vmm/hypercalls/argument_vectors.hpp"
-#include "hermitage/vmm/kvm/state.hpp"
 #include "hermitage/vmm/kvm/vm.hpp"
 #include "hermitage/vmm/machine_options.hpp"
 #include "hermitage/vmm/memory/guest_memory.hpp"
+#include "hermitage/vmm/memory/page_map.hpp"
 #include "hermitage/vmm/snapshot/machine_state.hpp"
 #include "hermitage/vmm/supervisor.hpp"
 #include "hermitage/vmm/vcpu.hpp"
@@ -39,11 +40,12 @@ class MachineSaver {
     bool has_debugger;
   };
 
-  explicit MachineSaver(const Parts& parts) noexcept : parts_{parts} {}
+  // `registers` are those of each vCPU that are saved.
+  MachineSaver(const Parts& parts, kvm::StateRegisters registers) noexcept
+      : parts_{parts}, registers_{std::move(registers)} {}
 
-  // Asks KVM what is saved of each vCPU, which a guest in a sandbox cannot do later. `kvm` is that of MachineOptions.
-  // Fails with kvm_missing, kvm_permission or kvm_failed.
-  [[nodiscard]] auto prepare(int kvm) -> Result<void>;
+  // Opens what a guest in a sandbox cannot open later.
+  void prepare();
 
   // Pauses the guest, saves it, and calls `publish`, which can be empty. Ends the run if `ends`. See Machine::save().
   [[nodiscard]] auto save(int file, bool ends, const std::function<Result<void>()>& publish) -> Result<void>;
@@ -56,7 +58,8 @@ class MachineSaver {
   [[nodiscard]] auto machine_state() -> Result<snapshot::MachineState>;
 
   Parts parts_;
-  std::optional<kvm::StateRegisters> registers_;
+  kvm::StateRegisters registers_;
+  std::optional<PageMap> pages_;
 };
 
 }  // namespace hermitage::vmm

@@ -22,12 +22,16 @@ GuestMemory::GuestMemory(GuestAddress base, std::span<std::byte> bytes, std::spa
     : base_{base}, bytes_{bytes}, mapping_{mapping} {}
 
 GuestMemory::GuestMemory(GuestMemory&& other) noexcept
-    : base_{other.base_}, bytes_{std::exchange(other.bytes_, {})}, mapping_{std::exchange(other.mapping_, {})} {}
+    : base_{other.base_},
+      bytes_{std::exchange(other.bytes_, {})},
+      mapping_{std::exchange(other.mapping_, {})},
+      file_ranges_{std::move(other.file_ranges_)} {}
 
 auto GuestMemory::operator=(GuestMemory&& other) noexcept -> GuestMemory& {
   std::swap(base_, other.base_);
   std::swap(bytes_, other.bytes_);
   std::swap(mapping_, other.mapping_);
+  std::swap(file_ranges_, other.file_ranges_);
   return *this;
 }
 
@@ -77,11 +81,15 @@ auto GuestMemory::read_text(GuestAddress address, std::size_t limit) const -> st
   return text;
 }
 
-auto GuestMemory::map_file(GuestAddress address, std::uint64_t size, int descriptor,
-                           std::uint64_t file_offset) const noexcept -> bool {
+auto GuestMemory::map_file(GuestAddress address, std::uint64_t size, int descriptor, std::uint64_t file_offset) const
+    -> bool {
   const auto target = span(address, size);
-  return target && ::mmap(target->data(), size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, descriptor,
-                          static_cast<off_t>(file_offset)) != MAP_FAILED;
+  if (!target || ::mmap(target->data(), size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, descriptor,
+                        static_cast<off_t>(file_offset)) == MAP_FAILED) {
+    return false;
+  }
+  file_ranges_.push_back({address, address + size});
+  return true;
 }
 
 void GuestMemory::populate(GuestRange range) const noexcept {

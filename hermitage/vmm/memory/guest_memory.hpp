@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <type_traits>
+#include <vector>
 
 #include "hermitage/entry/address.hpp"
 #include "hermitage/vmm/error.hpp"
@@ -88,9 +89,11 @@ class GuestMemory {
 
   // Maps bytes of a file over whole pages of the memory, privately: the guest's writes do not reach the file. Returns
   // false if the host fails to map them. Precondition: span(address, size) exists, and all three numbers are multiples
-  // of 4096.
-  [[nodiscard]] auto map_file(GuestAddress address, std::uint64_t size, int descriptor,
-                              std::uint64_t file_offset) const noexcept -> bool;
+  // of 4096. Only the thread that prepares the guest calls this.
+  [[nodiscard]] auto map_file(GuestAddress address, std::uint64_t size, int descriptor, std::uint64_t file_offset) const
+      -> bool;
+  // The ranges that were mapped from files. All other memory is anonymous: pages that nobody has touched are zeros.
+  [[nodiscard]] auto file_ranges() const noexcept -> std::span<const GuestRange> { return file_ranges_; }
 
   // Makes the host allocate the pages of a range now, which is faster than one page fault for each. The host can ignore
   // this.
@@ -102,6 +105,8 @@ class GuestMemory {
   GuestAddress base_;
   std::span<std::byte> bytes_;
   std::span<std::byte> mapping_;  // to be unmapped: bytes_, and the bytes before it for alignment
+  // Changes with the content, which is not const, either.
+  mutable std::vector<GuestRange> file_ranges_;
 };
 
 }  // namespace hermitage::vmm

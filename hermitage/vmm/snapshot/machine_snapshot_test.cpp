@@ -14,6 +14,7 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "hermitage/vmm/machine.hpp"
@@ -137,6 +138,29 @@ TEST_P(MachineSnapshotTest, SavesFromAnotherThread) {
   std::jthread saver{[&] {
     while (!is_ready) std::this_thread::yield();
     saved = machine.save(file.get());
+    machine.stop(1);
+  }};
+  ASSERT_TRUE(machine.run());
+  saver.join();
+  ASSERT_TRUE(saved) << saved.error().message;
+  EXPECT_TRUE(restore());
+}
+
+// As in a process that has been given a descriptor of /dev/kvm, and cannot open it.
+TEST_P(MachineSnapshotTest, SavesWithoutOpeningFiles) {
+  const testing::InputPipe input;
+  std::atomic<bool> is_ready = false;
+  auto machine = create("serial_echo", {.output = OutputFile{directory.path() + "/output"},
+                                        .on_output = [&](std::string_view) { is_ready = true; }});
+  Result<void> saved;
+  std::jthread saver{[&] {
+    while (!is_ready) std::this_thread::yield();
+    rlimit before{};
+    ::getrlimit(RLIMIT_NOFILE, &before);
+    const rlimit none{.rlim_cur = 0, .rlim_max = before.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &none);
+    saved = machine.save(file.get());
+    ::setrlimit(RLIMIT_NOFILE, &before);
     machine.stop(1);
   }};
   ASSERT_TRUE(machine.run());

@@ -78,7 +78,7 @@ TEST(Snapshot, ReturnsTheMemoryMappedAndRead) {
 }
 
 TEST(Snapshot, LeavesZeroPagesOut) {
-  const auto runs = runs_of(test_memory().bytes());
+  const auto runs = runs_of(test_memory(), PageMap::open());
   EXPECT_EQ(runs, (std::vector<MemoryRun>{{0, 1}, {100, 4}, {kTestPages - 1, 1}}));
   const auto snapshot = Snapshot::open(file_with(test_snapshot()));
   ASSERT_TRUE(snapshot);
@@ -88,11 +88,26 @@ TEST(Snapshot, LeavesZeroPagesOut) {
 TEST(Snapshot, LimitsTheNumberOfRuns) {
   // Every tenth page, so that gaps are longer than those that are always part of a run.
   constexpr std::uint64_t kStep = 10;
-  std::vector<std::byte> memory(3 * kMaxRuns * kStep * kPageSize);
-  for (std::uint64_t page = 0; page < memory.size() / kPageSize; page += kStep) memory[page * kPageSize] = std::byte{1};
-  const auto runs = runs_of(memory);
+  const auto memory = GuestMemory::allocate(kTestBase, 3 * kMaxRuns * kStep * kPageSize, {}).value();
+  for (std::uint64_t page = 0; page < memory.size() / kPageSize; page += kStep) {
+    memory.bytes()[page * kPageSize] = std::byte{1};
+  }
+  const auto runs = runs_of(memory, PageMap::open());
   EXPECT_LE(runs.size(), kMaxRuns);
   EXPECT_EQ(runs.back().first + runs.back().count, memory.size() / kPageSize - kStep + 1);
+}
+
+// Untouched pages of anonymous memory are zeros, which must not depend on whether the host tells which they are. Pages
+// of files have content without having been touched.
+TEST(Snapshot, SavesPagesOfFilesThatNobodyHasTouched) {
+  const auto snapshot = Snapshot::open(file_with(test_snapshot()));
+  ASSERT_TRUE(snapshot);
+  const auto memory = GuestMemory::allocate(kTestBase, kTestMemory, {}).value();
+  ASSERT_TRUE(snapshot->load_memory(memory));
+  memory.bytes()[200 * kPageSize] = std::byte{1};
+  const std::vector<MemoryRun> expected{{0, 1}, {100, 4}, {200, 1}, {kTestPages - 1, 1}};
+  EXPECT_EQ(runs_of(memory, PageMap::open()), expected);
+  EXPECT_EQ(runs_of(memory, PageMap{Descriptor{}}), expected);
 }
 
 TEST(Snapshot, ReadsAFileThatOthersCanWriteTo) {
@@ -257,7 +272,7 @@ TEST(Snapshot, RefusesContentsOfAnotherSize) {
   auto machine = test_machine();
   const auto file = test_file();
   const auto memory = test_memory();
-  ASSERT_TRUE(write(file.get(), machine, memory));
+  ASSERT_TRUE(write(file.get(), machine, memory, PageMap::open()));
   auto bytes = content_of(file);
   auto header = header_of(bytes);
   bytes.resize(bytes.size() + kPageSize);
@@ -287,7 +302,7 @@ TEST(Snapshot, IsNoSnapshotUntilItIsComplete) {
     const auto file = test_file();
     {
       const Limit limited{limit};
-      const auto written = write(file.get(), test_machine(), memory);
+      const auto written = write(file.get(), test_machine(), memory, PageMap::open());
       ASSERT_FALSE(written) << limit;
       EXPECT_EQ(written.error().message, "cannot write the snapshot: pwrite: File too large");
     }

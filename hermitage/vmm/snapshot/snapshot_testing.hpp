@@ -95,7 +95,7 @@ inline auto file_with(std::span<const std::byte> bytes) -> Descriptor {
 inline auto test_snapshot() -> std::vector<std::byte> {
   const auto file = test_file();
   const auto memory = test_memory();
-  if (!write(file.get(), test_machine(), memory)) return {};
+  if (!write(file.get(), test_machine(), memory, PageMap::open())) return {};
   return content_of(file);
 }
 

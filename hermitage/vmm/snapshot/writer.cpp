@@ -21,10 +21,32 @@ namespace {
 constexpr std::uint64_t kLeastGap = 8;
 // The largest size of one write, in bytes.
 constexpr std::size_t kWriteSize = std::size_t{1} << 20;
+// The pages whose existence is asked for at once.
+constexpr std::uint64_t kPagesAtOnce = 1 << 14;
 
 auto is_zero(std::span<const std::byte> page) -> bool {
   static constexpr std::array<std::byte, kPageSize> kZeros{};
   return std::memcmp(page.data(), kZeros.data(), kPageSize) == 0;
+}
+
+// Whether each of these pages of the memory can be other than zeros.
+auto candidates(const GuestMemory& memory, const PageMap& pages, std::uint64_t first, std::uint64_t count)
+    -> std::vector<bool> {
+  auto result = pages.existing(memory.bytes().subspan(first * kPageSize, count * kPageSize));
+  for (const auto& range : memory.file_ranges()) {
+    const auto begin = (range.start.value - memory.base().value) / kPageSize;
+    const auto end = (range.end.value - memory.base().value) / kPageSize;
+    for (auto page = std::max(begin, first); page < std::min(end, first + count); ++page) result[page - first] = true;
+  }
+  return result;
+}
+
+void add_page(std::vector<MemoryRun>& runs, std::uint64_t page) {
+  if (!runs.empty() && runs.back().first + runs.back().count == page) {
+    ++runs.back().count;
+  } else {
+    runs.push_back({.first = page, .count = 1});
+  }
 }
 
 auto merged(const std::vector<MemoryRun>& runs, std::uint64_t least_gap) -> std::vector<MemoryRun> {
@@ -82,14 +104,14 @@ class ContentWriter {
 
 }  // namespace
 
-auto runs_of(std::span<const std::byte> memory) -> std::vector<MemoryRun> {
+auto runs_of(const GuestMemory& memory, const PageMap& pages) -> std::vector<MemoryRun> {
   std::vector<MemoryRun> runs;
-  for (std::uint64_t page = 0; page < memory.size() / kPageSize; ++page) {
-    if (is_zero(memory.subspan(page * kPageSize, kPageSize))) continue;
-    if (!runs.empty() && runs.back().first + runs.back().count == page) {
-      ++runs.back().count;
-    } else {
-      runs.push_back({.first = page, .count = 1});
+  const auto total = memory.size() / kPageSize;
+  for (std::uint64_t first = 0; first < total; first += kPagesAtOnce) {
+    const auto is_candidate = candidates(memory, pages, first, std::min(kPagesAtOnce, total - first));
+    for (std::uint64_t i = 0; i < is_candidate.size(); ++i) {
+      const auto page = first + i;
+      if (is_candidate[i] && !is_zero(memory.bytes().subspan(page * kPageSize, kPageSize))) add_page(runs, page);
     }
   }
   for (auto gap = kLeastGap;; gap *= 2) {
@@ -98,8 +120,8 @@ auto runs_of(std::span<const std::byte> memory) -> std::vector<MemoryRun> {
   }
 }
 
-auto write(int file, const MachineState& machine, const GuestMemory& memory) -> Result<void> {
-  const auto runs = runs_of(memory.bytes());
+auto write(int file, const MachineState& machine, const GuestMemory& memory, const PageMap& pages) -> Result<void> {
+  const auto runs = runs_of(memory, pages);
   const auto description = describe(machine, runs);
   const auto tables = encode(machine, runs);
   const auto tables_end = kHeaderSize + rounded_to_page(description.size() + tables.size());
@@ -108,8 +130,8 @@ auto write(int file, const MachineState& machine, const GuestMemory& memory) -> 
   }
   ContentWriter contents{file, tables_end};
   for (const auto& run : runs) {
-    const auto pages = memory.bytes().subspan(run.first * kPageSize, run.count * kPageSize);
-    if (auto written = contents.write(pages); !written) return written;
+    const auto content = memory.bytes().subspan(run.first * kPageSize, run.count * kPageSize);
+    if (auto written = contents.write(content); !written) return written;
   }
   for (const auto& node : machine.files.nodes) {
     if (auto written = contents.write(node.content); !written) return written;
