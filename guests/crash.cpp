@@ -1,8 +1,8 @@
 // Crashes, or exits, in a nested call: for backtraces and core files. It is compiled without optimization, and with
 // debug and unwind information.
 //
-//   crash [WAY]   WAY: fault (the default): a triple fault; jump: a call of an address without memory; exit: exits
-//                 with 7
+//   crash [WAY [wait]]   WAY: fault (the default): a triple fault; jump: a call of an address without memory; exit:
+//                        exits with 7. wait: first waits for input
 #include <cstdint>
 #include <string_view>
 
@@ -38,6 +38,7 @@ auto guest_main() -> int {
   const auto word = guest::argument(0).value_or("fault");
   guest::print_line(crash_text);
   [[maybe_unused]] const auto opened = guest::monitor::open("/missing", 0);
+  if (guest::argument(1) == "wait") static_cast<void>(guest::read_byte());
   descend(word == "exit" ? Way::exit : word == "jump" ? Way::jump : Way::fault, 1);
   return 1;
 }
