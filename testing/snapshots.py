@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -80,6 +81,11 @@ class Snapshots(unittest.TestCase):
                 return
             time.sleep(0.002)
 
+    def wait_for_file_after(self, before):
+        limit = time.monotonic() + LIMIT
+        while self.path.stat().st_ino == before.st_ino and time.monotonic() < limit:
+            time.sleep(0.002)
+
     def files(self):
         return sorted(path.name for path in Path(self.folder.name).iterdir())
 
@@ -103,6 +109,19 @@ class Snapshots(unittest.TestCase):
     def test_when_signal(self):
         self.save("--when-signal", guest("serial_echo"), signalled=signal.SIGUSR2)
         self.check_echo()
+
+    def test_signal_with_another_condition(self):
+        """It saves the guest once."""
+        self.save("--when", "never", guest("serial_echo"), signalled=signal.SIGUSR2)
+        self.check_echo()
+        with started("snapshot", "--continue", "-o", self.path, "--when", "ready", guest("serial_echo")) as process:
+            process.stdout.readline()
+            self.wait_for_file_after(self.path.stat())
+            saved = self.path.stat()
+            process.send_signal(signal.SIGUSR2)
+            output, errors = process.communicate("x\x04", timeout=LIMIT)
+        self.assertEqual((process.returncode, output), (0, "x1 bytes\n"), errors)
+        self.assertEqual(self.path.stat().st_ino, saved.st_ino)
 
     def test_saved_many_times(self):
         for _ in range(arguments.rounds):
@@ -234,10 +253,14 @@ class Snapshots(unittest.TestCase):
     def test_refused_options(self):
         self.save("--when", "ready", guest("serial_echo"))
         for options in (["-m", "64M"], ["-c", "2"], ["-e", "A=b"], ["--no-aslr"], ["--pit"], ["-n", "user"],
-                        ["-p", "80:80"], ["--core", f"{self.path}.core"], ["--profile", f"{self.path}.svg"]):
+                        ["-p", "80:80"]):
             run = hermitage("run", *options, self.path)
             self.assertEqual(run.returncode, 2, options)
             self.assertIn("a snapshot does not accept", run.stderr)
+            self.assertEqual(self.files(), ["app.snap"], options)
+        for option in ("--stats-file", "--timeline", "--output"):
+            hermitage("run", option, f"{self.path}.new", "-m", "64M", self.path)
+            self.assertEqual(self.files(), ["app.snap"], option)
         self.assertEqual(hermitage("run", "--engine", "qemu", self.path).returncode, 2)
         self.assertIn("an argument of the guest", hermitage("run", self.path, "argument").stderr)
         self.assertEqual(hermitage("snapshot", "-o", self.path, "--when-idle", "--profile", f"{self.path}.svg",
@@ -259,6 +282,48 @@ class Snapshots(unittest.TestCase):
         self.assertIn("hypercall exit", run.stderr)
         events = self.events(timeline)
         self.assertLessEqual({"load the snapshot", "run the guest", "exit"}, events)
+
+    def test_profile(self):
+        """It has the functions of the kernel, although its file is gone."""
+        kernel, profile = Path(f"{self.path}.kernel"), Path(f"{self.path}.folded")
+        kernel.write_bytes(guest("workload").read_bytes())
+        self.save("--when", "round 0", kernel, "3")
+        kernel.unlink()
+        run = hermitage("run", "--profile", profile, self.path)
+        self.assertEqual((run.returncode, run.stdout.count("round")), (0, 2), run.stderr)
+        self.assertIn("heap_sort", profile.read_text())
+
+    def test_crash(self):
+        """It has a backtrace, and a core that gdb opens."""
+        core = Path(f"{self.path}.core")
+        self.save("--when", "Hello", guest("crash"), "fault", "wait")
+        run = hermitage("run", "--core", core, self.path)
+        self.assertEqual(run.returncode, 126, run.stderr)
+        self.assertRegex(run.stderr, r"(?s)end.*descend.*descend.*guest_main")
+        self.assertIn("the core file", run.stderr)
+        if not shutil.which("gdb"):
+            self.skipTest("no gdb")
+        gdb = subprocess.run(["gdb", "-batch", "-nx", "-ex", "backtrace", "-ex", "print/x crash_count", guest("crash"), core],
+                             text=True, capture_output=True, timeout=LIMIT, check=False)
+        self.assertRegex(gdb.stdout, r"(?s)#1 .*descend.*guest_main.*0x1235", gdb.stderr)
+
+    def test_debugger(self):
+        """It stops the guest where it was saved, and at a breakpoint after that."""
+        if not shutil.which("gdb"):
+            self.skipTest("no gdb")
+        place = Path(f"{self.path}.gdb")
+        self.save("--when", "Hello", guest("crash"), "exit", "wait")
+        with started("run", "--gdb", f"unix:{place}", self.path) as process:
+            limit = time.monotonic() + LIMIT
+            while not place.exists() and process.poll() is None and time.monotonic() < limit:
+                time.sleep(0.002)
+            process.stdin.write("x")
+            process.stdin.flush()
+            commands = [f"target remote {place}", "hbreak end", "continue", "backtrace", "monitor hypercalls", "detach"]
+            gdb = subprocess.run(["gdb", "-batch", "-nx", *(word for command in commands for word in ("-ex", command))],
+                                 text=True, capture_output=True, timeout=LIMIT, check=False)
+            self.assertRegex(gdb.stdout, r"(?s)#1 .*descend.*guest_main", gdb.stderr)
+            self.assertEqual(process.wait(timeout=LIMIT), 7)
 
     def test_kvm_descriptor(self):
         kvm = os.open("/dev/kvm", os.O_RDWR)

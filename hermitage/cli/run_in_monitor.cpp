@@ -21,6 +21,7 @@
 #include "hermitage/cli/timeline_json.hpp"
 #include "hermitage/launch/launch_spec.hpp"
 #include "hermitage/launch/monitor.hpp"
+#include "hermitage/launch/restored.hpp"
 #include "hermitage/launch/run_report.hpp"
 #include "hermitage/vmm/ending.hpp"
 #include "hermitage/vmm/statistics.hpp"
@@ -162,6 +163,9 @@ auto tell(const RunOptions& options, const launch::RunReport& report, MonitorRun
 
 auto run_in_monitor(const RunOptions& options, const launch::RunRequest& request, TimeLimit& limit)
     -> OrFailure<ExitCode> {
+  if (request.source.kind() == launch::KernelSource::Kind::snapshot) {
+    if (auto checked = launch::check_snapshot_options(request); !checked) return std::unexpected{checked.error()};
+  }
   const BusErrors bus_errors{end_run_after_bus_error};
   // One heap for all threads. To shrink the heap of another thread, glibc opens a file in /proc, for which a filter
   // would kill this process.

@@ -131,7 +131,12 @@ auto add_core(const LaunchSpec& spec, vmm::MachineOptions& options) -> OrFailure
 class MonitorRun::State {
  public:
   [[nodiscard]] auto options(const RunRequest& request, const vmm::IsolationOptions& isolation) -> vmm::MachineOptions;
-  [[nodiscard]] auto add_snapshot(const RunRequest& request, vmm::MachineOptions& options) -> OrFailure<void>;
+  // `elf` is the kernel's file, which must exist as long as the machine.
+  [[nodiscard]] auto add_snapshot(const RunRequest& request, std::span<const std::byte> elf,
+                                  vmm::MachineOptions& options) -> OrFailure<void>;
+  // Adds the debugger, the core and the profile that the spec asks for. `elf` is the kernel's file.
+  [[nodiscard]] auto add_observers(std::span<const std::byte> elf, const RunCallbacks& callbacks,
+                                   vmm::MachineOptions& options) -> OrFailure<void>;
 
   LaunchSpec spec;
   std::function<void(std::string_view)> warn;
@@ -140,6 +145,7 @@ class MonitorRun::State {
   std::shared_ptr<vmm::observe::Timeline> timeline;  // or null
   std::shared_ptr<vmm::observe::Profile> profile;    // or null
   std::vector<std::byte> debugged_file;              // the kernel's, for a debugger, as long as there is a machine
+  vmm::snapshot::SavedKernel saved_kernel;           // of a restored guest
   std::optional<vmm::Machine> machine;
   entry::GuestRange kernel;
   std::optional<vmm::RunResult> result;
@@ -173,7 +179,8 @@ auto MonitorRun::State::options(const RunRequest& request, const vmm::IsolationO
 }
 
 // Refuses what is known not to be saveable, before the guest starts.
-auto MonitorRun::State::add_snapshot(const RunRequest& request, vmm::MachineOptions& options) -> OrFailure<void> {
+auto MonitorRun::State::add_snapshot(const RunRequest& request, std::span<const std::byte> elf,
+                                     vmm::MachineOptions& options) -> OrFailure<void> {
   if (!request.snapshot) return {};
   const auto& wanted = *request.snapshot;
   if (spec.network.mode != base::NetworkMode::none) {
@@ -195,6 +202,7 @@ auto MonitorRun::State::add_snapshot(const RunRequest& request, vmm::MachineOpti
                                           .when_idle = wanted.when_idle,
                                           .after = wanted.after,
                                           .continues = wanted.continues,
+                                          .kernel = elf,
                                           .publish = [this, name = wanted.file]() -> vmm::Result<void> {
                                             if (const auto published = snapshot_file->publish(); !published) {
                                               return vmm::fail(vmm::ErrorCode::host_failed,
@@ -205,8 +213,18 @@ auto MonitorRun::State::add_snapshot(const RunRequest& request, vmm::MachineOpti
   return {};
 }
 
+auto MonitorRun::State::add_observers(std::span<const std::byte> elf, const RunCallbacks& callbacks,
+                                      vmm::MachineOptions& options) -> OrFailure<void> {
+  if (auto added = add_debugger(spec, elf, debugged_file, callbacks, options); !added) return added;
+  if (auto added = add_core(spec, options); !added) return added;
+  if (!spec.profile.empty()) profile = std::make_shared<vmm::observe::Profile>(spec.profile_rate);
+  options.profile = profile;
+  return {};
+}
+
 auto MonitorRun::prepare_restored(const RunRequest& request, const vmm::IsolationOptions& isolation,
                                   std::shared_ptr<vmm::observe::Timeline> timeline) -> OrFailure<MonitorRun> {
+  if (auto checked = check_snapshot_options(request); !checked) return std::unexpected{checked.error()};
   auto state = std::make_unique<State>();
   state->timeline = std::move(timeline);
   auto spec = make_launch_spec(
@@ -220,6 +238,12 @@ auto MonitorRun::prepare_restored(const RunRequest& request, const vmm::Isolatio
   if (!files) return std::unexpected{files.error()};
   auto options = state->options(request, isolation);
   options.accepts_changed_files = state->spec.accepts_stale_files.value_or(false);
+  auto kernel = snapshot->kernel_file();
+  if (!kernel) return failure_of(request.image, std::move(kernel.error()));
+  state->saved_kernel = *std::move(kernel);
+  if (auto added = state->add_observers(state->saved_kernel.bytes, request.callbacks, options); !added) {
+    return std::unexpected{std::move(added.error())};
+  }
   auto machine = vmm::Machine::restore(*snapshot, std::move(options), std::move(*files));
   if (!machine) return failure_of(request.image, std::move(machine.error()));
   const auto& memory = snapshot->machine().memory;
@@ -256,23 +280,25 @@ auto MonitorRun::prepare(const RunRequest& request) -> OrFailure<MonitorRun> {
   auto options = state->options(request, *isolation);
   options.image = guest->unpacked;
   options.mounts = files->top_directories();
-  if (auto added = state->add_snapshot(request, options); !added) return std::unexpected{added.error()};
+  if (auto saver = state->add_snapshot(request, guest->kernel().elf, options); !saver)
+    return std::unexpected{saver.error()};
   phase.emplace(timeline.get(), "open the network");
   auto network = open_network(state->spec, options.warn);
   if (!network) return std::unexpected{std::move(network.error())};
   options.network = *std::move(network);
-  auto debugged = add_debugger(state->spec, guest->kernel().elf, state->debugged_file, request.callbacks, options);
-  if (!debugged) return std::unexpected{std::move(debugged.error())};
-  if (auto added = add_core(state->spec, options); !added) return std::unexpected{std::move(added.error())};
+  auto added = state->add_observers(guest->kernel().elf, request.callbacks, options);
+  if (!added) return std::unexpected{std::move(added.error())};
   phase.reset();
-  if (!state->spec.profile.empty()) state->profile = std::make_shared<vmm::observe::Profile>(state->spec.profile_rate);
-  options.profile = state->profile;
   auto machine = vmm::Machine::create(guest->kernel(), std::move(options), std::move(*files));
   if (!machine) return failure_of(request.image, std::move(machine.error()));
   state->kind = request.source.kind();
   state->kernel = machine->layout().kernel;
   state->machine.emplace(std::move(*machine));
-  state->image = std::move(guest->file).release();
+  if (request.snapshot) {
+    state->guest = *std::move(guest);
+  } else {
+    state->image = std::move(guest->file).release();
+  }
   return MonitorRun{std::move(state)};
 }
 
@@ -327,6 +353,10 @@ auto MonitorRun::profile() const noexcept -> const vmm::observe::Profile* {
 
 auto MonitorRun::read_kernel() -> KernelPlace {
   KernelPlace place{.start = state_->kernel.start.value, .end = state_->kernel.end.value};
+  if (state_->kind == KernelSource::Kind::snapshot) {
+    place.elf = state_->saved_kernel.bytes;
+    return place;
+  }
   if (!state_->guest) {
     auto file = vmm::MappedFile::map(std::move(state_->image));
     if (!file) return place;

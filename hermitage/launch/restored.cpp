@@ -20,12 +20,6 @@ auto option_refused_by_snapshots(const LaunchOptions& options) -> const char* {
       {options.net && *options.net != "none", "--net"},
       {!options.publish.empty(), "--publish"},
       {options.pcap.has_value(), "--pcap"},
-      {options.gdb.has_value(), "--gdb"},
-      {options.core.has_value(), "--core"},
-      {options.core_on.has_value(), "--core-on"},
-      {options.core_limit.has_value(), "--core-limit"},
-      {options.profile.has_value(), "--profile"},
-      {options.profile_rate.has_value(), "--profile-rate"},
       {options.no_aslr, "--no-aslr"},
       {options.huge_pages, "--thp"},
       {options.merges_pages, "--ksm"},
@@ -38,13 +32,17 @@ auto option_refused_by_snapshots(const LaunchOptions& options) -> const char* {
   return found == std::end(given) ? nullptr : found->second;
 }
 
-auto open_snapshot(const LaunchSpec& spec, const RunRequest& request) -> OrFailure<Snapshot> {
+auto check_snapshot_options(const RunRequest& request) -> OrFailure<void> {
   for (const auto* const source : {&request.sources.command_line, &request.sources.config_file}) {
     if (const auto* const option = option_refused_by_snapshots(*source)) {
-      return wrong_usage(fmt::format("{}: a snapshot does not accept {}", spec.image, option));
+      return wrong_usage(fmt::format("{}: a snapshot does not accept {}", request.image, option));
     }
   }
   if (request.snapshot) return wrong_usage("a restored guest cannot be saved again; save the original guest");
+  return {};
+}
+
+auto open_snapshot(const LaunchSpec& spec, const RunRequest& request) -> OrFailure<Snapshot> {
   auto file = request.source.duplicate();
   if (!file) return not_started(spec.image, std::move(file.error()));
   // A guest that can write to files of the host may write to its own snapshot.

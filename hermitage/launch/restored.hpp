@@ -13,8 +13,11 @@ namespace hermitage::launch {
 // none.
 [[nodiscard]] auto option_refused_by_snapshots(const LaunchOptions& options) -> const char*;
 
-// Opens the snapshot of the request, and checks the options. The environment's options for a new guest are ignored.
-// Fails with usage for an option that is not permitted, and with not_started if the file cannot be used.
+// Checks the options of a request for a snapshot, before anything is opened or created. The environment's options for a
+// new guest are ignored. Fails with usage for an option that is not permitted.
+[[nodiscard]] auto check_snapshot_options(const RunRequest& request) -> OrFailure<void>;
+
+// Opens the snapshot of the request, whose options are checked. Fails with not_started if the file cannot be used.
 [[nodiscard]] auto open_snapshot(const LaunchSpec& spec, const RunRequest& request)
     -> OrFailure<vmm::snapshot::Snapshot>;
 

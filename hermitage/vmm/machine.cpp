@@ -61,6 +61,19 @@ auto layout_of(const snapshot::MachineState& machine) -> arch::MemoryLayout {
   return layout;
 }
 
+// Whether the options observe a guest in a way that needs its kernel's file.
+auto needs_kernel(const MachineOptions& options) -> bool {
+  return options.debug || options.core || options.profile;
+}
+
+auto parse_saved_kernel(std::span<const std::byte> file) -> Result<entry::KernelObject> {
+  if (file.empty()) {
+    return fail(ErrorCode::configuration,
+                "the snapshot does not contain the kernel, which a debugger, a core and a profile need");
+  }
+  return parse_kernel(file);
+}
+
 auto to_text(const ExitCounts& counts) -> std::string {
   Statistics statistics;
   counts.add_to(statistics, 0, 1);
@@ -99,8 +112,8 @@ class Machine::State {
 
   // Prepares the guest up to its first instruction.
   [[nodiscard]] auto prepare(const entry::KernelObject& kernel, int descriptor) -> Result<void>;
-  // Prepares a restored guest, whose memory is complete.
-  [[nodiscard]] auto prepare(const snapshot::MachineState& machine) -> Result<void>;
+  // Prepares a restored guest, whose memory is complete. `kernel` is null if nothing needs it.
+  [[nodiscard]] auto prepare(const snapshot::MachineState& machine, const entry::KernelObject* kernel) -> Result<void>;
   [[nodiscard]] auto run() -> Result<RunResult>;
   [[nodiscard]] auto save(int file) -> Result<void> { return machine_saver_->save(file, false, {}); }
   void request_snapshot() noexcept {
@@ -171,12 +184,15 @@ auto Machine::State::prepare(const entry::KernelObject& kernel, int descriptor) 
   return {};
 }
 
-auto Machine::State::prepare(const snapshot::MachineState& machine) -> Result<void> {
+auto Machine::State::prepare(const snapshot::MachineState& machine, const entry::KernelObject* kernel) -> Result<void> {
   if (auto made = make_supervisor(); !made) return made;
   auto booted = set_up_restored({.machine = machine, .options = options_, .memory = memory_, .warnings = warnings_});
   if (!booted) return std::unexpected{booted.error()};
-  if (auto adopted = adopt(std::move(*booted), {}); !adopted) return adopted;
+  if (kernel != nullptr) entry_point_ = kernel->entry_point(layout_.kernel.start);
+  const auto code = kernel == nullptr ? std::vector<observe::CodeRange>{} : code_of(*kernel, layout_);
+  if (auto adopted = adopt(std::move(*booted), code); !adopted) return adopted;
   for (std::size_t i = 0; i < vcpus_.size(); ++i) vcpus_[i]->continue_saved(machine.vcpus[i].repeated);
+  if (kernel != nullptr) attach_debugger(*kernel);
   return {};
 }
 
@@ -381,9 +397,16 @@ auto Machine::restore(const snapshot::Snapshot& snapshot, MachineOptions options
   std::optional<observe::Phase> phase{std::in_place, timeline.get(), "load the snapshot"};
   const auto& machine = snapshot.machine();
   if (options.network) return fail(ErrorCode::configuration, "a restored guest has no network");
-  if (options.debug) return fail(ErrorCode::configuration, "a debugger cannot connect to a restored guest");
-  if (options.core) return fail(ErrorCode::configuration, "a restored guest has no core, which needs its kernel");
-  if (options.profile) return fail(ErrorCode::configuration, "a restored guest has no profile, which needs its kernel");
+  snapshot::SavedKernel kernel_file;
+  std::optional<entry::KernelObject> kernel;
+  if (needs_kernel(options)) {
+    auto file = snapshot.kernel_file();
+    if (!file) return std::unexpected{file.error()};
+    kernel_file = *std::move(file);
+    auto parsed = parse_saved_kernel(kernel_file.bytes);
+    if (!parsed) return std::unexpected{parsed.error()};
+    kernel.emplace(*parsed);
+  }
   options.memory_size = machine.memory.end.value - machine.memory.start.value;
   options.cpu_count = static_cast<std::uint32_t>(machine.vcpus.size());
   options.timer = machine.has_timer;
@@ -405,7 +428,8 @@ auto Machine::restore(const snapshot::Snapshot& snapshot, MachineOptions options
   phase.emplace(timeline.get(), "create the virtual machine");
   auto state = std::make_unique<State>(std::move(options), std::move(files), std::move(*memory), layout_of(machine),
                                        machine.interface, machine.vectors, std::move(*serial), begin);
-  if (auto prepared = state->prepare(machine); !prepared) return std::unexpected{prepared.error()};
+  if (auto prepared = state->prepare(machine, kernel ? &*kernel : nullptr); !prepared)
+    return std::unexpected{prepared.error()};
   phase.reset();
   return Machine{std::move(state)};
 }

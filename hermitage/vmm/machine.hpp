@@ -55,9 +55,10 @@ class Machine {
       -> Result<Machine>;
 
   // Prepares a saved guest to continue. The snapshot determines memory, vCPUs, devices and arguments; `options` has all
-  // else, and no network, debugger, image, core or profile. `files` has mappings for the same paths of the guest, and
-  // nothing else. Fails with any ErrorCode: also with image if the snapshot is malformed, and with kvm_failed if this
-  // host lacks a feature that the guest uses.
+  // else, and no network or image. It can have a debugger, a core or a profile only if the snapshot contains the kernel
+  // (SnapshotOptions::kernel). `files` has mappings for the same paths of the guest, and nothing else. Fails with any
+  // ErrorCode: also with image if the snapshot is malformed, and with kvm_failed if this host lacks a feature that the
+  // guest uses.
   [[nodiscard]] static auto restore(const snapshot::Snapshot& snapshot, MachineOptions options, GuestFiles files)
       -> Result<Machine>;
 

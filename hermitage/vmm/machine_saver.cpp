@@ -102,6 +102,9 @@ auto MachineSaver::machine_state() -> Result<snapshot::MachineState> {
   auto vm = parts_.vm.save_state(options.timer);
   if (!vm) return std::unexpected{vm.error()};
   state.vm = std::move(*vm);
+  if (options.snapshot && options.snapshot->kernel.size() <= snapshot::kMaxKernelFile) {
+    state.kernel_file = options.snapshot->kernel;
+  }
   auto files = parts_.files.save();
   if (!files) return std::unexpected{files.error()};
   state.files = std::move(*files);

@@ -4,8 +4,8 @@
 //   4096     the description: JSON, for users and other programs. Nothing is restored from it
 //            the tables: everything that is restored, except for contents
 //            zeros, up to a multiple of 4096
-//   …        the contents: the runs of memory pages, then the files of the guest, each from a multiple of 4096, and the
-//            rest of its last page is zeros
+//   …        the contents: the runs of memory pages, then the files of the guest, then the kernel's file, each from a
+//            multiple of 4096, and the rest of its last page is zeros
 //
 // Pages of memory that are in no run are zeros. A checksum in the header covers the header itself, one covers the
 // description and the tables, and one covers the contents. Reading checks the first two, and Snapshot::verify() the
@@ -30,8 +30,9 @@ inline constexpr std::uint32_t kMaxRuns = 4096;                        // each b
 inline constexpr std::uint32_t kMaxVcpus = 4096;
 inline constexpr std::uint32_t kMaxParts = 64;
 inline constexpr std::uint32_t kMaxNodes = 1 << 20;
-inline constexpr std::uint32_t kMaxStrings = 1 << 16;                 // in one list
-inline constexpr std::uint64_t kMaxMemory = std::uint64_t{64} << 40;  // bytes
+inline constexpr std::uint32_t kMaxStrings = 1 << 16;                    // in one list
+inline constexpr std::uint64_t kMaxKernelFile = std::uint64_t{1} << 30;  // bytes
+inline constexpr std::uint64_t kMaxMemory = std::uint64_t{64} << 40;     // bytes
 
 struct Header {
   char magic[8];

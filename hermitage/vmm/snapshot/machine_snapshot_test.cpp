@@ -197,15 +197,16 @@ TEST_P(MachineSnapshotTest, RefusesWhatASnapshotDetermines) {
   EXPECT_EQ(restored.error().message, "cannot bind 1 vCPUs to a list of 2 CPUs");
 }
 
-TEST_P(MachineSnapshotTest, RefusesWhatNeedsTheKernel) {
+TEST_P(MachineSnapshotTest, RefusesWhatNeedsTheKernelWithoutIt) {
   const testing::InputPipe input;
   save("serial_echo", {}, snapshot_options("ready"));
+  constexpr auto kMessage = "the snapshot does not contain the kernel, which a debugger, a core and a profile need";
   const auto with_profile = restore({.profile = std::make_shared<observe::Profile>(997)});
   ASSERT_FALSE(with_profile);
-  EXPECT_EQ(with_profile.error().message, "a restored guest has no profile, which needs its kernel");
+  EXPECT_EQ(with_profile.error().message, kMessage);
   const auto with_core = restore({.core = debug::CoreOptions{.file = Descriptor{::dup(file.get())}}});
   ASSERT_FALSE(with_core);
-  EXPECT_EQ(with_core.error().message, "a restored guest has no core, which needs its kernel");
+  EXPECT_EQ(with_core.error().message, kMessage);
 }
 
 INSTANTIATE_TEST_SUITE_P(Interfaces, MachineSnapshotTest, ::testing::Values("if1", "if3"));

@@ -1,8 +1,10 @@
 // The state of a machine, without the content of its memory.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -35,6 +37,8 @@ struct MachineState {
   StateParts vm = {};
   std::vector<VcpuState> vcpus = {};
   SavedFiles files = {};
+  // The ELF file of the kernel, for debuggers, profiles and cores; empty: it is not saved.
+  std::span<const std::byte> kernel_file = {};
 };
 
 }  // namespace hermitage::vmm::snapshot

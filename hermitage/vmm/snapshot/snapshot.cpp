@@ -55,7 +55,7 @@ auto has_right_checksum(std::span<const std::byte> page) -> bool {
   return checksum_of(copy) == expected;
 }
 
-// A whole file of the guest: mapped, or read.
+// A whole file of the guest, or the kernel's: mapped, or read.
 auto content_of(const Descriptor& file, std::uint64_t offset, std::uint64_t size, bool is_mapped)
     -> Result<std::shared_ptr<const std::byte[]>> {
   if (size == 0) return std::shared_ptr<const std::byte[]>{};
@@ -121,6 +121,7 @@ auto parse(std::span<const std::byte> head, std::uint64_t file_size) -> Result<P
   std::uint64_t contents = 0;
   for (const auto& run : tables->runs) contents += run.count * kPageSize;
   for (const auto bytes : tables->content_sizes) contents += rounded_to_page(bytes);
+  contents += rounded_to_page(tables->kernel_file_size);
   if (contents != file_size - *size) return refused("is a damaged snapshot: the size of its contents is wrong");
   return Parsed{.tables = *std::move(tables), .contents_start = *size, .contents_checksum = header.contents_checksum};
 }
@@ -194,6 +195,15 @@ auto Snapshot::files() const -> Result<SavedFiles> {
     offset += rounded_to_page(size);
   }
   return files;
+}
+
+auto Snapshot::kernel_file() const -> Result<SavedKernel> {
+  auto offset = parsed_.contents_start + saved_memory();
+  for (const auto size : parsed_.tables.content_sizes) offset += rounded_to_page(size);
+  const auto size = parsed_.tables.kernel_file_size;
+  auto content = content_of(file_, offset, size, contents_ == Contents::mapped);
+  if (!content) return std::unexpected{content.error()};
+  return SavedKernel{.bytes = {content->get(), size}, .owner = *content};
 }
 
 auto Snapshot::verify() const -> Result<void> {

@@ -36,6 +36,12 @@ struct Parsed {
 // The number of bytes that parse() needs, from the header. Fails as parse().
 [[nodiscard]] auto head_size(std::span<const std::byte> header, std::uint64_t file_size) -> Result<std::uint64_t>;
 
+// The kernel's file in a snapshot.
+struct SavedKernel {
+  std::span<const std::byte> bytes = {};
+  std::shared_ptr<const std::byte[]> owner = {};  // of the bytes
+};
+
 // An open file. Its contents are not read before they are used, so nobody may change the file while it is in use: a
 // change would be visible to the guest, and an access after the end of a truncated file causes SIGBUS.
 class Snapshot {
@@ -59,6 +65,9 @@ class Snapshot {
   [[nodiscard]] auto load_memory(const GuestMemory& memory) const -> Result<void>;
   // The guest's files, with their contents. Fails with host_failed.
   [[nodiscard]] auto files() const -> Result<SavedFiles>;
+
+  // The ELF file of the kernel. Empty if it was not saved. Fails with host_failed.
+  [[nodiscard]] auto kernel_file() const -> Result<SavedKernel>;
 
   // Reads everything, and compares the contents with their checksum. Fails with image or host_failed.
   [[nodiscard]] auto verify() const -> Result<void>;

@@ -31,8 +31,10 @@ auto snapshot_with(std::span<const std::byte> tables) -> std::vector<std::byte> 
     std::uint64_t contents = 0;
     for (const auto& run : decoded->runs) contents += run.count * kPageSize;
     for (const auto size : decoded->content_sizes) contents += rounded_to_page(size);
+    contents += rounded_to_page(decoded->kernel_file_size);
     // What is decoded is encoded in the same way, but for the contents.
-    if (std::ranges::all_of(decoded->content_sizes, [](std::uint64_t size) { return size == 0; })) {
+    const auto is_zero = [](std::uint64_t size) { return size == 0; };
+    if (decoded->kernel_file_size == 0 && std::ranges::all_of(decoded->content_sizes, is_zero)) {
       const auto again = encode(decoded->machine, decoded->runs);
       if (!std::ranges::equal(again, tables)) std::abort();
     }
@@ -55,6 +57,7 @@ void restore_on_a_fake_machine(const Snapshot& snapshot) {
   if (!saved) std::abort();
   GuestFiles files{"/tmp"};
   [[maybe_unused]] const auto restored = files.restore(*saved, true);
+  if (!snapshot.kernel_file()) std::abort();
   [[maybe_unused]] const auto description = snapshot.description();
   [[maybe_unused]] const auto verified = snapshot.verify();
 }

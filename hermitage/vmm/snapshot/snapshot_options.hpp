@@ -2,8 +2,10 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "hermitage/vmm/descriptor.hpp"
@@ -19,6 +21,9 @@ struct SnapshotOptions {
   bool when_idle = false;                              // no vCPU has done anything for 50 ms
   std::optional<std::chrono::nanoseconds> after = {};  // from the start of the guest
   bool continues = false;                              // the guest continues; otherwise, the run ends with Saved
+  // The kernel's file, for debuggers, profiles and cores of the restored guest; empty: they will not be possible. The
+  // bytes must outlive the machine.
+  std::span<const std::byte> kernel = {};
   // The file is complete. An error is reported as one of saving. A thread in the sandbox calls it.
   std::function<Result<void>()> publish = {};
 };

@@ -54,10 +54,14 @@ TEST(Snapshot, ReturnsWhatWasSaved) {
   ASSERT_TRUE(files) << files.error().message;
   auto found = snapshot->machine();
   found.files = *files;
+  found.kernel_file = expected.kernel_file;
   expect_same_state(found, expected);
   for (std::size_t i = 0; i < expected.files.nodes.size(); ++i) {
     EXPECT_TRUE(std::ranges::equal(files->nodes[i].content, expected.files.nodes[i].content)) << i;
   }
+  const auto kernel = snapshot->kernel_file();
+  ASSERT_TRUE(kernel) << kernel.error().message;
+  EXPECT_TRUE(std::ranges::equal(kernel->bytes, expected.kernel_file));
   EXPECT_EQ(files->open, expected.files.open);
   EXPECT_EQ(files->mappings, expected.files.mappings);
   EXPECT_TRUE(snapshot->verify());

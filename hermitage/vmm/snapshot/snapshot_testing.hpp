@@ -60,6 +60,7 @@ inline auto test_machine() -> MachineState {
                          .offset = 4096,
                          .is_on_host = true,
                          .identity = {.device = 1, .inode = 2, .size = 3, .modified = 4, .modified_ns = 5}}};
+  machine.kernel_file = kContent;
   return machine;
 }
 

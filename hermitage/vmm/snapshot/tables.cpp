@@ -299,6 +299,8 @@ void get_machine(Reader& reader, MachineState& machine) {
   const bool is_aligned = machine.memory.start.value % kPageSize == 0 && size % kPageSize == 0;
   reader.require(is_aligned && size > 0 && size <= kMaxMemory, "the memory");
   machine.kernel = get_range(reader, "the place of the kernel");
+  reader.require(machine.kernel.start >= machine.memory.start && machine.kernel.end <= machine.memory.end,
+                 "the place of the kernel");
   machine.vectors.arguments = reader.get_strings("an argument");
   machine.vectors.environment = reader.get_strings("an environment variable");
   const auto most = entry::uhyve::v1::kMaxArguments;
@@ -332,6 +334,7 @@ auto encode(const MachineState& machine, std::span<const MemoryRun> runs) -> std
   writer.put(static_cast<std::uint32_t>(machine.vcpus.size()));
   for (const auto& vcpu : machine.vcpus) put_vcpu(writer, vcpu);
   put_files(writer, machine.files);
+  writer.put(static_cast<std::uint64_t>(machine.kernel_file.size()));
   writer.put(static_cast<std::uint32_t>(runs.size()));
   for (const auto& run : runs) {
     writer.put(run.first);
@@ -347,6 +350,8 @@ auto decode(std::span<const std::byte> bytes) -> Result<Tables> {
   get_mappings(reader, tables.machine.files);
   get_nodes(reader, tables);
   get_open_files(reader, tables.machine.files);
+  tables.kernel_file_size = reader.get<std::uint64_t>();
+  reader.require(tables.kernel_file_size <= kMaxKernelFile, "the size of the kernel's file");
   get_runs(reader, tables);
   reader.require(reader.is_at_end(), "the size of the tables");
   if (reader.is_good()) return tables;

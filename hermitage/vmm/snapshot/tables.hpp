@@ -16,6 +16,7 @@ struct Tables {
   std::vector<MemoryRun> runs = {};  // in ascending order, without overlaps
   // The sizes of the contents of machine.files.nodes, in bytes and in their order. parse() leaves the contents empty.
   std::vector<std::uint64_t> content_sizes = {};
+  std::uint64_t kernel_file_size = 0;  // bytes; parse() leaves machine.kernel_file empty
 };
 
 [[nodiscard]] auto encode(const MachineState& machine, std::span<const MemoryRun> runs) -> std::vector<std::byte>;

@@ -136,6 +136,7 @@ auto write(int file, const MachineState& machine, const GuestMemory& memory, con
   for (const auto& node : machine.files.nodes) {
     if (auto written = contents.write(node.content); !written) return written;
   }
+  if (auto written = contents.write(machine.kernel_file); !written) return written;
   Header header{.magic = {},
                 .version = kVersion,
                 .architecture = machine_number(arch::kArch),
