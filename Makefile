@@ -15,7 +15,7 @@ BUILD = cmake --build --preset $(1) -j $(JOBS)
 GUESTS_OF_RELEASE = rm -rf build/$(1)/guests && ln -s ../release/guests build/$(1)/guests
 
 .NOTPARALLEL:
-.PHONY: help demo build test bench bench-vmm bench-net start-order conformance fuzz mutate lint format install deb dist image clean
+.PHONY: help demo build test bench bench-vmm bench-net bench-snapshot start-order conformance fuzz mutate lint format install deb dist image clean
 help:
 	@echo 'make demo         install missing packages, build, and inspect, pack and run a kernel built from source'
 	@echo 'make test         install missing packages (clang-19 among them), build, and run all tests (optimized, and with sanitizers)'
@@ -23,6 +23,7 @@ help:
 	@echo 'make bench        compare speed with hermit-entry, memcpy and tar (needs cargo 1.85)'
 	@echo 'make bench-vmm    compare hermitage run with Uhyve (needs cargo) and the bare KVM calls'
 	@echo 'make bench-net    compare its network with that of Uhyve and a loop that only copies frames (needs root)'
+	@echo 'make bench-snapshot  measure how guests are saved and restored (needs KVM and root)'
 	@echo 'make start-order  link the program in the order in which it starts a guest (needs KVM)'
 	@echo 'make conformance  compare with hermit-entry, kernel by kernel and image by image (needs cargo 1.85)'
 	@echo 'make fuzz         run every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS) (needs clang-19)'
@@ -81,6 +82,14 @@ bench-net:
 	$(call CONFIGURE,release) -DHERMITAGE_BUILD_TESTS=OFF -DHERMITAGE_BUILD_VMM_BENCHMARK=ON
 	$(call BUILD,release)
 	bench/net/net_bench --programs build/release/bin --guests build/release/guests/x86_64/if3 --output build/bench/net.json
+
+# On the host's KVM, as root. Takes two minutes.
+bench-snapshot:
+	@cmake/packages build
+	$(call CONFIGURE,release) -DHERMITAGE_BUILD_TESTS=OFF -DHERMITAGE_BUILD_VMM_BENCHMARK=ON
+	$(call BUILD,release)
+	bench/snapshot/snapshot_bench --programs build/release/bin --guests build/release/guests/x86_64/if3 \
+	  --output build/bench/snapshot.json
 
 # Traces starts of the new program on the host's KVM, and relinks it. Takes three minutes.
 start-order:
