@@ -8,16 +8,20 @@ GUESTS is the directory of x86_64 guests of one interface. Exits with 77 if gues
 
 import argparse
 import contextlib
+import ctypes
 import json
 import os
 import resource
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
+import traceback
 import unittest
+import urllib.request
 from pathlib import Path
 
 LIMIT = 60  # seconds for one command
@@ -48,7 +52,7 @@ def guest(name):
     return arguments.guests / name
 
 
-class Snapshots(unittest.TestCase):
+class SnapshotTest(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR"))
         self.addCleanup(self.folder.cleanup)
@@ -65,6 +69,11 @@ class Snapshots(unittest.TestCase):
         self.assertEqual(process.returncode, status, errors)
         return output, errors
 
+    def files(self):
+        return sorted(path.name for path in Path(self.folder.name).iterdir())
+
+
+class Snapshots(SnapshotTest):
     def check_echo(self, *options):
         run = hermitage("run", *options, self.path, input="abc\x04")
         self.assertEqual((run.returncode, run.stdout), (0, "abc3 bytes\n"), run.stderr)
@@ -85,9 +94,6 @@ class Snapshots(unittest.TestCase):
         limit = time.monotonic() + LIMIT
         while self.path.stat().st_ino == before.st_ino and time.monotonic() < limit:
             time.sleep(0.002)
-
-    def files(self):
-        return sorted(path.name for path in Path(self.folder.name).iterdir())
 
     def test_when_text(self):
         output, errors = self.save("--when", "ready", guest("serial_echo"))
@@ -252,8 +258,7 @@ class Snapshots(unittest.TestCase):
 
     def test_refused_options(self):
         self.save("--when", "ready", guest("serial_echo"))
-        for options in (["-m", "64M"], ["-c", "2"], ["-e", "A=b"], ["--no-aslr"], ["--pit"], ["-n", "user"],
-                        ["-p", "80:80"]):
+        for options in (["-m", "64M"], ["-c", "2"], ["-e", "A=b"], ["--no-aslr"], ["--pit"]):
             run = hermitage("run", *options, self.path)
             self.assertEqual(run.returncode, 2, options)
             self.assertIn("a snapshot does not accept", run.stderr)
@@ -342,6 +347,108 @@ class Snapshots(unittest.TestCase):
                 lines = Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8").splitlines()
                 status = {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
             self.assertEqual((status["Seccomp"], status["NoNewPrivs"], int(status["CapEff"], 16)), ("2", "1", 0))
+
+
+class Networks(SnapshotTest):
+    """Guests with a network card."""
+
+    def save_net(self, *options):
+        with started("snapshot", "-o", self.path, "-m", "64M", "--when", " mtu ", *options) as process:
+            process.wait(timeout=LIMIT)
+            self.assertEqual(process.returncode, 0, process.stderr.read())
+
+    def page(self, address, port):
+        """The page of the guest's web server, when it answers."""
+        limit = time.monotonic() + LIMIT
+        while True:
+            try:
+                with urllib.request.urlopen(f"http://{address}:{port}/", timeout=5) as answer:
+                    return answer.read().decode()
+            except OSError:
+                if time.monotonic() > limit:
+                    raise
+                time.sleep(0.05)
+
+    def check_net(self, process, address, tcp, udp):
+        self.assertIn("Hello from the guest net", self.page(address, tcp))
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as each:
+            while process.poll() is None:
+                each.sendto(b"exit\n", (address, udp))
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(0.2)
+        self.assertEqual(process.returncode, 0, process.stderr.read())
+        return process.stdout.read()
+
+    def test_user_network(self):
+        """Clones have networks of their own."""
+        if not shutil.which("passt"):
+            self.skipTest("no passt")
+        self.save_net("-n", "user", guest("net"))
+        with contextlib.ExitStack() as stack:
+            clones = []
+            for _ in range(2):
+                tcp, udp = free_port(socket.SOCK_STREAM), free_port(socket.SOCK_DGRAM)
+                forwards = ["-p", f"127.0.0.1:{tcp}:9975", "-p", f"127.0.0.1:{udp}:9976/udp"]
+                clones.append((stack.enter_context(started("run", *forwards, self.path)), "127.0.0.1", tcp, udp))
+            for clone in clones:
+                self.assertIn("Hello from the guest net", self.page(*clone[1:3]))
+            for clone in clones:
+                self.assertIn(" requests, ", self.check_net(*clone))
+
+    def test_tap(self):
+        in_network_namespace(self, self.check_tap)
+
+    def check_tap(self):
+        commands = ["link set lo up", "tuntap add dev guest0 mode tap", "addr add 10.0.5.1/24 dev guest0",
+                    "link set guest0 up"]
+        for command in commands:
+            subprocess.run(["ip", *command.split()], check=True)
+        for interrupts in ("msix", "intx", "poll"):
+            self.save_net("-n", "tap:guest0", guest("net"), "ip=10.0.5.3/24", f"irq={interrupts}")
+            for settings in ("", ",mac=02:00:00:00:00:09"):
+                with started("run", "-n", f"tap:guest0{settings}", self.path) as process:
+                    self.check_net(process, "10.0.5.3", 9975, 9976)
+
+    def test_refused_networks(self):
+        self.save("--when", "ready", guest("serial_echo"))
+        run = hermitage("run", "-n", "user", self.path)
+        self.assertEqual(run.returncode, 2)
+        self.assertIn("the saved guest has no network card", run.stderr)
+        if not shutil.which("passt"):
+            self.skipTest("no passt")
+        self.save_net("-n", "user,mtu=1400", guest("net"))
+        self.assertIn("--net or --publish", hermitage("inspect", self.path).stdout)
+        for options, message in (([], "has a network card; choose its network"),
+                                 (["-n", "user,mtu=1500"], "does not accept another mtu="),
+                                 (["-n", "tap,ip=10.0.0.2"], "has its address already")):
+            run = hermitage("run", *options, self.path)
+            self.assertEqual(run.returncode, 2, run.stderr)
+            self.assertIn(message, run.stderr)
+
+
+def free_port(kind):
+    with socket.socket(socket.AF_INET, kind) as each:
+        each.bind(("127.0.0.1", 0))
+        return each.getsockname()[1]
+
+
+def in_network_namespace(test, check):
+    """Calls check() in a child process with a network of its own. Skips the test if this is not possible."""
+    if os.geteuid() != 0 or not shutil.which("ip") or not os.path.exists("/dev/net/tun"):
+        test.skipTest("needs root, ip and /dev/net/tun")
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            new_network = 0x40000000  # CLONE_NEWNET
+            if ctypes.CDLL(None, use_errno=True).unshare(new_network) == 0:
+                check()
+                status = 0
+        except BaseException:  # its exit status reports it
+            traceback.print_exc()
+        finally:
+            os._exit(status)
+    test.assertEqual(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), 0)
 
 
 def main():

@@ -219,8 +219,8 @@ constexpr std::array kOwnSnapshotOptions{
 
 // Options of `hermitage run` that cannot be used for a guest that is saved.
 constexpr auto is_refused_for_snapshots(std::string_view name) -> bool {
-  constexpr std::array<std::string_view, 11> kNames{"engine", "qemu-arg",    "loader", "dry-run",  "publish",    "net",
-                                                    "pcap",   "stale-files", "gdb",    "gdb-port", "gdb-no-wait"};
+  constexpr std::array<std::string_view, 8> kNames{"engine",      "qemu-arg", "loader",   "dry-run",
+                                                   "stale-files", "gdb",      "gdb-port", "gdb-no-wait"};
   return std::ranges::find(kNames, name) != kNames.end();
 }
 

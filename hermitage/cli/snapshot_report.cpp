@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "hermitage/base/network.hpp"
 #include "hermitage/cli/options.hpp"
 #include "hermitage/cli/output.hpp"
 #include "hermitage/inspect/quantities.hpp"
@@ -72,6 +73,10 @@ auto report(const Snapshot& snapshot) -> std::string {
   add("interface", fmt::format("Uhyve {}", machine.interface.value));
   add("needs",
       fmt::format("a time stamp counter of {} kHz{}", machine.counter_khz, machine.manages_power ? ", --cpu-pm" : ""));
+  if (machine.network) {
+    add("needs",
+        fmt::format("--net or --publish, for a card with the address {}", base::to_string(machine.network->mac)));
+  }
   for (const auto& mapping : machine.files.mappings) {
     add("needs", fmt::format("--file-mapping HOST:{}{}", mapping.path, mapping.is_read_only ? ":ro" : ""));
   }

@@ -183,9 +183,8 @@ auto MonitorRun::State::add_snapshot(const RunRequest& request, std::span<const 
                                      vmm::MachineOptions& options) -> OrFailure<void> {
   if (!request.snapshot) return {};
   const auto& wanted = *request.snapshot;
-  if (spec.network.mode != base::NetworkMode::none) {
-    return wrong_usage("a guest with a network cannot be saved; unset HERMITAGE_NET");
-  }
+  if (spec.network.vhost == base::Vhost::on) return wrong_usage("--net: a guest with vhost=on cannot be saved");
+  spec.network.vhost = base::Vhost::off;
   if (spec.debug) return wrong_usage("a guest with a debugger cannot be saved; unset HERMIT_GDB_PORT");
   // Each sample makes a halted vCPU run.
   if (wanted.when_idle && !spec.profile.empty()) return wrong_usage("--when-idle and --profile exclude each other");
@@ -238,6 +237,12 @@ auto MonitorRun::prepare_restored(const RunRequest& request, const vmm::Isolatio
   if (!files) return std::unexpected{files.error()};
   auto options = state->options(request, isolation);
   options.accepts_changed_files = state->spec.accepts_stale_files.value_or(false);
+  if (auto adapted = adapt_network(state->spec, snapshot->machine()); !adapted) {
+    return std::unexpected{adapted.error()};
+  }
+  auto network = open_network(state->spec, options.warn);
+  if (!network) return std::unexpected{std::move(network.error())};
+  options.network = *std::move(network);
   auto kernel = snapshot->kernel_file();
   if (!kernel) return failure_of(request.image, std::move(kernel.error()));
   state->saved_kernel = *std::move(kernel);

@@ -1,6 +1,7 @@
 #include "hermitage/launch/restored.hpp"
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
@@ -17,9 +18,6 @@ auto option_refused_by_snapshots(const LaunchOptions& options) -> const char* {
       {!options.kernel_args.empty(), "--kernel-arg"},
       {!options.words.empty(), "an argument of the guest"},
       {options.image_mode.has_value(), "--hermit-image-mode"},
-      {options.net && *options.net != "none", "--net"},
-      {!options.publish.empty(), "--publish"},
-      {options.pcap.has_value(), "--pcap"},
       {options.no_aslr, "--no-aslr"},
       {options.huge_pages, "--thp"},
       {options.merges_pages, "--ksm"},
@@ -39,6 +37,24 @@ auto check_snapshot_options(const RunRequest& request) -> OrFailure<void> {
     }
   }
   if (request.snapshot) return wrong_usage("a restored guest cannot be saved again; save the original guest");
+  return {};
+}
+
+auto adapt_network(LaunchSpec& spec, const vmm::snapshot::MachineState& machine) -> OrFailure<void> {
+  const auto refused = [&spec](std::string_view what) {
+    return wrong_usage(fmt::format("{}: the saved guest {}", spec.image, what));
+  };
+  auto& network = spec.network;
+  const bool is_wanted = network.mode != base::NetworkMode::none;
+  if (!machine.network) {
+    if (is_wanted) return refused("has no network card, so it accepts neither --net nor --publish");
+    return {};
+  }
+  if (!is_wanted) return refused("has a network card; choose its network with --net or --publish");
+  if (network.address) return refused("has its address already, so it does not accept ip=");
+  if (network.mtu && network.mtu != machine.network->mtu) return refused("does not accept another mtu=");
+  network.mtu = machine.network->mtu;
+  if (!network.mac) network.mac = machine.network->mac;
   return {};
 }
 

@@ -17,6 +17,11 @@ namespace hermitage::launch {
 // new guest are ignored. Fails with usage for an option that is not permitted.
 [[nodiscard]] auto check_snapshot_options(const RunRequest& request) -> OrFailure<void>;
 
+// Completes the network of the spec for the card of a saved guest: with its MTU and, unless the spec has another, its
+// Ethernet address. Fails with usage if the guest has a card and the spec has no network, or the reverse, or for
+// settings that cannot differ.
+[[nodiscard]] auto adapt_network(LaunchSpec& spec, const vmm::snapshot::MachineState& machine) -> OrFailure<void>;
+
 // Opens the snapshot of the request, whose options are checked. Fails with not_started if the file cannot be used.
 [[nodiscard]] auto open_snapshot(const LaunchSpec& spec, const RunRequest& request)
     -> OrFailure<vmm::snapshot::Snapshot>;

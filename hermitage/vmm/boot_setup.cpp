@@ -243,6 +243,11 @@ auto set_up_restored(const RestoreRequest& request) -> Result<BootedVm> {
   auto booted =
       create_vm({.interface = machine.interface, .options = options, .memory = memory, .warnings = warnings}, restore);
   if (!booted) return booted;
+  if (machine.network) {
+    if (auto restored = booted->network_card->restore_state(*machine.network); !restored) {
+      return std::unexpected{restored.error()};
+    }
+  }
   if (auto set = booted->vm.restore_state(machine.vm, machine.has_timer); !set) return std::unexpected{set.error()};
   return booted;
 }

@@ -51,7 +51,7 @@ struct BootedVm {
 
 struct RestoreRequest {
   const snapshot::MachineState& machine;
-  MachineOptions& options;    // with the numbers of vCPUs and the devices of the machine
+  MachineOptions& options;    // with the number of vCPUs and the devices of the machine
   const GuestMemory& memory;  // with the saved content
   Warnings& warnings;
 };

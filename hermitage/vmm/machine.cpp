@@ -61,6 +61,16 @@ auto layout_of(const snapshot::MachineState& machine) -> arch::MemoryLayout {
   return layout;
 }
 
+// A card in the options becomes that of the saved guest.
+auto adapt_network(MachineOptions& options, const snapshot::MachineState& machine) -> Result<void> {
+  if (options.network && !machine.network) return fail(ErrorCode::configuration, "the guest has no network card");
+  if (!machine.network) return {};
+  if (!options.network) return fail(ErrorCode::configuration, "the guest has a network card, which needs a network");
+  options.network->card.mtu = machine.network->mtu;
+  options.network->card.queue_size = machine.network->queue_size;
+  return {};
+}
+
 // Whether the options observe a guest in a way that needs its kernel's file.
 auto needs_kernel(const MachineOptions& options) -> bool {
   return options.debug || options.core || options.profile;
@@ -225,6 +235,7 @@ auto Machine::State::adopt(BootedVm booted, const std::vector<observe::CodeRange
                                   .vm = *vm_,
                                   .collected_writes = *collected_writes_,
                                   .vcpus = vcpus_,
+                                  .network_card = network_card_.get(),
                                   .has_debugger = debugger_ != nullptr};
   machine_saver_.emplace(saved, std::move(booted.state_registers));
   if (saver_) machine_saver_->prepare();
@@ -396,7 +407,7 @@ auto Machine::restore(const snapshot::Snapshot& snapshot, MachineOptions options
   const auto timeline = options.timeline;
   std::optional<observe::Phase> phase{std::in_place, timeline.get(), "load the snapshot"};
   const auto& machine = snapshot.machine();
-  if (options.network) return fail(ErrorCode::configuration, "a restored guest has no network");
+  if (auto adapted = adapt_network(options, machine); !adapted) return std::unexpected{adapted.error()};
   snapshot::SavedKernel kernel_file;
   std::optional<entry::KernelObject> kernel;
   if (needs_kernel(options)) {

@@ -55,7 +55,8 @@ class Machine {
       -> Result<Machine>;
 
   // Prepares a saved guest to continue. The snapshot determines memory, vCPUs, devices and arguments; `options` has all
-  // else, and no network or image. It can have a debugger, a core or a profile only if the snapshot contains the kernel
+  // else, and no image. It has a network if the guest has a card, whose settings except the Ethernet address are those
+  // of the saved one. It can have a debugger, a core or a profile only if the snapshot contains the kernel
   // (SnapshotOptions::kernel). `files` has mappings for the same paths of the guest, and nothing else. Fails with any
   // ErrorCode: also with image if the snapshot is malformed, and with kvm_failed if this host lacks a feature that the
   // guest uses.
@@ -95,7 +96,7 @@ class Machine {
 
   // Saves the guest to an empty file that is open for writing, while run() runs in another thread, and continues.
   // Pauses the guest between two instructions, or where it waits for input. Fails with configuration if the guest has a
-  // part that cannot be saved (a network card, a debugger, a file: see GuestFiles::save()), and with kvm_failed or
+  // part that cannot be saved (vhost-net, a debugger, a file: see GuestFiles::save()), and with kvm_failed or
   // host_failed. Then the guest continues, too. In a sandbox, use MachineOptions::snapshot. Any thread can call it that
   // can call pause().
   [[nodiscard]] auto save(int file) -> Result<void>;

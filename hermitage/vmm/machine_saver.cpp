@@ -38,7 +38,9 @@ auto MachineSaver::save_as_requested() -> std::optional<Result<void>> {
 }
 
 auto MachineSaver::save(int file, bool ends, const std::function<Result<void>()>& publish) -> Result<void> {
-  if (parts_.options.network) return fail(ErrorCode::configuration, "a guest with a network card cannot be saved");
+  if (parts_.network_card != nullptr && parts_.network_card->has_vhost()) {
+    return fail(ErrorCode::configuration, "a guest whose network is served by vhost-net cannot be saved");
+  }
   if (parts_.has_debugger) return fail(ErrorCode::configuration, "a guest with a debugger cannot be saved");
   if (auto paused = pause_at_rest(); !paused) return paused;
   const auto state = machine_state();
@@ -99,6 +101,7 @@ auto MachineSaver::machine_state() -> Result<snapshot::MachineState> {
     if (!parts) return std::unexpected{parts.error()};
     state.vcpus.push_back({.parts = std::move(*parts), .repeated = vcpu->current_write()});
   }
+  if (parts_.network_card != nullptr) state.network = parts_.network_card->save_state();
   auto vm = parts_.vm.save_state(options.timer);
   if (!vm) return std::unexpected{vm.error()};
   state.vm = std::move(*vm);

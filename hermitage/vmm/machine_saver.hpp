@@ -17,6 +17,7 @@
 #include "hermitage/vmm/machine_options.hpp"
 #include "hermitage/vmm/memory/guest_memory.hpp"
 #include "hermitage/vmm/memory/page_map.hpp"
+#include "hermitage/vmm/network_card.hpp"
 #include "hermitage/vmm/snapshot/machine_state.hpp"
 #include "hermitage/vmm/supervisor.hpp"
 #include "hermitage/vmm/vcpu.hpp"
@@ -37,6 +38,7 @@ class MachineSaver {
     const kvm::Vm& vm;
     const CollectedWrites& collected_writes;
     std::span<const std::unique_ptr<Vcpu>> vcpus;
+    const NetworkCard* network_card;  // or null
     bool has_debugger;
   };
 

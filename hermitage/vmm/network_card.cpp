@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include <fmt/format.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -57,7 +58,8 @@ auto NetworkCard::make(NetworkOptions options, const GuestMemory& memory, kvm::V
 NetworkCard::NetworkCard(NetworkOptions options, const GuestMemory& memory,
                          std::unique_ptr<kvm::DeviceInterrupts> interrupts, EventLoop events, Event wakeup,
                          GuestAddress bar, Warnings& warnings)
-    : backend_{std::move(options.backend)},
+    : settings_{options.card},
+      backend_{std::move(options.backend)},
       vhost_{std::move(options.vhost)},
       interrupts_{std::move(interrupts)},
       events_{std::move(events)},
@@ -70,6 +72,23 @@ NetworkCard::NetworkCard(NetworkOptions options, const GuestMemory& memory,
                   .warn = [&warnings](const std::string& line) { warnings.add(line); }},
                  bar.value,
                  arch::kPciInterruptLine} {}
+
+auto NetworkCard::save_state() const -> NetworkState {
+  return {.mac = device_.mac(),
+          .mtu = settings_.mtu,
+          .queue_size = settings_.queue_size,
+          .offloads = device_.offloads(),
+          .transport = transport_.save()};
+}
+
+auto NetworkCard::restore_state(const NetworkState& state) -> Result<void> {
+  device_.move(state.offloads, state.mac);
+  if (auto restored = transport_.restore(state.transport); !restored) {
+    return fail(ErrorCode::configuration,
+                fmt::format("the driver of the guest's network card {}", restored.error().what));
+  }
+  return {};
+}
 
 auto NetworkCard::watch_events() -> Result<void> {
   if (vhost_) {

@@ -20,6 +20,7 @@
 #include "hermitage/vmm/kvm/vm.hpp"
 #include "hermitage/vmm/memory/guest_memory.hpp"
 #include "hermitage/vmm/network_options.hpp"
+#include "hermitage/vmm/network_state.hpp"
 #include "hermitage/vmm/pause_gate.hpp"
 #include "hermitage/vmm/warnings.hpp"
 
@@ -36,6 +37,14 @@ class NetworkCard {
   ~NetworkCard() = default;
 
   [[nodiscard]] auto function() noexcept -> pci::Function& { return transport_; }
+
+  // For snapshots. The guest is paused. Precondition: !has_vhost().
+  [[nodiscard]] auto save_state() const -> NetworkState;
+  // Continues with this state before run(). Fails with configuration if the network lacks features of the saved one, or
+  // the state is malformed.
+  [[nodiscard]] auto restore_state(const NetworkState& state) -> Result<void>;
+  // Whether the host's kernel serves the queues.
+  [[nodiscard]] auto has_vhost() const noexcept -> bool { return vhost_ != nullptr; }
 
   // Serves the card until `is_stopping` returns true. The thread that causes this must call call_back().
   void run(PauseGate& gate, const std::function<bool()>& is_stopping);
@@ -55,6 +64,7 @@ class NetworkCard {
   [[nodiscard]] auto watch_events() -> Result<void>;
   void watch_backend();
 
+  virtio::NetworkSettings settings_;
   std::unique_ptr<net::Backend> backend_;
   std::unique_ptr<virtio::VhostNet> vhost_;  // or null; destroyed before the backend
   std::unique_ptr<kvm::DeviceInterrupts> interrupts_;

@@ -27,6 +27,7 @@ inline constexpr std::uint64_t kCtrlVq = 1U << 17U;
 inline constexpr std::uint64_t kCtrlRx = 1U << 18U;
 inline constexpr std::uint64_t kCtrlVlan = 1U << 19U;
 inline constexpr std::uint64_t kCtrlRxExtra = 1U << 20U;
+inline constexpr std::uint64_t kGuestAnnounce = 1U << 21U;
 inline constexpr std::uint64_t kCtrlMacAddr = 1U << 23U;
 
 }  // namespace hermitage::vmm::net::feature

@@ -51,7 +51,7 @@ auto describe(const MachineState& machine, std::span<const MemoryRun> runs) -> s
         {"size", memory.end.value - memory.start.value},
         {"saved", pages * kPageSize}}},
       {"kernel", {{"start", hexadecimal(machine.kernel.start.value)}, {"end", hexadecimal(machine.kernel.end.value)}}},
-      {"devices", {{"pit", machine.has_timer}}},
+      {"devices", {{"pit", machine.has_timer}, {"network", machine.network.has_value()}}},
       {"needs", {{"counter_khz", machine.counter_khz}, {"cpu_pm", machine.manages_power}}},
       {"files", describe_files(machine.files)}};
   return result.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";

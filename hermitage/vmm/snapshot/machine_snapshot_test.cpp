@@ -209,6 +209,16 @@ TEST_P(MachineSnapshotTest, RefusesWhatNeedsTheKernelWithoutIt) {
   EXPECT_EQ(with_core.error().message, kMessage);
 }
 
+TEST_P(MachineSnapshotTest, RefusesANetworkWithoutACard) {
+  const testing::InputPipe input;
+  save("serial_echo", {}, snapshot_options("ready"));
+  MachineOptions options;
+  options.network.emplace();
+  const auto restored = restore(std::move(options));
+  ASSERT_FALSE(restored);
+  EXPECT_EQ(restored.error().message, "the guest has no network card");
+}
+
 INSTANTIATE_TEST_SUITE_P(Interfaces, MachineSnapshotTest, ::testing::Values("if1", "if3"));
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include "hermitage/entry/version.hpp"
 #include "hermitage/vmm/files/saved_files.hpp"
 #include "hermitage/vmm/hypercalls/argument_vectors.hpp"
+#include "hermitage/vmm/network_state.hpp"
 #include "hermitage/vmm/repeated_write.hpp"
 #include "hermitage/vmm/state_part.hpp"
 
@@ -33,7 +34,8 @@ struct MachineState {
   bool manages_power = false;  // see MachineOptions::manages_power
   entry::GuestRange memory = {};
   entry::GuestRange kernel = {};
-  ArgumentVectors vectors = {};  // with interface 1
+  ArgumentVectors vectors = {};              // with interface 1
+  std::optional<NetworkState> network = {};  // of its network card
   StateParts vm = {};
   std::vector<VcpuState> vcpus = {};
   SavedFiles files = {};

@@ -5,9 +5,13 @@
 #include <cstdlib>
 #include <cstring>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
+#include "hermitage/vmm/devices/virtio/driver_testing.hpp"
+#include "hermitage/vmm/devices/virtio/network_device.hpp"
+#include "hermitage/vmm/devices/virtio/pci_transport.hpp"
 #include "hermitage/vmm/files/guest_files.hpp"
 #include "hermitage/vmm/snapshot/snapshot.hpp"
 #include "hermitage/vmm/snapshot/snapshot_testing.hpp"
@@ -46,12 +50,31 @@ auto snapshot_with(std::span<const std::byte> tables) -> std::vector<std::byte> 
   return bytes;
 }
 
+// A card with a network that has all features.
+void restore_network(const NetworkState& state, const GuestMemory& memory) {
+  constexpr std::uint64_t kBar = 0xfe00'0000;
+  constexpr std::uint16_t kMaxQueue = 1024;
+  constexpr int kRounds = 4;
+  virtio::testing::FakeBackend backend;
+  backend.offered = ~std::uint64_t{0} & 0x7f83;
+  virtio::testing::FakeInterrupts interrupts;
+  virtio::NetworkDevice device{
+      backend, {.mac = state.mac, .mtu = state.mtu, .queue_size = kMaxQueue}, [](const std::string&) {}};
+  virtio::PciTransport transport{
+      device, {.memory = memory, .interrupts = interrupts, .wake = [] {}, .warn = [](const std::string&) {}}, kBar, 11};
+  device.move(state.offloads, state.mac);
+  if (!transport.restore(state.transport)) return;
+  for (int round = 0; round < kRounds && transport.service(); ++round) {
+  }
+}
+
 void restore_on_a_fake_machine(const Snapshot& snapshot) {
   const auto& range = snapshot.machine().memory;
   const auto size = range.end.value - range.start.value;
   if (size <= kMaxFuzzedMemory) {
     const auto memory = GuestMemory::allocate(range.start, size, {});
     if (memory && !snapshot.load_memory(*memory)) std::abort();
+    if (memory && snapshot.machine().network) restore_network(*snapshot.machine().network, *memory);
   }
   const auto saved = snapshot.files();
   if (!saved) std::abort();

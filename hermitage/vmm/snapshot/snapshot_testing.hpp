@@ -44,6 +44,13 @@ inline auto test_machine() -> MachineState {
                        .memory = {kTestBase, kTestBase + kTestMemory},
                        .kernel = {kTestBase + 0x1000, kTestBase + 0x3000},
                        .vectors = {.arguments = {"hello"}, .environment = {"KEY=value", ""}}};
+  machine.network = NetworkState{.mac = {2, 0, 0, 0, 0, 1}, .mtu = 1400, .queue_size = 256, .offloads = 2};
+  machine.network->transport = {.config = bytes_of("configuration"),
+                                .messages = bytes_of("messages"),
+                                .pending = 1,
+                                .driver_features = 0x1'0000'0020,
+                                .status = 15,
+                                .queues = {{.size = 256, .is_enabled = true, .used = 4096, .taken = 7, .returned = 7}}};
   machine.vm = {{.kind = 32, .bytes = bytes_of("a controller")}, {.kind = 36, .bytes = bytes_of("a clock")}};
   machine.vcpus = {{.parts = {{.kind = 9, .bytes = bytes_of("registers")}, {.kind = 2, .bytes = {}}}},
                    {.parts = {}, .repeated = RepeatedWrite{.port = 0x600, .size = 4, .value = 7}}};

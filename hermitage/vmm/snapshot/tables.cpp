@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -21,6 +22,9 @@ namespace {
 constexpr std::size_t kMaxString = std::size_t{1} << 20;  // bytes
 constexpr std::size_t kMaxComponent = 255;
 constexpr std::uint64_t kMaxOffset = INT64_MAX;
+constexpr std::uint64_t kMaxPciConfig = 4096;  // bytes
+constexpr std::uint32_t kMaxQueues = 16;
+constexpr std::string_view kNetworkCard = "the state of the network card";
 
 // ---- Writing
 
@@ -69,6 +73,45 @@ void put_vcpu(Writer& writer, const VcpuState& vcpu) {
   writer.put(repeated.port);
   writer.put(repeated.size);
   writer.put(repeated.value);
+}
+
+void put_queue(Writer& writer, const QueueState& queue) {
+  writer.put(queue.size);
+  writer.put(queue.vector);
+  writer.put(static_cast<std::uint8_t>(queue.is_enabled ? 1 : 0));
+  writer.put(queue.descriptors);
+  writer.put(queue.available);
+  writer.put(queue.used);
+  writer.put(queue.taken);
+  writer.put(queue.returned);
+}
+
+void put_transport(Writer& writer, const TransportState& state) {
+  writer.put_bytes(state.config);
+  writer.put_bytes(state.messages);
+  writer.put(state.pending);
+  writer.put(state.device_feature_select);
+  writer.put(state.driver_feature_select);
+  writer.put(state.driver_features);
+  writer.put(state.config_vector);
+  writer.put(state.status);
+  writer.put(state.config_generation);
+  writer.put(state.queue_select);
+  writer.put(state.interrupt_causes);
+  writer.put(static_cast<std::uint32_t>(state.queues.size()));
+  for (const auto& queue : state.queues) put_queue(writer, queue);
+}
+
+void put_network(Writer& writer, const std::optional<NetworkState>& network) {
+  writer.put(static_cast<std::uint8_t>(network ? 1 : 0));
+  if (!network) return;
+  for (const auto byte : network->mac) writer.put(byte);
+  writer.put(static_cast<std::uint8_t>(network->mtu ? 1 : 0));
+  writer.put(network->mtu.value_or(0));
+  writer.put(network->queue_size);
+  writer.put(static_cast<std::uint8_t>(network->offloads ? 1 : 0));
+  writer.put(network->offloads.value_or(0));
+  put_transport(writer, network->transport);
 }
 
 void put_files(Writer& writer, const SavedFiles& files) {
@@ -194,6 +237,54 @@ auto get_range(Reader& reader, std::string_view what) -> entry::GuestRange {
   return range;
 }
 
+auto get_queue(Reader& reader) -> QueueState {
+  QueueState queue{.size = reader.get<std::uint16_t>(), .vector = reader.get<std::uint16_t>()};
+  queue.is_enabled = reader.get_bool();
+  queue.descriptors = reader.get<std::uint64_t>();
+  queue.available = reader.get<std::uint64_t>();
+  queue.used = reader.get<std::uint64_t>();
+  queue.taken = reader.get<std::uint16_t>();
+  queue.returned = reader.get<std::uint16_t>();
+  return queue;
+}
+
+auto get_transport(Reader& reader) -> TransportState {
+  const auto config = reader.get_bytes(kMaxPciConfig, kNetworkCard);
+  const auto messages = reader.get_bytes(kMaxPciConfig, kNetworkCard);
+  TransportState state{.config = {config.begin(), config.end()}, .messages = {messages.begin(), messages.end()}};
+  state.pending = reader.get<std::uint64_t>();
+  state.device_feature_select = reader.get<std::uint32_t>();
+  state.driver_feature_select = reader.get<std::uint32_t>();
+  state.driver_features = reader.get<std::uint64_t>();
+  state.config_vector = reader.get<std::uint16_t>();
+  state.status = reader.get<std::uint8_t>();
+  state.config_generation = reader.get<std::uint8_t>();
+  state.queue_select = reader.get<std::uint16_t>();
+  state.interrupt_causes = reader.get<std::uint8_t>();
+  for (auto left = reader.get_count(kMaxQueues, 1, kNetworkCard); left > 0 && reader.is_good(); --left) {
+    state.queues.push_back(get_queue(reader));
+  }
+  return state;
+}
+
+// The card itself checks what its driver could not have set.
+auto get_network(Reader& reader) -> std::optional<NetworkState> {
+  if (!reader.get_bool()) return std::nullopt;
+  NetworkState network;
+  for (auto& byte : network.mac) byte = reader.get<std::uint8_t>();
+  const bool has_mtu = reader.get_bool();
+  const auto mtu = reader.get<std::uint16_t>();
+  reader.require(has_mtu || mtu == 0, kNetworkCard);
+  if (has_mtu) network.mtu = mtu;
+  network.queue_size = reader.get<std::uint16_t>();
+  const bool has_offloads = reader.get_bool();
+  const auto offloads = reader.get<std::uint64_t>();
+  reader.require(has_offloads || offloads == 0, kNetworkCard);
+  if (has_offloads) network.offloads = offloads;
+  network.transport = get_transport(reader);
+  return network;
+}
+
 auto get_vcpu(Reader& reader) -> VcpuState {
   VcpuState vcpu{.parts = get_state(reader, "the state of a vCPU")};
   const bool has_write = reader.get_bool();
@@ -306,6 +397,7 @@ void get_machine(Reader& reader, MachineState& machine) {
   const auto most = entry::uhyve::v1::kMaxArguments;
   reader.require(machine.vectors.arguments.size() <= most && machine.vectors.environment.size() <= most,
                  "the number of arguments");
+  machine.network = get_network(reader);
   machine.vm = get_state(reader, "the state of the machine");
   const auto vcpus = reader.get_count(kMaxVcpus, sizeof(std::uint32_t), "the number of vCPUs");
   reader.require(vcpus > 0, "the number of vCPUs");
@@ -330,6 +422,7 @@ auto encode(const MachineState& machine, std::span<const MemoryRun> runs) -> std
   put_range(writer, machine.kernel);
   writer.put_strings(machine.vectors.arguments);
   writer.put_strings(machine.vectors.environment);
+  put_network(writer, machine.network);
   put_state(writer, machine.vm);
   writer.put(static_cast<std::uint32_t>(machine.vcpus.size()));
   for (const auto& vcpu : machine.vcpus) put_vcpu(writer, vcpu);

@@ -70,6 +70,12 @@ auto MsixTable::is_masked(unsigned vector) const noexcept -> bool {
   return (entries_[vector * kEntrySize + PCI_MSIX_ENTRY_VECTOR_CTRL] & kMask) != std::byte{};
 }
 
+void MsixTable::restore_pending(std::uint64_t pending) noexcept {
+  for (unsigned vector = 0; vector < size(); ++vector) {
+    if ((pending >> vector & 1) != 0) set_pending(vector);
+  }
+}
+
 auto MsixTable::take_pending() noexcept -> std::optional<unsigned> {
   for (unsigned vector = 0; vector < size(); ++vector) {
     const auto bit = std::uint64_t{1} << vector;

@@ -31,6 +31,11 @@ class MsixTable {
   [[nodiscard]] auto messages() const -> std::vector<Message>;
   [[nodiscard]] auto is_masked(unsigned vector) const noexcept -> bool;
 
+  // For snapshots: the table and the pending bits, and the way back. Bits of vectors that do not exist are ignored.
+  [[nodiscard]] auto entries() const -> std::span<const std::byte> { return entries_; }
+  [[nodiscard]] auto pending() const noexcept -> std::uint64_t { return pending_; }
+  void restore_pending(std::uint64_t pending) noexcept;
+
   void set_pending(unsigned vector) noexcept { pending_ |= std::uint64_t{1} << vector; }
   void clear_pending() noexcept { pending_ = 0; }
   // Returns a vector that is pending and no longer masked, and clears its pending bit.

@@ -53,6 +53,10 @@ class Device {
   // Reads the device configuration. Bytes outside it read as zeros.
   virtual void read_config(std::size_t offset, std::span<std::byte> data) const = 0;
 
+  // Whether the device changes its configuration because of what the driver has read. The transport then causes a call
+  // of service().
+  [[nodiscard]] virtual auto has_config_change() const noexcept -> bool { return false; }
+
   // The driver is ready, and has accepted these features. Called by the thread of service().
   [[nodiscard]] virtual auto activate(std::uint64_t features) -> std::expected<void, Broken> = 0;
   // The device is broken: it serves nothing until the driver resets it. Any thread can call this, so it must not wait

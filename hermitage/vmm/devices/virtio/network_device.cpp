@@ -25,9 +25,9 @@ constexpr int kBudget = 2048;  // limit of a round, during which vCPUs can wait 
 constexpr std::uint64_t kUnit = 2048;
 constexpr std::size_t kMaxCommand = 4096;
 
-constexpr auto kOwnFeatures =
-    (net::feature::kMac | net::feature::kStatus | net::feature::kMrgRxbuf | net::feature::kCtrlVq |
-     net::feature::kCtrlRx | net::feature::kCtrlRxExtra | net::feature::kCtrlVlan | net::feature::kCtrlMacAddr);
+constexpr auto kOwnFeatures = (net::feature::kMac | net::feature::kStatus | net::feature::kMrgRxbuf |
+                               net::feature::kCtrlVq | net::feature::kCtrlRx | net::feature::kCtrlRxExtra |
+                               net::feature::kGuestAnnounce | net::feature::kCtrlVlan | net::feature::kCtrlMacAddr);
 // virtio 1.2, 5.1.4, up to the fields that the features of this device need.
 struct Config {
   MacAddress mac;
@@ -37,6 +37,7 @@ struct Config {
 };
 static_assert(std::has_unique_object_representations_v<Config>);
 constexpr std::uint16_t kLinkUp = 1;
+constexpr std::uint16_t kAnnounce = 2;
 
 // 5.1.6.5: commands of the control queue, by class.
 constexpr std::size_t kCommandHeader = 2;
@@ -47,6 +48,8 @@ constexpr unsigned kMacTableSet = 0;
 constexpr unsigned kMacAddressSet = 1;
 constexpr unsigned kVlanClass = 2;
 constexpr unsigned kLastVlanCommand = 1;
+constexpr unsigned kAnnounceClass = 3;
+constexpr unsigned kAnnounceAck = 0;
 constexpr unsigned kOffloadsClass = 5;
 constexpr unsigned kOffloadsSet = 0;
 constexpr std::byte kOk{0};
@@ -111,13 +114,57 @@ auto NetworkDevice::features() const noexcept -> std::uint64_t {
 void NetworkDevice::read_config(std::size_t offset, std::span<std::byte> data) const {
   Config config{};
   config.mac = mac_;
-  config.status = is_link_up_ ? kLinkUp : 0;
+  config.status = status();
   config.queue_pairs = 1;
   config.mtu = settings_.mtu.value_or(0);
   const auto bytes = std::as_bytes(std::span{&config, 1});
   std::ranges::fill(data, std::byte{});
   if (offset >= bytes.size()) return;
   std::ranges::copy(bytes.subspan(offset, std::min(data.size(), bytes.size() - offset)), data.begin());
+  const bool has_status = offset <= offsetof(Config, status) && offset + data.size() > offsetof(Config, status);
+  if (has_status && notice_ == LinkNotice::down) notice_ = LinkNotice::up_is_due;
+}
+
+auto NetworkDevice::status() const noexcept -> std::uint16_t {
+  if (!is_link_up_ || notice_ == LinkNotice::down || notice_ == LinkNotice::up_is_due) return 0;
+  const bool asks = asks_for_announcement_ && has(net::feature::kGuestAnnounce);
+  return static_cast<std::uint16_t>(kLinkUp | (asks ? kAnnounce : 0));
+}
+
+void NetworkDevice::move(std::optional<std::uint64_t> offloads, const MacAddress& address) noexcept {
+  offloads_ = offloads;
+  unannounced_ = address;
+  notice_ = LinkNotice::down_is_due;
+  asks_for_announcement_ = true;
+}
+
+// A request of RARP (RFC 903), which nobody answers: hypervisors announce addresses with it, because it names no IP
+// address.
+void NetworkDevice::announce() {
+  if (!unannounced_ || !is_link_up_) return;
+  constexpr std::array<std::uint8_t, 10> kRequest{0x80, 0x35, 0, 1, 8, 0, 6, 4, 0, 3};
+  constexpr std::size_t kLeastFrame = 60;
+  constexpr std::size_t kSourceOffset = net::kHeaderSize + sizeof(MacAddress);
+  constexpr std::size_t kRequestOffset = kSourceOffset + sizeof(MacAddress);
+  constexpr std::size_t kSenderOffset = kRequestOffset + kRequest.size();
+  constexpr std::size_t kTargetOffset = kSenderOffset + sizeof(MacAddress) + 4;  // after an IPv4 address of zeros
+  std::array<std::byte, net::kHeaderSize + kLeastFrame> frame{};
+  std::fill_n(frame.begin() + net::kHeaderSize, sizeof(MacAddress), std::byte{0xff});
+  std::memcpy(frame.data() + kRequestOffset, kRequest.data(), kRequest.size());
+  for (const auto offset : {kSourceOffset, kSenderOffset, kTargetOffset}) {
+    std::memcpy(frame.data() + offset, unannounced_->data(), unannounced_->size());
+  }
+  const iovec piece{.iov_base = frame.data(), .iov_len = frame.size()};
+  const auto sent = backend_.send({&piece, 1});
+  if (sent && !*sent) return;
+  unannounced_.reset();
+  if (!sent) close(sent.error());
+}
+
+void NetworkDevice::give_notice() noexcept {
+  if (notice_ != LinkNotice::down_is_due && notice_ != LinkNotice::up_is_due) return;
+  notice_ = notice_ == LinkNotice::down_is_due ? LinkNotice::down : LinkNotice::none;
+  link_changed_ = true;
 }
 
 auto NetworkDevice::activate(std::uint64_t features) -> std::expected<void, Broken> {
@@ -125,6 +172,9 @@ auto NetworkDevice::activate(std::uint64_t features) -> std::expected<void, Brok
   const auto offloads = features & backend_.features() & (kGuestOffloads | kHostOffloads);
   if (auto set = backend_.set_features(with_requirements(offloads)); !set) {
     return std::unexpected{Broken{set.error().message}};
+  }
+  if (offloads_ && !set_offloads(*offloads_)) {
+    return std::unexpected{Broken{"its backend cannot continue with the offloads of the driver"}};
   }
   if (vhost_ == nullptr) return {};
   if (auto set = vhost_->set_features(features); !set) return std::unexpected{Broken{set.error().message}};
@@ -140,6 +190,10 @@ void NetworkDevice::reset() noexcept {
   stop();
   mac_ = settings_.mac;
   taken_ = 0;
+  notice_ = LinkNotice::none;
+  asks_for_announcement_ = false;
+  unannounced_.reset();
+  offloads_.reset();
   frame_size_ = 0;
   send_waits_ = false;
   lacks_buffers_ = false;
@@ -156,6 +210,8 @@ void NetworkDevice::set_interrupt(unsigned queue, int event) noexcept {
 auto NetworkDevice::service(Queues queues) -> std::expected<Serviced, Broken> {
   has_more_ = false;
   budget_ = kBudget;
+  announce();
+  give_notice();
   if (queues[kControl] && has(net::feature::kCtrlVq)) {
     if (auto done = control(*queues[kControl]); !done) return broken(kControl, done.error());
   }
@@ -174,7 +230,7 @@ auto NetworkDevice::service(Queues queues) -> std::expected<Serviced, Broken> {
 }
 
 auto NetworkDevice::serve_by_vhost(Queues queues) -> std::expected<Serviced, Broken> {
-  Serviced serviced{.has_more = has_more_};
+  Serviced serviced{.has_more = has_more_, .config_changed = std::exchange(link_changed_, false)};
   for (unsigned queue = 0; queue < interrupts_.size(); ++queue) {
     if (!queues[queue]) continue;
     if (vhost_->take_fault(queue)) return broken(queue, {"has a chain that vhost cannot serve"});
@@ -351,11 +407,21 @@ auto NetworkDevice::obey(std::span<const std::byte> command) -> bool {
       if (number != kMacAddressSet || rest.size() != mac_.size()) return false;
       std::memcpy(mac_.data(), rest.data(), mac_.size());
       return true;
+    case kAnnounceClass:
+      if (number != kAnnounceAck || !rest.empty()) return false;
+      asks_for_announcement_ = false;
+      return true;
     case kOffloadsClass:
       if (number != kOffloadsSet || rest.size() != sizeof(std::uint64_t)) return false;
-      return set_offloads(entry::read<std::uint64_t, Endian::little>(rest, 0));
+      return select_offloads(entry::read<std::uint64_t, Endian::little>(rest, 0));
     default: return false;
   }
+}
+
+auto NetworkDevice::select_offloads(std::uint64_t wanted) -> bool {
+  if (!set_offloads(wanted)) return false;
+  offloads_ = wanted;
+  return true;
 }
 
 auto NetworkDevice::set_offloads(std::uint64_t wanted) -> bool {

@@ -41,14 +41,27 @@ class NetworkDevice final : public Device {
   void stop() noexcept override;
   void reset() noexcept override;
   [[nodiscard]] auto service(Queues queues) -> std::expected<Serviced, Broken> override;
+  [[nodiscard]] auto has_config_change() const noexcept -> bool override { return notice_ == LinkNotice::up_is_due; }
   void notify(unsigned queue) noexcept override;
   void set_interrupt(unsigned queue, int event) noexcept override;
+
+  // The Ethernet address, which the driver can set.
+  [[nodiscard]] auto mac() const noexcept -> const MacAddress& { return mac_; }
+  // For snapshots. The offloads that the driver has selected with a command, if it has.
+  [[nodiscard]] auto offloads() const noexcept -> std::optional<std::uint64_t> { return offloads_; }
+  // The device continues at another place of the network, before the guest runs. It tells the driver: the link is down
+  // until the driver has read that, and then up. Frames pass meanwhile. If the driver has accepted the feature
+  // GUEST_ANNOUNCE, it is asked to announce its addresses.
+  // The device itself sends a frame from `address`, the driver's, by which the network learns where the guest is.
+  void move(std::optional<std::uint64_t> offloads, const MacAddress& address) noexcept;
 
   // The epoll(7) events of the backend's descriptor that service() waits for. Any thread can call it.
   [[nodiscard]] auto interest() const noexcept -> std::uint32_t { return interest_; }
 
  private:
   enum class Delivery : std::uint8_t { done, waits };
+  // What the driver is still to be told after move().
+  enum class LinkNotice : std::uint8_t { none, down_is_due, down, up_is_due };
 
   [[nodiscard]] auto has(std::uint64_t feature) const noexcept -> bool { return (taken_ & feature) != 0; }
 
@@ -61,8 +74,12 @@ class NetworkDevice final : public Device {
   [[nodiscard]] auto send(const Chain& chain) -> bool;
   [[nodiscard]] auto control(Queue& queue) -> std::expected<void, QueueFault>;
   [[nodiscard]] auto obey(std::span<const std::byte> command) -> bool;
+  [[nodiscard]] auto select_offloads(std::uint64_t wanted) -> bool;
   [[nodiscard]] auto set_offloads(std::uint64_t wanted) -> bool;
   void close(const net::Closed& closed);
+  [[nodiscard]] auto status() const noexcept -> std::uint16_t;
+  void give_notice() noexcept;
+  void announce();
   void update_interest(bool has_receive_queue);
   // Whether the round can process more descriptors.
   [[nodiscard]] auto has_budget() const noexcept -> bool { return budget_ > 0; }
@@ -78,15 +95,19 @@ class NetworkDevice final : public Device {
   MacAddress mac_;
   bool is_link_up_ = true;
   bool link_changed_ = false;
-  std::uint64_t taken_ = 0;       // features that the driver accepted
-  std::vector<std::byte> frame_;  // the received frame, with its header
-  std::size_t frame_size_ = 0;    // in bytes; 0: no frame to deliver
-  bool send_waits_ = false;       // the backend accepts no frame now
-  bool lacks_buffers_ = false;    // the driver has provided no buffers for a frame
-  int budget_ = 0;                // that is left in this round
-  bool has_more_ = false;         // the budget was spent before the work was complete
-  std::vector<Chain> chains_;     // for a received frame
-  Chain chain_;                   // for other purposes
+  mutable LinkNotice notice_ = LinkNotice::none;  // changes when the driver reads the status
+  bool asks_for_announcement_ = false;
+  std::optional<MacAddress> unannounced_;  // the address after move(), until it is announced
+  std::optional<std::uint64_t> offloads_;  // that the driver has selected with a command
+  std::uint64_t taken_ = 0;                // features that the driver accepted
+  std::vector<std::byte> frame_;           // the received frame, with its header
+  std::size_t frame_size_ = 0;             // in bytes; 0: no frame to deliver
+  bool send_waits_ = false;                // the backend accepts no frame now
+  bool lacks_buffers_ = false;             // the driver has provided no buffers for a frame
+  int budget_ = 0;                         // that is left in this round
+  bool has_more_ = false;                  // the budget was spent before the work was complete
+  std::vector<Chain> chains_;              // for a received frame
+  Chain chain_;                            // for other purposes
 };
 
 }  // namespace hermitage::vmm::virtio

@@ -364,6 +364,58 @@ TEST_F(NetworkDeviceTest, ObeysCommands) {
   EXPECT_EQ(mac[5], std::byte{kMac[5]});
 }
 
+// The driver is told, and sees, that the link goes down and up.
+TEST_F(NetworkDeviceTest, TellsTheDriverThatItHasMoved) {
+  const auto status = [this] {
+    std::array<std::byte, 2> bytes{};
+    device.read_config(6, bytes);
+    return std::to_integer<int>(bytes[0]);
+  };
+  constexpr MacAddress kDrivers{2, 0, 0, 0, 0, 7};
+  device.move(std::nullopt, kDrivers);
+  start(net::feature::kStatus | net::feature::kGuestAnnounce | net::feature::kCtrlVq);
+  backend.is_full = true;
+  EXPECT_TRUE(serve().config_changed);
+  // The network learns its address when it accepts a frame.
+  EXPECT_TRUE(backend.sent.empty());
+  backend.is_full = false;
+  serve();
+  ASSERT_EQ(backend.sent.size(), 1U);
+  const auto& frame = backend.sent.front();
+  ASSERT_EQ(frame.size(), kHeaderSize + 60);
+  for (const std::size_t offset : {6U, 22U, 32U}) {
+    EXPECT_EQ(std::memcmp(frame.data() + kHeaderSize + offset, kDrivers.data(), kDrivers.size()), 0) << offset;
+  }
+  serve();
+  EXPECT_EQ(backend.sent.size(), 1U);
+  // Until it has read that, nothing more happens, and frames pass.
+  backend.add(frame_of(60, 1));
+  receive.make_available(0, std::vector<Buffer>{{kData, 2000, true}});
+  EXPECT_FALSE(serve().config_changed);
+  EXPECT_EQ(receive.used_index(), 1);
+  EXPECT_FALSE(device.has_config_change());
+  EXPECT_EQ(status(), 0);
+  EXPECT_TRUE(device.has_config_change());
+  EXPECT_TRUE(serve().config_changed);
+  EXPECT_FALSE(device.has_config_change());
+  EXPECT_EQ(status(), 1 | 2);  // up, and to be announced
+  EXPECT_EQ(command({std::byte{3}, std::byte{0}}), 0U);
+  EXPECT_EQ(status(), 1);
+  EXPECT_FALSE(serve().config_changed);
+}
+
+TEST_F(NetworkDeviceTest, KeepsSelectedOffloads) {
+  backend.offered = net::feature::kGuestCsum | net::feature::kGuestTso4;
+  device.move(net::feature::kGuestCsum, kMac);
+  start(backend.offered | net::feature::kCtrlGuestOffloads);
+  EXPECT_EQ(backend.set.back(), net::feature::kGuestCsum);
+  EXPECT_EQ(device.offloads(), net::feature::kGuestCsum);
+  device.reset();
+  EXPECT_EQ(device.offloads(), std::nullopt);
+  device.move(net::feature::kCsum, kMac);
+  EXPECT_FALSE(device.activate(backend.offered | net::feature::kCtrlGuestOffloads));
+}
+
 TEST_F(NetworkDeviceTest, LeavesCommandsWithoutAnAnswerAlone) {
   start((net::feature::kCtrlVq));
   control.make_available(0, std::vector<Buffer>{{kData, 3}});

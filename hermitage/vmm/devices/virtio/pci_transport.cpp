@@ -256,7 +256,10 @@ void PciTransport::read_bar_locked(std::size_t offset, std::span<std::byte> data
   switch (part) {
     case kCommonOffset: return read_common(place, data);
     case kIsrOffset: return read_isr(offset, data);
-    case kDeviceOffset: return device_.read_config(place, data);
+    case kDeviceOffset:
+      device_.read_config(place, data);
+      if (device_.has_config_change()) environment_.wake();
+      return;
     case kMsixTableOffset: return msix_.read(place, data);
     case kMsixPendingOffset: return msix_.read_pending(place, data);
     default: return;
@@ -504,6 +507,81 @@ void PciTransport::raise_line() {
 void PciTransport::on_line_acknowledged() {
   const std::scoped_lock lock{mutex_};
   if (!has_msix()) raise_line();
+}
+
+auto PciTransport::save() const -> TransportState {
+  const std::scoped_lock lock{mutex_};
+  TransportState state{.config = std::vector<std::byte>(pci::ConfigSpace::kSize),
+                       .messages = {msix_.entries().begin(), msix_.entries().end()},
+                       .pending = msix_.pending(),
+                       .device_feature_select = device_feature_select_,
+                       .driver_feature_select = driver_feature_select_,
+                       .driver_features = driver_features_,
+                       .config_vector = config_vector_,
+                       .status = status_,
+                       .config_generation = config_generation_,
+                       .queue_select = queue_select_,
+                       .interrupt_causes = interrupt_causes_};
+  config_.read(0, state.config);
+  for (std::size_t number = 0; number < registers_.size(); ++number) {
+    const auto& queue = registers_[number];
+    state.queues.push_back({.size = queue.size,
+                            .vector = queue.vector,
+                            .is_enabled = queue.is_enabled,
+                            .descriptors = queue.descriptors,
+                            .available = queue.available,
+                            .used = queue.used,
+                            .taken = queues_[number] ? queues_[number]->taken() : std::uint16_t{},
+                            .returned = queues_[number] ? queues_[number]->returned() : std::uint16_t{}});
+  }
+  return state;
+}
+
+// Writes the registers as a driver does, so that the same checks apply.
+auto PciTransport::restore(const TransportState& state) -> std::expected<void, Broken> {
+  const std::scoped_lock lock{mutex_};
+  if (state.queues.size() != registers_.size()) return std::unexpected{Broken{"has another number of queues"}};
+  config_.write(0, state.config);
+  update_bar();
+  msix_.write(0, state.messages);
+  messages_changed_ = true;
+  driver_features_ = state.driver_features;
+  write_status(without(state.status, kNeedsReset));
+  if (status_ != without(state.status, kNeedsReset)) {
+    return std::unexpected{Broken{
+        fmt::format("uses features that this network does not have: {:#x}", driver_features_ & ~offered_features())}};
+  }
+  for (std::size_t number = 0; number < registers_.size(); ++number) {
+    if (!restore_queue(number, state.queues[number])) {
+      return std::unexpected{Broken{fmt::format("has a malformed queue {}", number)}};
+    }
+  }
+  if ((state.status & kNeedsReset) != 0) status_ |= kNeedsReset;
+  device_feature_select_ = state.device_feature_select;
+  driver_feature_select_ = state.driver_feature_select;
+  config_vector_ = vector_or_none(state.config_vector);
+  config_generation_ = state.config_generation;
+  queue_select_ = state.queue_select;
+  interrupt_causes_ = static_cast<std::uint8_t>(interrupt_causes_ | state.interrupt_causes);
+  if (has_msix()) msix_.restore_pending(state.pending);
+  environment_.wake();
+  return {};
+}
+
+auto PciTransport::restore_queue(std::size_t number, const QueueState& state) -> bool {
+  auto& queue = registers_[number];
+  if (!std::has_single_bit(state.size) || state.size > device_.max_queue_size()) return false;
+  queue.size = state.size;
+  queue.vector = vector_or_none(state.vector);
+  queue.descriptors = state.descriptors;
+  queue.available = state.available;
+  queue.used = state.used;
+  if (!state.is_enabled) return true;
+  enable(queue, number);
+  if (!queue.is_enabled) return false;
+  queues_[number]->continue_from(state.taken, state.returned);
+  interrupt(queue.vector, kQueueCause);
+  return true;
 }
 
 }  // namespace hermitage::vmm::virtio

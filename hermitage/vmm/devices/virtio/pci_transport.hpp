@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <expected>
 #include <functional>
 #include <optional>
 #include <span>
@@ -18,6 +19,7 @@
 #include "hermitage/vmm/devices/virtio/device.hpp"
 #include "hermitage/vmm/interrupts.hpp"
 #include "hermitage/vmm/memory/guest_memory.hpp"
+#include "hermitage/vmm/network_state.hpp"
 
 namespace hermitage::vmm::virtio {
 
@@ -62,6 +64,12 @@ class PciTransport final : public pci::Function {
   // The guest has acknowledged the interrupt of the line.
   void on_line_acknowledged();
 
+  // For snapshots. No vCPU runs, and no thread is in service().
+  [[nodiscard]] auto save() const -> TransportState;
+  // Continues with the registers of the driver, before the guest runs. The driver gets an interrupt for each queue,
+  // since one may have been lost. Fails if a driver could not have set these registers with this device.
+  [[nodiscard]] auto restore(const TransportState& state) -> std::expected<void, Broken>;
+
  private:
   // The part of the BAR that the guest accesses through the configuration space.
   struct Window {
@@ -94,6 +102,7 @@ class PciTransport final : public pci::Function {
   void read_common(std::size_t offset, std::span<std::byte> data) const;
   void write_common(std::size_t offset, std::span<const std::byte> data);
   void write_register(std::size_t offset, std::uint32_t value);
+  [[nodiscard]] auto restore_queue(std::size_t number, const QueueState& state) -> bool;
   void write_queue_register(QueueRegisters& queue, std::size_t offset, std::uint32_t value);
   void write_status(std::uint8_t status);
   [[nodiscard]] auto negotiates() const noexcept -> bool;

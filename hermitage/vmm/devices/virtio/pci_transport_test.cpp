@@ -202,6 +202,71 @@ TEST_F(PciTransportTest, NegotiatesWhatIsOffered) {
   EXPECT_EQ(get<std::uint32_t>(VIRTIO_PCI_COMMON_GF), 1U << kOwnFeature);
 }
 
+// Another device continues with the registers of the driver.
+TEST_F(PciTransportTest, ContinuesAfterASnapshot) {
+  enable_msix();
+  set_vector(1, 0xfee0'0000, 0x41);
+  start(kVersion, 1);
+  offer_chain();
+  EXPECT_FALSE(transport.service());
+  const auto state = transport.save();
+  EXPECT_EQ(state.queues[0].taken, 1);
+  EXPECT_EQ(state.queues[0].returned, 1);
+
+  EchoDevice other_device;
+  FakeInterrupts other_interrupts;
+  PciTransport other{other_device,
+                     {.memory = memory,
+                      .interrupts = other_interrupts,
+                      .wake = [this] { ++wakes; },
+                      .warn = [](const std::string&) {}},
+                     kBar,
+                     11};
+  const auto restored = other.restore(state);
+  ASSERT_TRUE(restored) << restored.error().what;
+  EXPECT_EQ(other.save().queues, state.queues);
+  EXPECT_EQ(other.save().status, state.status);
+  EXPECT_EQ(other.save().messages, state.messages);
+  EXPECT_GT(wakes, 0);
+  // The chain that comes next, and an interrupt even without one.
+  EXPECT_FALSE(other.service());
+  EXPECT_EQ(other_device.active, kVersion);
+  EXPECT_EQ(other_interrupts.messages.at(1), (Message{.address = 0xfee0'0000, .data = 0x41}));
+  EXPECT_EQ(other_interrupts.sent, std::vector<unsigned>{1});
+  EXPECT_EQ(queue.used_index(), 1);
+  offer_chain();
+  EXPECT_FALSE(other.service());
+  EXPECT_EQ(queue.used_index(), 2);
+}
+
+TEST_F(PciTransportTest, RefusesRegistersThatNoDriverCouldSet) {
+  start();
+  const auto good = transport.save();
+  const auto outcome_of = [this](const TransportState& state) -> std::string {
+    EchoDevice other_device;
+    PciTransport other{other_device,
+                       {.memory = memory, .interrupts = interrupts, .wake = [] {}, .warn = [](const std::string&) {}},
+                       kBar,
+                       11};
+    const auto restored = other.restore(state);
+    return restored ? "good" : restored.error().what;
+  };
+  EXPECT_EQ(outcome_of(good), "good");
+  EXPECT_EQ(outcome_of({}), "has another number of queues");
+  auto state = good;
+  state.driver_features |= 1 << 1;
+  EXPECT_EQ(outcome_of(state), "uses features that this network does not have: 0x2");
+  state = good;
+  state.queues[0].used = ~std::uint64_t{};
+  EXPECT_EQ(outcome_of(state), "has a malformed queue 0");
+  state = good;
+  state.queues[1].size = 3;
+  EXPECT_EQ(outcome_of(state), "has a malformed queue 1");
+  state = good;
+  state.status = kDriverOk;  // without FEATURES_OK
+  EXPECT_NE(outcome_of(state), "good");
+}
+
 TEST_F(PciTransportTest, RefusesWhatIsNotOffered) {
   negotiate(kVersion | 1);
   EXPECT_EQ(status(), 1 | 2);

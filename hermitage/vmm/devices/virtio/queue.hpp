@@ -75,6 +75,14 @@ class Queue {
   // the driver may have sent no notification.
   [[nodiscard]] auto enable_notifications(std::uint16_t known = 0) noexcept -> bool;
 
+  // The chains taken and returned so far, modulo 2^16, and their numbers in a queue that continues.
+  [[nodiscard]] auto taken() const noexcept -> std::uint16_t { return next_; }
+  [[nodiscard]] auto returned() const noexcept -> std::uint16_t { return published_; }
+  void continue_from(std::uint16_t taken, std::uint16_t returned) noexcept {
+    next_ = taken;
+    pushed_ = published_ = returned;
+  }
+
   [[nodiscard]] auto size() const noexcept -> std::uint16_t { return size_; }
   // The parts of the queue, for code that serves it in place of this object.
   [[nodiscard]] auto descriptors() const noexcept -> std::span<std::byte> { return descriptors_; }

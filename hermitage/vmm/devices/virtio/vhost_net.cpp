@@ -131,7 +131,7 @@ auto VhostNet::start(unsigned number, const Queue& rings) -> Result<void> {
   queue.has_fault = false;
   const vhost_vring_state size{.index = number, .num = rings.size()};
   if (auto set = call(VHOST_SET_VRING_NUM, &size, "VHOST_SET_VRING_NUM"); !set) return set;
-  const vhost_vring_state first{.index = number, .num = 0};
+  const vhost_vring_state first{.index = number, .num = rings.taken()};
   if (auto set = call(VHOST_SET_VRING_BASE, &first, "VHOST_SET_VRING_BASE"); !set) return set;
   const vhost_vring_addr addresses{.index = number,
                                    .flags = 0,
@@ -142,6 +142,8 @@ auto VhostNet::start(unsigned number, const Queue& rings) -> Result<void> {
   if (auto set = call(VHOST_SET_VRING_ADDR, &addresses, "VHOST_SET_VRING_ADDR"); !set) return set;
   auto started = set_event(VHOST_NET_SET_BACKEND, number, tap_, "VHOST_NET_SET_BACKEND");
   queue.is_started = started.has_value();
+  // The driver of a restored guest may have made chains available before.
+  if (started) queue.kick.signal();
   return started;
 }
 
