@@ -4,6 +4,8 @@
 #include <compare>
 #include <cstdint>
 
+#include "hermitage/entry/compiler.hpp"
+
 namespace hermitage::entry {
 
 // An address in the guest at its entry. A loader enters a Hermit kernel with identity-mapped memory, so the address

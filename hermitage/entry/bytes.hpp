@@ -6,10 +6,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <ranges>
 #include <span>
 #include <string_view>
+#include <type_traits>
 
 #include "hermitage/entry/build.hpp"
+#include "hermitage/entry/compiler.hpp"
 
 namespace hermitage::entry {
 
@@ -61,6 +64,11 @@ inline void write(std::span<std::byte> bytes, std::size_t offset, T value, Endia
   order == Endian::little ? write<T, Endian::little>(bytes, offset, value)
                           : write<T, Endian::big>(bytes, offset, value);
 }
+
+// A temporary that owns its bytes, such as a vector that a function returns. A view of them would dangle.
+template <class Owner>
+concept TemporaryBytes = !std::is_reference_v<Owner> && !std::ranges::borrowed_range<Owner> &&
+                         std::convertible_to<Owner, std::span<const std::byte>>;
 
 // Returns a + b, or nothing if the sum does not fit.
 [[nodiscard]] constexpr auto checked_add(std::uint64_t a, std::uint64_t b) noexcept -> std::optional<std::uint64_t> {

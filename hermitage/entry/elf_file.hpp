@@ -34,11 +34,15 @@ struct DynamicInfo {
 class ElfFile {
  public:
   // Fails (not_elf, truncated_header, not_64_bit, unknown_byte_order) only if no part of the file can be read.
-  [[nodiscard]] static auto open(std::span<const std::byte> bytes) noexcept -> std::expected<ElfFile, ParseError>;
+  [[nodiscard]] static auto open(std::span<const std::byte> bytes HERMITAGE_LIFETIMEBOUND) noexcept
+      -> std::expected<ElfFile, ParseError>;
+  // The bytes must outlive the views.
+  template <TemporaryBytes Owner>
+  static auto open(Owner&& bytes) = delete;
 
   [[nodiscard]] auto bytes() const noexcept -> ByteView { return bytes_; }
   [[nodiscard]] auto endian() const noexcept -> Endian { return bytes_.endian(); }
-  [[nodiscard]] auto header() const noexcept -> const elf::FileHeader& { return header_; }
+  [[nodiscard]] auto header() const noexcept HERMITAGE_LIFETIMEBOUND -> const elf::FileHeader& { return header_; }
 
   [[nodiscard]] auto segments() const noexcept -> Table<elf::Segment> { return segments_; }
   // The numbers of program and section headers that the file states: e_phnum and e_shnum, or, if the numbers do not
@@ -85,7 +89,9 @@ class ElfFile {
 
   // The entries of PT_DYNAMIC before DT_NULL.
   [[nodiscard]] auto dynamic() const noexcept -> Table<elf::DynamicEntry>;
-  [[nodiscard]] auto dynamic_info() const noexcept -> const DynamicInfo& { return dynamic_info_; }
+  [[nodiscard]] auto dynamic_info() const noexcept HERMITAGE_LIFETIMEBOUND -> const DynamicInfo& {
+    return dynamic_info_;
+  }
 
   // DT_RELA and DT_RELR, found through the segments.
   [[nodiscard]] auto relocations() const noexcept -> Table<elf::Rela>;

@@ -244,8 +244,8 @@ TEST(ExtendedNumbers, BeyondTheFileAreOneError) {
 }
 
 TEST(ExtendedNumbers, OfSectionsBeyondTheFileAreOdd) {
-  const auto segment_count =
-      ElfFile::open(write(testing::minimal_kernel(Arch::x86_64, Endian::little, true)))->header().phnum;
+  const auto plain = write(testing::minimal_kernel(Arch::x86_64, Endian::little, true));
+  const auto segment_count = ElfFile::open(plain)->header().phnum;
   for (const std::uint64_t count : {std::uint64_t{1} << 20, std::uint64_t{1} << 58, UINT64_MAX}) {
     const auto file = extended_kernel(segment_count, count);
     const auto opened = ElfFile::open(file);

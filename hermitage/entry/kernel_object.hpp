@@ -48,7 +48,11 @@ class KernelObject {
  public:
   // Fails with the first error of `examine`, or with an error of ElfFile::open. Accepts any bytes of any size and
   // alignment.
-  [[nodiscard]] static auto parse(std::span<const std::byte> elf) noexcept -> std::expected<KernelObject, ParseError>;
+  [[nodiscard]] static auto parse(std::span<const std::byte> elf HERMITAGE_LIFETIMEBOUND) noexcept
+      -> std::expected<KernelObject, ParseError>;
+  // The bytes must outlive the kernel.
+  template <TemporaryBytes Owner>
+  static auto parse(Owner&& elf) = delete;
 
   [[nodiscard]] auto arch() const noexcept -> Arch { return arch_; }
   [[nodiscard]] auto endian() const noexcept -> Endian { return file_.endian(); }
@@ -75,7 +79,7 @@ class KernelObject {
   [[nodiscard]] auto tls_info(GuestAddress start) const noexcept -> std::optional<TlsInfo>;
 
   // The file, with all its parts (segments, notes, dynamic section, sections, symbols).
-  [[nodiscard]] auto file() const noexcept -> const ElfFile& { return file_; }
+  [[nodiscard]] auto file() const noexcept HERMITAGE_LIFETIMEBOUND -> const ElfFile& { return file_; }
   [[nodiscard]] auto segments() const noexcept -> Table<elf::Segment> { return file_.segments(); }
   [[nodiscard]] auto relocations() const noexcept -> Table<elf::Rela> { return relocations_; }
   [[nodiscard]] auto relr() const noexcept -> Table<elf::RelrWord> { return relr_; }

@@ -57,7 +57,7 @@ class LoadPlan {
     using pointer = const LoadStep*;
 
     Iterator() noexcept = default;
-    explicit Iterator(const LoadPlan& plan) noexcept;
+    explicit Iterator(const LoadPlan& plan HERMITAGE_LIFETIMEBOUND) noexcept;
 
     auto operator*() const noexcept -> LoadStep { return step_; }
     auto operator->() const noexcept -> const LoadStep* { return &step_; }
@@ -86,9 +86,10 @@ class LoadPlan {
   // address_overflow, or with the errors of KernelObject::relocate if a relocation cannot be applied. The plan does
   // not refer to `kernel`, but to its bytes.
   [[nodiscard]] static auto make(const KernelObject& kernel, GuestAddress start, std::uint64_t page_size,
-                                 std::span<bool> page_flags) noexcept -> std::expected<LoadPlan, LoadError>;
+                                 std::span<bool> page_flags HERMITAGE_LIFETIMEBOUND) noexcept
+      -> std::expected<LoadPlan, LoadError>;
 
-  [[nodiscard]] auto begin() const noexcept -> Iterator { return Iterator{*this}; }
+  [[nodiscard]] auto begin() const noexcept HERMITAGE_LIFETIMEBOUND -> Iterator { return Iterator{*this}; }
   [[nodiscard]] static auto end() noexcept -> std::default_sentinel_t { return {}; }
 
   [[nodiscard]] auto page_size() const noexcept -> std::uint64_t { return page_size_; }

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "hermitage/entry/compiler.hpp"
+
 namespace hermitage::entry {
 
 // The index of the first `wanted` in `text`, or text.size(). string_view::find would call memchr, which a boot loader
@@ -37,9 +39,12 @@ class FixedText {
   // Without the "0x", as in the names of a device tree.
   constexpr auto append_bare_hex(std::uint64_t value) noexcept -> FixedText& { return append_digits(value, 16); }
 
-  [[nodiscard]] constexpr auto view() const noexcept -> std::string_view { return {text_, size_}; }
-  [[nodiscard]] constexpr auto c_str() const noexcept -> const char* { return text_; }
-  constexpr operator std::string_view() const noexcept { return view(); }  // NOLINT(google-explicit-constructor)
+  [[nodiscard]] constexpr auto view() const noexcept HERMITAGE_LIFETIMEBOUND -> std::string_view {
+    return {text_, size_};
+  }
+  [[nodiscard]] constexpr auto c_str() const noexcept HERMITAGE_LIFETIMEBOUND -> const char* { return text_; }
+  // NOLINTNEXTLINE(google-explicit-constructor)
+  constexpr operator std::string_view() const noexcept HERMITAGE_LIFETIMEBOUND { return view(); }
 
  private:
   constexpr auto append_digits(std::uint64_t value, unsigned base) noexcept -> FixedText& {

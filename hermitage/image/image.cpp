@@ -184,12 +184,12 @@ auto Image::open(int descriptor, const std::filesystem::path& path, const OpenOp
   return open(*source, options);
 }
 
-auto Image::find(std::string_view path) const -> const File* {
+auto Image::find(std::string_view path) const& -> const File* {
   const auto normalized = normalize_path(path);
   return normalized ? find_file(files_, *normalized) : nullptr;
 }
 
-auto Image::resolve(std::string_view path) const -> const File* {
+auto Image::resolve(std::string_view path) const& -> const File* {
   return follow_path(path, [this](std::string_view at) { return find_file(files_, at); });
 }
 

@@ -53,13 +53,13 @@ struct File {
   std::string link_target = {};  // of a symbolic link: relative to its directory, never out of the image
   SharedBytes contents = {};
 
-  [[nodiscard]] auto bytes() const noexcept -> std::span<const std::byte> {
+  [[nodiscard]] auto bytes() const noexcept HERMITAGE_LIFETIMEBOUND -> std::span<const std::byte> {
     return contents ? std::span{contents.get(), static_cast<std::size_t>(size)} : std::span<const std::byte>{};
   }
 };
 
 // A valid image: a configuration, the kernel that it names, and a tree of files. It owns all its data. Copies share the
-// bytes of files.
+// bytes of files. What a function returns refers to the image, so these functions do not accept a temporary image.
 class Image {
  public:
   // `bytes` are the gzipped archive. A file is read in pieces, not into memory as a whole.
@@ -71,26 +71,37 @@ class Image {
   [[nodiscard]] static auto open(int descriptor, const std::filesystem::path& path, const OpenOptions& options = {})
       -> std::expected<Image, Problem>;
 
-  [[nodiscard]] auto config() const noexcept -> const Config& { return config_; }
+  [[nodiscard]] auto config() const& noexcept HERMITAGE_LIFETIMEBOUND -> const Config& { return config_; }
+  auto config() const&& = delete;
 
   // The file that the configuration names, after following links, and its bytes. It may not be a kernel.
-  [[nodiscard]] auto kernel_file() const noexcept -> const File& { return files_[kernel_]; }
-  [[nodiscard]] auto kernel() const noexcept -> std::span<const std::byte> { return kernel_file().bytes(); }
+  [[nodiscard]] auto kernel_file() const& noexcept HERMITAGE_LIFETIMEBOUND -> const File& { return files_[kernel_]; }
+  auto kernel_file() const&& = delete;
+  [[nodiscard]] auto kernel() const& noexcept HERMITAGE_LIFETIMEBOUND -> std::span<const std::byte> {
+    return kernel_file().bytes();
+  }
+  auto kernel() const&& = delete;
 
   // All files, directories and links, including hermit.toml and the kernel, without the root. Sorted by the bytes of
   // their paths, so a directory precedes its contents; all parent directories are present.
-  [[nodiscard]] auto files() const noexcept -> std::span<const File> { return files_; }
+  [[nodiscard]] auto files() const& noexcept HERMITAGE_LIFETIMEBOUND -> std::span<const File> { return files_; }
+  auto files() const&& = delete;
 
   // The file at a path, with or without a leading "/" or "./"; null if there is none, and for the root. `find` follows
   // no links; `resolve` follows all links, including those to directories on the path, and returns null for a dangling
   // link.
-  [[nodiscard]] auto find(std::string_view path) const -> const File*;
-  [[nodiscard]] auto resolve(std::string_view path) const -> const File*;
+  [[nodiscard]] auto find(std::string_view path) const & HERMITAGE_LIFETIMEBOUND -> const File*;
+  auto find(std::string_view path) const&& = delete;
+  [[nodiscard]] auto resolve(std::string_view path) const & HERMITAGE_LIFETIMEBOUND -> const File*;
+  auto resolve(std::string_view path) const&& = delete;
 
   // The size of the unpacked archive in bytes.
   [[nodiscard]] auto unpacked_size() const noexcept -> std::uint64_t { return unpacked_size_; }
 
-  [[nodiscard]] auto warnings() const noexcept -> std::span<const Problem> { return warnings_; }
+  [[nodiscard]] auto warnings() const& noexcept HERMITAGE_LIFETIMEBOUND -> std::span<const Problem> {
+    return warnings_;
+  }
+  auto warnings() const&& = delete;
 
  private:
   Image() = default;
