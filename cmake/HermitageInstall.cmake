@@ -47,6 +47,7 @@ install(DIRECTORY ${PROJECT_SOURCE_DIR}/hermitage/entry ${PROJECT_SOURCE_DIR}/he
                   ${PROJECT_SOURCE_DIR}/hermitage/kernel
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/hermitage
         FILES_MATCHING PATTERN "*.hpp" PATTERN "*.h" PATTERN "*.ld" PATTERN "*_test*" EXCLUDE)
+install(FILES ${PROJECT_BINARY_DIR}/generated/hermitage/version.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/hermitage)
 
 install(FILES ${CMAKE_CURRENT_LIST_DIR}/hermitageConfig.cmake DESTINATION ${package_dir})
 write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/hermitageConfigVersion.cmake

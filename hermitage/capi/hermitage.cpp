@@ -200,6 +200,10 @@ auto check_target(hermitage_arch arch, hermitage_endian endian, hermitage_error*
 
 }  // namespace
 
+const char* hermitage_version(void) {
+  return HERMITAGE_VERSION_STRING;
+}
+
 const char* hermitage_code_name(hermitage_code code) {
   if (code == HERMITAGE_OK) return "ok";
   if (code == HERMITAGE_STEPS_CAPACITY) return "steps_capacity";

@@ -18,9 +18,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "hermitage/version.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* The version of the linked library: "0.2.0". HERMITAGE_VERSION_STRING is that of the headers. */
+const char* hermitage_version(void);
 
 /* hermitage_code_name returns their names, which are stable. The numbers may change until version 1.0. */
 typedef int32_t hermitage_code;

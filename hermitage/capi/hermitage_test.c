@@ -65,6 +65,16 @@ static void test_errors(void) {
   CHECK(hermitage_detect_format("", 0) == HERMITAGE_FORMAT_EMPTY);
 }
 
+static void test_version(void) {
+  char text[32];
+  snprintf(text, sizeof text, "%d.%d.%d", HERMITAGE_VERSION_MAJOR, HERMITAGE_VERSION_MINOR, HERMITAGE_VERSION_PATCH);
+  CHECK(strcmp(text, HERMITAGE_VERSION_STRING) == 0);
+  CHECK(strcmp(hermitage_version(), HERMITAGE_VERSION_STRING) == 0);
+#if HERMITAGE_VERSION_NUMBER < HERMITAGE_MAKE_VERSION(0, 2, 0)
+  CHECK(!"a version since the macros exist");
+#endif
+}
+
 static void test_parts(const hermitage_kernel* kernel, const hermitage_kernel_info* info) {
   hermitage_segment segment;
   hermitage_note note;
@@ -210,6 +220,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   test_names();
+  test_version();
   test_errors();
   test_kernel(argv[1]);
   test_boot_info();

@@ -6,6 +6,7 @@
 #include "hermitage/cli/commands.hpp"
 #include "hermitage/cli/options.hpp"
 #include "hermitage/cli/output.hpp"
+#include "hermitage/version.h"
 
 namespace hermitage::cli {
 namespace {
@@ -17,7 +18,7 @@ constexpr CommandGroup kProgram{
     .epilogue =
         "hermitage help COMMAND describes a command; see also hermitage(1).\n"
         "Exit status: 0 success; 1 a file is invalid; 2 wrong usage, or a file cannot be read or written.",
-    .version = "hermitage " HERMITAGE_VERSION "\n"};
+    .version = "hermitage " HERMITAGE_VERSION_STRING "\n"};
 
 constexpr const char* kFirstSteps =
     "hermitage inspects, packs and runs Hermit unikernels.\n"

@@ -20,6 +20,7 @@
 #include "hermitage/launch/output_hints.hpp"
 #include "hermitage/launch/restored.hpp"
 #include "hermitage/launch/snapshot_file.hpp"
+#include "hermitage/version.h"
 #include "hermitage/vmm/machine.hpp"
 #include "hermitage/vmm/memory/mapped_file.hpp"
 #include "hermitage/vmm/observe/profile.hpp"
@@ -121,7 +122,7 @@ auto add_core(const LaunchSpec& spec, vmm::MachineOptions& options) -> OrFailure
                                          .on_exit = spec.core->on_exit,
                                          .on_stop = SIGQUIT,
                                          .image = spec.image,
-                                         .program = "hermitage " HERMITAGE_VERSION};
+                                         .program = "hermitage " HERMITAGE_VERSION_STRING};
   return {};
 }
 

@@ -28,6 +28,7 @@
 #include "hermitage/oci/process.hpp"
 #include "hermitage/oci/root_file_system.hpp"
 #include "hermitage/oci/settings.hpp"
+#include "hermitage/version.h"
 
 namespace hermitage::oci {
 namespace {
@@ -206,7 +207,7 @@ auto fail(const CommandLine& line, std::string_view message) -> int {
 auto print_versions(const CommandLine& line, const std::string& runtime) -> int {
   const auto status = run(runtime, line.words());
   if (!status) return fail(line, fmt::format("cannot start the runtime {}", runtime));
-  constexpr std::string_view kText = "hermitage-oci version " HERMITAGE_VERSION "\n";
+  constexpr std::string_view kText = "hermitage-oci version " HERMITAGE_VERSION_STRING "\n";
   return ::write(STDOUT_FILENO, kText.data(), kText.size()) < 0 ? kFailed : *status;
 }
 
