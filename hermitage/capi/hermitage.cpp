@@ -23,7 +23,8 @@ static_assert(sizeof(KernelObject) <= sizeof(hermitage_kernel) && alignof(Kernel
 static_assert(std::is_trivially_copyable_v<KernelObject> && std::is_trivially_destructible_v<KernelObject>);
 
 // The sizes that the header documents.
-static_assert(sizeof(hermitage_error) == 360 && sizeof(hermitage_kernel) == 512 && sizeof(hermitage_kernel_info) == 72);
+static_assert(sizeof(hermitage_problem) == 368 && sizeof(hermitage_kernel) == 512 &&
+              sizeof(hermitage_kernel_info) == 72);
 static_assert(sizeof(hermitage_tls) == 32 && sizeof(hermitage_segment) == 56 && sizeof(hermitage_note) == 40);
 static_assert(sizeof(hermitage_relocation) == 40 && sizeof(hermitage_symbol) == 40 && sizeof(hermitage_loaded) == 64);
 static_assert(sizeof(hermitage_load_step) == 40 && sizeof(hermitage_boot_info) == 144);
@@ -43,9 +44,13 @@ static_assert(code_of(entry::ProblemCode::segment_order) == HERMITAGE_SEGMENT_OR
 static_assert(code_of(entry::ProblemCode::no_hermit_note) == HERMITAGE_NO_HERMIT_NOTE);
 static_assert(code_of(entry::ProblemCode::symbols_outside_file) == HERMITAGE_SYMBOLS_OUTSIDE_FILE);
 static_assert(code_of(entry::ProblemCode::page_flags_size) == HERMITAGE_PAGE_FLAGS_SIZE);
+static_assert(code_of(entry::ProblemCode::no_uhyve_interface) == HERMITAGE_NO_UHYVE_INTERFACE);
+static_assert(code_of(entry::ProblemCode::left_out) == HERMITAGE_LEFT_OUT);
 static_assert(code_of(entry::BootInfoErrorCode::no_cpu) == HERMITAGE_BOOT_INFO_NO_CPU);
 static_assert(code_of(entry::BootInfoErrorCode::tls_zero) == HERMITAGE_BOOT_INFO_TLS_ZERO);
 
+static_assert(std::to_underlying(entry::Severity::info) == HERMITAGE_INFO);
+static_assert(std::to_underlying(entry::Severity::error) == HERMITAGE_ERROR);
 static_assert(std::to_underlying(entry::Arch::x86_64) == HERMITAGE_X86_64);
 static_assert(std::to_underlying(entry::Arch::aarch64) == HERMITAGE_AARCH64);
 static_assert(std::to_underlying(entry::Arch::riscv64) == HERMITAGE_RISCV64);
@@ -69,33 +74,42 @@ auto bytes_of(const void* bytes, size_t size) -> std::span<const std::byte> {
   return {static_cast<const std::byte*>(bytes), size};
 }
 
-void set_message(hermitage_error& error, std::string_view message) {
+void set_message(hermitage_problem& error, std::string_view message) {
   const auto size = message.size() < sizeof error.message ? message.size() : sizeof error.message - 1;
   std::memcpy(error.message, message.data(), size);
   error.message[size] = '\0';
 }
 
-auto fail(const entry::Problem& problem, hermitage_error* error) -> hermitage_code {
-  const auto code = code_of(problem.code);
-  if (error == nullptr) return code;
-  *error = {.code = code,
-            .offset = problem.offset,
+// The names are string literals, so each ends with a NUL.
+void describe(const entry::Problem& problem, hermitage_problem& result) {
+  result = {.code = code_of(problem.code),
+            .severity = std::to_underlying(problem.severity()),
+            .has_offset = problem.offset.has_value(),
+            .offset = problem.offset.value_or(0),
             .index = problem.index,
             .expected = problem.expected,
             .found = problem.found,
+            .name = problem.name().data(),
             .message = {}};
-  set_message(*error, problem.message());
-  return code;
+  set_message(result, problem.message());
 }
 
-auto fail(const entry::BootInfoError& problem, hermitage_error* error) -> hermitage_code {
+auto fail(const entry::Problem& problem, hermitage_problem* error) -> hermitage_code {
+  if (error != nullptr) describe(problem, *error);
+  return code_of(problem.code);
+}
+
+auto fail(const entry::BootInfoError& problem, hermitage_problem* error) -> hermitage_code {
   const auto code = code_of(problem.code);
   if (error == nullptr) return code;
   *error = {.code = code,
-            .offset = entry::Problem::kNowhere,
+            .severity = HERMITAGE_ERROR,
+            .has_offset = false,
+            .offset = 0,
             .index = 0,
             .expected = 0,
             .found = problem.value,
+            .name = problem.name().data(),
             .message = {}};
   set_message(*error, problem.message());
   return code;
@@ -113,7 +127,7 @@ auto cxx_tls(const hermitage_tls& tls) -> std::optional<entry::TlsInfo> {
 }
 
 auto finish_load(const std::expected<entry::LoadedKernel, entry::LoadError>& result, hermitage_loaded* loaded,
-                 hermitage_error* error) -> hermitage_code {
+                 hermitage_problem* error) -> hermitage_code {
   if (!result) return fail(result.error(), error);
   *loaded = {.image_start = result->image.start.value,
              .image_end = result->image.end.value,
@@ -189,7 +203,7 @@ void put_platform(const entry::PlatformInfo& platform, hermitage_boot_info& info
   }
 }
 
-auto check_target(hermitage_arch arch, hermitage_endian endian, hermitage_error* error) -> hermitage_code {
+auto check_target(hermitage_arch arch, hermitage_endian endian, hermitage_problem* error) -> hermitage_code {
   if (arch > HERMITAGE_RISCV64)
     return fail(entry::Problem{.code = entry::ProblemCode::unsupported_machine, .found = arch}, error);
   if (endian > HERMITAGE_BIG_ENDIAN) {
@@ -212,7 +226,7 @@ const char* hermitage_code_name(hermitage_code code) {
     const auto boot_info_code = static_cast<entry::BootInfoErrorCode>(code - HERMITAGE_BOOT_INFO_PLATFORM_NOT_ON_ARCH);
     return entry::BootInfoError{.code = boot_info_code}.name().data();
   }
-  if (code < HERMITAGE_NOT_ELF || code > HERMITAGE_PAGE_FLAGS_SIZE) return "unknown";
+  if (code < HERMITAGE_NOT_ELF || code > HERMITAGE_LEFT_OUT) return "unknown";
   return entry::Problem{.code = static_cast<entry::ProblemCode>(code - HERMITAGE_NOT_ELF)}.name().data();
 }
 
@@ -220,7 +234,8 @@ hermitage_format hermitage_detect_format(const void* bytes, size_t size) {
   return std::to_underlying(entry::detect_format(bytes_of(bytes, size)));
 }
 
-hermitage_code hermitage_kernel_parse(hermitage_kernel* kernel, const void* elf, size_t size, hermitage_error* error) {
+hermitage_code hermitage_kernel_parse(hermitage_kernel* kernel, const void* elf, size_t size,
+                                      hermitage_problem* error) {
   const auto parsed = KernelObject::parse(bytes_of(elf, size));
   if (!parsed) return fail(parsed.error(), error);
   ::new (kernel->storage) KernelObject{*parsed};
@@ -317,14 +332,14 @@ bool hermitage_kernel_symbol(const hermitage_kernel* kernel, uint64_t index, her
 }
 
 hermitage_code hermitage_kernel_load(const hermitage_kernel* kernel, void* memory, size_t memory_size, uint64_t start,
-                                     uint32_t options, hermitage_loaded* loaded, hermitage_error* error) {
+                                     uint32_t options, hermitage_loaded* loaded, hermitage_problem* error) {
   const std::span bytes{static_cast<std::byte*>(memory), memory_size};
   const bool is_zeroed = (options & HERMITAGE_LOAD_ZEROED_MEMORY) != 0;
   return finish_load(kernel_of(kernel).load(bytes, GuestAddress{start}, {.zeroed_memory = is_zeroed}), loaded, error);
 }
 
 hermitage_code hermitage_kernel_relocate(const hermitage_kernel* kernel, void* memory, size_t memory_size,
-                                         uint64_t start, hermitage_loaded* loaded, hermitage_error* error) {
+                                         uint64_t start, hermitage_loaded* loaded, hermitage_problem* error) {
   const std::span bytes{static_cast<std::byte*>(memory), memory_size};
   return finish_load(kernel_of(kernel).relocate(bytes, GuestAddress{start}), loaded, error);
 }
@@ -335,7 +350,7 @@ uint64_t hermitage_kernel_page_count(const hermitage_kernel* kernel, uint64_t st
 
 hermitage_code hermitage_kernel_plan(const hermitage_kernel* kernel, uint64_t start, uint64_t page_size,
                                      bool* page_flags, size_t page_flag_count, hermitage_load_step* steps,
-                                     size_t capacity, size_t* step_count, hermitage_error* error) {
+                                     size_t capacity, size_t* step_count, hermitage_problem* error) {
   const auto plan =
       entry::LoadPlan::make(kernel_of(kernel), GuestAddress{start}, page_size, std::span{page_flags, page_flag_count});
   if (!plan) return fail(plan.error(), error);
@@ -353,10 +368,13 @@ hermitage_code hermitage_kernel_plan(const hermitage_kernel* kernel, uint64_t st
   if (*step_count <= capacity) return HERMITAGE_OK;
   if (error != nullptr) {
     *error = {.code = HERMITAGE_STEPS_CAPACITY,
-              .offset = entry::Problem::kNowhere,
+              .severity = HERMITAGE_ERROR,
+              .has_offset = false,
+              .offset = 0,
               .index = 0,
               .expected = *step_count,
               .found = capacity,
+              .name = hermitage_code_name(HERMITAGE_STEPS_CAPACITY),
               .message = {}};
     set_message(*error, "the buffer is too small for the steps of the plan");
   }
@@ -364,7 +382,7 @@ hermitage_code hermitage_kernel_plan(const hermitage_kernel* kernel, uint64_t st
 }
 
 hermitage_code hermitage_boot_info_encode(const hermitage_boot_info* info, hermitage_arch arch, hermitage_endian endian,
-                                          uint8_t raw[HERMITAGE_RAW_BOOT_INFO_SIZE], hermitage_error* error) {
+                                          uint8_t raw[HERMITAGE_RAW_BOOT_INFO_SIZE], hermitage_problem* error) {
   if (const auto code = check_target(arch, endian, error); code != HERMITAGE_OK) return code;
   const auto platform = platform_of(*info);
   if (!platform) {
@@ -384,7 +402,8 @@ hermitage_code hermitage_boot_info_encode(const hermitage_boot_info* info, hermi
 }
 
 hermitage_code hermitage_boot_info_decode(const uint8_t raw[HERMITAGE_RAW_BOOT_INFO_SIZE], hermitage_arch arch,
-                                          hermitage_endian endian, hermitage_boot_info* info, hermitage_error* error) {
+                                          hermitage_endian endian, hermitage_boot_info* info,
+                                          hermitage_problem* error) {
   if (const auto code = check_target(arch, endian, error); code != HERMITAGE_OK) return code;
   const std::span<const std::byte, entry::kRawBootInfoSize> bytes{reinterpret_cast<const std::byte*>(raw),
                                                                   entry::kRawBootInfoSize};

@@ -80,6 +80,27 @@ enum {
   HERMITAGE_PAGE_SIZE,
   HERMITAGE_PAGE_FLAGS_SIZE,
 
+  /* Warnings and infos. */
+  HERMITAGE_BOOTS_BY_PVH,
+  HERMITAGE_OS_ABI,
+  HERMITAGE_ELF_VERSION,
+  HERMITAGE_NO_ABI_TAG,
+  HERMITAGE_MALFORMED_ABI_TAG,
+  HERMITAGE_UNKNOWN_UHYVE_INTERFACE,
+  HERMITAGE_NO_UHYVE_INTERFACE,
+  HERMITAGE_FIXED_BELOW_4_GIB,
+  HERMITAGE_NOTE_IN_LATER_SEGMENT,
+  HERMITAGE_ENTRY_OUTSIDE_CODE,
+  HERMITAGE_WRITABLE_CODE,
+  HERMITAGE_EXECUTABLE_STACK,
+  HERMITAGE_SEGMENT_ALIGNMENT,
+  HERMITAGE_SEGMENT_NOT_MAPPABLE,
+  HERMITAGE_RELR_RELOCATIONS,
+  HERMITAGE_IGNORED_PLT_RELOCATIONS,
+  HERMITAGE_UNDEFINED_SYMBOL,
+  HERMITAGE_SECTION_TABLE_OUTSIDE_FILE,
+  HERMITAGE_LEFT_OUT,
+
   /* hermitage::entry::BootInfoErrorCode: values that a guest's boot info cannot express. */
   HERMITAGE_BOOT_INFO_PLATFORM_NOT_ON_ARCH = 256,
   HERMITAGE_BOOT_INFO_UNKNOWN_PLATFORM,
@@ -97,15 +118,25 @@ enum {
   HERMITAGE_STEPS_CAPACITY = 512,
 };
 
-/* 360 bytes. */
-typedef struct hermitage_error {
+typedef uint8_t hermitage_severity;
+enum {
+  HERMITAGE_INFO = 0,    /* useful information */
+  HERMITAGE_WARNING = 1, /* the kernel can be loaded, but may not behave as its author intended */
+  HERMITAGE_ERROR = 2,   /* the kernel cannot be loaded, or the request cannot be fulfilled */
+};
+
+/* 368 bytes. An error, a warning or an info. */
+typedef struct hermitage_problem {
   hermitage_code code;
-  uint64_t offset;   /* in the file, in bytes; UINT64_MAX if the problem has no single location */
+  hermitage_severity severity;
+  bool has_offset;   /* false if the problem has no single location in the file */
+  uint64_t offset;   /* in the file, in bytes; 0 without one */
   uint64_t index;    /* of the segment, relocation …, counted from 0 */
   uint64_t expected; /* the message explains these two values */
   uint64_t found;
+  const char* name;  /* of the code: "no_hermit_note" */
   char message[320]; /* one sentence without a full stop, with a final NUL */
-} hermitage_error;
+} hermitage_problem;
 
 /* Returns "no_hermit_note" and so on, "ok" for 0, and "unknown" for an undefined code. */
 const char* hermitage_code_name(hermitage_code code);
@@ -152,7 +183,7 @@ typedef struct hermitage_kernel {
 } hermitage_kernel;
 
 /* Accepts any bytes of any alignment. Writes *kernel only on success. */
-hermitage_code hermitage_kernel_parse(hermitage_kernel* kernel, const void* elf, size_t size, hermitage_error* error);
+hermitage_code hermitage_kernel_parse(hermitage_kernel* kernel, const void* elf, size_t size, hermitage_problem* error);
 
 /* 72 bytes. */
 typedef struct hermitage_kernel_info {
@@ -253,11 +284,11 @@ typedef struct hermitage_loaded {
 /* Loads the kernel for the address `start` into `memory`, which must have exactly mem_size bytes. After a failure,
  * the content of `memory` is unspecified, but nothing outside of it was written. */
 hermitage_code hermitage_kernel_load(const hermitage_kernel* kernel, void* memory, size_t memory_size, uint64_t start,
-                                     uint32_t options, hermitage_loaded* loaded, hermitage_error* error);
+                                     uint32_t options, hermitage_loaded* loaded, hermitage_problem* error);
 
 /* Only the last step of loading, for memory that contains the segments as in the load plan. */
 hermitage_code hermitage_kernel_relocate(const hermitage_kernel* kernel, void* memory, size_t memory_size,
-                                         uint64_t start, hermitage_loaded* loaded, hermitage_error* error);
+                                         uint64_t start, hermitage_loaded* loaded, hermitage_problem* error);
 
 typedef uint8_t hermitage_action;
 enum {
@@ -284,7 +315,7 @@ uint64_t hermitage_kernel_page_count(const hermitage_kernel* kernel, uint64_t st
  * HERMITAGE_STEPS_CAPACITY and sets *step_count to the necessary capacity. */
 hermitage_code hermitage_kernel_plan(const hermitage_kernel* kernel, uint64_t start, uint64_t page_size,
                                      bool* page_flags, size_t page_flag_count, hermitage_load_step* steps,
-                                     size_t capacity, size_t* step_count, hermitage_error* error);
+                                     size_t capacity, size_t* step_count, hermitage_problem* error);
 
 typedef uint8_t hermitage_platform;
 enum {
@@ -323,9 +354,9 @@ typedef struct hermitage_boot_info {
 /* These functions return HERMITAGE_UNSUPPORTED_MACHINE for an undefined architecture, HERMITAGE_UNKNOWN_BYTE_ORDER
  * for an undefined byte order, otherwise a HERMITAGE_BOOT_INFO_… code. */
 hermitage_code hermitage_boot_info_encode(const hermitage_boot_info* info, hermitage_arch arch, hermitage_endian endian,
-                                          uint8_t raw[HERMITAGE_RAW_BOOT_INFO_SIZE], hermitage_error* error);
+                                          uint8_t raw[HERMITAGE_RAW_BOOT_INFO_SIZE], hermitage_problem* error);
 hermitage_code hermitage_boot_info_decode(const uint8_t raw[HERMITAGE_RAW_BOOT_INFO_SIZE], hermitage_arch arch,
-                                          hermitage_endian endian, hermitage_boot_info* info, hermitage_error* error);
+                                          hermitage_endian endian, hermitage_boot_info* info, hermitage_problem* error);
 
 #ifdef __cplusplus
 }

@@ -39,7 +39,7 @@ auto read_parts(const hermitage_kernel& kernel) -> unsigned {
 }  // namespace
 
 extern "C" auto LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) -> int {
-  hermitage_error error;
+  hermitage_problem error;
   hermitage_kernel kernel;
   if (hermitage_kernel_parse(&kernel, data, size, &error) != HERMITAGE_OK) return error.message[0] != '\0' ? 0 : -1;
   if (read_parts(kernel) == UINT32_MAX) return 0;

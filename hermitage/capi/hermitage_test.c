@@ -43,19 +43,21 @@ static void test_names(void) {
   CHECK(strcmp(hermitage_code_name(HERMITAGE_OK), "ok") == 0);
   CHECK(strcmp(hermitage_code_name(HERMITAGE_NOT_ELF), "not_elf") == 0);
   CHECK(strcmp(hermitage_code_name(HERMITAGE_PAGE_FLAGS_SIZE), "page_flags_size") == 0);
+  CHECK(strcmp(hermitage_code_name(HERMITAGE_LEFT_OUT), "left_out") == 0);
   CHECK(strcmp(hermitage_code_name(HERMITAGE_BOOT_INFO_NO_CPU), "no_cpu") == 0);
   CHECK(strcmp(hermitage_code_name(HERMITAGE_BOOT_INFO_TLS_ZERO), "tls_zero") == 0);
   CHECK(strcmp(hermitage_code_name(HERMITAGE_BOOT_INFO_TLS_ZERO + 1), "unknown") == 0);
-  CHECK(strcmp(hermitage_code_name(HERMITAGE_PAGE_FLAGS_SIZE + 1), "unknown") == 0);
+  CHECK(strcmp(hermitage_code_name(HERMITAGE_LEFT_OUT + 1), "unknown") == 0);
   CHECK(strcmp(hermitage_code_name(-1), "unknown") == 0);
 }
 
 static void test_errors(void) {
   hermitage_kernel kernel;
-  hermitage_error error;
+  hermitage_problem error;
   CHECK(hermitage_kernel_parse(&kernel, "hello", 5, &error) == HERMITAGE_NOT_ELF);
   CHECK(error.code == HERMITAGE_NOT_ELF);
-  CHECK(error.offset == UINT64_MAX);
+  CHECK(!error.has_offset && error.offset == 0 && error.severity == HERMITAGE_ERROR);
+  CHECK(strcmp(error.name, "not_elf") == 0);
   CHECK(strcmp(error.message, "text, not an ELF file") == 0);
   CHECK(hermitage_kernel_parse(&kernel, NULL, 0, NULL) == HERMITAGE_NOT_ELF);
   CHECK(hermitage_detect_format("\x7f"
@@ -111,7 +113,7 @@ static void test_load(const hermitage_kernel* kernel, const hermitage_kernel_inf
   const uint64_t start = 0x200000;
   unsigned char* memory = malloc(info->mem_size);
   hermitage_loaded loaded;
-  hermitage_error error;
+  hermitage_problem error;
   hermitage_tls tls;
   hermitage_relocation relocation;
   memset(memory, 0xa5, info->mem_size);
@@ -134,7 +136,7 @@ static void test_plan(const hermitage_kernel* kernel, const unsigned char* elf, 
   bool* page_flags = calloc(pages, sizeof *page_flags);
   hermitage_load_step steps[32];
   size_t count = 0;
-  hermitage_error error;
+  hermitage_problem error;
   hermitage_loaded loaded;
   CHECK(hermitage_kernel_plan(kernel, start, 4096, page_flags, pages, steps, 1, &count, &error) ==
         HERMITAGE_STEPS_CAPACITY);
@@ -160,7 +162,7 @@ static void test_kernel(const char* path) {
   unsigned char* elf = read_file(path, &size);
   hermitage_kernel kernel;
   hermitage_kernel_info info;
-  hermitage_error error;
+  hermitage_problem error;
   CHECK(hermitage_kernel_parse(&kernel, elf, size, &error) == HERMITAGE_OK);
   const hermitage_kernel copy = kernel;
   memset(&kernel, 0, sizeof kernel);
@@ -177,7 +179,7 @@ static void test_kernel(const char* path) {
 
 static void test_boot_info(void) {
   uint8_t raw[HERMITAGE_RAW_BOOT_INFO_SIZE];
-  hermitage_error error;
+  hermitage_problem error;
   hermitage_boot_info decoded;
   hermitage_boot_info info = {.serial_port_base = 0x3f8,
                               .image_start = 0x40000,

@@ -166,7 +166,7 @@ auto run_machine(RunOptions& options, const char* command) -> ExitCode {
   }
   const auto outcome = run_image_at(path, options, *std::move(sources), limit);
   if (outcome) return *outcome;
-  complain(outcome.error().subject, outcome.error().message);
+  complain(outcome.error().subject, outcome.error().text);
   return exit_code_of(outcome.error());
 }
 

@@ -108,7 +108,7 @@ auto open_late_file(const std::string& path) -> OrFailure<std::optional<LateFile
   if (path.empty()) return std::nullopt;
   auto opened = LateFile::open(path);
   if (opened) return *std::move(opened);
-  return std::unexpected{Failure{.kind = Failure::Kind::usage, .subject = path, .message = std::move(opened.error())}};
+  return std::unexpected{Failure{.code = Failure::Code::usage, .subject = path, .text = std::move(opened.error())}};
 }
 
 auto write_late_file(const std::string& path, std::optional<LateFile>& file, std::string_view text) -> ExitCode {

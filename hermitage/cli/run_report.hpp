@@ -24,7 +24,7 @@ void tell_of_saving(const std::string& file, const launch::RunReport& report);
 }
 
 [[nodiscard]] inline auto exit_code_of(const launch::Failure& failure) -> ExitCode {
-  return failure.kind == launch::Failure::Kind::usage ? ExitCode::usage : ExitCode::not_started;
+  return failure.code == launch::Failure::Code::usage ? ExitCode::usage : ExitCode::not_started;
 }
 
 }  // namespace hermitage::cli

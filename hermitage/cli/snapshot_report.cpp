@@ -36,7 +36,7 @@ auto open(const std::string& path) -> std::expected<Snapshot, ExitCode> {
   }
   auto snapshot = Snapshot::open(*std::move(file));
   if (snapshot) return *std::move(snapshot);
-  complain(path, snapshot.error().message);
+  complain(path, snapshot.error().text);
   return std::unexpected{snapshot.error().code == vmm::ErrorCode::image ? ExitCode::some_not : ExitCode::usage};
 }
 
@@ -108,7 +108,7 @@ auto verify_snapshot(const std::string& path) -> ExitCode {
   if (!snapshot) return snapshot.error();
   const auto verified = snapshot->verify();
   if (verified) return print_or_complain(fmt::format("{}: good\n", printable(path)));
-  complain(path, verified.error().message);
+  complain(path, verified.error().text);
   return verified.error().code == vmm::ErrorCode::image ? ExitCode::some_not : ExitCode::usage;
 }
 

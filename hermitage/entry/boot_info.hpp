@@ -119,6 +119,8 @@ struct BootInfoError {
 
   friend constexpr auto operator==(const BootInfoError&, const BootInfoError&) noexcept -> bool = default;
 
+  [[nodiscard]] static constexpr auto severity() noexcept -> Severity { return Severity::error; }
+  // The code's name as in the enum: stable.
   [[nodiscard]] auto name() const noexcept -> std::string_view;
   // One sentence for users, without a full stop.
   [[nodiscard]] auto message() const noexcept -> Message;

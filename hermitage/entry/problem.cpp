@@ -189,7 +189,7 @@ void append_value(Message& message, std::string_view placeholder, const Problem&
   const auto value = placeholder == "index"      ? problem.index
                      : placeholder == "expected" ? problem.expected
                      : placeholder == "found"    ? problem.found
-                                                 : problem.offset;
+                                                 : problem.offset.value_or(0);
   hex ? message.append_hex(value) : message.append_decimal(value);
 }
 

@@ -3,6 +3,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <type_traits>
 
@@ -103,11 +104,9 @@ using Message = FixedText<320>;
 // One problem: its code, location and values. The code determines which numbers have a meaning. message() describes
 // them.
 struct Problem {
-  static constexpr std::uint64_t kNowhere = UINT64_MAX;
-
   ProblemCode code = ProblemCode::not_elf;
-  std::uint64_t offset = kNowhere;  // in the file, in bytes
-  std::uint64_t index = 0;          // of the segment, note, relocation …, counted from 0
+  std::optional<std::uint64_t> offset = std::nullopt;  // in the file, in bytes; nothing without a single location
+  std::uint64_t index = 0;                             // of the segment, note, relocation …, counted from 0
   std::uint64_t expected = 0;
   std::uint64_t found = 0;
 
@@ -124,6 +123,21 @@ struct Problem {
 using ParseError = Problem;
 using LoadError = Problem;
 
+// The shape of everything that can go wrong in the public interfaces: entry::Problem, entry::BootInfoError,
+// image::Problem, vmm::Error, launch::Failure and launch::OpenError.
+//   code        an enumerator, for programs
+//   severity()  errors are of severity error
+//   name()      the code as a word: stable, for scripts and logs
+//   message()   one line for people, without a full stop. It includes the place, such as a file, if the value has one.
+// formatters.hpp formats all of them.
+template <class T>
+concept AnyProblem = requires(const T& problem) {
+  requires std::is_enum_v<std::remove_cvref_t<decltype(problem.code)>>;
+  { problem.severity() } noexcept -> std::same_as<Severity>;
+  { problem.name() } noexcept -> std::same_as<std::string_view>;
+  { problem.message() } -> std::convertible_to<std::string_view>;
+};
+
 // "info", "warning" or "error".
 [[nodiscard]] auto name(Severity severity) noexcept -> std::string_view;
 
@@ -135,7 +149,7 @@ class ProblemSink {
     requires(!std::same_as<std::remove_cvref_t<Callable>, ProblemSink> &&
              std::predicate<std::remove_reference_t<Callable>&, const Problem&>)
   // NOLINTNEXTLINE(google-explicit-constructor, bugprone-forwarding-reference-overload)
-  ProblemSink(Callable&& callable) noexcept
+  ProblemSink(Callable&& callable HERMITAGE_LIFETIMEBOUND) noexcept
       : callable_{const_cast<void*>(static_cast<const void*>(&callable))},
         report_{[](void* object, const Problem& problem) noexcept -> bool {
           return (*static_cast<std::remove_reference_t<Callable>*>(object))(problem);

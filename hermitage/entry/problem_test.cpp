@@ -113,7 +113,7 @@ TEST(Problem, EveryCodeIsInTheTable) {
 
 TEST(Problem, NumbersThatMeanNothingAreThese) {
   const Problem problem;
-  EXPECT_EQ(problem.offset, Problem::kNowhere);
+  EXPECT_EQ(problem.offset, std::nullopt);
   EXPECT_EQ(problem.index, 0U);
   EXPECT_EQ(problem.expected, 0U);
   EXPECT_EQ(problem.found, 0U);
@@ -160,7 +160,6 @@ TEST(Problem, MessagesAreOneSentenceEach) {
 
 TEST(Problem, TheLongestMessagesFit) {
   for (const auto& row : kRows) {
-    // kNowhere is also the largest number.
     const Problem problem{
         .code = row.code, .offset = UINT64_MAX, .index = UINT64_MAX, .expected = UINT64_MAX, .found = UINT64_MAX};
     const auto message = problem.message();
@@ -201,7 +200,12 @@ TEST(Problem, ComparesAllItsParts) {
   auto other = problem;
   other.code = ProblemCode::segment_order;
   EXPECT_NE(other, problem);
-  for (const auto member : {&Problem::offset, &Problem::index, &Problem::expected, &Problem::found}) {
+  other = problem;
+  other.offset = 2;
+  EXPECT_NE(other, problem);
+  other.offset = std::nullopt;
+  EXPECT_NE(other, problem);
+  for (const auto member : {&Problem::index, &Problem::expected, &Problem::found}) {
     other = problem;
     other.*member += 1;
     EXPECT_NE(other, problem);

@@ -32,6 +32,8 @@ auto text_of(std::span<const std::byte> bytes) -> std::string_view {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
+static_assert(entry::AnyProblem<Problem>);
+
 // What it fails with, as "name: message"; "opens" when it does not.
 auto failure(const std::expected<Image, Problem>& image) -> std::string {
   if (image) return "opens";

@@ -313,7 +313,7 @@ auto shown_problems(const Report& report) -> std::vector<ShownProblem> {
     shown.push_back({.severity = problem.severity(),
                      .code = problem.name(),
                      .message = std::string{problem.message().view()},
-                     .offset = problem.offset == Problem::kNowhere ? std::nullopt : std::optional{problem.offset}});
+                     .offset = problem.offset});
   }
   std::ranges::stable_sort(shown, std::ranges::greater{}, &ShownProblem::severity);
   return shown;

@@ -34,7 +34,7 @@ auto engine_facts(Engine wanted, const char* qemu_option) -> EngineFacts {
 
 auto fallback(const EngineChoice& choice, const Failure& failure) -> std::optional<EngineChoice> {
   if (!choice.may_fall_back || !failure.is_the_engines) return std::nullopt;
-  return EngineChoice{.engine = Engine::qemu, .reason = failure.message};
+  return EngineChoice{.engine = Engine::qemu, .reason = failure.text};
 }
 
 }  // namespace hermitage::launch

@@ -42,8 +42,8 @@ TEST(ChooseEngine, TakesTheMonitorWhereItCan) {
 TEST(ChooseEngine, RefusesAnOptionForQemuInTheMonitor) {
   const auto chosen = choose_engine(Engine::kvm, {.qemu_option = kOption, .why_no_monitor = {}});
   ASSERT_FALSE(chosen);
-  EXPECT_EQ(chosen.error().kind, Failure::Kind::usage);
-  EXPECT_EQ(chosen.error().message, kForQemu);
+  EXPECT_EQ(chosen.error().code, Failure::Code::usage);
+  EXPECT_EQ(chosen.error().text, kForQemu);
 }
 
 TEST(EngineFacts, LooksAtTheHostOnlyWhereThatCounts) {
@@ -62,20 +62,20 @@ TEST(RequireMonitor, LeavesNoOtherEngine) {
   EngineChoice selected{.engine = Engine::qemu};
   const auto usage = require_monitor(selected, "app.snap");
   ASSERT_FALSE(usage);
-  EXPECT_EQ(usage.error().kind, Failure::Kind::usage);
+  EXPECT_EQ(usage.error().code, Failure::Code::usage);
   EngineChoice chosen{.engine = Engine::qemu, .reason = kNoMonitor};
   const auto failed = require_monitor(chosen, "app.snap");
   ASSERT_FALSE(failed);
-  EXPECT_EQ(failed.error().kind, Failure::Kind::not_started);
+  EXPECT_EQ(failed.error().code, Failure::Code::not_started);
   EXPECT_EQ(failed.error().subject, "app.snap");
-  EXPECT_TRUE(failed.error().message.ends_with(kNoMonitor)) << failed.error().message;
+  EXPECT_TRUE(failed.error().text.ends_with(kNoMonitor)) << failed.error().text;
 }
 
 TEST(Fallback, IsForWhatTheEngineCannotDo) {
   const EngineChoice first{.engine = Engine::kvm, .may_fall_back = true};
-  const Failure engines{.message = kNoMonitor, .is_the_engines = true};
+  const Failure engines{.text = kNoMonitor, .is_the_engines = true};
   EXPECT_EQ(fallback(first, engines), (EngineChoice{.engine = Engine::qemu, .reason = kNoMonitor}));
-  EXPECT_EQ(fallback(first, {.message = kNoMonitor}), std::nullopt);
+  EXPECT_EQ(fallback(first, {.text = kNoMonitor}), std::nullopt);
   EXPECT_EQ(fallback({.engine = Engine::kvm}, engines), std::nullopt);
 }
 

@@ -170,7 +170,7 @@ auto sentence_of(std::string reason, entry::Arch arch) -> std::string {
 auto with_reason(const std::string& image, const Failure& failure, const std::string& reason)
     -> std::unexpected<Failure> {
   if (reason.empty() || !failure.is_the_engines) return std::unexpected{failure};
-  return not_started(image, fmt::format("{}; QEMU cannot run it either: {}", reason, failure.message));
+  return not_started(image, fmt::format("{}; QEMU cannot run it either: {}", reason, failure.text));
 }
 
 }  // namespace

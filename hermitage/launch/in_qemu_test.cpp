@@ -40,7 +40,7 @@ class InQemuTest : public ::testing::Test {
 
 TEST_F(InQemuTest, ReportsAnExit) {
   const auto report = run(FakeQemu{"echo hello; exit 42"});
-  ASSERT_TRUE(report) << report.error().message;
+  ASSERT_TRUE(report) << report.error().text;
   EXPECT_EQ(exit_status(report->ending), 42);
   EXPECT_EQ(output, "hello\n");
   EXPECT_FALSE(report->lacked_network);
@@ -81,7 +81,7 @@ TEST_F(InQemuTest, GuestsOutputBeginsBehindTheHandover) {
 word=$(grep -o 'hermitage.handover=[0-9a-f]*' "$(dirname "$0")/words" | sed 's/.*=//')
 echo firmware; echo '[LOADER][WARN] odd'; echo "[LOADER][HANDOVER] $word"; echo hello)"};
   const auto report = run(qemu, {.loader = qemu.telling_loader()});
-  ASSERT_TRUE(report) << report.error().message;
+  ASSERT_TRUE(report) << report.error().text;
   EXPECT_EQ(exit_status(report->ending), 0);
   EXPECT_EQ(output, "hello\n");
   ASSERT_EQ(warnings.size(), 1U);
@@ -92,7 +92,7 @@ TEST_F(InQemuTest, AGuestThatWasNotEnteredHasNotStarted) {
   const FakeQemu qemu{"echo firmware; exit 0"};
   const auto report = run(qemu, {.loader = qemu.telling_loader()});
   ASSERT_FALSE(report);
-  EXPECT_EQ(report.error().message,
+  EXPECT_EQ(report.error().text,
             "the virtual machine ended before the boot loader entered the kernel, without an error message");
 }
 
@@ -120,7 +120,7 @@ TEST_F(InQemuTest, SaysBothReasonsWhereNeitherEngineCan) {
   const FakeQemu qemu{"exit 0"};
   const auto report = run(qemu, {.tempdir = "/tmp"}, {.reason = "there is no KVM", .monitor_has_tried = true});
   ASSERT_FALSE(report);
-  EXPECT_EQ(report.error().message,
+  EXPECT_EQ(report.error().text,
             "the kernel is for aarch64; QEMU cannot run it either: QEMU does not support --tempdir");
 }
 
@@ -135,7 +135,7 @@ TEST_F(InQemuTest, RefusesWhatIsNoKernel) {
     const auto made = QemuRun::prepare(given.request, {});
     ASSERT_FALSE(made);
     EXPECT_EQ(made.error().subject, directory.file("file"));
-    EXPECT_EQ(made.error().kind, Failure::Kind::not_started);
+    EXPECT_EQ(made.error().code, Failure::Code::not_started);
     EXPECT_FALSE(made.error().is_the_engines);
   }
 }

@@ -86,9 +86,9 @@ auto neither_kernel_nor_image(std::span<const std::byte> bytes) -> std::string {
 
 auto KernelSource::open(const std::string& path, Streams streams) -> std::expected<KernelSource, OpenError> {
   const auto system_error = [](const char* call) {
-    return std::unexpected{OpenError{.call = call, .text = std::strerror(errno)}};
+    return std::unexpected{OpenError{.code = OpenError::Code::system_call, .call = call, .text = std::strerror(errno)}};
   };
-  const auto refused = [](std::string text) { return std::unexpected{OpenError{.call = {}, .text = std::move(text)}}; };
+  const auto refused = [](std::string text) { return std::unexpected{OpenError{.text = std::move(text)}}; };
   KernelSource source;
   source.path_ = path;
   auto file = open_file(path, streams == Streams::refuse ? O_NONBLOCK : 0);

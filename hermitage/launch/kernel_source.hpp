@@ -27,6 +27,26 @@ inline constexpr std::size_t kMaxFileSize = std::size_t{1} << 30;
 // The format of a file that is neither a kernel nor an image, as a predicate: "is a tar archive, neither …".
 [[nodiscard]] auto neither_kernel_nor_image(std::span<const std::byte> bytes) -> std::string;
 
+// Why a file is not opened.
+struct OpenError {
+  enum class Code : std::uint8_t {
+    system_call,  // `call` failed
+    refused,      // the file cannot be read: its kind, or its size
+  };
+
+  Code code = Code::refused;
+  std::string call = {};  // the name of the system call that failed; empty: none
+  std::string text = {};  // one sentence without a full stop
+
+  [[nodiscard]] static constexpr auto severity() noexcept -> entry::Severity { return entry::Severity::error; }
+  // The code's name as in the enum: stable.
+  [[nodiscard]] auto name() const noexcept -> std::string_view {
+    return code == Code::system_call ? "system_call" : "refused";
+  }
+  // "CALL: TEXT"
+  [[nodiscard]] auto message() const -> std::string { return call.empty() ? text : call + ": " + text; }
+};
+
 class KernelSource {
  public:
   enum class Kind : std::uint8_t { kernel, image, snapshot, neither };
@@ -34,14 +54,6 @@ class KernelSource {
   // Pipes and devices, which can be read only once, are either read into memory, or refused without waiting for a
   // writer.
   enum class Streams : std::uint8_t { read, refuse };
-
-  struct OpenError {
-    std::string call;  // the system call that failed; empty: none
-    std::string text;
-
-    // "CALL: TEXT"
-    [[nodiscard]] auto message() const -> std::string { return call.empty() ? text : call + ": " + text; }
-  };
 
   // Opens a file, or standard input for "-". Regular files are not read yet, and may have any size.
   [[nodiscard]] static auto open(const std::string& path, Streams streams) -> std::expected<KernelSource, OpenError>;

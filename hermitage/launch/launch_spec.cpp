@@ -364,14 +364,14 @@ auto make_launch_spec(const std::string& image, const LaunchSources& sources) ->
                     .application = std::move(words.application).value_or(sources.image.app_args),
                     .environment = std::move(*environment)};
   if (auto line = base::boot_arguments(spec.arguments); !line) {
-    return std::unexpected{Failure{.kind = Failure::Kind::usage, .subject = image, .message = std::move(line.error())}};
+    return std::unexpected{Failure{.code = Failure::Code::usage, .subject = image, .text = std::move(line.error())}};
   }
   return spec;
 }
 
 auto check_config(const image::Config& config) -> std::expected<void, std::string> {
   const auto spec = make_launch_spec({}, {.image = config});
-  if (!spec) return std::unexpected{spec.error().message};
+  if (!spec) return std::unexpected{spec.error().text};
   return {};
 }
 

@@ -22,13 +22,13 @@ constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
 
 auto spec_of(const LaunchSources& sources) -> LaunchSpec {
   auto spec = make_launch_spec("image", sources);
-  EXPECT_TRUE(spec) << spec.error().message;
+  EXPECT_TRUE(spec) << spec.error().text;
   return spec ? *std::move(spec) : LaunchSpec{};
 }
 
 auto error_of(const LaunchSources& sources) -> std::string {
   const auto spec = make_launch_spec("image", sources);
-  return spec ? std::string{} : spec.error().message;
+  return spec ? std::string{} : spec.error().text;
 }
 
 // ---- Precedence
@@ -158,7 +158,7 @@ TEST(ProfileRate, NeedsAProfileAndIsLimited) {
   EXPECT_EQ(spec_of({.command_line = {.profile = "p"}, .config_file = {.profile_rate = 99}}).profile_rate, 99U);
   const auto alone = make_launch_spec("image", {.command_line = {.profile_rate = 99}});
   ASSERT_FALSE(alone);
-  EXPECT_EQ(alone.error().message, "--profile-rate needs --profile");
+  EXPECT_EQ(alone.error().text, "--profile-rate needs --profile");
   for (const std::uint32_t rate : {0U, 10'001U}) {
     EXPECT_FALSE(make_launch_spec("image", {.command_line = {.profile = "p"}, .config_file = {.profile_rate = rate}}));
   }
@@ -262,8 +262,8 @@ TEST(Types, AreRefusedWhereTheyAreWrong) {
         Wrong{{.env_vars = {"x"}}, "-e 'x': neither KEY=VALUE nor host"}}) {
     const auto spec = make_launch_spec("image", {.command_line = options});
     ASSERT_FALSE(spec);
-    EXPECT_EQ(spec.error().kind, Failure::Kind::usage);
-    EXPECT_EQ(spec.error().message, error);
+    EXPECT_EQ(spec.error().code, Failure::Code::usage);
+    EXPECT_EQ(spec.error().text, error);
   }
 }
 

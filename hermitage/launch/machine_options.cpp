@@ -94,7 +94,7 @@ auto files_of(const LaunchSpec& spec, const image::Image* image) -> OrFailure<vm
   vmm::GuestFiles files{std::move(made)};
   if (image != nullptr && spec.image_mode != ImageMode::internal) add_files(files, *image);
   if (auto added = files.add_mappings(spec.file_mappings); !added) {
-    return wrong_usage(fmt::format("--file-mapping: {}", added.error().message));
+    return wrong_usage(fmt::format("--file-mapping: {}", added.error().text));
   }
   return files;
 }

@@ -57,7 +57,7 @@ TEST(MachineOptions, IsolateAsTheSpecSays) {
   EXPECT_EQ(none->file_isolation, vmm::FileIsolation::none);
   EXPECT_FALSE(none->sandbox);
   const auto strict = isolation_of({.file_isolation = FileIsolation::strict});
-  if (!strict) GTEST_SKIP() << strict.error().message;
+  if (!strict) GTEST_SKIP() << strict.error().text;
   EXPECT_EQ(strict->file_isolation, vmm::FileIsolation::strict);
   EXPECT_TRUE(strict->sandbox);
   EXPECT_TRUE(strict->around_caller);
@@ -72,8 +72,8 @@ TEST(MachineOptions, ATemporaryDirectoryThatIsAskedForHasToBeThere) {
   for (const auto& path : {directory.file("none"), directory.write("file", "")}) {
     const auto files = files_of({.tempdir = path}, nullptr);
     ASSERT_FALSE(files);
-    EXPECT_EQ(files.error().kind, Failure::Kind::usage);
-    EXPECT_TRUE(files.error().message.starts_with("--tempdir: '" + path + "': ")) << files.error().message;
+    EXPECT_EQ(files.error().code, Failure::Code::usage);
+    EXPECT_TRUE(files.error().text.starts_with("--tempdir: '" + path + "': ")) << files.error().text;
   }
 }
 
@@ -81,8 +81,8 @@ TEST(MachineOptions, AMappingThatIsWrongIsWrongUsage) {
   const testing::TemporaryDirectory directory;
   const auto files = files_of({.file_mappings = {{.host = directory.file("none/file"), .guest = "/file"}}}, nullptr);
   ASSERT_FALSE(files);
-  EXPECT_EQ(files.error().kind, Failure::Kind::usage);
-  EXPECT_TRUE(files.error().message.starts_with("--file-mapping: ")) << files.error().message;
+  EXPECT_EQ(files.error().code, Failure::Code::usage);
+  EXPECT_TRUE(files.error().text.starts_with("--file-mapping: ")) << files.error().text;
 }
 
 // Unless the guest finds the image in its memory.

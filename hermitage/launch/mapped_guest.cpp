@@ -21,7 +21,7 @@ auto map_file(const LaunchSpec& spec, const KernelSource& source) -> OrFailure<v
   if (!descriptor) return not_started(spec.image, std::move(descriptor.error()));
   auto file = vmm::MappedFile::map(std::move(*descriptor));
   if (file && is_read(spec)) file = std::move(*file).read();
-  if (!file) return not_started(spec.image, std::move(file.error().message));
+  if (!file) return not_started(spec.image, std::move(file.error().text));
   return *std::move(file);
 }
 

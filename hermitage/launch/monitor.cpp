@@ -33,9 +33,9 @@ namespace {
 auto failure_of(const std::string& subject, vmm::Error error) -> std::unexpected<Failure> {
   using vmm::ErrorCode;
   const bool is_usage = error.code == ErrorCode::configuration;
-  return std::unexpected{Failure{.kind = is_usage ? Failure::Kind::usage : Failure::Kind::not_started,
+  return std::unexpected{Failure{.code = is_usage ? Failure::Code::usage : Failure::Code::not_started,
                                  .subject = subject,
-                                 .message = std::move(error.message),
+                                 .text = std::move(error.text),
                                  .is_the_engines = !is_usage && error.code != ErrorCode::host_failed}};
 }
 
@@ -49,7 +49,7 @@ auto ending_of(const vmm::Ending& ending) -> Ending {
 }
 
 auto save_problem_of(const vmm::RunResult& result) -> std::string {
-  return result.saved && !*result.saved ? result.saved->error().message : std::string{};
+  return result.saved && !*result.saved ? result.saved->error().text : std::string{};
 }
 
 auto ending_of(const vmm::RunResult& result) -> Ending {
@@ -109,7 +109,7 @@ auto add_debugger(const LaunchSpec& spec, std::span<const std::byte> elf, std::v
 auto core_of(const vmm::RunResult& result) -> std::optional<std::expected<CoreReport, std::string>> {
   if (!result.core) return std::nullopt;
   const auto& core = *result.core;
-  if (!core) return std::unexpected{core.error().message};
+  if (!core) return std::unexpected{core.error().text};
   return CoreReport{.size = core->size, .is_complete = core->is_complete};
 }
 
@@ -314,7 +314,7 @@ auto MonitorRun::spec() const noexcept -> const LaunchSpec& {
 
 auto MonitorRun::run() -> OrFailure<RunReport> {
   auto result = state_->machine->run();
-  if (!result) return not_started(state_->spec.image, std::move(result.error().message));
+  if (!result) return not_started(state_->spec.image, std::move(result.error().text));
   state_->result = *std::move(result);
   state_->core = core_of(*state_->result);
   return report_on(state_->spec, *state_->result, state_->output_hints);

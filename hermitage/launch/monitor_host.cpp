@@ -15,7 +15,7 @@ auto why_no_monitor() -> std::optional<std::string> {
 auto why_no_kvm() -> std::optional<std::string> {
   auto tried = vmm::try_kvm();
   if (tried) return std::nullopt;
-  return std::move(tried.error().message);
+  return std::move(tried.error().text);
 }
 
 auto check_monitor() -> std::vector<base::HostCheck> {

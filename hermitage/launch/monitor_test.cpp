@@ -32,7 +32,7 @@ class MonitorTest : public ::testing::Test {
     const auto hello = guest("hello");
     if (!std::filesystem::exists(hello)) GTEST_SKIP() << "no " << hello;
     const Requested given{hello, options()};
-    if (auto made = MonitorRun::prepare(given.request); !made) GTEST_SKIP() << made.error().message;
+    if (auto made = MonitorRun::prepare(given.request); !made) GTEST_SKIP() << made.error().text;
   }
 
   [[nodiscard]] static auto guest(const std::string& name) -> std::string {
@@ -50,7 +50,7 @@ class MonitorTest : public ::testing::Test {
 
 auto prepared(const Requested& given) -> MonitorRun {
   auto made = MonitorRun::prepare(given.request);
-  if (!made) throw std::runtime_error{made.error().message};
+  if (!made) throw std::runtime_error{made.error().text};
   return *std::move(made);
 }
 
@@ -59,7 +59,7 @@ TEST_F(MonitorTest, ReportsAnExit) {
   auto run = prepared(given);
   EXPECT_EQ(run.statistics(), nullptr);
   const auto report = run.run();
-  ASSERT_TRUE(report) << report.error().message;
+  ASSERT_TRUE(report) << report.error().text;
   EXPECT_EQ(exit_status(report->ending), 42);
   EXPECT_FALSE(report->lacked_network);
   EXPECT_FALSE(report->lacked_memory);
@@ -162,7 +162,7 @@ TEST_F(MonitorTest, ShowsWhereAGuestDied) {
   const Requested given{guest("hostile"), options({"triple-fault"})};
   auto run = prepared(given);
   const auto report = run.run();
-  ASSERT_TRUE(report) << report.error().message;
+  ASSERT_TRUE(report) << report.error().text;
   run.free_machine();
   const auto* const crashed = std::get_if<GuestCrashed>(&report->ending);
   ASSERT_NE(crashed, nullptr);
@@ -181,7 +181,7 @@ TEST_F(MonitorTest, IsStoppedBeforeItBegins) {
   auto run = prepared(given);
   run.stop(SIGTERM);
   const auto report = run.run();
-  ASSERT_TRUE(report) << report.error().message;
+  ASSERT_TRUE(report) << report.error().text;
   const auto* const stopped = std::get_if<Stopped>(&report->ending);
   ASSERT_NE(stopped, nullptr);
   EXPECT_EQ(stopped->signal, SIGTERM);
@@ -193,7 +193,7 @@ TEST_F(MonitorTest, KeepsTheDeadline) {
   given.request.deadline = RunRequest::Clock::now() + 50ms;
   auto run = prepared(given);
   const auto report = run.run();
-  ASSERT_TRUE(report) << report.error().message;
+  ASSERT_TRUE(report) << report.error().text;
   EXPECT_TRUE(std::holds_alternative<TimedOut>(report->ending));
 }
 
@@ -211,7 +211,7 @@ TEST_F(MonitorTest, RefusesWhatIsNoKernel) {
     const Requested given{directory.write("file", content), options()};
     const auto made = MonitorRun::prepare(given.request);
     ASSERT_FALSE(made);
-    EXPECT_EQ(made.error().kind, Failure::Kind::not_started);
+    EXPECT_EQ(made.error().code, Failure::Code::not_started);
     EXPECT_FALSE(made.error().is_the_engines);
   }
 }

@@ -23,9 +23,9 @@ constexpr std::uint16_t kUsualMtu = 1500;
 
 auto failure_of(vmm::Error error) -> std::unexpected<Failure> {
   const bool is_usage = error.code == vmm::ErrorCode::configuration;
-  return std::unexpected{Failure{.kind = is_usage ? Failure::Kind::usage : Failure::Kind::not_started,
+  return std::unexpected{Failure{.code = is_usage ? Failure::Code::usage : Failure::Code::not_started,
                                  .subject = {},
-                                 .message = std::move(error.message)}};
+                                 .text = std::move(error.text)}};
 }
 
 // Opens an interface, and says which one when it is made. `mtu` gets its own, where that is known.
@@ -81,7 +81,7 @@ auto open_network(const LaunchSpec& spec, const Warn& warn) -> OrFailure<std::op
     auto pcap = vmm::net::Pcap::create(spec.pcap, std::move(*backend), [warn](const std::string& line) {
       if (warn) warn(line);
     });
-    if (!pcap) return not_started({}, std::move(pcap.error().message));
+    if (!pcap) return not_started({}, std::move(pcap.error().text));
     *backend = std::move(*pcap);
   }
   auto vhost = open_vhost(spec, **backend);

@@ -39,7 +39,7 @@ TEST(OpenNetwork, TakesADescriptorAndWritesAFile) {
   auto spec = spec_with("fd:" + std::to_string(ours.get()) + ",mac=02:00:00:00:00:07,mtu=1400");
   spec.pcap = directory.file("net.pcap");
   auto network = open_network(spec, {});
-  ASSERT_TRUE(network) << network.error().message;
+  ASSERT_TRUE(network) << network.error().text;
   ASSERT_TRUE(*network);
   EXPECT_EQ((*network)->card.mac, (base::MacAddress{2, 0, 0, 0, 0, 7}));
   EXPECT_EQ((*network)->card.mtu, 1400);
@@ -65,13 +65,13 @@ TEST(OpenNetwork, HasARandomAddressOtherwise) {
 }
 
 TEST(OpenNetwork, SaysWhatIsWrong) {
-  EXPECT_EQ(error_of(spec_with("fd:999")).kind, Failure::Kind::usage);
-  EXPECT_EQ(error_of(spec_with("fd:999")).message,
+  EXPECT_EQ(error_of(spec_with("fd:999")).code, Failure::Code::usage);
+  EXPECT_EQ(error_of(spec_with("fd:999")).text,
             "fd:999 is not open; the process that starts this one has to leave it open");
-  EXPECT_EQ(error_of(spec_with("tap:none0")).kind, Failure::Kind::usage);
+  EXPECT_EQ(error_of(spec_with("tap:none0")).code, Failure::Code::usage);
   auto recorded = spec_with("tap,vhost=on");
   recorded.pcap = "frames.pcap";
-  EXPECT_EQ(error_of(recorded).message, "--pcap: no frames are seen with vhost=on; leave one out");
+  EXPECT_EQ(error_of(recorded).text, "--pcap: no frames are seen with vhost=on; leave one out");
 }
 
 }  // namespace

@@ -172,7 +172,7 @@ void warn_of_lost_variables(const RunRequest& request, const LaunchSpec& spec) {
 }  // namespace
 
 auto not_in_qemu(const std::string& image, std::string message) -> std::unexpected<Failure> {
-  return std::unexpected{Failure{.subject = image, .message = std::move(message), .is_the_engines = true}};
+  return std::unexpected{Failure{.subject = image, .text = std::move(message), .is_the_engines = true}};
 }
 
 auto plan_for_qemu(const RunRequest& request, const QemuImage& image, const QemuOptions& options)
@@ -184,9 +184,9 @@ auto plan_for_qemu(const RunRequest& request, const QemuImage& image, const Qemu
   const auto arch = image.target.arch;
   const bool uses_kvm = arch == Arch::x86_64 && !names_accelerator(spec) && !why_no_kvm();
   if (const auto* const refused = refused_option(spec, options, arch, uses_kvm)) {
-    return std::unexpected{Failure{.kind = Failure::Kind::usage,
+    return std::unexpected{Failure{.code = Failure::Code::usage,
                                    .subject = {},
-                                   .message = fmt::format("QEMU does not support {}", refused),
+                                   .text = fmt::format("QEMU does not support {}", refused),
                                    .is_the_engines = true}};
   }
   if (auto checked = check_descriptor(spec.network); !checked) return std::unexpected{checked.error()};

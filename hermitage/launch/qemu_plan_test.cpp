@@ -32,7 +32,7 @@ class QemuPlanTest : public ::testing::Test {
   }
   auto error_of(LaunchOptions options, const QemuOptions& how = {}) -> std::string {
     const auto made = plan(std::move(options), how);
-    return made ? std::string{} : made.error().message;
+    return made ? std::string{} : made.error().text;
   }
 
   FakeQemu qemu{"exit 0"};
@@ -47,7 +47,7 @@ TEST_F(QemuPlanTest, HasWhatTheSpecSays) {
                           .kernel_args = {"word"},
                           .words = {"a b"},
                           .qemu_args = {"-name", "guest"}});
-  ASSERT_TRUE(made) << made.error().message;
+  ASSERT_TRUE(made) << made.error().text;
   EXPECT_EQ(value_of(*made, "-m"), "128M");
   EXPECT_EQ(value_of(*made, "-smp"), "2");
   EXPECT_EQ(value_of(*made, "-append"), "word -- 'a b'");
@@ -84,8 +84,8 @@ TEST_F(QemuPlanTest, RefusesWhatQemuDoesNotHave) {
   for (const auto& [options, name] : cases) {
     const auto made = plan(options);
     ASSERT_FALSE(made) << name;
-    EXPECT_EQ(made.error().message, "QEMU does not support " + std::string{name});
-    EXPECT_EQ(made.error().kind, Failure::Kind::usage);
+    EXPECT_EQ(made.error().text, "QEMU does not support " + std::string{name});
+    EXPECT_EQ(made.error().code, Failure::Code::usage);
     EXPECT_TRUE(made.error().is_the_engines);
   }
   EXPECT_EQ(error_of({.file_isolation = "none"}), "");
@@ -158,7 +158,7 @@ TEST_F(QemuPlanTest, HasTheNetwork) {
 TEST_F(QemuPlanTest, GivesEachGuestAnAddressOfItsOwn) {
   const auto card = [this](const char* net) {
     const auto made = plan({.net = net});
-    if (!made) return made.error().message;
+    if (!made) return made.error().text;
     const auto is_card = [](const std::string& word) { return word.starts_with("virtio-net-pci"); };
     const auto found = std::ranges::find_if(made->line.words, is_card);
     return found == made->line.words.end() ? std::string{} : *found;

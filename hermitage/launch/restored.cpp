@@ -64,7 +64,7 @@ auto open_snapshot(const LaunchSpec& spec, const RunRequest& request) -> OrFailu
   // A guest that can write to files of the host may write to its own snapshot.
   const bool is_mapped = std::ranges::all_of(spec.file_mappings, &base::FileMapping::is_read_only);
   auto opened = Snapshot::open(*std::move(file), is_mapped ? Snapshot::Contents::mapped : Snapshot::Contents::read);
-  if (!opened) return not_started(spec.image, std::move(opened.error().message));
+  if (!opened) return not_started(spec.image, std::move(opened.error().text));
   return *std::move(opened);
 }
 

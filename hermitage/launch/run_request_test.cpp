@@ -18,7 +18,7 @@ TEST(RunRequest, MakesASpecOfItsSourcesAndAnImage) {
   const testing::TemporaryDirectory directory;
   const Requested given{directory.write("file", ""), {.memory_size = "256M"}};
   const auto spec = given.request.spec({.cpus = 3});
-  ASSERT_TRUE(spec) << spec.error().message;
+  ASSERT_TRUE(spec) << spec.error().text;
   EXPECT_EQ(spec->image, directory.file("file"));
   EXPECT_EQ(spec->memory_size, std::uint64_t{256} << 20);
   EXPECT_EQ(spec->cpu_count, 3U);

@@ -21,7 +21,7 @@ class Reader {
  public:
   explicit Reader(const DeviceTree& tree, std::size_t size_limit = kSizeLimit) {
     auto flattened = flatten(tree, size_limit);
-    if (!flattened) throw std::runtime_error{flattened.error().message};
+    if (!flattened) throw std::runtime_error{flattened.error().message()};
     bytes_ = std::move(*flattened);
     if (fdt_check_full(bytes_.data(), bytes_.size()) != 0) throw std::runtime_error{"not a device tree"};
   }

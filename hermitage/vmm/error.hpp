@@ -5,6 +5,9 @@
 #include <expected>
 #include <string>
 #include <string_view>
+#include <utility>
+
+#include "hermitage/entry/problem.hpp"
 
 namespace hermitage::vmm {
 
@@ -20,16 +23,21 @@ enum class ErrorCode : std::uint8_t {
 struct Error {
   ErrorCode code;
   // One sentence for the user, without a full stop: what failed, and what to do if that is known.
-  std::string message;
+  std::string text;
 
   friend auto operator==(const Error&, const Error&) -> bool = default;
+
+  [[nodiscard]] static constexpr auto severity() noexcept -> entry::Severity { return entry::Severity::error; }
+  // The code's name as in the enum: stable.
+  [[nodiscard]] auto name() const noexcept -> std::string_view;
+  [[nodiscard]] auto message() const noexcept HERMITAGE_LIFETIMEBOUND -> const std::string& { return text; }
 };
 
 template <class T>
 using Result = std::expected<T, Error>;
 
-[[nodiscard]] inline auto fail(ErrorCode code, std::string message) -> std::unexpected<Error> {
-  return std::unexpected{Error{code, std::move(message)}};
+[[nodiscard]] inline auto fail(ErrorCode code, std::string text) -> std::unexpected<Error> {
+  return std::unexpected{Error{code, std::move(text)}};
 }
 
 // host_failed, with `what` and the description of the error number.

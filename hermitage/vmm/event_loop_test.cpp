@@ -54,7 +54,7 @@ TEST_F(EventLoopTest, TakesNoDescriptorTwiceAndNoFile) {
   const auto twice = loop.add(first.get(), EPOLLIN, [](std::uint32_t) {});
   ASSERT_FALSE(twice);
   EXPECT_EQ(twice.error().code, ErrorCode::host_failed);
-  EXPECT_NE(twice.error().message.find("epoll_ctl"), std::string::npos);
+  EXPECT_NE(twice.error().message().find("epoll_ctl"), std::string::npos);
   const testing::TemporaryDirectory directory;
   const Descriptor file{::open(directory.write("file", "").c_str(), O_RDONLY | O_CLOEXEC)};
   EXPECT_FALSE(loop.add(file.get(), EPOLLIN, [](std::uint32_t) {}));

@@ -72,14 +72,14 @@ auto try_execution(const kvm::Kvm& kvm) -> Result<void> {
 
 auto check_execution(const kvm::Kvm& kvm) -> HostCheck {
   const auto tried = try_execution(kvm);
-  if (!tried) return {.subject = "execution", .outcome = Outcome::missing, .finding = tried.error().message};
+  if (!tried) return {.subject = "execution", .outcome = Outcome::missing, .finding = tried.error().message()};
   return {.subject = "execution", .finding = "the CPU executes kernel code directly"};
 }
 
 void check_kvm(std::vector<HostCheck>& checks) {
   const auto kvm = kvm::Kvm::open();
   if (!kvm) {
-    checks.push_back({.subject = "KVM", .outcome = Outcome::missing, .finding = kvm.error().message});
+    checks.push_back({.subject = "KVM", .outcome = Outcome::missing, .finding = kvm.error().message()});
     return;
   }
   checks.push_back({.subject = "KVM", .finding = "/dev/kvm is usable"});

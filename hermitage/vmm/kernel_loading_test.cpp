@@ -49,7 +49,7 @@ TEST(ParseKernel, TakesKernelsOfEveryInterface) {
   for (const std::uint32_t interface : {1U, 2U, 3U}) {
     const auto elf = with_notes({abi_tag_note({0, 13, 0}, Endian::little), hermit_note(), uhyve_note(interface)});
     const auto kernel = parse_kernel(elf);
-    ASSERT_TRUE(kernel) << kernel.error().message;
+    ASSERT_TRUE(kernel) << kernel.error().message();
     EXPECT_EQ(kernel->uhyve_interface_version().value, interface);
   }
 }
@@ -64,8 +64,8 @@ TEST(ParseKernel, RefusesNewKernelsWithoutTheInterfaceNote) {
        {entry::HermitVersion{0, 12, 0}, entry::HermitVersion{0, 13, 2}, entry::HermitVersion{1, 0, 0}}) {
     const auto error = error_of(with_notes({abi_tag_note(version, Endian::little), hermit_note()}));
     EXPECT_EQ(error.code, ErrorCode::image);
-    EXPECT_NE(error.message.find("feature `uhyve`"), std::string::npos) << error.message;
-    EXPECT_NE(error.message.find(version.text().view()), std::string::npos) << error.message;
+    EXPECT_NE(error.message().find("feature `uhyve`"), std::string::npos) << error.message();
+    EXPECT_NE(error.message().find(version.text().view()), std::string::npos) << error.message();
   }
 }
 
@@ -73,7 +73,7 @@ TEST(ParseKernel, RefusesInterfacesThatItDoesNotKnow) {
   for (const std::uint32_t interface : {0U, 4U, UINT32_MAX}) {
     const auto error = error_of(with_notes({hermit_note(), uhyve_note(interface)}));
     EXPECT_EQ(error.code, ErrorCode::image);
-    EXPECT_NE(error.message.find("interface " + std::to_string(interface)), std::string::npos) << error.message;
+    EXPECT_NE(error.message().find("interface " + std::to_string(interface)), std::string::npos) << error.message();
   }
 }
 
@@ -82,7 +82,7 @@ TEST(ParseKernel, RefusesOtherArchitectures) {
     if (target.arch == Arch::x86_64) continue;
     const auto error = error_of(write(minimal_kernel(target.arch, target.endian, true)));
     EXPECT_EQ(error.code, ErrorCode::image);
-    EXPECT_NE(error.message.find("runs kernels for x86_64"), std::string::npos) << error.message;
+    EXPECT_NE(error.message().find("runs kernels for x86_64"), std::string::npos) << error.message();
   }
 }
 
@@ -92,7 +92,7 @@ TEST(ParseKernel, RefusesWhatCannotBeLoaded) {
     const auto kernel = parse_kernel(sample.bytes);
     if (kernel) continue;  // its fault is detected during relocation
     EXPECT_EQ(kernel.error().code, ErrorCode::image) << sample.name;
-    EXPECT_FALSE(kernel.error().message.empty()) << sample.name;
+    EXPECT_FALSE(kernel.error().message().empty()) << sample.name;
   }
   EXPECT_EQ(error_of({}).code, ErrorCode::image);
 }
@@ -107,9 +107,9 @@ auto load_both_ways(const Bytes& elf, std::uint64_t offset) -> Loaded {
   const testing::TemporaryDirectory directory;
   const auto path = directory.write("kernel", {reinterpret_cast<const char*>(elf.data()), elf.size()});
   const auto file = MappedFile::open(path);
-  if (!file) throw std::runtime_error{file.error().message};
+  if (!file) throw std::runtime_error{file.error().message()};
   const auto kernel = parse_kernel(file->bytes());
-  if (!kernel) throw std::runtime_error{kernel.error().message};
+  if (!kernel) throw std::runtime_error{kernel.error().message()};
   const auto start = kernel->start_addr().value_or(GuestAddress{kBase + offset});
   Loaded loaded{memory_of(start.value - kBase + kernel->mem_size()),
                 memory_of(start.value - kBase + kernel->mem_size())};
@@ -220,7 +220,7 @@ TEST(LoadKernel, SaysThatTheFileCannotBeRead) {
     const auto loaded = load_kernel(kernel, memory, {kBase + 0x40000}, descriptor);
     ASSERT_FALSE(loaded);
     EXPECT_EQ(loaded.error().code, ErrorCode::image);
-    EXPECT_EQ(loaded.error().message, "the kernel's file cannot be read to its end");
+    EXPECT_EQ(loaded.error().message(), "the kernel's file cannot be read to its end");
   }
 }
 
@@ -253,13 +253,13 @@ TEST(LoadKernel, RefusesWrongRelocations) {
 
 TEST(MappedFile, SaysWhyThereIsNone) {
   const testing::TemporaryDirectory directory;
-  EXPECT_EQ(MappedFile::open(directory.file("nowhere")).error().message,
+  EXPECT_EQ(MappedFile::open(directory.file("nowhere")).error().message(),
             directory.file("nowhere") + ": open: No such file or directory");
-  EXPECT_EQ(MappedFile::open(directory.path()).error().message, directory.path() + ": is a directory");
-  EXPECT_EQ(MappedFile::open("/dev/null").error().message, "/dev/null: is not a regular file");
+  EXPECT_EQ(MappedFile::open(directory.path()).error().message(), directory.path() + ": is a directory");
+  EXPECT_EQ(MappedFile::open("/dev/null").error().message(), "/dev/null: is not a regular file");
   const auto pipe = directory.file("pipe");
   ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
-  EXPECT_EQ(MappedFile::open(pipe).error().message, pipe + ": is not a regular file")
+  EXPECT_EQ(MappedFile::open(pipe).error().message(), pipe + ": is not a regular file")
       << "and waits for nobody to write to it";
   const auto empty = MappedFile::open(directory.write("empty", ""));
   ASSERT_TRUE(empty);

@@ -2,7 +2,7 @@
 //
 //   auto machine = vmm::Machine::create({.elf = bytes}, {.arguments = {.application = {"hello"}}},
 //                                       vmm::GuestFiles{"/tmp"});
-//   if (!machine) die(machine.error().message);
+//   if (!machine) die(machine.error().message());
 //   const auto run = machine->run();
 #pragma once
 

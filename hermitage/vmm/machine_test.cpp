@@ -58,7 +58,7 @@ TEST(Machine, ChecksItsMemory) {
         Case{UINT64_MAX - 2 * kMiB + 1, "at most 60 GiB"}}) {
     const auto error = error_with({.memory_size = size});
     EXPECT_EQ(error.code, ErrorCode::configuration) << size;
-    EXPECT_NE(error.message.find(words), std::string::npos) << error.message;
+    EXPECT_NE(error.message().find(words), std::string::npos) << error.message();
   }
 }
 
@@ -66,18 +66,18 @@ TEST(Machine, ChecksItsProcessors) {
   EXPECT_EQ(error_with({.cpu_count = 0}).code, ErrorCode::configuration);
   const auto too_few = error_with({.cpu_count = 2, .affinity = {0}});
   EXPECT_EQ(too_few.code, ErrorCode::configuration);
-  EXPECT_NE(too_few.message.find("cannot bind 2 vCPUs to a list of 1"), std::string::npos) << too_few.message;
+  EXPECT_NE(too_few.message().find("cannot bind 2 vCPUs to a list of 1"), std::string::npos) << too_few.message();
   for (const unsigned none : {100'000U, 1023U, UINT32_MAX}) {
     const auto missing = error_with({.affinity = {none}});
     EXPECT_EQ(missing.code, ErrorCode::configuration);
-    EXPECT_NE(missing.message.find("this process cannot use CPU " + std::to_string(none)), std::string::npos);
+    EXPECT_NE(missing.message().find("this process cannot use CPU " + std::to_string(none)), std::string::npos);
   }
 }
 
 TEST(Machine, ChecksItsKernel) {
   EXPECT_EQ(error_with({}, Bytes{}).code, ErrorCode::image);
   EXPECT_EQ(error_with({}, write(testing::minimal_kernel(Arch::riscv64, Endian::little, true))).code, ErrorCode::image);
-  EXPECT_NE(error_with({.memory_size = 16 * kMiB}, testing::large_kernel(32 * kMiB)).message.find("34 MiB"),
+  EXPECT_NE(error_with({.memory_size = 16 * kMiB}, testing::large_kernel(32 * kMiB)).message().find("34 MiB"),
             std::string::npos);
 }
 
@@ -117,7 +117,7 @@ TEST_P(MachineTest, SaysHelloFromAnywhere) {
     const auto file = MappedFile::open(path).value();
     auto machine = Machine::create({.elf = file.bytes(), .descriptor = file.descriptor()},
                                    {.output = OutputBuffer{}, .timeout = 60s}, GuestFiles{files.path()});
-    ASSERT_TRUE(machine) << machine.error().message;
+    ASSERT_TRUE(machine) << machine.error().message();
     const auto result = machine->run();
     ASSERT_TRUE(result);
     EXPECT_EQ(exit_code(*result), 0) << std::hex << machine->layout().memory.start.value;
@@ -305,7 +305,7 @@ TEST_P(ApplicationTest, WritesACoreWhenItCrashes) {
   };
   const auto crashed = run("crash", options_for("jump"));
   ASSERT_TRUE(crashed.core.has_value());
-  ASSERT_TRUE(*crashed.core) << crashed.core->error().message;
+  ASSERT_TRUE(*crashed.core) << crashed.core->error().message();
   EXPECT_TRUE((*crashed.core)->is_complete);
   const auto bytes = testing::read_bytes(directory.file("core"));
   const std::string_view text{reinterpret_cast<const char*>(bytes.data()), bytes.size()};
@@ -526,7 +526,7 @@ TEST_P(ApplicationTest, CannotBeFixedBelowItsMemory) {
   const auto elf = testing::read_bytes(guest_path("if3-low/hello-fixed"));
   const auto error = error_with({}, elf);
   EXPECT_EQ(error.code, ErrorCode::image);
-  EXPECT_NE(error.message.find("4 GiB"), std::string::npos) << error.message;
+  EXPECT_NE(error.message().find("4 GiB"), std::string::npos) << error.message();
 }
 
 const auto kName = [](const auto& info) { return info.param; };

@@ -28,7 +28,7 @@ namespace hermitage::vmm {
   if (!std::filesystem::exists(hello)) return "no " + hello;
   const auto elf = testing::read_bytes(hello);
   const auto machine = Machine::create({.elf = elf}, {.output = NoOutput{}}, GuestFiles{"/tmp"});
-  return machine ? "" : machine.error().message;
+  return machine ? "" : machine.error().message();
 }
 
 class MachineTest : public ::testing::TestWithParam<std::string> {
@@ -41,7 +41,7 @@ class MachineTest : public ::testing::TestWithParam<std::string> {
   auto create(const std::string& name, MachineOptions options) -> Machine {
     elf_ = testing::read_bytes(guest_path(GetParam() + "/" + name));
     auto machine = Machine::create({.elf = elf_}, std::move(options), GuestFiles{directory.path()});
-    if (!machine) throw std::runtime_error{machine.error().message};
+    if (!machine) throw std::runtime_error{machine.error().message()};
     return std::move(*machine);
   }
 
@@ -49,7 +49,7 @@ class MachineTest : public ::testing::TestWithParam<std::string> {
     if (std::holds_alternative<StandardOutput>(options.output)) options.output = OutputBuffer{};
     if (!options.timeout) options.timeout = std::chrono::minutes{1};
     auto result = create(name, std::move(options)).run();
-    if (!result) throw std::runtime_error{result.error().message};
+    if (!result) throw std::runtime_error{result.error().message()};
     return std::move(*result);
   }
 

@@ -95,10 +95,10 @@ class NetworkCardTest : public MachineTest {
     ASSERT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()), 0);
     wire = Descriptor{ends[0]};
     auto backend = net::open_inherited(ends[1]);
-    ASSERT_TRUE(backend) << backend.error().message;
+    ASSERT_TRUE(backend) << backend.error().message();
     if (!capture_file.empty()) {
       auto pcap = net::Pcap::create(capture_file, *std::move(backend), {});
-      ASSERT_TRUE(pcap) << pcap.error().message;
+      ASSERT_TRUE(pcap) << pcap.error().message();
       backend = *std::move(pcap);
     }
     arguments.insert(arguments.begin(), {"ip=10.0.5.3/24", "gw=10.0.5.1"});
@@ -117,7 +117,7 @@ class NetworkCardTest : public MachineTest {
   void finish() {
     if (!runner.joinable()) return;
     runner.join();
-    ASSERT_TRUE(result && *result) << (result ? (*result).error().message : "");
+    ASSERT_TRUE(result && *result) << (result ? (*result).error().message() : "");
   }
 
   void send(const Bytes& frame) const {

@@ -117,7 +117,8 @@ TEST(Serial, MakesItsFileAnew) {
   const auto nowhere = Serial::open(OutputFile{directory.file("no/where")});
   ASSERT_FALSE(nowhere);
   EXPECT_EQ(nowhere.error().code, ErrorCode::host_failed);
-  EXPECT_NE(nowhere.error().message.find("no/where: open: No such file"), std::string::npos) << nowhere.error().message;
+  EXPECT_NE(nowhere.error().message().find("no/where: open: No such file"), std::string::npos)
+      << nowhere.error().message();
 }
 
 TEST(Serial, ShowsWhatItPassesOn) {

@@ -134,7 +134,7 @@ class CoreFileTest : public ::testing::Test {
 
 TEST_F(CoreFileTest, HasTheGuestsMemory) {
   const auto written = write();
-  ASSERT_TRUE(written) << written.error().message;
+  ASSERT_TRUE(written) << written.error().message();
   // Three pages with data and three page tables.
   EXPECT_EQ(*written, (CoreSummary{.size = 6 * kPage, .is_complete = true}));
   const auto file = core();
@@ -199,11 +199,11 @@ TEST_F(CoreFileTest, LeavesNothingIfItIsStopped) {
   EXPECT_GT(size(), 0);
   const auto stopped = write({}, [] { return true; });
   ASSERT_FALSE(stopped);
-  EXPECT_EQ(stopped.error().message, "stopped while it was written");
+  EXPECT_EQ(stopped.error().message(), "stopped while it was written");
   EXPECT_EQ(size(), 0);
   const auto late = write({.time = std::chrono::milliseconds{0}});
   ASSERT_FALSE(late);
-  EXPECT_EQ(late.error().message, "not written within 0 s");
+  EXPECT_EQ(late.error().message(), "not written within 0 s");
   EXPECT_EQ(size(), 0);
 }
 
@@ -242,7 +242,7 @@ TEST_F(CoreFileTest, EndsForHostileTables) {
   }
   const auto begin = std::chrono::steady_clock::now();
   const auto written = write();
-  ASSERT_TRUE(written) << written.error().message;
+  ASSERT_TRUE(written) << written.error().message();
   EXPECT_FALSE(written->is_complete);
   EXPECT_LT(core().header().e_phnum, 0xffff);
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds{30});

@@ -289,7 +289,7 @@ void Debugger::let_go() {
     auto set = Result<void>{};
     if (state.has_changed) set = guest_->vcpus[vcpu]->set_debug_state(*state.registers);
     if (set) set = guest_->vcpus[vcpu]->set_debug(setting_of(vcpu, goes));
-    if (!set) guest_->warn(set.error().message);
+    if (!set) guest_->warn(set.error().message());
     state.registers.reset();
     state.has_changed = false;
     if (goes) state.stopped_at.reset();

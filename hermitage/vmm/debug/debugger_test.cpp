@@ -118,7 +118,7 @@ class DebuggerTest : public MachineTest {
   void start(const std::string& name, std::vector<std::string> arguments = {}, unsigned cpus = 1, bool waits = true) {
     elf_ = testing::read_bytes(guest_path(GetParam() + "/" + name));
     auto listener = listen_at("unix:" + directory.file("gdb"));
-    ASSERT_TRUE(listener) << listener.error().message;
+    ASSERT_TRUE(listener) << listener.error().message();
     MachineOptions options{
         .cpu_count = cpus,
         .arguments = {.program = name, .kernel = {}, .application = std::move(arguments), .environment = {}},
@@ -669,7 +669,7 @@ TEST_P(DebuggerTest, HasNoDescriptorTwice) {
   auto listener = listen_at("unix:" + directory.file("gdb"));
   ASSERT_TRUE(listener);
   auto debugger = Debugger::make({.listener = std::move(*listener)}, kVcpus);
-  ASSERT_TRUE(debugger) << debugger.error().message;
+  ASSERT_TRUE(debugger) << debugger.error().message();
   auto memory = GuestMemory::allocate({0}, 0x100000, {}).value();
   (*debugger)->set_guest({.vcpus = {},
                           .memory = memory,

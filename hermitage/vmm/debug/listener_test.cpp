@@ -40,7 +40,7 @@ auto has_connection(const Listener& listener) -> bool {
 TEST(Listener, TakesPorts) {
   for (const auto* const place : {"0", "127.0.0.1:0"}) {
     const auto listener = listen_at(place);
-    ASSERT_TRUE(listener) << listener.error().message;
+    ASSERT_TRUE(listener) << listener.error().message();
     EXPECT_TRUE(listener->address.starts_with("127.0.0.1:")) << listener->address;
     EXPECT_FALSE(listener->address.ends_with(":0")) << listener->address;
     EXPECT_FALSE(has_connection(*listener)) << "it does not wait";
@@ -52,12 +52,12 @@ TEST(Listener, TakesPorts) {
 
 TEST(Listener, TakesOtherAddresses) {
   const auto listener = listen_at("0.0.0.0:0");
-  ASSERT_TRUE(listener) << listener.error().message;
+  ASSERT_TRUE(listener) << listener.error().message();
   EXPECT_TRUE(listener->address.starts_with("0.0.0.0:")) << listener->address;
   const auto other = listen_at("192.0.2.1:0");
   ASSERT_FALSE(other) << "an address for documents, which nobody has";
   EXPECT_EQ(other.error().code, ErrorCode::host_failed);
-  EXPECT_TRUE(other.error().message.contains("bind of 192.0.2.1:0")) << other.error().message;
+  EXPECT_TRUE(other.error().message().contains("bind of 192.0.2.1:0")) << other.error().message();
 }
 
 TEST(Listener, RefusesAPortThatIsUsed) {
@@ -66,14 +66,14 @@ TEST(Listener, RefusesAPortThatIsUsed) {
   const auto second = listen_at(first->address);
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code, ErrorCode::host_failed);
-  EXPECT_TRUE(second.error().message.contains("Address already in use")) << second.error().message;
+  EXPECT_TRUE(second.error().message().contains("Address already in use")) << second.error().message();
 }
 
 TEST(Listener, TakesPaths) {
   const testing::TemporaryDirectory directory;
   const auto path = directory.file("gdb");
   const auto listener = listen_at("unix:" + path);
-  ASSERT_TRUE(listener) << listener.error().message;
+  ASSERT_TRUE(listener) << listener.error().message();
   EXPECT_EQ(listener->address, path);
   const auto client = connect_to_path(path);
   EXPECT_TRUE(client.is_open());
@@ -86,7 +86,7 @@ TEST(Listener, ReplacesASocketThatNobodyHas) {
   ASSERT_TRUE(listen_at("unix:" + path));
   ASSERT_TRUE(std::filesystem::exists(path));
   const auto listener = listen_at("unix:" + path);
-  ASSERT_TRUE(listener) << listener.error().message;
+  ASSERT_TRUE(listener) << listener.error().message();
   EXPECT_TRUE(connect_to_path(path).is_open());
 }
 
@@ -98,7 +98,7 @@ TEST(Listener, LeavesASocketThatIsUsed) {
   const auto second = listen_at("unix:" + path);
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code, ErrorCode::host_failed);
-  EXPECT_TRUE(second.error().message.contains("Address already in use")) << second.error().message;
+  EXPECT_TRUE(second.error().message().contains("Address already in use")) << second.error().message();
   EXPECT_FALSE(has_connection(*first)) << "its guest would stop";
   EXPECT_TRUE(connect_to_path(path).is_open());
 }
@@ -119,7 +119,7 @@ TEST(Listener, SaysThatADirectoryIsMissing) {
   const auto listener = listen_at("unix:" + directory.file("none/gdb"));
   ASSERT_FALSE(listener);
   EXPECT_EQ(listener.error().code, ErrorCode::host_failed);
-  EXPECT_TRUE(listener.error().message.contains("No such file or directory")) << listener.error().message;
+  EXPECT_TRUE(listener.error().message().contains("No such file or directory")) << listener.error().message();
 }
 
 TEST(Listener, RefusesOtherWords) {
@@ -130,12 +130,12 @@ TEST(Listener, RefusesOtherWords) {
     const auto listener = listen_at(place);
     ASSERT_FALSE(listener) << place;
     EXPECT_EQ(listener.error().code, ErrorCode::configuration) << place;
-    EXPECT_FALSE(listener.error().message.contains('\n'));
+    EXPECT_FALSE(listener.error().message().contains('\n'));
   }
   const auto too_long = listen_at("unix:/tmp/" + std::string(200, 'x'));
   ASSERT_FALSE(too_long);
   EXPECT_EQ(too_long.error().code, ErrorCode::configuration);
-  EXPECT_TRUE(too_long.error().message.contains("1 to 107 bytes")) << too_long.error().message;
+  EXPECT_TRUE(too_long.error().message().contains("1 to 107 bytes")) << too_long.error().message();
 }
 
 // A path of the maximum length has no NUL in the address.
@@ -145,7 +145,7 @@ TEST(Listener, TakesTheLongestPath) {
   ASSERT_LT(directory.path().size(), kLongest - 2);
   const auto path = directory.file(std::string(kLongest - directory.path().size() - 1, 'x'));
   const auto listener = listen_at("unix:" + path);
-  ASSERT_TRUE(listener) << listener.error().message;
+  ASSERT_TRUE(listener) << listener.error().message();
   EXPECT_TRUE(std::filesystem::exists(path));
 }
 

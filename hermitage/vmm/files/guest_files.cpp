@@ -293,7 +293,7 @@ auto GuestFiles::add_mappings(std::vector<FileMapping> mappings) -> Result<void>
       }
     }
     const auto mapping = open_mapping(host, is_read_only);
-    if (!mapping) return fail(mapping.error().code, fmt::format("'{}': {}", host, mapping.error().message));
+    if (!mapping) return fail(mapping.error().code, fmt::format("'{}': {}", host, mapping.error().message()));
     if (const auto* const directory = std::get_if<std::shared_ptr<const Mapping>>(&*mapping)) {
       state_->add_open_paths({(*directory)->open_path()});
       state_->tree.place(guest, Directory{.mapping = *directory});

@@ -171,7 +171,7 @@ auto try_dead_mount() -> int {
   DeadMount mount;
   if (!mount.mount(directory.file("dead"))) return kCannotMount;
   const auto added = files.add_mappings({{directory.file("dead"), "/dead"}, {directory.file("alive"), "/mapped"}});
-  EXPECT_TRUE(added) << (added ? "" : added.error().message);
+  EXPECT_TRUE(added) << (added ? "" : added.error().message());
   files.add_file("/image", std::make_shared<std::byte[]>(1, std::byte{'x'}), 1, 0644);
 
   const auto dead = files.open("/dead/file", uhyve::kOpenReadOnly, 0).value();

@@ -78,11 +78,11 @@ class MappingTest : public ::testing::Test {
   void map(std::vector<FileMapping> mappings) {
     for (auto& mapping : mappings) mapping.host = host(mapping.host);
     const auto added = files.add_mappings(std::move(mappings));
-    ASSERT_TRUE(added) << added.error().message;
+    ASSERT_TRUE(added) << added.error().message();
   }
   auto complaint(std::vector<FileMapping> mappings) -> std::string {
     const auto added = files.add_mappings(std::move(mappings));
-    return added ? "none" : added.error().message;
+    return added ? "none" : added.error().message();
   }
 
   hermitage::testing::TemporaryDirectory directory;
@@ -442,7 +442,7 @@ TEST_F(MappingTest, LiesBelowNoFile) {
                                          {.host = file, .guest = "/x", .is_read_only = true}});
   ASSERT_FALSE(added);
   EXPECT_EQ(added.error().code, ErrorCode::configuration);
-  EXPECT_NE(added.error().message.find("'/x/y' is below '/x'"), std::string::npos) << added.error().message;
+  EXPECT_NE(added.error().message().find("'/x/y' is below '/x'"), std::string::npos) << added.error().message();
 }
 
 TEST_F(MappingTest, WaitsForNoPipe) {

@@ -61,7 +61,7 @@ class SavedFilesTest : public ::testing::Test {
     const iovec buffer{.iov_base = text.data(), .iov_len = text.size()};
     return files.write(descriptor, {&buffer, 1}) == text.size();
   }
-  static auto message(const Result<void>& result) -> std::string { return result ? "" : result.error().message; }
+  static auto message(const Result<void>& result) -> std::string { return result ? "" : result.error().message(); }
 
   testing::TemporaryDirectory directory;
 };
@@ -79,7 +79,7 @@ TEST_F(SavedFilesTest, KeepDescriptorsAndPositions) {
   ASSERT_TRUE(files.lseek(own, 1, uhyve::kSeekSet));
 
   const auto saved = files.save();
-  ASSERT_TRUE(saved) << saved.error().message;
+  ASSERT_TRUE(saved) << saved.error().message();
   auto restored = make();
   ASSERT_EQ(message(restored.restore(*saved, false)), "");
   EXPECT_FALSE(restored.close(closed));
@@ -165,7 +165,7 @@ TEST_F(SavedFilesTest, KeepASingleMappedFile) {
   const auto descriptor = open(files, "/one");
   EXPECT_EQ(read(files, descriptor, 2), "01");
   const auto saved = files.save();
-  ASSERT_TRUE(saved) << saved.error().message;
+  ASSERT_TRUE(saved) << saved.error().message();
   auto restored = make_file();
   ASSERT_EQ(message(restored.restore(*saved, false)), "");
   EXPECT_EQ(read(restored, descriptor, 2), "23");
@@ -174,18 +174,18 @@ TEST_F(SavedFilesTest, KeepASingleMappedFile) {
 TEST_F(SavedFilesTest, NameWhatCannotBeSaved) {
   auto files = make();
   const auto listed = open(files, "/data/inner");
-  EXPECT_EQ(files.save().error().message,
+  EXPECT_EQ(files.save().error().message(),
             "the guest has opened '/data/inner', a directory, whose position a snapshot cannot contain");
   ASSERT_TRUE(files.close(listed));
   const auto removed = open(files, "/tmp/x", uhyve::kOpenReadWrite | uhyve::kOpenCreate);
   ASSERT_TRUE(files.unlink("/tmp/x"));
-  EXPECT_EQ(files.save().error().message,
+  EXPECT_EQ(files.save().error().message(),
             "the guest has opened '/tmp/x', and its name has been removed, so a snapshot cannot contain it");
   ASSERT_TRUE(files.close(removed));
   const auto large = open(files, "/tmp/large", uhyve::kOpenReadWrite | uhyve::kOpenCreate);
   ASSERT_TRUE(files.lseek(large, static_cast<std::int64_t>(GuestFiles::kMaxSavedContent), uhyve::kSeekSet));
   ASSERT_TRUE(write(files, large, "x"));
-  EXPECT_EQ(files.save().error().message,
+  EXPECT_EQ(files.save().error().message(),
             "the guest has created '/tmp/large', and a snapshot contains at most 64 MiB of such files; map a directory "
             "with --file-mapping");
 }

@@ -33,7 +33,7 @@ TEST(ArgumentVectors, HaveRoomFor128Each) {
     const auto vectors = vectors_of(words, variables);
     ASSERT_FALSE(vectors);
     EXPECT_EQ(vectors.error().code, ErrorCode::configuration);
-    EXPECT_NE(vectors.error().message.find("at most 128"), std::string::npos) << vectors.error().message;
+    EXPECT_NE(vectors.error().message().find("at most 128"), std::string::npos) << vectors.error().message();
   }
 }
 

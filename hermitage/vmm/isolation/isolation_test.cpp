@@ -381,7 +381,7 @@ TEST(WallsTest, AreNotBuiltOnALandlockThatIsNotThere) {
     if (!none || none->lacks_landlock()) return 3;
     const auto strict = Isolation::make({.file_isolation = FileIsolation::strict}, {});
     if (strict || strict.error().code != ErrorCode::host_failed) return 4;
-    return strict.error().message.find("--file-isolation strict needs Landlock") != std::string::npos ? 0 : 5;
+    return strict.error().message().find("--file-isolation strict needs Landlock") != std::string::npos ? 0 : 5;
   });
   EXPECT_EQ(ended.status, 0);
 }
@@ -394,7 +394,7 @@ TEST(WallsTest, AreNotSilentlyMissing) {
     const auto sealed = isolation->seal_caller();
     const auto enclosed = isolation->enclose(isolation::Role::vcpu);
     if (sealed || enclosed) return 3;
-    return sealed.error().message.find("cannot isolate this process: seccomp") != std::string::npos ? 0 : 4;
+    return sealed.error().message().find("cannot isolate this process: seccomp") != std::string::npos ? 0 : 4;
   });
   EXPECT_EQ(ended.status, 0);
 }

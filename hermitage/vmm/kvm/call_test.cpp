@@ -22,11 +22,11 @@ TEST(KvmCall, FailsWithTheNameOfTheCall) {
   EXPECT_EQ(count, 3);
   const auto closed = call(Descriptor{}, FIONREAD, &count, "FIONREAD");
   ASSERT_FALSE(closed);
-  EXPECT_EQ(closed.error().message, "FIONREAD: Bad file descriptor");
+  EXPECT_EQ(closed.error().message(), "FIONREAD: Bad file descriptor");
   EXPECT_EQ(call(reader, FIOCLEX, 0UL, "FIOCLEX"), 0);
   const auto unknown = call(reader, 0UL, 0UL, "NOTHING");
   ASSERT_FALSE(unknown);
-  EXPECT_EQ(unknown.error().message, "NOTHING: Inappropriate ioctl for device");
+  EXPECT_EQ(unknown.error().message(), "NOTHING: Inappropriate ioctl for device");
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ TEST(Kvm, IsOpenedWhereItIs) {
   if (!device.is_open()) GTEST_SKIP() << "no KVM here";
   if (::ioctl(device.get(), KVM_GET_API_VERSION, 0UL) != KVM_API_VERSION) GTEST_SKIP() << "another KVM";
   const auto kvm = Kvm::open();
-  ASSERT_TRUE(kvm) << kvm.error().message;
+  ASSERT_TRUE(kvm) << kvm.error().message();
   EXPECT_GE(kvm->max_vcpus(), 1U);
 }
 
@@ -34,10 +34,10 @@ TEST(Kvm, IsNoOtherFile) {
   const auto other = Kvm::open(file.get());
   ASSERT_FALSE(other);
   EXPECT_EQ(other.error().code, ErrorCode::configuration);
-  EXPECT_EQ(other.error().message, "descriptor " + std::to_string(file.get()) + " is not an open /dev/kvm");
+  EXPECT_EQ(other.error().message(), "descriptor " + std::to_string(file.get()) + " is not an open /dev/kvm");
   const auto closed = Kvm::open(1023);
   ASSERT_FALSE(closed);
-  EXPECT_EQ(closed.error().message, "descriptor 1023 of KVM: Bad file descriptor");
+  EXPECT_EQ(closed.error().message(), "descriptor 1023 of KVM: Bad file descriptor");
 }
 
 }  // namespace

@@ -27,7 +27,7 @@ constexpr std::uint64_t kMax = UINT64_MAX;
 
 auto memory_at(std::uint64_t base, std::uint64_t size = kSize) -> GuestMemory {
   auto memory = GuestMemory::allocate({base}, size, {});
-  if (!memory) throw std::runtime_error{memory.error().message};
+  if (!memory) throw std::runtime_error{memory.error().message()};
   return std::move(*memory);
 }
 
@@ -43,7 +43,7 @@ TEST(GuestMemory, InHugePagesIsAlignedAsTheGuestSeesIt) {
   constexpr std::uint64_t kHugePage = std::uint64_t{2} << 20;
   if (!std::filesystem::exists("/sys/kernel/mm/transparent_hugepage")) GTEST_SKIP() << "this Linux has no huge pages";
   const auto memory = GuestMemory::allocate({kBase}, kHugePage + kPage, {.huge_pages = true});
-  ASSERT_TRUE(memory) << memory.error().message;
+  ASSERT_TRUE(memory) << memory.error().message();
   EXPECT_EQ(memory->size(), kHugePage + kPage);
   EXPECT_EQ(reinterpret_cast<std::uintptr_t>(memory->bytes().data()) % kHugePage, 0U);
   memory->bytes().back() = std::byte{1};
@@ -195,7 +195,7 @@ TEST(GuestMemory, TellsHowMuchIsTooMuch) {
   const auto large = GuestMemory::allocate({0}, std::uint64_t{1} << 62, {});
   ASSERT_FALSE(large);
   EXPECT_EQ(large.error().code, ErrorCode::host_failed);
-  EXPECT_NE(large.error().message.find("4611686018427387904 bytes"), std::string::npos) << large.error().message;
+  EXPECT_NE(large.error().message().find("4611686018427387904 bytes"), std::string::npos) << large.error().message();
 }
 
 TEST(GuestMemory, Moves) {

@@ -37,7 +37,7 @@ auto MappedFile::open(const std::string& path) -> Result<MappedFile> {
   Descriptor descriptor{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
   if (!descriptor.is_open()) return system_failure(fmt::format("{}: open", path), errno);
   auto file = map(std::move(descriptor));
-  if (!file) return fail(file.error().code, fmt::format("{}: {}", path, file.error().message));
+  if (!file) return fail(file.error().code, fmt::format("{}: {}", path, file.error().message()));
   return file;
 }
 

@@ -41,7 +41,7 @@ auto duplicate(int number, const std::string& name) -> Result<Descriptor> {
 auto make_backend(Descriptor descriptor, std::string name) -> Result<std::unique_ptr<Backend>> {
   if (base::is_tap(descriptor.get())) {
     auto tap = Tap::adopt(std::move(descriptor));
-    if (!tap) return fail(tap.error().code, fmt::format("{}: {}", name, tap.error().message));
+    if (!tap) return fail(tap.error().code, fmt::format("{}: {}", name, tap.error().message()));
     return std::move(*tap);
   }
   int type = 0;

@@ -15,7 +15,7 @@ namespace {
 
 auto error_of(int number) -> std::string {
   const auto backend = open_inherited(number);
-  return backend ? std::string{} : backend.error().message;
+  return backend ? std::string{} : backend.error().message();
 }
 
 auto tun_with(const std::string& name, int flags) -> int {
@@ -46,7 +46,7 @@ TEST(Inherited, IsASocketOfAnyType) {
 TEST(Inherited, IsATap) {
   EXPECT_IN_NETWORK_NAMESPACE([] {
     auto backend = open_inherited(tun_with("test0", IFF_TAP | IFF_NO_PI | IFF_VNET_HDR));
-    ASSERT_TRUE(backend) << backend.error().message;
+    ASSERT_TRUE(backend) << backend.error().message();
     EXPECT_NE((*backend)->features(), 0U);
     Bytes buffer(kMaxFrame);
     EXPECT_EQ((*backend)->receive(buffer).value_or(1), 0U);

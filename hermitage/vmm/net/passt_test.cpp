@@ -81,7 +81,7 @@ auto begin(const PasstOptions& options) -> Result<std::unique_ptr<Passt>> {
 
 auto error_of(const PasstOptions& options) -> std::string {
   const auto passt = Passt::start(options);
-  return passt ? std::string{} : passt.error().message;
+  return passt ? std::string{} : passt.error().message();
 }
 
 // A request for the Ethernet address of an IPv4 address other than the guest's: passt answers all of them.
@@ -100,15 +100,15 @@ class PasstTest : public ::testing::Test {
  protected:
   void SetUp() override {
     auto passt = begin({});
-    if (!passt) GTEST_SKIP() << passt.error().message;
+    if (!passt) GTEST_SKIP() << passt.error().message();
     const auto ready = (*passt)->wait_until_ready(kLimit);
-    if (!ready) GTEST_SKIP() << ready.error().message;
+    if (!ready) GTEST_SKIP() << ready.error().message();
   }
 };
 
 TEST_F(PasstTest, TakesAndAnswersFrames) {
   auto passt = begin({});
-  ASSERT_TRUE(passt) << passt.error().message;
+  ASSERT_TRUE(passt) << passt.error().message();
   // Before passt is ready.
   EXPECT_EQ(send_frame(**passt, arp_request()), true);
   const auto answer = receive_frame(**passt);
@@ -120,7 +120,7 @@ TEST_F(PasstTest, TakesAndAnswersFrames) {
 TEST_F(PasstTest, ForwardsPortsOnceItIsReady) {
   const auto port = free_port();
   auto passt = begin({.forwards = {forward(port)}});
-  ASSERT_TRUE(passt) << passt.error().message;
+  ASSERT_TRUE(passt) << passt.error().message();
   ASSERT_TRUE((*passt)->wait_until_ready(kLimit));
   EXPECT_TRUE(can_connect(port));
   // UDP is not forwarded.
@@ -135,7 +135,7 @@ TEST_F(PasstTest, ForwardsRangesAndUdp) {
       {.forwards = {
            forward(udp, Transport::udp),
            {.address = "127.0.0.1", .host_port = tcp, .guest_port = 100, .count = 3, .transport = Transport::tcp}}});
-  if (!passt) GTEST_SKIP() << passt.error().message;
+  if (!passt) GTEST_SKIP() << passt.error().message();
   ASSERT_TRUE((*passt)->wait_until_ready(kLimit));
   EXPECT_FALSE(bound_socket(SOCK_DGRAM, udp).is_open());
   for (int i = 0; i < 3; ++i) EXPECT_TRUE(can_connect(static_cast<std::uint16_t>(tcp + i))) << i;
@@ -192,7 +192,7 @@ TEST(Passt, SaysWhyItCannotBeExecuted) {
   ASSERT_TRUE(passt);
   const auto ready = (*passt)->wait_until_ready(kLimit);
   ASSERT_FALSE(ready);
-  EXPECT_EQ(ready.error().message, "passt has ended: " + program + ": Exec format error");
+  EXPECT_EQ(ready.error().message(), "passt has ended: " + program + ": Exec format error");
 }
 
 TEST_F(PasstTest, SaysWhyItHasEnded) {
@@ -200,7 +200,7 @@ TEST_F(PasstTest, SaysWhyItHasEnded) {
   ASSERT_TRUE(passt);
   const auto ready = (*passt)->wait_until_ready(kLimit);
   ASSERT_FALSE(ready);
-  EXPECT_EQ(ready.error().message, "passt has ended: Invalid MTU: 20");
+  EXPECT_EQ(ready.error().message(), "passt has ended: Invalid MTU: 20");
   EXPECT_EQ(reason_of_receive(**passt), "passt has ended: Invalid MTU: 20");
 }
 
@@ -227,7 +227,7 @@ TEST_F(PasstTest, EndsWithItsOwner) {
 TEST_F(PasstTest, WaitsForItsBeginning) {
   const auto port = free_port();
   auto passt = Passt::start({.forwards = {forward(port)}});
-  ASSERT_TRUE(passt) << passt.error().message;
+  ASSERT_TRUE(passt) << passt.error().message();
   EXPECT_FALSE((*passt)->wait_until_ready(milliseconds{100}));
   EXPECT_FALSE(can_connect(port));
   (*passt)->begin();

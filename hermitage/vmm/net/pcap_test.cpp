@@ -70,7 +70,7 @@ class PcapTest : public ::testing::Test {
 TEST_F(PcapTest, HasWhatGoesOverTheWire) {
   const auto path = directory_.file("net.pcap");
   auto pcap = make(path);
-  ASSERT_TRUE(pcap) << pcap.error().message;
+  ASSERT_TRUE(pcap) << pcap.error().message();
   EXPECT_EQ(send_frame(**pcap, ethernet_frame(60, 1)), true);
   EXPECT_EQ(receive_frame(*peer_), ethernet_frame(60, 1));
   EXPECT_EQ(send_frame(*peer_, ethernet_frame(9014, 2)), true);
@@ -104,7 +104,7 @@ TEST_F(PcapTest, LeavesOutWhatIsNotSent) {
 TEST_F(PcapTest, GoesOnWithoutAFileThatIsFull) {
   auto pcap = make("/dev/full");
   ASSERT_FALSE(pcap);
-  EXPECT_EQ(pcap.error().message, "write to /dev/full: No space left on device");
+  EXPECT_EQ(pcap.error().message(), "write to /dev/full: No space left on device");
 }
 
 TEST_F(PcapTest, WarnsOnceWhenWritingFails) {
@@ -128,7 +128,7 @@ TEST_F(PcapTest, WarnsOnceWhenWritingFails) {
 TEST_F(PcapTest, SaysWhyTheFileCannotBeMade) {
   auto pcap = make("/nowhere/net.pcap");
   ASSERT_FALSE(pcap);
-  EXPECT_EQ(pcap.error().message, "/nowhere/net.pcap: No such file or directory");
+  EXPECT_EQ(pcap.error().message(), "/nowhere/net.pcap: No such file or directory");
 }
 
 }  // namespace

@@ -47,7 +47,7 @@ auto next_at_host(const Descriptor& socket) -> Bytes {
 }
 
 auto error_of(const Result<std::unique_ptr<Tap>>& tap) -> std::string {
-  return tap ? std::string{} : tap.error().message;
+  return tap ? std::string{} : tap.error().message();
 }
 
 TEST(Tap, PassesFramesBothWays) {

@@ -41,7 +41,7 @@ class MachineSnapshotTest : public MachineTest {
     options.snapshot = std::move(when);
     auto result = run(guest, std::move(options));
     EXPECT_TRUE(std::holds_alternative<Saved>(result.ending));
-    EXPECT_TRUE(result.saved && *result.saved) << (result.saved ? result.saved->error().message : "not tried");
+    EXPECT_TRUE(result.saved && *result.saved) << (result.saved ? result.saved->error().message() : "not tried");
     return result;
   }
 
@@ -68,9 +68,9 @@ TEST_P(MachineSnapshotTest, ContinuesAGuestThatWaitsForInput) {
   for (int clone = 0; clone < 3; ++clone) {
     testing::InputPipe input{"hello\x04"};
     auto machine = restore();
-    ASSERT_TRUE(machine) << machine.error().message;
+    ASSERT_TRUE(machine) << machine.error().message();
     const auto result = machine->run();
-    ASSERT_TRUE(result) << result.error().message;
+    ASSERT_TRUE(result) << result.error().message();
     EXPECT_EQ(exit_code(*result), 0);
     EXPECT_EQ(result->output, "hello5 bytes\n");
   }
@@ -86,7 +86,7 @@ TEST_P(MachineSnapshotTest, ContinuesSeveralVcpus) {
     ASSERT_EQ(::ftruncate(file.get(), 0), 0);
     save("waits", std::move(options), snapshot_options("ready"));
     auto machine = restore();
-    ASSERT_TRUE(machine) << wait << ": " << machine.error().message;
+    ASSERT_TRUE(machine) << wait << ": " << machine.error().message();
     std::jthread stopper{[&] {
       // All vCPUs run: they can be paused, which takes two rounds of all of them.
       while (machine->pause() != PauseOutcome::paused) std::this_thread::yield();
@@ -94,7 +94,7 @@ TEST_P(MachineSnapshotTest, ContinuesSeveralVcpus) {
       machine->stop(7);
     }};
     const auto result = machine->run();
-    ASSERT_TRUE(result) << result.error().message;
+    ASSERT_TRUE(result) << result.error().message();
     const auto* const stopped = std::get_if<Stopped>(&result->ending);
     ASSERT_NE(stopped, nullptr) << wait << " " << exit_code(*result);
     EXPECT_EQ(stopped->reason, 7);
@@ -115,7 +115,7 @@ TEST_P(MachineSnapshotTest, SavesAGuestThatContinues) {
   ASSERT_TRUE(result.saved && *result.saved);
   const testing::InputPipe other{"more"};
   auto machine = restore();
-  ASSERT_TRUE(machine) << machine.error().message;
+  ASSERT_TRUE(machine) << machine.error().message();
   const auto restored = machine->run();
   ASSERT_TRUE(restored);
   EXPECT_EQ(restored->output, "more4 bytes\n");
@@ -142,7 +142,7 @@ TEST_P(MachineSnapshotTest, SavesFromAnotherThread) {
   }};
   ASSERT_TRUE(machine.run());
   saver.join();
-  ASSERT_TRUE(saved) << saved.error().message;
+  ASSERT_TRUE(saved) << saved.error().message();
   EXPECT_TRUE(restore());
 }
 
@@ -177,7 +177,7 @@ TEST_P(MachineSnapshotTest, ReportsAFailureToPublish) {
       run("serial_echo", {.output = OutputFile{directory.path() + "/output"}, .snapshot = std::move(when)});
   EXPECT_TRUE(std::holds_alternative<Saved>(result.ending));
   ASSERT_TRUE(result.saved);
-  EXPECT_EQ(result.saved->error().message, "renameat: No space left on device");
+  EXPECT_EQ(result.saved->error().message(), "renameat: No space left on device");
 }
 
 TEST_P(MachineSnapshotTest, TellsThatTheGuestHasEndedBefore) {
@@ -194,7 +194,7 @@ TEST_P(MachineSnapshotTest, RefusesWhatASnapshotDetermines) {
   save("serial_echo", {}, snapshot_options("ready"));
   const auto restored = restore({.affinity = {0, 0}});
   ASSERT_FALSE(restored);
-  EXPECT_EQ(restored.error().message, "cannot bind 1 vCPUs to a list of 2 CPUs");
+  EXPECT_EQ(restored.error().message(), "cannot bind 1 vCPUs to a list of 2 CPUs");
 }
 
 TEST_P(MachineSnapshotTest, RefusesWhatNeedsTheKernelWithoutIt) {
@@ -203,10 +203,10 @@ TEST_P(MachineSnapshotTest, RefusesWhatNeedsTheKernelWithoutIt) {
   constexpr auto kMessage = "the snapshot does not contain the kernel, which a debugger, a core and a profile need";
   const auto with_profile = restore({.profile = std::make_shared<observe::Profile>(997)});
   ASSERT_FALSE(with_profile);
-  EXPECT_EQ(with_profile.error().message, kMessage);
+  EXPECT_EQ(with_profile.error().message(), kMessage);
   const auto with_core = restore({.core = debug::CoreOptions{.file = Descriptor{::dup(file.get())}}});
   ASSERT_FALSE(with_core);
-  EXPECT_EQ(with_core.error().message, kMessage);
+  EXPECT_EQ(with_core.error().message(), kMessage);
 }
 
 TEST_P(MachineSnapshotTest, RefusesANetworkWithoutACard) {
@@ -216,7 +216,7 @@ TEST_P(MachineSnapshotTest, RefusesANetworkWithoutACard) {
   options.network.emplace();
   const auto restored = restore(std::move(options));
   ASSERT_FALSE(restored);
-  EXPECT_EQ(restored.error().message, "the guest has no network card");
+  EXPECT_EQ(restored.error().message(), "the guest has no network card");
 }
 
 INSTANTIATE_TEST_SUITE_P(Interfaces, MachineSnapshotTest, ::testing::Values("if1", "if3"));

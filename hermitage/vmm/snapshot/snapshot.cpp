@@ -152,7 +152,7 @@ auto Snapshot::open(const std::string& path) -> Result<Snapshot> {
   Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
   if (!file.is_open()) return system_failure(fmt::format("{}: open", path), errno);
   auto opened = open(std::move(file));
-  if (!opened) return fail(opened.error().code, fmt::format("{}: {}", path, opened.error().message));
+  if (!opened) return fail(opened.error().code, fmt::format("{}: {}", path, opened.error().message()));
   return opened;
 }
 

@@ -1,7 +1,7 @@
 // A snapshot: the file from which a machine continues.
 //
 //   auto snapshot = snapshot::Snapshot::open("app.snap");
-//   if (!snapshot) die(snapshot.error().message);
+//   if (!snapshot) die(snapshot.error().message());
 //   auto machine = vmm::Machine::restore(std::move(*snapshot), options, vmm::GuestFiles{"/tmp"});
 #pragma once
 

@@ -21,7 +21,7 @@ namespace {
 
 auto message_of(std::span<const std::byte> bytes) -> std::string {
   const auto opened = Snapshot::open(file_with(bytes));
-  return opened ? "" : opened.error().message;
+  return opened ? "" : opened.error().message();
 }
 
 auto header_of(std::span<const std::byte> bytes) -> Header {
@@ -48,10 +48,10 @@ void expect_same_state(const MachineState& one, const MachineState& other) {
 TEST(Snapshot, ReturnsWhatWasSaved) {
   const auto bytes = test_snapshot();
   const auto snapshot = Snapshot::open(file_with(bytes));
-  ASSERT_TRUE(snapshot) << snapshot.error().message;
+  ASSERT_TRUE(snapshot) << snapshot.error().message();
   auto expected = test_machine();
   const auto files = snapshot->files();
-  ASSERT_TRUE(files) << files.error().message;
+  ASSERT_TRUE(files) << files.error().message();
   auto found = snapshot->machine();
   found.files = *files;
   found.kernel_file = expected.kernel_file;
@@ -159,7 +159,7 @@ TEST(Snapshot, FindsEveryDamagedByteOfTheContents) {
     ASSERT_TRUE(snapshot);
     const auto verified = snapshot->verify();
     ASSERT_FALSE(verified) << i;
-    EXPECT_EQ(verified.error().message, "is a damaged snapshot: the contents have a wrong checksum");
+    EXPECT_EQ(verified.error().message(), "is a damaged snapshot: the contents have a wrong checksum");
     bytes[i] ^= std::byte{0x10};
   }
 }
@@ -247,7 +247,7 @@ TEST(Snapshot, RefusesMalformedTables) {
     // A link has a target, and the directory has none, which is permitted: only its content is not.
     if (decoded && machine.files.nodes[0].kind == SavedNode::Kind::link) continue;
     ASSERT_FALSE(decoded) << part;
-    EXPECT_EQ(decoded.error().message, std::string{"the snapshot is malformed: "} + part);
+    EXPECT_EQ(decoded.error().message(), std::string{"the snapshot is malformed: "} + part);
   }
 }
 
@@ -258,7 +258,7 @@ TEST(Snapshot, RefusesMalformedRuns) {
   for (const auto& runs : kCases) {
     const auto decoded = decode(encode(test_machine(), runs));
     ASSERT_FALSE(decoded) << runs.front().first;
-    EXPECT_EQ(decoded.error().message, "the snapshot is malformed: a run of memory pages");
+    EXPECT_EQ(decoded.error().message(), "the snapshot is malformed: a run of memory pages");
   }
   EXPECT_TRUE(decode(encode(test_machine(), std::vector<MemoryRun>{{0, 1}, {1, kTestPages - 1}})));
 }
@@ -308,7 +308,7 @@ TEST(Snapshot, IsNoSnapshotUntilItIsComplete) {
       const Limit limited{limit};
       const auto written = write(file.get(), test_machine(), memory, PageMap::open());
       ASSERT_FALSE(written) << limit;
-      EXPECT_EQ(written.error().message, "cannot write the snapshot: pwrite: File too large");
+      EXPECT_EQ(written.error().message(), "cannot write the snapshot: pwrite: File too large");
     }
     EXPECT_FALSE(is_snapshot(content_of(file))) << limit;
   }
@@ -317,10 +317,10 @@ TEST(Snapshot, IsNoSnapshotUntilItIsComplete) {
 TEST(Snapshot, NamesAPathThatCannotBeOpened) {
   const auto missing = Snapshot::open(std::string{"/nonexistent/app.snap"});
   ASSERT_FALSE(missing);
-  EXPECT_EQ(missing.error().message, "/nonexistent/app.snap: open: No such file or directory");
+  EXPECT_EQ(missing.error().message(), "/nonexistent/app.snap: open: No such file or directory");
   const auto device = Snapshot::open(std::string{"/dev/null"});
   ASSERT_FALSE(device);
-  EXPECT_EQ(device.error().message, "/dev/null: is not a regular file");
+  EXPECT_EQ(device.error().message(), "/dev/null: is not a regular file");
 }
 
 }  // namespace

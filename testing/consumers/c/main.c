@@ -11,7 +11,7 @@ int main(int argc, char** argv) {
   hermitage_kernel kernel;
   hermitage_kernel_info info;
   hermitage_loaded loaded;
-  hermitage_error error;
+  hermitage_problem error;
   if (hermitage_kernel_parse(&kernel, elf, size, &error) != HERMITAGE_OK) return puts(error.message), 1;
   hermitage_kernel_query(&kernel, &info);
   void* memory = malloc(info.mem_size);

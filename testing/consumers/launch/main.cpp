@@ -19,7 +19,7 @@ int main(int, char** argv) {
   const auto opened = source->open_image({.contents = image::Contents::kernel});
   if (!opened) return complain(opened.error().message());
   const auto spec = launch::make_launch_spec(argv[1], {.image = opened->config()});
-  if (!spec) return complain(spec.error().message);
+  if (!spec) return complain(spec.error().message());
   std::printf("%s with %llu MiB\n", spec->arguments.application.at(0).c_str(),
               static_cast<unsigned long long>(spec->memory_size >> 20));
 }

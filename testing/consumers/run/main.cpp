@@ -28,6 +28,6 @@ int main(int, char** argv) {
   request.callbacks.warn = [](std::string_view line) { complain(std::string{line}); };
   request.callbacks.tell = [](std::string_view, std::string_view message) { complain(std::string{message}); };
   const auto report = launch::run(request);
-  if (!report) return complain(report.error().message);
+  if (!report) return complain(report.error().message());
   return launch::exit_status(report->ending);
 }

@@ -13,13 +13,13 @@ int complain(const std::string& message) {
 
 int main(int, char** argv) {
   const auto file = vmm::MappedFile::open(argv[1]);
-  if (!file) return complain(file.error().message);
+  if (!file) return complain(file.error().message());
   auto machine = vmm::Machine::create({.elf = file->bytes(), .descriptor = file->descriptor()},
                                       {.output = vmm::OutputBuffer{}, .timeout = std::chrono::seconds{10}},
                                       vmm::GuestFiles{"/tmp"});
-  if (!machine) return complain(machine.error().message);
+  if (!machine) return complain(machine.error().message());
   const auto result = machine->run();
-  if (!result) return complain(result.error().message);
+  if (!result) return complain(result.error().message());
   std::fputs(result->output.c_str(), stdout);
   const auto* const exit = std::get_if<vmm::GuestExit>(&result->ending);
   return exit != nullptr ? exit->code : 1;

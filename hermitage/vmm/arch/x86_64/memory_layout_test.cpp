@@ -66,7 +66,7 @@ TEST(MemoryLayout, FillsAllThereIs) {
     const auto more = plan_memory(relocatable(interface, room + 2 * kMiB), 12345);
     ASSERT_FALSE(more);
     EXPECT_EQ(more.error().code, ErrorCode::configuration);
-    EXPECT_NE(more.error().message.find(interface == 1 ? "3 GiB" : "60 GiB"), std::string::npos);
+    EXPECT_NE(more.error().message().find(interface == 1 ? "3 GiB" : "60 GiB"), std::string::npos);
     EXPECT_FALSE(plan_memory(relocatable(interface, UINT64_MAX & ~(2 * kMiB - 1)), 12345));
   }
 }
@@ -93,7 +93,7 @@ TEST(MemoryLayout, RefusesFixedKernelsInTheWrongPlace) {
     const auto layout = plan_memory(fixed(interface, start), std::nullopt);
     ASSERT_FALSE(layout);
     EXPECT_EQ(layout.error().code, ErrorCode::image);
-    EXPECT_NE(layout.error().message.find(words), std::string::npos) << layout.error().message;
+    EXPECT_NE(layout.error().message().find(words), std::string::npos) << layout.error().message();
   }
 }
 
@@ -105,7 +105,7 @@ TEST(MemoryLayout, SaysHowMuchMemoryAKernelTakes) {
   const auto layout = plan_memory(large, std::nullopt);
   ASSERT_FALSE(layout);
   EXPECT_EQ(layout.error().code, ErrorCode::configuration);
-  EXPECT_NE(layout.error().message.find("66 MiB"), std::string::npos) << layout.error().message;
+  EXPECT_NE(layout.error().message().find("66 MiB"), std::string::npos) << layout.error().message();
   // That size is sufficient.
   large.memory_size = 66 * kMiB;
   EXPECT_TRUE(plan_memory(large, std::nullopt));
@@ -113,14 +113,14 @@ TEST(MemoryLayout, SaysHowMuchMemoryAKernelTakes) {
   const auto far = plan_memory(fixed(3, 4 * kGiB + kGiB), std::nullopt);
   ASSERT_FALSE(far);
   EXPECT_EQ(far.error().code, ErrorCode::configuration);
-  EXPECT_NE(far.error().message.find("1026 MiB"), std::string::npos) << far.error().message;
+  EXPECT_NE(far.error().message().find("1026 MiB"), std::string::npos) << far.error().message();
 }
 
 TEST(MemoryLayout, TellsOfTheLargestMemoryThatAKernelCanTake) {
   const auto last = plan_memory(fixed(3, 64 * kGiB - 1, 1), std::nullopt);
   ASSERT_FALSE(last);
   EXPECT_EQ(last.error().code, ErrorCode::configuration);
-  EXPECT_NE(last.error().message.find("61440 MiB"), std::string::npos) << last.error().message;
+  EXPECT_NE(last.error().message().find("61440 MiB"), std::string::npos) << last.error().message();
 }
 
 TEST(MemoryLayout, RefusesKernelsForWhichNoMemoryIsEnough) {
@@ -129,7 +129,7 @@ TEST(MemoryLayout, RefusesKernelsForWhichNoMemoryIsEnough) {
         fixed(1, 0x40000, 3 * kGiB), fixed(1, 3 * kGiB), fixed(3, 64 * kGiB - 1, 2)}) {
     const auto layout = plan_memory(placement, std::nullopt);
     ASSERT_FALSE(layout);
-    EXPECT_EQ(layout.error().code, ErrorCode::image) << layout.error().message;
+    EXPECT_EQ(layout.error().code, ErrorCode::image) << layout.error().message();
   }
   auto endless = relocatable(3);
   endless.kernel_size = UINT64_MAX;

@@ -171,13 +171,13 @@ auto NetworkDevice::activate(std::uint64_t features) -> std::expected<void, Brok
   taken_ = features;
   const auto offloads = features & backend_.features() & (kGuestOffloads | kHostOffloads);
   if (auto set = backend_.set_features(with_requirements(offloads)); !set) {
-    return std::unexpected{Broken{set.error().message}};
+    return std::unexpected{Broken{set.error().message()}};
   }
   if (offloads_ && !set_offloads(*offloads_)) {
     return std::unexpected{Broken{"its backend cannot continue with the offloads of the driver"}};
   }
   if (vhost_ == nullptr) return {};
-  if (auto set = vhost_->set_features(features); !set) return std::unexpected{Broken{set.error().message}};
+  if (auto set = vhost_->set_features(features); !set) return std::unexpected{Broken{set.error().message()}};
   return {};
 }
 
@@ -236,7 +236,7 @@ auto NetworkDevice::serve_by_vhost(Queues queues) -> std::expected<Serviced, Bro
     if (vhost_->take_fault(queue)) return broken(queue, {"has a chain that vhost cannot serve"});
     auto done = vhost_->set_interrupt(queue, interrupts_[queue]);
     if (done) done = vhost_->start(queue, *queues[queue]);
-    if (!done) return std::unexpected{Broken{std::move(done.error().message)}};
+    if (!done) return std::unexpected{Broken{std::move(done.error().text)}};
     if (vhost_->take_used(queue)) serviced.used_queues |= 1U << queue;
   }
   return serviced;

@@ -469,7 +469,7 @@ void PciTransport::update_messages() {
   if (!messages_changed_ || !has_msix()) return;
   messages_changed_ = false;
   if (auto set = environment_.interrupts.set_messages(msix_.messages()); !set) {
-    environment_.warn(fmt::format("{}: no interrupts: {}", device_.name(), set.error().message));
+    environment_.warn(fmt::format("{}: no interrupts: {}", device_.name(), set.error().message()));
   }
 }
 

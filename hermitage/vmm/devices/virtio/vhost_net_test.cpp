@@ -14,7 +14,7 @@ TEST(VhostNetTest, SaysHowToGetIt) {
   const auto vhost = VhostNet::open(kNoTap);
   ASSERT_FALSE(vhost);
   EXPECT_EQ(vhost.error().code, ErrorCode::host_failed);
-  EXPECT_EQ(vhost.error().message,
+  EXPECT_EQ(vhost.error().message(),
             "open of /dev/vhost-net: No such file or directory; load the kernel's module: modprobe vhost_net");
 }
 

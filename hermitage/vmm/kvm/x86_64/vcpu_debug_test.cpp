@@ -44,9 +44,9 @@ class VcpuDebugTest : public ::testing::Test {
  protected:
   void SetUp() override {
     auto kvm = Kvm::open();
-    if (!kvm) GTEST_SKIP() << kvm.error().message;
+    if (!kvm) GTEST_SKIP() << kvm.error().message();
     const auto execution = probe_execution(*kvm);
-    if (!execution) GTEST_SKIP() << execution.error().message;
+    if (!execution) GTEST_SKIP() << execution.error().message();
     ASSERT_TRUE(x86_64::write_identity_map(memory, kPageMap, kPageTables, memory.range()));
     ASSERT_TRUE(memory.write(kDescriptors, x86_64::kDescriptorTable));
     ASSERT_TRUE(memory.write({kCode}, kProgram));
@@ -103,7 +103,7 @@ TEST_F(VcpuDebugTest, KeepsWhatIsSet) {
   changed.extended[kXmm3] = std::byte{0x42};
   changed.extended[kXstateHeader] |= std::byte{2};
   const auto set = vcpu->set_debug_state(changed);
-  ASSERT_TRUE(set) << set.error().message;
+  ASSERT_TRUE(set) << set.error().message();
   const auto now = state();
   EXPECT_EQ(now.general, changed.general);
   EXPECT_EQ(now.fs_base, changed.fs_base);
@@ -174,7 +174,7 @@ TEST_F(VcpuDebugTest, StopsAtDebugRegisters) {
 TEST_F(VcpuDebugTest, StopsAtInstructionsForBreakpointsIfTheProbeSaysSo) {
   const auto kvm = Kvm::open();
   const auto support = probe_breakpoints(*kvm);
-  ASSERT_TRUE(support) << support.error().message;
+  ASSERT_TRUE(support) << support.error().message();
   if (!support->instructions) GTEST_SKIP() << "KVM here does not";
   ASSERT_TRUE(memory.write({kLastNop}, std::uint8_t{0xcc}));
   ASSERT_TRUE(vcpu->set_debug({.stops_at_breakpoints = true}));
@@ -187,7 +187,7 @@ TEST_F(VcpuDebugTest, StopsAtInstructionsForBreakpointsIfTheProbeSaysSo) {
 TEST_F(VcpuDebugTest, StopsAtWatchedMemoryIfTheProbeSaysSo) {
   const auto kvm = Kvm::open();
   const auto support = probe_breakpoints(*kvm);
-  ASSERT_TRUE(support) << support.error().message;
+  ASSERT_TRUE(support) << support.error().message();
   if (!support->data_registers) GTEST_SKIP() << "KVM here does not";
   constexpr std::uint32_t kWatched = 0x6000;
   // mov [kWatched], al replaces the first two instructions
