@@ -70,8 +70,9 @@ if(TARGET hermitage_base)
 endif()
 
 if(TARGET hermitage_image)
-  install_library(hermitageImageTargets hermitage_image)
+  install_library(hermitageImageTargets hermitage_image hermitage_capi_image)
   install_pkgconfig(hermitage-image)
+  install_pkgconfig(hermitage-image-c)
   install_headers(image config extract image pack problem tar_writer)
 endif()
 

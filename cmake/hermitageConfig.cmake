@@ -1,7 +1,7 @@
 # What find_package(hermitage) reads. hermitage::entry, hermitage::capi and hermitage::kernel need no other library. Each other
 # target is a component, and needs the packages that it is linked with:
 #   find_package(hermitage COMPONENTS base)    hermitage::base
-#   find_package(hermitage COMPONENTS image)   hermitage::image: LibArchive, zlib
+#   find_package(hermitage COMPONENTS image)   hermitage::image, and hermitage::capi_image for C: LibArchive, zlib
 #   find_package(hermitage COMPONENTS launch)  hermitage::launch, and what it is linked with (image, vmm): {fmt}
 #   find_package(hermitage COMPONENTS vmm)     hermitage::vmm, where it was built, on Linux on x86_64: {fmt}
 # Sets hermitage_COMPONENT_FOUND for each component that is asked for.

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "hermitage/entry/boot_info.hpp"
+#include "hermitage/entry/examine.hpp"
 #include "hermitage/entry/format.hpp"
 #include "hermitage/entry/kernel_object.hpp"
 #include "hermitage/entry/load_plan.hpp"
@@ -221,6 +222,7 @@ const char* hermitage_version(void) {
 const char* hermitage_code_name(hermitage_code code) {
   if (code == HERMITAGE_OK) return "ok";
   if (code == HERMITAGE_STEPS_CAPACITY) return "steps_capacity";
+  if (code == HERMITAGE_NO_MEMORY) return "no_memory";
   // The names are string literals, so each ends with a NUL.
   if (code >= HERMITAGE_BOOT_INFO_PLATFORM_NOT_ON_ARCH && code <= HERMITAGE_BOOT_INFO_TLS_ZERO) {
     const auto boot_info_code = static_cast<entry::BootInfoErrorCode>(code - HERMITAGE_BOOT_INFO_PLATFORM_NOT_ON_ARCH);
@@ -240,6 +242,28 @@ hermitage_code hermitage_kernel_parse(hermitage_kernel* kernel, const void* elf,
   if (!parsed) return fail(parsed.error(), error);
   ::new (kernel->storage) KernelObject{*parsed};
   return HERMITAGE_OK;
+}
+
+hermitage_code hermitage_examine(const void* elf, size_t size, hermitage_problem_sink sink, void* context) {
+  hermitage_code first_error = HERMITAGE_OK;
+  bool is_wanted = true;
+  auto report = [&](const entry::Problem& problem) noexcept {
+    if (!is_wanted) return false;
+    hermitage_problem described;
+    describe(problem, described);
+    if (described.severity == HERMITAGE_ERROR && first_error == HERMITAGE_OK) first_error = described.code;
+    is_wanted = sink(&described, context);
+    return is_wanted;
+  };
+  const auto file = entry::ElfFile::open(bytes_of(elf, size));
+  if (!file) {
+    report(file.error());
+    return first_error;
+  }
+  const auto facts = entry::examine(*file, report);
+  entry::examine_relocations(*file, facts, report);
+  entry::examine_oddities(*file, facts, report);
+  return first_error;
 }
 
 void hermitage_kernel_query(const hermitage_kernel* kernel, hermitage_kernel_info* info) {

@@ -80,7 +80,7 @@ enum {
   HERMITAGE_PAGE_SIZE,
   HERMITAGE_PAGE_FLAGS_SIZE,
 
-  /* Warnings and infos. */
+  /* Warnings and infos, which only hermitage_examine reports. */
   HERMITAGE_BOOTS_BY_PVH,
   HERMITAGE_OS_ABI,
   HERMITAGE_ELF_VERSION,
@@ -116,6 +116,11 @@ enum {
 
   /* The steps of a load plan do not fit in the caller's array. */
   HERMITAGE_STEPS_CAPACITY = 512,
+  /* No memory, for functions that allocate some (image.h). */
+  HERMITAGE_NO_MEMORY = 513,
+
+  /* hermitage::image::ProblemCode begins here, in image.h. */
+  HERMITAGE_IMAGE_FIRST = 1024,
 };
 
 typedef uint8_t hermitage_severity;
@@ -184,6 +189,14 @@ typedef struct hermitage_kernel {
 
 /* Accepts any bytes of any alignment. Writes *kernel only on success. */
 hermitage_code hermitage_kernel_parse(hermitage_kernel* kernel, const void* elf, size_t size, hermitage_problem* error);
+
+/* Gets one problem at a time, and returns false to get no more. It must return, neither throw nor jump. */
+typedef bool (*hermitage_problem_sink)(const hermitage_problem* problem, void* context);
+
+/* Checks all of a file, and each relocation. Calls `sink` for every error, then for every warning and info. A file can
+ * have as many problems as relocations. Returns the code of the first error, or HERMITAGE_OK if there was none: then
+ * hermitage_kernel_parse accepts the file, and hermitage_kernel_load loads it. */
+hermitage_code hermitage_examine(const void* elf, size_t size, hermitage_problem_sink sink, void* context);
 
 /* 72 bytes. */
 typedef struct hermitage_kernel_info {

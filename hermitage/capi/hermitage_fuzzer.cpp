@@ -9,6 +9,7 @@
 namespace {
 
 constexpr std::uint64_t kMaxMemory = 1 << 20;
+constexpr std::size_t kMaxProblems = 64;
 
 auto read_text(const char* text, std::size_t size) -> unsigned {
   unsigned sum = 0;
@@ -40,6 +41,12 @@ auto read_parts(const hermitage_kernel& kernel) -> unsigned {
 
 extern "C" auto LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) -> int {
   hermitage_problem error;
+  std::size_t problems = 0;
+  const auto count = [](const hermitage_problem* problem, void* context) {
+    if (problem->message[0] == '\0') std::abort();
+    return ++*static_cast<std::size_t*>(context) < kMaxProblems;
+  };
+  const auto first_error = hermitage_examine(data, size, count, &problems);
   hermitage_kernel kernel;
   if (hermitage_kernel_parse(&kernel, data, size, &error) != HERMITAGE_OK) return error.message[0] != '\0' ? 0 : -1;
   if (read_parts(kernel) == UINT32_MAX) return 0;
@@ -51,5 +58,6 @@ extern "C" auto LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t siz
   const auto start = info.has_start_addr ? info.start_addr : 0x40000;
   const auto code = hermitage_kernel_load(&kernel, memory.data(), memory.size(), start, 0, &loaded, &error);
   if (code != HERMITAGE_OK && code != error.code) std::abort();
+  if (code == HERMITAGE_OK && first_error != HERMITAGE_OK) std::abort();
   return 0;
 }

@@ -44,6 +44,7 @@ static void test_names(void) {
   CHECK(strcmp(hermitage_code_name(HERMITAGE_NOT_ELF), "not_elf") == 0);
   CHECK(strcmp(hermitage_code_name(HERMITAGE_PAGE_FLAGS_SIZE), "page_flags_size") == 0);
   CHECK(strcmp(hermitage_code_name(HERMITAGE_LEFT_OUT), "left_out") == 0);
+  CHECK(strcmp(hermitage_code_name(HERMITAGE_NO_MEMORY), "no_memory") == 0);
   CHECK(strcmp(hermitage_code_name(HERMITAGE_BOOT_INFO_NO_CPU), "no_cpu") == 0);
   CHECK(strcmp(hermitage_code_name(HERMITAGE_BOOT_INFO_TLS_ZERO), "tls_zero") == 0);
   CHECK(strcmp(hermitage_code_name(HERMITAGE_BOOT_INFO_TLS_ZERO + 1), "unknown") == 0);
@@ -75,6 +76,48 @@ static void test_version(void) {
 #if HERMITAGE_VERSION_NUMBER < HERMITAGE_MAKE_VERSION(0, 2, 0)
   CHECK(!"a version since the macros exist");
 #endif
+}
+
+/* What hermitage_examine reports. */
+typedef struct findings {
+  size_t counts[3];
+  size_t at_most;
+  hermitage_problem last;
+} findings;
+
+static bool take_finding(const hermitage_problem* problem, void* context) {
+  findings* found = context;
+  CHECK(problem->severity <= HERMITAGE_ERROR && problem->message[0] != '\0');
+  CHECK(strcmp(problem->name, hermitage_code_name(problem->code)) == 0);
+  ++found->counts[problem->severity];
+  found->last = *problem;
+  return found->counts[0] + found->counts[1] + found->counts[2] < found->at_most;
+}
+
+static void test_examine(unsigned char* elf, size_t size) {
+  findings found = {.at_most = SIZE_MAX};
+  CHECK(hermitage_examine(elf, size, take_finding, &found) == HERMITAGE_OK);
+  CHECK(found.counts[HERMITAGE_ERROR] == 0);
+
+  enum { kMachine = 18, kOsAbi = 7 };
+  const unsigned char abi = elf[kOsAbi];
+  elf[kOsAbi] = 77;
+  found = (findings){.at_most = SIZE_MAX};
+  CHECK(hermitage_examine(elf, size, take_finding, &found) == HERMITAGE_OK);
+  CHECK(found.counts[HERMITAGE_WARNING] >= 1);
+
+  const unsigned char machine = elf[kMachine];
+  elf[kMachine] = 1;
+  found = (findings){.at_most = 1};
+  CHECK(hermitage_examine(elf, size, take_finding, &found) == HERMITAGE_UNSUPPORTED_MACHINE);
+  CHECK(found.counts[HERMITAGE_ERROR] == 1 && found.counts[HERMITAGE_WARNING] == 0);
+  CHECK(found.last.has_offset && found.last.offset == kMachine && found.last.found == 1);
+  elf[kMachine] = machine;
+  elf[kOsAbi] = abi;
+
+  found = (findings){.at_most = SIZE_MAX};
+  CHECK(hermitage_examine("hello", 5, take_finding, &found) == HERMITAGE_NOT_ELF);
+  CHECK(found.counts[HERMITAGE_ERROR] == 1);
 }
 
 static void test_parts(const hermitage_kernel* kernel, const hermitage_kernel_info* info) {
@@ -174,6 +217,7 @@ static void test_kernel(const char* path) {
   test_parts(&copy, &info);
   test_load(&copy, &info);
   test_plan(&copy, elf, &info);
+  test_examine(elf, size);
   free(elf);
 }
 

@@ -28,11 +28,11 @@ check() {  # check WHAT PROGRAM FILE
   echo "$1: ok"
 }
 
-for consumer in cxx c image; do
+for consumer in cxx c image c_image; do
   cmake -S "$here/$consumer" -B "$work/$consumer" -DCMAKE_PREFIX_PATH="$work/prefix" >/dev/null
   cmake --build "$work/$consumer" >/dev/null
   file=$kernel
-  [[ $consumer == image ]] && file=$image
+  [[ $consumer == *image ]] && file=$image
   check "$consumer by CMake" "$work/$consumer/consumer" "$file"
 done
 
@@ -122,6 +122,9 @@ check "c by pkg-config" "$work/c-pc" "$kernel"
 read -ra flags <<<"$(pkg-config --cflags --libs hermitage-image)"
 g++ -std=c++23 "$here/image/main.cpp" "${flags[@]}" -o "$work/image-pc"
 check "image by pkg-config" "$work/image-pc" "$image"
+read -ra flags <<<"$(pkg-config --cflags --libs hermitage-image-c)"
+gcc -std=c11 "$here/c_image/main.c" "${flags[@]}" -o "$work/c-image-pc"
+check "c_image by pkg-config" "$work/c-image-pc" "$image"
 read -ra flags <<<"$(pkg-config --cflags --libs hermitage-launch)"
 g++ -std=c++23 "$here/launch/main.cpp" "${flags[@]}" -o "$work/launch-pc"
 expect_launch "launch by pkg-config" "$work/launch-pc"
