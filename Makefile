@@ -15,7 +15,8 @@ BUILD = cmake --build --preset $(1) -j $(JOBS)
 GUESTS_OF_RELEASE = rm -rf build/$(1)/guests && ln -s ../release/guests build/$(1)/guests
 
 .NOTPARALLEL:
-.PHONY: help demo build test bench bench-vmm bench-net bench-snapshot start-order conformance fuzz mutate lint format install deb dist image clean
+.PHONY: help demo build test bench bench-vmm bench-net bench-snapshot start-order conformance fuzz mutate lint format reference
+.PHONY: install deb dist image clean
 help:
 	@echo 'make demo         install missing packages, build, and inspect, pack and run a kernel built from source'
 	@echo 'make test         install missing packages (clang-19 among them), build, and run all tests (optimized, and with sanitizers)'
@@ -30,6 +31,7 @@ help:
 	@echo 'make mutate       change the code in MUTANTS=$(MUTANTS) places, one at a time, and list changes that no unit test detects'
 	@echo 'make lint         check includes, spelling, links, manual pages and formatting, and run clang-tidy'
 	@echo 'make format       format the sources'
+	@echo 'make reference    write the reference of the public headers: build/release/reference/html/index.html'
 	@echo 'make install      install to PREFIX=$(PREFIX)'
 	@echo 'make deb          make the Debian packages hermitage and libhermitage-dev in build/packages'
 	@echo 'make dist         make a tarball of the static programs in build/packages'
@@ -134,6 +136,11 @@ lint:
 format:
 	@cmake/packages lint
 	git ls-files '*.cpp' '*.hpp' '*.c' '*.h' | xargs clang-format-19 -i
+
+reference:
+	@cmake/packages build reference
+	$(call CONFIGURE,release)
+	$(call BUILD,release) --target reference
 
 # Builds no guests, but those in the installed examples.
 .PHONY: installed

@@ -21,8 +21,17 @@ function(install_library export)
   endforeach()
 endfunction()
 
+# note_headers(KIND FILE…): remembers them in HERMITAGE_KIND_HEADERS, for the reference (docs/reference). PUBLIC: all
+# that are installed. NAMED: those that programs include, as they include them.
+function(note_headers kind)
+  set_property(GLOBAL APPEND PROPERTY HERMITAGE_${kind}_HEADERS ${ARGN})
+endfunction()
+
 # install_headers(MODULE STEM…): the public headers of a module, and those of its others that they include.
 function(install_headers module)
+  foreach(stem ${ARGN})
+    note_headers(NAMED hermitage/${module}/${stem}.hpp)
+  endforeach()
   set(waiting ${ARGN})
   set(done)
   while(waiting)
@@ -32,6 +41,7 @@ function(install_headers module)
     endif()
     list(APPEND done ${stem})
     set(header ${PROJECT_SOURCE_DIR}/hermitage/${module}/${stem}.hpp)
+    note_headers(PUBLIC ${header})
     get_filename_component(directory ${module}/${stem} DIRECTORY)
     install(FILES ${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/hermitage/${directory})
     file(STRINGS ${header} includes REGEX "^#include \"hermitage/${module}/")
@@ -42,12 +52,28 @@ function(install_headers module)
   endwhile()
 endfunction()
 
+# note_directory(MODULE): all headers of a module, which are installed without exception.
+function(note_directory module)
+  file(GLOB headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/hermitage/${module}/*.hpp
+       ${PROJECT_SOURCE_DIR}/hermitage/${module}/*.h)
+  note_headers(PUBLIC ${headers})
+  foreach(header IN LISTS headers)
+    file(RELATIVE_PATH name ${PROJECT_SOURCE_DIR} ${header})
+    note_headers(NAMED ${name})
+  endforeach()
+endfunction()
+
 install_library(hermitageTargets hermitage_entry hermitage_capi hermitage_kernel)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/hermitage/entry ${PROJECT_SOURCE_DIR}/hermitage/capi
                   ${PROJECT_SOURCE_DIR}/hermitage/kernel
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/hermitage
         FILES_MATCHING PATTERN "*.hpp" PATTERN "*.h" PATTERN "*.ld" PATTERN "*_test*" EXCLUDE)
 install(FILES ${PROJECT_BINARY_DIR}/generated/hermitage/version.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/hermitage)
+note_directory(entry)
+note_directory(capi)
+note_directory(kernel)
+note_headers(PUBLIC ${PROJECT_BINARY_DIR}/generated/hermitage/version.h)
+note_headers(NAMED hermitage/version.h)
 
 install(FILES ${CMAKE_CURRENT_LIST_DIR}/hermitageConfig.cmake DESTINATION ${package_dir})
 write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/hermitageConfigVersion.cmake
@@ -65,6 +91,7 @@ install_pkgconfig(hermitage)
 # What image, launch and vmm are built on.
 if(TARGET hermitage_base)
   install_library(hermitageBaseTargets hermitage_base)
+  note_directory(base)
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/hermitage/base DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/hermitage
           FILES_MATCHING PATTERN "*.hpp")
 endif()

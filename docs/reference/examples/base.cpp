@@ -1,0 +1,104 @@
+// Examples of the headers of hermitage/base. The reference shows each part at its header.
+#include <csignal>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include <fcntl.h>
+
+#include "hermitage/base/arguments.hpp"
+#include "hermitage/base/descriptor.hpp"
+#include "hermitage/base/file_io.hpp"
+#include "hermitage/base/file_mapping.hpp"
+#include "hermitage/base/host_check.hpp"
+#include "hermitage/base/memory_size.hpp"
+#include "hermitage/base/network.hpp"
+#include "hermitage/base/page.hpp"
+#include "hermitage/base/privileges.hpp"
+#include "hermitage/base/program.hpp"
+#include "hermitage/base/reader_limit.hpp"
+#include "hermitage/base/timer.hpp"
+
+namespace examples {
+using namespace hermitage::base;
+
+//! [hermitage/base/arguments.hpp]
+auto command_line() -> std::string {
+  return boot_arguments({.program = "app", .kernel = {}, .application = {"--port", "80"}, .environment = {"LOG=info"}})
+      .value_or("");
+}
+//! [hermitage/base/arguments.hpp]
+
+//! [hermitage/base/descriptor.hpp]
+auto open_file(const char* path) -> Descriptor {
+  return Descriptor{::open(path, O_RDONLY | O_CLOEXEC)};
+}
+//! [hermitage/base/descriptor.hpp]
+
+//! [hermitage/base/file_io.hpp]
+auto read_file(const Descriptor& file) -> std::vector<std::byte> {
+  constexpr std::size_t kMost = 1 << 20;
+  return read_all(file.get(), kMost).value_or(std::vector<std::byte>{});
+}
+//! [hermitage/base/file_io.hpp]
+
+//! [hermitage/base/file_mapping.hpp]
+const FileMapping kData{.host = "/srv/data", .guest = "/data", .is_read_only = true};
+//! [hermitage/base/file_mapping.hpp]
+
+//! [hermitage/base/host_check.hpp]
+void print(const HostCheck& check) {
+  if (check.outcome == HostCheck::Outcome::good) return;
+  std::printf("%s: %s\n", check.subject.c_str(), check.finding.c_str());
+}
+//! [hermitage/base/host_check.hpp]
+
+//! [hermitage/base/memory_size.hpp]
+auto is_valid_memory(std::uint64_t size) -> bool {
+  return check_memory_size(size).has_value();
+}
+//! [hermitage/base/memory_size.hpp]
+
+//! [hermitage/base/network.hpp]
+auto guest_port(std::string_view published) -> std::uint16_t {
+  const auto forward = parse_port_forward(published);  // "127.0.0.1:8080:80"
+  return forward ? forward->guest_port : 0;
+}
+//! [hermitage/base/network.hpp]
+
+//! [hermitage/base/page.hpp]
+auto page_count(std::uint64_t size) -> std::uint64_t {
+  return (size + kHostPageSize - 1) / kHostPageSize;
+}
+//! [hermitage/base/page.hpp]
+
+//! [hermitage/base/privileges.hpp]
+void drop_privileges() {
+  if (const char* call = forbid_new_privileges()) std::perror(call);
+  if (const char* call = drop_capabilities()) std::perror(call);
+}
+//! [hermitage/base/privileges.hpp]
+
+//! [hermitage/base/program.hpp]
+auto has_passt() -> bool {
+  return find_program("passt").has_value();
+}
+//! [hermitage/base/program.hpp]
+
+//! [hermitage/base/reader_limit.hpp]
+auto print_within(std::chrono::milliseconds limit, std::span<const std::byte> bytes) -> bool {
+  ReaderLimit reader;
+  reader.set(limit);
+  return reader.wait(STDOUT_FILENO) && write_all(STDOUT_FILENO, bytes);
+}
+//! [hermitage/base/reader_limit.hpp]
+
+//! [hermitage/base/timer.hpp]
+auto interrupt_after(std::chrono::seconds delay) -> std::expected<Timer, int> {
+  auto timer = Timer::make(SIGALRM, nullptr);
+  if (timer) timer->set(delay);
+  return timer;
+}
+//! [hermitage/base/timer.hpp]
+
+}  // namespace examples
