@@ -36,6 +36,12 @@ for consumer in cxx c image c_image; do
   check "$consumer by CMake" "$work/$consumer/consumer" "$file"
 done
 
+# With the sources instead of the installed files.
+cmake -S "$here/fetch" -B "$work/fetch" -DFETCHCONTENT_SOURCE_DIR_HERMITAGE="$here/../.." >/dev/null
+cmake --build "$work/fetch" --target consumer c_consumer >/dev/null
+check "cxx by FetchContent" "$work/fetch/consumer" "$kernel"
+check "c by FetchContent" "$work/fetch/c_consumer" "$kernel"
+
 log=$(cmake -S "$here/components" -B "$work/components" -DCMAKE_PREFIX_PATH="$work/prefix" 2>&1) ||
   { echo "components: $log" >&2; exit 1; }
 echo "components by CMake: ok"
