@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "hermitage/entry/compiler.hpp"
+
 namespace hermitage::base {
 
 struct Arguments {

@@ -6,6 +6,8 @@
 #include <span>
 #include <vector>
 
+#include "hermitage/entry/compiler.hpp"
+
 namespace hermitage::base {
 
 // Writes all of the bytes. Continues after a signal. The error is an error number.

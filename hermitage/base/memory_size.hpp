@@ -5,6 +5,8 @@
 #include <expected>
 #include <string>
 
+#include "hermitage/entry/compiler.hpp"
+
 namespace hermitage::base {
 
 inline constexpr std::uint64_t kMemoryUnit = std::uint64_t{2} << 20;  // a guest's memory is a multiple of this size

@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "hermitage/entry/compiler.hpp"
+
 namespace hermitage::base {
 
 enum class Transport : std::uint8_t { tcp, udp };

@@ -7,6 +7,8 @@
 #include <optional>
 #include <utility>
 
+#include "hermitage/entry/compiler.hpp"
+
 namespace hermitage::base {
 
 // Once set, sends a signal to the thread that created it. The handler finds `context` in si_value, and SI_TIMER in

@@ -71,6 +71,8 @@ for compiler in g++ clang++-19; do
   command -v "$compiler" >/dev/null || { echo "headers by $compiler: skipped, it is missing"; continue; }
   "$compiler" -std=c++23 -Wall -Wextra -Werror -fsyntax-only -I "$work/prefix/include" "$work/headers.cpp"
   echo "headers by $compiler: ok"
+  first=$("$compiler" -std=c++20 -fsyntax-only -I "$work/prefix/include" "$work/headers.cpp" 2>&1 | grep -m 1 error:) || true
+  [[ $first == *'Hermitage needs C++23'* ]] || { echo "the first error of $compiler with C++20 is $first" >&2; exit 1; }
 done
 
 # The launch specification of an image.
