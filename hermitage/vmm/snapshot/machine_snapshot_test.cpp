@@ -165,7 +165,7 @@ TEST_P(MachineSnapshotTest, SavesWithoutOpeningFiles) {
   }};
   ASSERT_TRUE(machine.run());
   saver.join();
-  ASSERT_TRUE(saved) << saved.error().message;
+  ASSERT_TRUE(saved) << saved.error().message();
   EXPECT_TRUE(restore());
 }
 

@@ -60,7 +60,7 @@ TEST(Snapshot, ReturnsWhatWasSaved) {
     EXPECT_TRUE(std::ranges::equal(files->nodes[i].content, expected.files.nodes[i].content)) << i;
   }
   const auto kernel = snapshot->kernel_file();
-  ASSERT_TRUE(kernel) << kernel.error().message;
+  ASSERT_TRUE(kernel) << kernel.error().message();
   EXPECT_TRUE(std::ranges::equal(kernel->bytes, expected.kernel_file));
   EXPECT_EQ(files->open, expected.files.open);
   EXPECT_EQ(files->mappings, expected.files.mappings);
