@@ -72,28 +72,28 @@ class Image {
       -> std::expected<Image, Problem>;
 
   [[nodiscard]] auto config() const& noexcept HERMITAGE_LIFETIMEBOUND -> const Config& { return config_; }
-  auto config() const&& = delete;
+  void config() const&& = delete;
 
   // The file that the configuration names, after following links, and its bytes. It may not be a kernel.
   [[nodiscard]] auto kernel_file() const& noexcept HERMITAGE_LIFETIMEBOUND -> const File& { return files_[kernel_]; }
-  auto kernel_file() const&& = delete;
+  void kernel_file() const&& = delete;
   [[nodiscard]] auto kernel() const& noexcept HERMITAGE_LIFETIMEBOUND -> std::span<const std::byte> {
     return kernel_file().bytes();
   }
-  auto kernel() const&& = delete;
+  void kernel() const&& = delete;
 
   // All files, directories and links, including hermit.toml and the kernel, without the root. Sorted by the bytes of
   // their paths, so a directory precedes its contents; all parent directories are present.
   [[nodiscard]] auto files() const& noexcept HERMITAGE_LIFETIMEBOUND -> std::span<const File> { return files_; }
-  auto files() const&& = delete;
+  void files() const&& = delete;
 
   // The file at a path, with or without a leading "/" or "./"; null if there is none, and for the root. `find` follows
   // no links; `resolve` follows all links, including those to directories on the path, and returns null for a dangling
   // link.
   [[nodiscard]] auto find(std::string_view path) const & HERMITAGE_LIFETIMEBOUND -> const File*;
-  auto find(std::string_view path) const&& = delete;
+  void find(std::string_view path) const&& = delete;
   [[nodiscard]] auto resolve(std::string_view path) const & HERMITAGE_LIFETIMEBOUND -> const File*;
-  auto resolve(std::string_view path) const&& = delete;
+  void resolve(std::string_view path) const&& = delete;
 
   // The size of the unpacked archive in bytes.
   [[nodiscard]] auto unpacked_size() const noexcept -> std::uint64_t { return unpacked_size_; }
@@ -101,7 +101,7 @@ class Image {
   [[nodiscard]] auto warnings() const& noexcept HERMITAGE_LIFETIMEBOUND -> std::span<const Problem> {
     return warnings_;
   }
-  auto warnings() const&& = delete;
+  void warnings() const&& = delete;
 
  private:
   Image() = default;
