@@ -63,10 +63,10 @@ auto is_zero(std::span<const std::byte> bytes) -> bool {
 }  // namespace
 
 struct ArchiveReader::State {
-  State(Source& source_to_read, const Limits& limits, Progress progress_to_tell)
+  State(Source& source_to_read, std::unique_ptr<Unpacker> unpacker_of_source, Progress progress_to_tell)
       : source{source_to_read},
         progress{std::move(progress_to_tell)},
-        gunzip{source_to_read, limits.unpacked_size},
+        unpacker{std::move(unpacker_of_source)},
         archive{::archive_read_new()} {
     if (archive == nullptr) throw std::bad_alloc{};
   }
@@ -78,7 +78,7 @@ struct ArchiveReader::State {
   // here.
   static auto read_callback(::archive* archive, void* data, const void** buffer) noexcept -> la_ssize_t {
     auto& state = *static_cast<State*>(data);
-    state.piece = state.gunzip.next();
+    state.piece = state.unpacker->next();
     if (state.progress) state.progress(state.source.done(), state.source.total());
     if (!state.piece) {
       ::archive_set_error(archive, EIO, "no more");
@@ -101,9 +101,10 @@ struct ArchiveReader::State {
 
   Source& source;
   Progress progress;
-  Gunzip gunzip;
+  std::unique_ptr<Unpacker> unpacker;
   std::expected<std::span<const std::byte>, Problem> piece;  // the last data that libarchive got
   ::archive* archive;
+  bool is_gzip = false;
   bool is_open = false;
   std::vector<std::byte> beginning;  // of the archive
   // The current entry, the next block of its bytes, and the offset of the block in the entry.
@@ -115,7 +116,12 @@ struct ArchiveReader::State {
 };
 
 ArchiveReader::ArchiveReader(Source& source, const Limits& limits, Progress progress)
-    : state_{std::make_unique<State>(source, limits, std::move(progress))} {
+    : ArchiveReader{source, std::make_unique<Gunzip>(source, limits.unpacked_size), std::move(progress)} {
+  state_->is_gzip = true;
+}
+
+ArchiveReader::ArchiveReader(Source& source, std::unique_ptr<Unpacker> unpacker, Progress progress)
+    : state_{std::make_unique<State>(source, std::move(unpacker), std::move(progress))} {
   ::archive_read_support_format_tar(state_->archive);
 }
 
@@ -170,7 +176,7 @@ auto ArchiveReader::next() -> std::expected<std::optional<Entry>, Problem> {
   if (!std::exchange(state.is_open, true)) {
     if (::archive_read_open(state.archive, &state, nullptr, State::read_callback, nullptr) != ARCHIVE_OK) {
       auto found = state.problem("is not a tar archive").error();
-      if (found.code != ProblemCode::damaged_archive) return std::unexpected{std::move(found)};
+      if (found.code != ProblemCode::damaged_archive || !state.is_gzip) return std::unexpected{std::move(found)};
       return std::unexpected{not_tar(state.beginning, std::move(found.text))};
     }
   }
@@ -226,22 +232,34 @@ auto ArchiveReader::read_to_end() -> std::expected<void, Problem> {
   auto& state = *state_;
   if (!state.piece) return std::unexpected{state.piece.error()};
   const auto consumed = static_cast<std::uint64_t>(::archive_filter_bytes(state.archive, 0));
-  const auto left = std::min<std::uint64_t>(state.gunzip.done() - consumed, state.piece->size());
+  const auto left = std::min<std::uint64_t>(state.unpacker->done() - consumed, state.piece->size());
   auto rest = state.piece->last(left);
   for (;;) {
     if (!is_zero(rest)) {
       return std::unexpected{
           Problem{.code = ProblemCode::trailing_data, .file = {}, .text = "has data after its tar archive"}};
     }
-    auto piece = state.gunzip.next();
+    auto piece = state.unpacker->next();
     if (!piece) return std::unexpected{std::move(piece.error())};
     if (piece->empty()) return {};
     rest = *piece;
   }
 }
 
+auto ArchiveReader::offset_of_bytes() const -> std::uint64_t {
+  return static_cast<std::uint64_t>(::archive_filter_bytes(state_->archive, 0));
+}
+
 auto ArchiveReader::unpacked_size() const -> std::uint64_t {
-  return state_->gunzip.done();
+  return state_->unpacker->done();
+}
+
+auto read_contents(ArchiveReader& reader, File& file) -> std::expected<void, Problem> {
+  const auto size = static_cast<std::size_t>(file.size);
+  auto contents = std::make_shared_for_overwrite<std::byte[]>(size);
+  if (auto read = reader.read({contents.get(), size}); !read) return read;
+  file.contents = std::move(contents);
+  return {};
 }
 
 }  // namespace hermitage::image

@@ -1,4 +1,4 @@
-// Reads a gzipped tar archive (ustar, GNU, pax) entry by entry, with libarchive.
+// Reads a tar archive (ustar, GNU, pax) entry by entry, with libarchive.
 #pragma once
 
 #include <cstddef>
@@ -12,6 +12,7 @@
 #include "hermitage/image/image.hpp"
 #include "hermitage/image/problem.hpp"
 #include "hermitage/image/source.hpp"
+#include "hermitage/image/unpacker.hpp"
 
 namespace hermitage::image {
 
@@ -28,8 +29,10 @@ struct Entry {
 
 class ArchiveReader {
  public:
-  // The source must outlive the reader. Fails after limits.unpacked_size bytes.
+  // Reads a gzipped archive. The source must outlive the reader. Fails after limits.unpacked_size bytes.
   ArchiveReader(Source& source, const Limits& limits, Progress progress = {});
+  // Reads an archive that is unpacked in another way; `source` is only asked for the progress.
+  ArchiveReader(Source& source, std::unique_ptr<Unpacker> unpacker, Progress progress = {});
   ArchiveReader(const ArchiveReader&) = delete;
   auto operator=(const ArchiveReader&) -> ArchiveReader& = delete;
   ~ArchiveReader();
@@ -43,6 +46,9 @@ class ArchiveReader {
   // The bytes of a regular file. Can be called once for each entry.
   [[nodiscard]] auto read(std::span<std::byte> contents) -> std::expected<void, Problem>;
 
+  // The offset, in the unpacked archive, of the bytes of the current entry, of which none has been read.
+  [[nodiscard]] auto offset_of_bytes() const -> std::uint64_t;
+
   // The number of unpacked bytes of the archive that have been read.
   [[nodiscard]] auto unpacked_size() const -> std::uint64_t;
 
@@ -55,5 +61,8 @@ class ArchiveReader {
 
   std::unique_ptr<State> state_;
 };
+
+// Reads the bytes of the current entry, a regular file, into memory.
+[[nodiscard]] auto read_contents(ArchiveReader& reader, File& file) -> std::expected<void, Problem>;
 
 }  // namespace hermitage::image

@@ -98,9 +98,7 @@ auto Gunzip::fill() -> std::expected<std::size_t, Problem> {
 auto Gunzip::next() -> std::expected<std::span<const std::byte>, Problem> {
   const auto count = fill();
   if (!count) return std::unexpected{count.error()};
-  if (*count > limit_ - done_) {
-    return fail(ProblemCode::too_large, "unpacks to more than the limit of " + std::to_string(limit_) + " bytes");
-  }
+  if (*count > limit_ - done_) return std::unexpected{unpacks_to_too_much(limit_)};
   done_ += *count;
   return std::span{state_->output}.first(*count);
 }

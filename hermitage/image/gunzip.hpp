@@ -10,24 +10,22 @@
 
 #include "hermitage/image/problem.hpp"
 #include "hermitage/image/source.hpp"
+#include "hermitage/image/unpacker.hpp"
 
 namespace hermitage::image {
 
 // Checks every checksum and length. The data may have several members, and zeros after the last one, which some devices
 // and programs use as padding. Other trailing data are an error.
-class Gunzip {
+class Gunzip final : public Unpacker {
  public:
   // Fails after `limit` bytes. The source must outlive this object.
   Gunzip(Source& source, std::uint64_t limit);
-  Gunzip(const Gunzip&) = delete;
-  auto operator=(const Gunzip&) -> Gunzip& = delete;
-  ~Gunzip();
+  ~Gunzip() override;
 
-  // The next bytes, valid until the next call; none at the end. All pieces but the last have kPieceSize bytes.
-  [[nodiscard]] auto next() -> std::expected<std::span<const std::byte>, Problem>;
+  // All pieces but the last have kPieceSize bytes.
+  [[nodiscard]] auto next() -> std::expected<std::span<const std::byte>, Problem> override;
 
-  // The number of bytes returned so far.
-  [[nodiscard]] auto done() const -> std::uint64_t { return done_; }
+  [[nodiscard]] auto done() const -> std::uint64_t override { return done_; }
 
   // A multiple of 512, the block size of tar archives.
   static constexpr std::size_t kPieceSize = 256 << 10;

@@ -17,14 +17,6 @@ namespace {
 
 using entry::text_of;
 
-auto read_contents(ArchiveReader& reader, File& file) -> std::expected<void, Problem> {
-  const auto size = static_cast<std::size_t>(file.size);
-  auto contents = std::make_shared_for_overwrite<std::byte[]>(size);
-  if (auto read = reader.read({contents.get(), size}); !read) return read;
-  file.contents = std::move(contents);
-  return {};
-}
-
 // Reads an archive once, and again if something is needed that was not kept.
 class Opener {
  public:

@@ -37,6 +37,9 @@ auto Problem::name() const noexcept -> std::string_view {
     case no_kernel: return "no_kernel";
     case kernel_kind: return "kernel_kind";
     case unloadable_kernel: return "unloadable_kernel";
+    case damaged_container: return "damaged_container";
+    case wrong_digest: return "wrong_digest";
+    case several_images: return "several_images";
     case cannot_pack: return "cannot_pack";
     case cannot_extract: return "cannot_extract";
     case duplicate_entry: return "duplicate_entry";

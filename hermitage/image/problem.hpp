@@ -43,6 +43,11 @@ enum class ProblemCode : std::uint8_t {
   kernel_kind,
   unloadable_kernel,  // of check_kernel in a PackRequest
 
+  // The file is not a valid container image (hermitage/oci/image).
+  damaged_container,
+  wrong_digest,
+  several_images,
+
   // Packing or unpacking failed.
   cannot_pack,
   cannot_extract,

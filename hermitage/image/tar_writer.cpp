@@ -34,6 +34,7 @@ constexpr Field kMagic{257, 8};
 constexpr Field kPrefix{345, 155};
 
 constexpr char kRegular = '0';
+constexpr char kHardLink = '1';
 constexpr char kSymbolicLink = '2';
 constexpr char kDirectory = '5';
 constexpr char kPaxHeader = 'x';
@@ -95,26 +96,30 @@ auto bytes_of(std::string_view text) -> std::span<const std::byte> {
 
 struct TarWriter::State {
   Sink sink;
+  Compression compression = Compression::gzip;
   z_stream stream{};
   std::vector<std::byte> output = std::vector<std::byte>(std::size_t{128} << 10);
   std::uint64_t written = 0;  // bytes of the archive
 };
 
-TarWriter::TarWriter(Sink sink) : state_{std::make_unique<State>()} {
+TarWriter::TarWriter(Sink sink, Compression compression) : state_{std::make_unique<State>()} {
   constexpr int kGzip = 16;
   constexpr int kMemoryLevel = 8;  // zlib's default
   state_->sink = std::move(sink);
-  if (::deflateInit2(&state_->stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, MAX_WBITS + kGzip, kMemoryLevel,
-                     Z_DEFAULT_STRATEGY) != Z_OK) {
+  state_->compression = compression;
+  if (compression == Compression::none) return;
+  const int level = compression == Compression::stored ? Z_NO_COMPRESSION : Z_DEFAULT_COMPRESSION;
+  if (::deflateInit2(&state_->stream, level, Z_DEFLATED, MAX_WBITS + kGzip, kMemoryLevel, Z_DEFAULT_STRATEGY) != Z_OK) {
     throw std::bad_alloc{};
   }
 }
 
 TarWriter::~TarWriter() {
-  ::deflateEnd(&state_->stream);
+  if (state_->compression != Compression::none) ::deflateEnd(&state_->stream);
 }
 
 auto TarWriter::compress(std::span<const std::byte> bytes, int flush) -> bool {
+  if (state_->compression == Compression::none) return state_->sink(bytes);
   auto& stream = state_->stream;
   auto& output = state_->output;
   // zlib takes what it does not write to as not const, unless told otherwise.
@@ -176,13 +181,21 @@ auto TarWriter::write_pax_header(const std::string& records) -> bool {
 }
 
 auto TarWriter::add(const File& file) -> bool {
+  return add(file, type_of(file.kind), file.size, file.link_target);
+}
+
+auto TarWriter::add_hard_link(const File& file, const std::string& target) -> bool {
+  return add(file, kHardLink, 0, target);
+}
+
+auto TarWriter::add(const File& file, char type, std::uint64_t size, const std::string& target) -> bool {
   const auto name = file.kind == FileKind::directory ? file.path + "/" : file.path;
   std::string records;
   if (!split_name(name)) records += pax_record("path", name);
-  if (file.link_target.size() > kLinkTarget.size) records += pax_record("linkpath", file.link_target);
-  if (file.size > kMaxSize) records += pax_record("size", std::to_string(file.size));
+  if (target.size() > kLinkTarget.size) records += pax_record("linkpath", target);
+  if (size > kMaxSize) records += pax_record("size", std::to_string(size));
   if (!records.empty() && !write_pax_header(records)) return false;
-  return write_header(name, type_of(file.kind), file.mode, file.size, file.link_target);
+  return write_header(name, type, file.mode, size, target);
 }
 
 auto TarWriter::finish() -> bool {

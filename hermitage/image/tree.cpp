@@ -1,6 +1,7 @@
 #include "hermitage/image/tree.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -12,6 +13,10 @@ namespace {
 
 // An archive can repeat a warning a million times; the first ones are sufficient.
 constexpr std::size_t kMaxWarnings = 64;
+
+constexpr std::string_view kWhiteout = ".wh.";
+constexpr std::string_view kSpecialWhiteout = ".wh..wh.";
+constexpr std::string_view kOpaqueWhiteout = ".wh..wh..opq";
 
 auto fail(ProblemCode code, const Entry& entry, std::string text) -> std::unexpected<Problem> {
   return std::unexpected{Problem{.code = code, .file = entry.name, .text = std::move(text)}};
@@ -26,6 +31,13 @@ auto leads_out(const Entry& entry, std::string_view target) -> std::unexpected<P
   return fail(ProblemCode::link_outside, entry,
               "is a symbolic link to '" + std::string{target} +
                   "', which may lead out of the image; a target must be relative, with '..' only at its beginning");
+}
+
+// Whether an entry of a layer is only of concern to the tool that wrote it. Its directories can have such a name.
+auto is_ignored(std::string_view path, std::string_view name) -> bool {
+  if (name == kOpaqueWhiteout) return false;
+  if (path.starts_with(kSpecialWhiteout)) return true;
+  return path.find(std::string{"/"}.append(kSpecialWhiteout)) != std::string_view::npos;
 }
 
 }  // namespace
@@ -72,7 +84,10 @@ auto Tree::make_parents(const std::string& path, const Entry& entry) -> std::exp
     const auto* node = find(present);
     if (node == nullptr) continue;
     if (node->file.kind == FileKind::directory) break;
-    return fail(ProblemCode::entry_conflict, entry, "is in '" + std::string{present} + "', which is not a directory");
+    if (node->layer == layer_) {
+      return fail(ProblemCode::entry_conflict, entry, "is in '" + std::string{present} + "', which is not a directory");
+    }
+    nodes_.erase(nodes_.find(present));
   }
   const auto first = present.empty() ? 0 : present.size() + 1;
   for (auto slash = path.find('/', first); slash != std::string::npos; slash = path.find('/', slash + 1)) {
@@ -86,11 +101,17 @@ auto Tree::make_parents(const std::string& path, const Entry& entry) -> std::exp
     const auto parent = path.substr(0, slash);
     nodes_.emplace(parent, Node{.file = {.path = parent, .kind = FileKind::directory, .mode = kMode}});
   }
+  // The directories of a file of this layer are this layer's, too: a whiteout must not remove them.
+  for (auto parent = parent_path(path); !parent.empty(); parent = parent_path(parent)) {
+    auto& layer = find(parent)->layer;
+    if (layer == layer_) break;
+    layer = layer_;
+  }
   return {};
 }
 
 auto Tree::make_node(const std::string& path, const Entry& entry) -> std::expected<Node, Problem> {
-  Node node{.file = {.path = path, .mode = entry.mode}};
+  Node node{.file = {.path = path, .mode = entry.mode}, .layer = layer_};
   switch (entry.kind) {
     case EntryKind::regular:
       node.file.size = entry.size;
@@ -122,6 +143,7 @@ auto Tree::make_node(const std::string& path, const Entry& entry) -> std::expect
       if (!stays_inside(path, linked->file.link_target)) return leads_out(entry, linked->file.link_target);
       node = *linked;
       node.file.path = path;
+      node.layer = layer_;
       return node;
     }
     case EntryKind::fifo: return fail(ProblemCode::entry_kind, entry, "is a FIFO, which an image cannot contain");
@@ -129,6 +151,56 @@ auto Tree::make_node(const std::string& path, const Entry& entry) -> std::expect
     case EntryKind::other: break;
   }
   return fail(ProblemCode::entry_kind, entry, "is neither a file, nor a directory, nor a link");
+}
+
+void Tree::begin_layer() {
+  ++layer_;
+  whiteouts_.clear();
+}
+
+auto Tree::add_of_layer(const Entry& entry, std::vector<Problem>& warnings) -> std::expected<Node*, Problem> {
+  const auto path = normalize_path(entry.name).value_or("");
+  const auto directory = parent_path(path);
+  const auto name = std::string_view{path}.substr(directory.empty() ? 0 : directory.size() + 1);
+  if (is_ignored(path, name)) {
+    if (auto counted = count(entry); !counted) return std::unexpected{std::move(counted.error())};
+    return nullptr;
+  }
+  if (!name.starts_with(kWhiteout)) return add(entry, warnings);
+  if (auto removed = remove(entry, directory, name); !removed) return std::unexpected{std::move(removed.error())};
+  return nullptr;
+}
+
+auto Tree::remove(const Entry& whiteout, std::string_view directory, std::string_view name)
+    -> std::expected<void, Problem> {
+  if (auto counted = count(whiteout); !counted) return counted;
+  if (auto counted = count_path(whiteout.name.size(), whiteout); !counted) return counted;
+  if (!whiteouts_.insert(std::string{directory} + "/" + std::string{name}).second) return {};
+  if (name == kOpaqueWhiteout) {
+    remove_lower_below(std::string{directory});
+    return {};
+  }
+  const auto hidden = name.substr(kWhiteout.size());
+  if (hidden.empty() || hidden == "." || hidden == "..") {
+    return fail(ProblemCode::entry_name, whiteout, "is a whiteout of no file");
+  }
+  remove_lower(directory.empty() ? std::string{hidden} : std::string{directory}.append("/").append(hidden));
+  return {};
+}
+
+// A file of this layer is only in directories that are marked as this layer's, too.
+void Tree::remove_lower(const std::string& path) {
+  const auto found = nodes_.find(path);
+  if (found == nodes_.end()) return;
+  remove_lower_below(path);
+  if (found->second.layer != layer_) nodes_.erase(found);
+}
+
+void Tree::remove_lower_below(const std::string& path) {
+  const auto prefix = path.empty() ? path : path + "/";
+  for (auto node = nodes_.lower_bound(prefix); node != nodes_.end() && node->first.starts_with(prefix);) {
+    node = node->second.layer == layer_ ? std::next(node) : nodes_.erase(node);
+  }
 }
 
 auto Tree::add(const Entry& entry, std::vector<Problem>& warnings) -> std::expected<Node*, Problem> {
@@ -155,6 +227,15 @@ auto Tree::add(const Entry& entry, std::vector<Problem>& warnings) -> std::expec
   auto* existing = find(*path);
   if (existing == nullptr) return &nodes_.emplace(*path, *std::move(made)).first->second;
   const bool was_directory = existing->file.kind == FileKind::directory;
+  const bool is_lower = existing->layer != layer_;
+  if (is_lower && was_directory && made->file.kind != FileKind::directory) {
+    remove_lower(*path);
+    return &nodes_.emplace(*path, *std::move(made)).first->second;
+  }
+  if (is_lower) {
+    *existing = *std::move(made);
+    return existing;
+  }
   if (was_directory != (made->file.kind == FileKind::directory)) {
     return fail(ProblemCode::entry_conflict, entry, "is both a directory and something else");
   }
