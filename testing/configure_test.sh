@@ -38,6 +38,8 @@ expect empty "zlib is missing: install zlib1g-dev, or configure with $all"
 expect empty "toml++ is missing: install libtomlplusplus-dev, or configure with $all"
 expect empty '{fmt} is missing: install libfmt-dev, or configure with -DHERMITAGE_BUILD_TOOLS=OFF'
 expect empty 'nlohmann_json is missing: install nlohmann-json3-dev, or configure with -DHERMITAGE_BUILD_TOOLS=OFF'
+expect empty 'nettle is missing: install nettle-dev, or configure with -DHERMITAGE_BUILD_TOOLS=OFF'
+expect empty 'zstd is missing: install libzstd-dev, or configure with -DHERMITAGE_BUILD_TOOLS=OFF'
 expect empty 'libiberty is missing: install libiberty-dev, or configure with -DHERMITAGE_BUILD_TOOLS=OFF'
 expect empty 'GoogleTest is missing: install libgtest-dev, or configure with -DHERMITAGE_BUILD_TESTS=OFF'
 if [[ $(uname -sm) == 'Linux x86_64' ]]; then

@@ -1608,6 +1608,54 @@ TEST_F(CliTest, CreatesListsChecksAndExtracts) {
   EXPECT_EQ(run({"image", "list", "-"}, {.in = image}).out, listed.out);
 }
 
+TEST_F(CliTest, CreatesAndReadsContainerImages) {
+  const auto kernel = file("kernel", x86_64_kernel());
+  std::filesystem::create_directories(path("tree/etc"));
+  static_cast<void>(file("tree/etc/motd", "hello\n"));
+  const auto packed = path("packed.tar.gz");
+  expect_good(run({"image", "create", "-o", packed, "--kernel", kernel, "--app-arg", "a", path("tree")}));
+  const auto archive = path("app.tar");
+  expect_good(run({"image", "create", "--oci", "-o", archive, "--name", "app:v1", "--image", packed}));
+  expect_good(run({"image", "create", "--oci", "-o", path("same.tar"), "--name", "localhost/app:v1", "--kernel", kernel,
+                   "--app-arg", "a", path("tree")}));
+  EXPECT_EQ(read_text(path("same.tar")), read_text(archive));
+  const auto layout = path("layout");
+  expect_good(run({"image", "create", "--oci", "-o", layout, "--image", packed}));
+  for (const auto& image : {archive, layout}) {
+    EXPECT_EQ(run({"image", "list", image}).out, run({"image", "list", packed}).out);
+    EXPECT_EQ(run({"inspect", image}).out, run({"inspect", packed}).out);
+    EXPECT_EQ(run({"image", "check", image}).out,
+              image + ": a Hermit image of 4 entries, kernel /kernel for x86_64, Hermit 0.11.0\n");
+  }
+  EXPECT_EQ(run({"image", "list", "-"}, {.in = archive}).out, run({"image", "list", packed}).out);
+  EXPECT_EQ(run({"inspect", "-"}, {.in = archive}).out, run({"inspect", packed}).out);
+  expect_good(run({"image", "extract", archive, path("out")}));
+  EXPECT_EQ(read_text(path("out/etc/motd")), "hello\n");
+  auto damaged = read_text(archive);
+  damaged[damaged.find("\x1f\x8b") + 30] ^= 1;
+  expect_complaint(run({"image", "check", file("damaged.tar", damaged)}), kSomeNot, "blobs/sha256/");
+  expect_complaint(run({"run", "--dry-run", "--engine", "qemu", archive}), kUsage, "--dry-run cannot print a command");
+}
+
+TEST_F(CliTest, RefusesContainerImagesThatAreNone) {
+  const auto kernel = file("kernel", x86_64_kernel());
+  const auto refused = [&](std::vector<std::string> words, std::string_view message) {
+    words.insert(words.begin(), {"image", "create"});
+    expect_complaint(run(words), kUsage, message);
+  };
+  refused({"--oci", "-o", path("a.tar"), "--kernel", kernel}, "an archive (OUT.tar) needs --name NAME:TAG");
+  refused({"--oci", "-o", path("a.tar"), "--name", "A", "--kernel", kernel}, "--name 'A': not a name");
+  refused({"-o", path("a"), "--name", "a", "--kernel", kernel}, "--name needs --oci");
+  refused({"-o", path("a"), "--image", kernel}, "--image needs --oci");
+  refused({"--oci", "--force", "-o", path("a"), "--kernel", kernel}, "--oci and --force exclude each other");
+  refused({"--oci", "-o", path("a"), "--kernel", kernel, "--image", kernel}, "--image is a packed image as it is");
+  std::filesystem::create_directories(path("there/file"));
+  refused({"--oci", "-o", path("there"), "--kernel", kernel}, "rename: Directory not empty");
+  refused({"--oci", "-o", path("a"), "--image", path("none")}, "open: No such file or directory");
+  expect_complaint(run({"image", "create", "--oci", "-o", path("a"), "--image", kernel}), kSomeNot, "not gzip data");
+  EXPECT_FALSE(std::filesystem::exists(path("a")));
+}
+
 TEST_F(CliTest, CreatesFromAConfiguration) {
   std::filesystem::create_directory(path("tree"));
   static_cast<void>(file("tree/kernel", x86_64_kernel()));

@@ -10,9 +10,12 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "hermitage/base/descriptor.hpp"
+#include "hermitage/base/file_io.hpp"
 #include "hermitage/cli/command.hpp"
 #include "hermitage/cli/commands.hpp"
 #include "hermitage/cli/input.hpp"
@@ -29,6 +32,8 @@
 #include "hermitage/inspect/report_json.hpp"
 #include "hermitage/launch/kernel_source.hpp"
 #include "hermitage/launch/launch_spec.hpp"
+#include "hermitage/oci/image/layout_writer.hpp"
+#include "hermitage/oci/image/reference.hpp"
 
 namespace hermitage::cli {
 namespace {
@@ -45,7 +50,7 @@ constexpr OptionOf<Options> kMaxSize{
     0, "max-size", "SIZE", "refuse an image that unpacks to more than SIZE, such as 4G (powers of 1024; default 1G)",
     set<&Options::max_size>};
 
-constexpr Operand kImage{"IMAGE", "image to read; - is standard input"};
+constexpr Operand kImage{"IMAGE", "packed image or container image to read; - is standard input"};
 
 auto read_limits(const std::string& max_size) -> std::optional<image::Limits> {
   image::Limits limits;
@@ -96,6 +101,8 @@ auto with_image(const ImageOptions& options, image::Contents contents, const std
 
 // ---- create
 
+constexpr const char* kCreateName = "image create";
+
 struct CreateOptions {
   std::string output;
   std::string config;
@@ -108,6 +115,9 @@ struct CreateOptions {
   std::vector<std::string> directories;
   std::string max_size;
   bool force = false;
+  bool oci = false;
+  std::string name;
+  std::vector<std::string> packed_images;
 
   // Whether any option describes a part of a generated configuration.
   [[nodiscard]] auto has_parts() const -> bool {
@@ -180,7 +190,7 @@ class Output {
 };
 
 auto complain_of_option(std::string_view message) -> std::nullopt_t {
-  static_cast<void>(complain_of_usage("image create", message));
+  static_cast<void>(complain_of_usage(kCreateName, message));
   return std::nullopt;
 }
 
@@ -253,6 +263,13 @@ auto check_kernel(const std::filesystem::path& kernel) -> std::expected<void, im
   return {};
 }
 
+// The status for a problem of files that are to be packed.
+auto complain_of_packing(const image::Problem& problem) -> ExitCode {
+  const bool is_forcible = problem.code == image::ProblemCode::unloadable_kernel;
+  complain({}, fmt::format("{}{}", problem.message(), is_forcible ? " (--force packs it)" : ""));
+  return problem.code == image::ProblemCode::cannot_pack ? ExitCode::usage : ExitCode::some_not;
+}
+
 auto create(const CreateOptions& options) -> ExitCode {
   auto request = make_request(options);
   if (!request) return ExitCode::usage;
@@ -269,19 +286,98 @@ auto create(const CreateOptions& options) -> ExitCode {
     complain(name, output.error());
     return ExitCode::usage;
   }
-  if (!packed) {
-    const bool is_forcible = packed.error().code == image::ProblemCode::unloadable_kernel;
-    complain({}, fmt::format("{}{}", packed.error().message(), is_forcible ? " (--force packs it)" : ""));
-    return packed.error().code == image::ProblemCode::cannot_pack ? ExitCode::usage : ExitCode::some_not;
-  }
+  if (!packed) return complain_of_packing(packed.error());
   warn_of(name, packed->warnings);
   if (!options.force) return ExitCode::good;
   if (const auto checked = check_kernel(packed->kernel); !checked) warn(name, checked.error().message());
   return ExitCode::good;
 }
 
+// ---- create --oci
+
+auto is_archive(std::string_view output) -> bool {
+  return output == "-" || output.ends_with(".tar");
+}
+
+// Packs the files into memory, and returns the path of the packed image.
+auto pack_in_memory(const CreateOptions& options, base::Descriptor& memory)
+    -> std::expected<std::filesystem::path, ExitCode> {
+  auto request = make_request(options);
+  if (!request) return std::unexpected{ExitCode::usage};
+  request->check_config = launch::check_config;
+  request->check_kernel = check_kernel;
+  memory = base::Descriptor{::memfd_create("packed image", MFD_CLOEXEC)};
+  const auto packed = [&] {
+    ProgressBar progress{options.output};
+    request->progress = std::ref(progress);
+    return image::pack(*request, [&memory](std::span<const std::byte> bytes) {
+      return base::write_all(memory.get(), bytes).has_value();
+    });
+  }();
+  if (!packed) {
+    complain({}, packed.error().message());
+    return std::unexpected{packed.error().code == image::ProblemCode::cannot_pack ? ExitCode::usage
+                                                                                  : ExitCode::some_not};
+  }
+  warn_of(options.output, packed->warnings);
+  return fmt::format("/proc/self/fd/{}", memory.get());
+}
+
+auto write_oci(const oci::Layout& layout, const std::string& path) -> ExitCode {
+  if (!is_archive(path)) {
+    const auto written = oci::write_directory(layout, path);
+    if (written) return ExitCode::good;
+    complain(path, written.error().message());
+    return ExitCode::usage;
+  }
+  Output output{path};
+  const auto written =
+      oci::write_archive(layout, [&output](std::span<const std::byte> bytes) { return output.write(bytes); });
+  if (written && output.finish()) return ExitCode::good;
+  const auto& name = path == "-" ? "standard output" : path;
+  complain(name, output.error().empty() ? written.error().message() : output.error());
+  return ExitCode::usage;
+}
+
+// The reason why these options do not go together; empty: none.
+auto refusal_of(const CreateOptions& options) -> std::string_view {
+  if (!options.oci) {
+    if (!options.name.empty()) return "--name needs --oci";
+    return options.packed_images.empty() ? "" : "--image needs --oci";
+  }
+  if (options.force) return "--oci and --force exclude each other: the image has the kernel's architecture";
+  if (options.name.empty() && is_archive(options.output)) return "an archive (OUT.tar) needs --name NAME:TAG";
+  const bool has_files =
+      !options.directories.empty() || !options.kernel.empty() || !options.config.empty() || options.has_parts();
+  if (has_files && !options.packed_images.empty()) return "--image is a packed image as it is: no other files";
+  return {};
+}
+
+auto create_oci(const CreateOptions& options) -> ExitCode {
+  const auto limits = read_limits(options.max_size);
+  if (!limits) return ExitCode::usage;
+  oci::LayoutRequest request{.packed_images = {options.packed_images.begin(), options.packed_images.end()},
+                             .limits = *limits};
+  if (!options.name.empty()) {
+    auto reference = oci::full_reference(options.name);
+    if (!reference) return complain_of_usage(kCreateName, fmt::format("--name {}", reference.error()));
+    request.reference = *std::move(reference);
+  }
+  base::Descriptor memory;
+  if (request.packed_images.empty()) {
+    const auto packed = pack_in_memory(options, memory);
+    if (!packed) return packed.error();
+    request.packed_images.push_back(*packed);
+  }
+  const auto layout = oci::make_layout(request);
+  if (layout) return write_oci(*layout, options.output);
+  complain({}, layout.error().message());
+  return layout.error().code == image::ProblemCode::unreadable ? ExitCode::usage : ExitCode::some_not;
+}
+
 constexpr std::array kCreateOptions{
-    OptionOf<CreateOptions>{'o', "output", "OUT.tar.gz", "write the image to this file; - is standard output",
+    OptionOf<CreateOptions>{'o', "output", "OUT.tar.gz",
+                            "write the image to this file; with --oci, OUT.tar or a directory; - is standard output",
                             set<&CreateOptions::output>, kFiles},
     OptionOf<CreateOptions>{0, "config", "hermit.toml", "configuration to use instead of DIR/hermit.toml",
                             set<&CreateOptions::config>, kFiles},
@@ -298,13 +394,19 @@ constexpr std::array kCreateOptions{
     OptionOf<CreateOptions>{0, "cpus", "N", "minimum number of vCPUs", set_number<&CreateOptions::cpus>},
     OptionOf<CreateOptions>{0, "force", nullptr, "pack the kernel even if it cannot be loaded",
                             set<&CreateOptions::force>},
+    OptionOf<CreateOptions>{0, "oci", nullptr, "write a container image (OCI) with the packed image as its only layer",
+                            set<&CreateOptions::oci>},
+    OptionOf<CreateOptions>{0, "name", "NAME:TAG", "with --oci: name of the container image",
+                            set<&CreateOptions::name>},
+    OptionOf<CreateOptions>{0, "image", "IMAGE", "with --oci: packed image to use as it is, one for each architecture",
+                            set<&CreateOptions::packed_images>, kFiles, true},
     kMaxSize<CreateOptions>,
 };
 
 constexpr Operand kCreateOperands[] = {
     {"DIR", "directories whose contents become the root of the image", Operand::Count::any, kDirectories}};
 constexpr CommandText kCreate{
-    .name = "image create",
+    .name = kCreateName,
     .description = "Pack a kernel, its configuration and its files into an image",
     .operands = kCreateOperands,
     .epilogue =
@@ -318,7 +420,8 @@ auto run_create(const Words& words) -> ExitCode {
   if (!directories) return directories.error();
   if (options.output.empty()) return complain_of_usage(kCreate.name, "--output is needed");
   options.directories = std::move(*directories);
-  return create(options);
+  if (const auto refusal = refusal_of(options); !refusal.empty()) return complain_of_usage(kCreate.name, refusal);
+  return options.oci ? create_oci(options) : create(options);
 }
 
 // ---- list

@@ -3,6 +3,7 @@
 #include <csignal>
 #include <expected>
 #include <filesystem>
+#include <functional>
 #include <iterator>
 #include <string>
 #include <string_view>
@@ -16,10 +17,12 @@
 
 #include "hermitage/base/network.hpp"
 #include "hermitage/cli/command.hpp"
+#include "hermitage/cli/container_input.hpp"
 #include "hermitage/cli/engines.hpp"
 #include "hermitage/cli/options.hpp"
 #include "hermitage/cli/output.hpp"
 #include "hermitage/cli/process.hpp"
+#include "hermitage/cli/progress.hpp"
 #include "hermitage/cli/run_options.hpp"
 #include "hermitage/cli/run_report.hpp"
 #include "hermitage/cli/time_limit.hpp"
@@ -89,12 +92,33 @@ auto callbacks_of(const RunOptions& options) -> launch::RunCallbacks {
   return callbacks;
 }
 
+void keep_path(RunOptions& options, const std::string& path) {
+  const auto image = named_descriptors({&path, 1});
+  options.kept_descriptors.insert(options.kept_descriptors.end(), image.begin(), image.end());
+  std::ranges::sort(options.kept_descriptors);
+}
+
+// Makes a packed image of a container image, which `path` then names.
+auto unpack_container(RunOptions& options, std::string& path) -> OrFailure<void> {
+  ProgressBar progress{options.image};
+  const auto packed = pack_container(path, {.progress = std::ref(progress)});
+  if (!packed) return launch::not_started(options.image, packed.error().message());
+  if (!*packed) return {};
+  if (options.dry_run)
+    return launch::wrong_usage("--dry-run cannot print a command for a container image, which QEMU does not read");
+  auto kept = keep_file(**packed);
+  if (!kept) return launch::not_started(options.image, std::move(kept.error()));
+  path = *std::move(kept);
+  keep_path(options, path);
+  return {};
+}
+
 auto wanted_engine(const launch::LaunchOptions& options) -> launch::Engine {
   return options.engine.value_or(options.kvm_fd ? launch::Engine::kvm : launch::Engine::any);
 }
 
 // `path` is that of the image.
-auto run_image_at(const std::string& path, const RunOptions& options, launch::LaunchSources sources, TimeLimit& limit)
+auto run_image_at(std::string path, RunOptions& options, launch::LaunchSources sources, TimeLimit& limit)
     -> OrFailure<ExitCode> {
   const auto spec = launch::make_launch_spec(options.image, sources);
   if (!spec) return std::unexpected{spec.error()};
@@ -107,6 +131,7 @@ auto run_image_at(const std::string& path, const RunOptions& options, launch::La
   }
   auto choice = launch::choose_engine(wanted, launch::engine_facts(wanted, option_for_qemu(options)));
   if (!choice) return std::unexpected{choice.error()};
+  if (auto unpacked = unpack_container(options, path); !unpacked) return std::unexpected{unpacked.error()};
   auto source = open_source(options.image, path);
   if (!source) return std::unexpected{source.error()};
   launch::RunRequest request{.image = options.image,
@@ -160,11 +185,9 @@ auto run_machine(RunOptions& options, const char* command) -> ExitCode {
       return ExitCode::not_started;
     }
     path = std::move(*file);
-    const auto image = named_descriptors({&path, 1});
-    options.kept_descriptors.insert(options.kept_descriptors.end(), image.begin(), image.end());
-    std::ranges::sort(options.kept_descriptors);
+    keep_path(options, path);
   }
-  const auto outcome = run_image_at(path, options, *std::move(sources), limit);
+  const auto outcome = run_image_at(std::move(path), options, *std::move(sources), limit);
   if (outcome) return *outcome;
   complain(outcome.error().subject, outcome.error().text);
   return exit_code_of(outcome.error());

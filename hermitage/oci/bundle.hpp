@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "hermitage/oci/command_line.hpp"
-#include "hermitage/oci/json.hpp"
+#include "hermitage/oci/image/json.hpp"
 
 namespace hermitage::oci {
 

@@ -267,11 +267,13 @@ auto check_shape(const Json& config) -> std::expected<void, std::string> {
 // An annotation of this project that has no effect is a mistake, or asks for something that a guest cannot have.
 auto check_annotations(const Json& config) -> std::expected<void, std::string> {
   constexpr std::string_view kOwn{"org.hermitage."};
+  constexpr std::string_view kOfImages{"org.hermitage.image."};  // podman gives a container those of its image
   constexpr std::array<std::string_view, 2> kKnown{kKernelAnnotation, kNetworkAnnotation};
   const auto* const annotations = member(config, "annotations");
   if (annotations == nullptr || !annotations->is_object()) return {};
   for (const auto& [key, value] : annotations->items()) {
-    if (!key.starts_with(kOwn) || std::ranges::find(kKnown, key) != kKnown.end()) continue;
+    if (!key.starts_with(kOwn) || key.starts_with(kOfImages)) continue;
+    if (std::ranges::find(kKnown, key) != kKnown.end()) continue;
     return refuse("annotation {}: it is not known", key);
   }
   return {};

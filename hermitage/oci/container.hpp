@@ -10,7 +10,7 @@
 
 #include "hermitage/image/config.hpp"
 #include "hermitage/oci/hermit_program.hpp"
-#include "hermitage/oci/json.hpp"
+#include "hermitage/oci/image/json.hpp"
 
 namespace hermitage::oci {
 

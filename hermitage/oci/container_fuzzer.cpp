@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "hermitage/oci/container.hpp"
-#include "hermitage/oci/json.hpp"
+#include "hermitage/oci/image/json.hpp"
 #include "hermitage/oci/network.hpp"
 
 extern "C" auto LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) -> int {  // NOLINT

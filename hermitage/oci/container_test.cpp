@@ -144,7 +144,7 @@ TEST(Container, RefusesWhatAGuestCannotHave) {
   auto from = config();
   from["annotations"] = {{"org.hermitage.snapshot", "/s"}};
   EXPECT_EQ(error_of(from), "annotation org.hermitage.snapshot: it is not known");
-  from["annotations"] = {{"org.hermitage.network", "none"}, {"org.other", "x"}};
+  from["annotations"] = {{"org.hermitage.network", "none"}, {"org.hermitage.image.memory", "1"}, {"org.other", "x"}};
   EXPECT_EQ(error_of(from), "none");
   from["linux"]["devices"] = {{{"path", "/dev/kvm"}}, {{"path", "/dev/fuse"}}};
   EXPECT_EQ(error_of(from), "device '/dev/fuse': a guest has no devices of the host");

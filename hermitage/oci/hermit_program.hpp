@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "hermitage/oci/json.hpp"
+#include "hermitage/oci/image/json.hpp"
 #include "hermitage/oci/root_file_system.hpp"
 
 namespace hermitage::oci {

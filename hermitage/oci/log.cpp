@@ -9,7 +9,7 @@
 
 #include "hermitage/base/descriptor.hpp"
 #include "hermitage/base/file_io.hpp"
-#include "hermitage/oci/json.hpp"
+#include "hermitage/oci/image/json.hpp"
 
 namespace hermitage::oci {
 namespace {

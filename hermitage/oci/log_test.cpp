@@ -5,7 +5,7 @@
 
 #include <gtest/gtest.h>
 
-#include "hermitage/oci/json.hpp"
+#include "hermitage/oci/image/json.hpp"
 #include "testing/temporary_directory.hpp"
 
 namespace hermitage::oci {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "hermitage/base/descriptor.hpp"
-#include "hermitage/oci/json.hpp"
+#include "hermitage/oci/image/json.hpp"
 
 namespace hermitage::oci {
 

@@ -22,7 +22,7 @@
 #include "hermitage/oci/command_line.hpp"
 #include "hermitage/oci/container.hpp"
 #include "hermitage/oci/hermit_program.hpp"
-#include "hermitage/oci/json.hpp"
+#include "hermitage/oci/image/json.hpp"
 #include "hermitage/oci/log.hpp"
 #include "hermitage/oci/network.hpp"
 #include "hermitage/oci/process.hpp"

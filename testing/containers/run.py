@@ -260,6 +260,38 @@ def case_podman_runs_guests():
     engine("rm", name)
 
 
+def case_podman_loads_and_saves_images():
+    engine, _ = prepared("images", "args_env")
+    packed = work / "app.tar.gz"
+    archive = work / "app.tar"
+    run(hermitage, "image", "create", "-o", packed, "--kernel", guest_dir / "args_env", "--app-arg", "one", "--env", "K=V",
+        "--memory", "32M")
+    run(hermitage, "image", "create", "--oci", "-o", archive, "--name", "app:v1", "--image", packed)
+    loaded = engine("load", "-i", archive).stdout
+    check("localhost/app:v1" in loaded, loaded)
+    for words, expected in (([], "argument 0: one\n"), (["two", "words"], "argument 1: words\n")):
+        out = engine.run("localhost/app:v1", *words).stdout
+        check(expected in out and "K=V" in out, f"{words}: {out}")
+    outputs = [run(hermitage, "run", "--engine", "kvm", image).stdout for image in (packed, archive)]
+    for form in ("oci-archive", "docker-archive", "oci-dir"):
+        saved = work / f"saved-{form}"
+        engine("save", "--format", form, "-o", saved, "localhost/app:v1")
+        # podman has unpacked the layer, and packs it anew.
+        check("32 MiB" in run(hermitage, "inspect", saved).stdout, f"{form}: the image's memory")
+        outputs.append(run(hermitage, "run", "--engine", "kvm", saved).stdout)
+    check(len(set(outputs)) == 1 and "argument 0: one\n" in outputs[0], f"{outputs}")
+    # An image with layers: of the one that podman has loaded, and of files.
+    context = work / "context"
+    context.mkdir()
+    (context / "data").write_text("data\n")
+    (context / "Containerfile").write_text("FROM localhost/app:v1\nCOPY data /etc/data\nCMD [\"three\"]\n")
+    engine("build", "-q", "-t", "localhost/layers:1", context)
+    saved = work / "layers.tar"
+    engine("save", "--format", "oci-archive", "-o", saved, "localhost/layers:1")
+    check("argument 0: three\n" in run(hermitage, "run", "--engine", "kvm", saved).stdout, "arguments of the upper layer")
+    check("etc/data" in run(hermitage, "image", "list", saved).stdout, "files of the upper layer")
+
+
 def case_podman_stops_guests():
     engine, image = prepared("stops", "hostile")
     for name in ("TERM", "QUIT", "USR1", "INT", "HUP", "PWR", "RTMIN+3"):

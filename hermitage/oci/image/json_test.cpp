@@ -1,4 +1,4 @@
-#include "hermitage/oci/json.hpp"
+#include "hermitage/oci/image/json.hpp"
 
 #include <gtest/gtest.h>
 
