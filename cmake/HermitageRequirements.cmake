@@ -18,9 +18,9 @@ if(HERMITAGE_BUILD_TESTS AND NOT HERMITAGE_RUNS_PROGRAMS)
 endif()
 set(HERMITAGE_HAS_MONITOR FALSE)
 if(HERMITAGE_BUILD_TOOLS AND HERMITAGE_BUILD_MONITOR)
-  if(NOT (CMAKE_SYSTEM_NAME STREQUAL Linux AND CMAKE_SYSTEM_PROCESSOR STREQUAL x86_64))
-    message(STATUS "Left out: the monitor and hermitage-oci, which are for Linux on x86_64; this build is for ${target}. "
-                   "`hermitage run` runs guests in QEMU")
+  if(NOT (CMAKE_SYSTEM_NAME STREQUAL Linux AND CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|aarch64)$"))
+    message(STATUS "Left out: the monitor and hermitage-oci, which are for Linux on x86_64 and aarch64; this build is for "
+                   "${target}. `hermitage run` runs guests in QEMU")
   elseif(NOT HERMITAGE_RUNS_PROGRAMS)
     message(STATUS "Left out: the monitor and hermitage-oci, whose system call filters a program of the build compiles; "
                    "${no_emulator}")

@@ -17,6 +17,8 @@ set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
 set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
 set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)
 set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE ONLY)
+# For libraries that are linked by name.
+set(CMAKE_EXE_LINKER_FLAGS_INIT -L${HERMITAGE_SYSROOT}/usr/lib/aarch64-linux-gnu)
 
 # The compiler's C library, for programs that are linked dynamically.
 find_program(QEMU_AARCH64 NAMES qemu-aarch64 qemu-aarch64-static)

@@ -3,7 +3,7 @@
 #   find_package(hermitage COMPONENTS base)    hermitage::base
 #   find_package(hermitage COMPONENTS image)   hermitage::image, and hermitage::capi_image for C: LibArchive, zlib
 #   find_package(hermitage COMPONENTS launch)  hermitage::launch, and what it is linked with (image, vmm): {fmt}
-#   find_package(hermitage COMPONENTS vmm)     hermitage::vmm, where it was built, on Linux on x86_64: {fmt}
+#   find_package(hermitage COMPONENTS vmm)     hermitage::vmm, where it was built, on Linux on x86_64 or aarch64: {fmt}
 # Sets hermitage_COMPONENT_FOUND for each component that is asked for.
 include("${CMAKE_CURRENT_LIST_DIR}/hermitageTargets.cmake")
 

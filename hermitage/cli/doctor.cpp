@@ -59,7 +59,9 @@ struct EngineReport {
 
 auto report_on_monitor() -> EngineReport {
   EngineReport report{.name = "kvm", .architectures = {}, .checks = launch::check_monitor()};
-  if (std::ranges::all_of(report.checks, is_there)) report.architectures.emplace_back("x86_64");
+  if (std::ranges::all_of(report.checks, is_there)) {
+    if (const auto arch = launch::monitor_arch()) report.architectures.emplace_back(entry::name(*arch));
+  }
   return report;
 }
 

@@ -19,15 +19,6 @@
 namespace hermitage::cli {
 namespace {
 
-using vmm::arch::Registers;
-
-// The registers after a reset. An AMD CPU resets a vCPU that shut down before the monitor can read its registers.
-constexpr std::uint64_t kResetRip = 0xfff0;
-
-auto has_lost_registers(const vmm::GuestCrash& crash) -> bool {
-  return crash.registers.rip == kResetRip && (crash.registers.cr0 & vmm::x86_64::kControl0Paging) == 0;
-}
-
 auto milliseconds_of(std::chrono::nanoseconds time) -> double {
   return std::chrono::duration<double, std::milli>{time}.count();
 }
@@ -59,50 +50,31 @@ auto hypercalls_text(const std::map<std::string, vmm::HypercallTimes>& hypercall
   return text;
 }
 
-auto place_text(const launch::KernelPlace& kernel, std::uint64_t rip) -> std::string {
-  if (kernel.elf.empty() || rip < kernel.start || rip >= kernel.end) return {};
-  return fmt::format("  (the kernel's {:#x})", rip - kernel.start);
-}
-
-// In DWARF's order.
-auto frame_registers(const Registers& registers) -> inspect::FrameRegisters {
-  return {{registers.rax, registers.rdx, registers.rcx, registers.rbx, registers.rsi, registers.rdi, registers.rbp,
-           registers.rsp, registers.r8, registers.r9, registers.r10, registers.r11, registers.r12, registers.r13,
-           registers.r14, registers.r15, registers.rip}};
-}
-
-auto general_text(const Registers& registers) -> std::string {
-  return fmt::format(
-      "  rax {:#018x}  rbx {:#018x}  rcx {:#018x}  rdx {:#018x}\n"
-      "  rsi {:#018x}  rdi {:#018x}  rbp {:#018x}  r8  {:#018x}\n"
-      "  r9  {:#018x}  r10 {:#018x}  r11 {:#018x}  r12 {:#018x}\n"
-      "  r13 {:#018x}  r14 {:#018x}  r15 {:#018x}  efer {:#x}\n",
-      registers.rax, registers.rbx, registers.rcx, registers.rdx, registers.rsi, registers.rdi, registers.rbp,
-      registers.r8, registers.r9, registers.r10, registers.r11, registers.r12, registers.r13, registers.r14,
-      registers.r15, registers.efer);
+auto place_text(const launch::KernelPlace& kernel, std::uint64_t address) -> std::string {
+  if (kernel.elf.empty() || address < kernel.start || address >= kernel.end) return {};
+  return fmt::format("  (the kernel's {:#x})", address - kernel.start);
 }
 
 }  // namespace
 
 auto registers_text(const vmm::GuestCrash& crash, const launch::KernelPlace& kernel, bool all) -> std::string {
   const auto& registers = crash.registers;
-  if (has_lost_registers(crash)) {
+  if (vmm::arch::are_reset(registers)) {
     return fmt::format("  vCPU {}: registers unknown, because this host's CPU has reset them\n", crash.cpu);
   }
-  auto text = fmt::format("  vCPU {}: rip {:#x}{}\n", crash.cpu, registers.rip, place_text(kernel, registers.rip));
-  text += fmt::format("  rsp {:#x}  rflags {:#x}  cr0 {:#x}  cr2 {:#x}  cr3 {:#x}  cr4 {:#x}\n", registers.rsp,
-                      registers.rflags, registers.cr0, registers.cr2, registers.cr3, registers.cr4);
-  if (all) text += general_text(registers);
-  return text;
+  const auto address = vmm::arch::stack_registers(registers).instruction;
+  return fmt::format("  vCPU {}: {} {:#x}{}\n", crash.cpu, vmm::arch::kProgramCounterName, address,
+                     place_text(kernel, address)) +
+         vmm::arch::register_text(registers, all);
 }
 
 auto backtrace_text(const vmm::GuestCrash& crash, const launch::KernelPlace& kernel) -> std::string {
   const auto parsed = entry::KernelObject::parse(kernel.elf);
-  if (!parsed || has_lost_registers(crash)) return {};
+  if (!parsed || vmm::arch::are_reset(crash.registers)) return {};
   const auto offset = parsed->is_relocatable() ? kernel.start : 0;
   const auto read = [&](std::uint64_t address) { return crash.stack.word_at(address); };
   return inspect::backtrace_text(
-      inspect::make_backtrace(parsed->file(), offset, frame_registers(crash.registers), read));
+      inspect::make_backtrace(parsed->file(), offset, {vmm::arch::frame_registers(crash.registers)}, read));
 }
 
 auto core_text(const std::expected<launch::CoreReport, std::string>& core, const std::string& path) -> std::string {

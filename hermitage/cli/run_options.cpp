@@ -312,7 +312,7 @@ auto describe_run() -> CommandDescription {
 
 auto run_help() -> std::string {
   std::string text =
-      "Run a Hermit kernel or image in a virtual machine: on Linux KVM (x86_64), or in QEMU (all architectures)\n"
+      "Run a Hermit kernel or image in a virtual machine: on Linux KVM (the host's architecture), or in QEMU (all)\n"
       "Usage: hermitage run [OPTIONS] IMAGE [ARG...]\n"
       "       hermitage run [OPTIONS] IMAGE -- KERNEL_ARG... -- [ARG...]\n\nOptions:\n";
   text += options_help(texts_of(std::span<const Option>{kOptions}));

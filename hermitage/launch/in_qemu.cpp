@@ -17,6 +17,7 @@
 #include "hermitage/base/program.hpp"
 #include "hermitage/entry/arch.hpp"
 #include "hermitage/launch/guest_watch.hpp"
+#include "hermitage/launch/monitor_host.hpp"
 #include "hermitage/launch/output_hints.hpp"
 #include "hermitage/launch/qemu_image.hpp"
 #include "hermitage/launch/qemu_plan.hpp"
@@ -162,7 +163,7 @@ auto program_of(const std::string& image, qemu::Target target) -> OrFailure<std:
 
 // What is plain to see of the image tells more than what the monitor lacks on this host.
 auto sentence_of(std::string reason, entry::Arch arch) -> std::string {
-  if (reason.empty() || arch == entry::Arch::x86_64) return reason;
+  if (reason.empty() || arch == monitor_arch().value_or(arch)) return reason;
   return fmt::format("the kernel is for {}", entry::name(arch));
 }
 

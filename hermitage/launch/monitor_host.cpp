@@ -2,14 +2,18 @@
 
 #include <utility>
 
-#include "hermitage/vmm/arch/x86_64/virtualization.hpp"
+#include "hermitage/vmm/arch/arch.hpp"
 #include "hermitage/vmm/host.hpp"
 
 namespace hermitage::launch {
 
 auto why_no_monitor() -> std::optional<std::string> {
-  if (vmm::x86_64::can_virtualize()) return std::nullopt;
+  if (vmm::arch::can_virtualize()) return std::nullopt;
   return why_no_kvm();
+}
+
+auto monitor_arch() -> std::optional<entry::Arch> {
+  return vmm::arch::kArch;
 }
 
 auto why_no_kvm() -> std::optional<std::string> {

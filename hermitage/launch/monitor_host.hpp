@@ -6,12 +6,16 @@
 #include <vector>
 
 #include "hermitage/base/host_check.hpp"
+#include "hermitage/entry/arch.hpp"
 
 namespace hermitage::launch {
 
 // Why the monitor can run no guest here, if it is plain to see; a sentence. Where the CPU can virtualize, that takes no
 // system call: what else there may be, the monitor finds out when it makes a machine.
 [[nodiscard]] auto why_no_monitor() -> std::optional<std::string>;
+
+// The architecture of the kernels that the monitor runs; none in a build without the monitor.
+[[nodiscard]] auto monitor_arch() -> std::optional<entry::Arch>;
 
 // Why KVM can run no whole kernel here. Tries it out.
 [[nodiscard]] auto why_no_kvm() -> std::optional<std::string>;

@@ -5,12 +5,16 @@
 namespace hermitage::launch {
 namespace {
 
-constexpr const char* kReason = "this build has no monitor, which needs Linux on x86_64";
+constexpr const char* kReason = "this build has no monitor, which needs Linux on x86_64 or aarch64";
 
 }  // namespace
 
 auto why_no_monitor() -> std::optional<std::string> {
   return kReason;
+}
+
+auto monitor_arch() -> std::optional<entry::Arch> {
+  return std::nullopt;
 }
 
 auto why_no_kvm() -> std::optional<std::string> {

@@ -182,7 +182,9 @@ auto plan_for_qemu(const RunRequest& request, const QemuImage& image, const Qemu
   auto spec = *std::move(made);
   if (const auto checked = base::check_memory_size(spec.memory_size); !checked) return wrong_usage(checked.error());
   const auto arch = image.target.arch;
-  const bool uses_kvm = arch == Arch::x86_64 && !names_accelerator(spec) && !why_no_kvm();
+  // With KVM, kernels for aarch64 cannot end QEMU with their exit code.
+  const bool can_use_kvm = arch == Arch::x86_64 && monitor_arch() == arch;
+  const bool uses_kvm = can_use_kvm && !names_accelerator(spec) && !why_no_kvm();
   if (const auto* const refused = refused_option(spec, options, arch, uses_kvm)) {
     return std::unexpected{Failure{.code = Failure::Code::usage,
                                    .subject = {},

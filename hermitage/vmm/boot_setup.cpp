@@ -102,6 +102,7 @@ auto create_vm(const VmRequest& request, const SetState& set_state) -> Result<Bo
   if (options.cpu_count > 1 && options.cpu_count > kvm->max_vcpus()) {
     return fail(ErrorCode::configuration, fmt::format("KVM supports at most {} vCPUs on this host", kvm->max_vcpus()));
   }
+  if (auto checked = kvm->check_memory(request.memory.range()); !checked) return std::unexpected{checked.error()};
   auto vm = kvm->create_vm();
   if (!vm) return std::unexpected{vm.error()};
   if (auto set = vm->set_memory(request.memory); !set) return std::unexpected{set.error()};
@@ -112,12 +113,13 @@ auto create_vm(const VmRequest& request, const SetState& set_state) -> Result<Bo
   if (auto made = vm->create_devices(*kvm, devices); !made) return std::unexpected{made.error()};
   auto network_card = make_network_card(request, *vm);
   if (!network_card) return std::unexpected{network_card.error()};
-  auto features = kvm->supported_features();
+  auto features = kvm->supported_features(*vm);
   if (!features) return std::unexpected{features.error()};
   auto registers = kvm->state_registers();
   if (!registers) return std::unexpected{registers.error()};
   auto vcpus = create_vcpus(request, *vm, *features, set_state);
   if (!vcpus) return std::unexpected{vcpus.error()};
+  if (auto finished = vm->finish_devices(); !finished) return std::unexpected{finished.error()};
 
   BootedVm booted{.vm = std::move(*vm),
                   .vcpus = std::move(*vcpus),
@@ -186,6 +188,15 @@ auto check_options(const MachineOptions& options) -> Result<void> {
                 fmt::format("cannot bind {} vCPUs to a list of {} CPUs", options.cpu_count, options.affinity.size()));
   }
   return check_affinity(options.affinity);
+}
+
+auto check_kernel(const entry::KernelObject& kernel, const MachineOptions& options) -> Result<void> {
+  return arch::check_limits({.cpu_count = options.cpu_count,
+                             .has_network = options.network.has_value(),
+                             .has_timer = options.timer,
+                             .manages_power = options.manages_power,
+                             .saves = options.snapshot.has_value(),
+                             .version = kernel.hermit_version()});
 }
 
 auto plan_layout(const entry::KernelObject& kernel, const MachineOptions& options) -> Result<arch::MemoryLayout> {

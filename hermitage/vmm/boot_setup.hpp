@@ -22,6 +22,9 @@ namespace hermitage::vmm {
 // Fails with configuration if the options contradict each other or this host.
 [[nodiscard]] auto check_options(const MachineOptions& options) -> Result<void>;
 
+// Fails with configuration or image if the architecture does not have what the options request for this kernel.
+[[nodiscard]] auto check_kernel(const entry::KernelObject& kernel, const MachineOptions& options) -> Result<void>;
+
 // Selects the addresses of the guest memory and its kernel. Fails with configuration, image, or host_failed.
 [[nodiscard]] auto plan_layout(const entry::KernelObject& kernel, const MachineOptions& options)
     -> Result<arch::MemoryLayout>;

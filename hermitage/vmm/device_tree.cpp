@@ -5,6 +5,7 @@
 #include <charconv>
 #include <span>
 #include <string_view>
+#include <variant>
 
 #include <fmt/format.h>
 extern "C" {
@@ -33,6 +34,11 @@ class Writer {
   void property(const char* name, std::string_view text) {
     const std::string terminated{text};
     call(fdt_property, name, terminated.c_str(), static_cast<int>(terminated.size() + 1));
+  }
+  void property(const char* name, const std::vector<std::uint32_t>& cells) {
+    std::vector<fdt32_t> values;
+    for (const auto cell : cells) values.push_back(cpu_to_fdt32(cell));
+    call(fdt_property, name, values.data(), static_cast<int>(values.size() * sizeof(fdt32_t)));
   }
   void property(const char* name, GuestRange range) {
     const std::array<fdt64_t, 2> cells{cpu_to_fdt64(range.start.value),
@@ -95,6 +101,14 @@ void write_cpus(Writer& writer, std::uint32_t count) {
   writer.end_node();
 }
 
+void write_device(Writer& writer, const DeviceNode& node) {
+  writer.begin_node(node.name);
+  for (const auto& [name, value] : node.properties) {
+    std::visit([&](const auto& known) { writer.property(name, known); }, value);
+  }
+  writer.end_node();
+}
+
 void write_mounts(Writer& writer, const std::vector<std::string>& mounts) {
   writer.begin_node("uhyve,mounts");
   std::string list;
@@ -137,6 +151,7 @@ auto flatten(const DeviceTree& tree, std::size_t size_limit) -> Result<std::vect
   }
   if (!tree.mounts.empty()) write_mounts(writer, tree.mounts);
   write_cpus(writer, tree.cpu_count);
+  for (const auto& node : arch::device_nodes(tree.cpu_count)) write_device(writer, node);
   write_chosen(writer, tree);
   writer.end_node();
 

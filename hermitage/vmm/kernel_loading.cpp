@@ -102,6 +102,9 @@ auto parse_kernel(std::span<const std::byte> elf) -> Result<entry::KernelObject>
     return fail(ErrorCode::image, fmt::format("the kernel is for {}, but this monitor runs kernels for {}",
                                               entry::name(kernel->arch()), entry::name(arch::kArch)));
   }
+  if (kernel->endian() != entry::kNativeEndian) {
+    return fail(ErrorCode::image, "the kernel is big-endian, but this monitor runs little-endian kernels");
+  }
   if (kernel->uhyve_interface_version() > entry::kNewestUhyveInterface ||
       kernel->uhyve_interface_version().value == 0) {
     return fail(

@@ -380,6 +380,7 @@ auto Machine::create(const KernelSource& source, MachineOptions options, GuestFi
   if (auto checked = check_options(options); !checked) return std::unexpected{checked.error()};
   const auto kernel = parse_kernel(source.elf);
   if (!kernel) return std::unexpected{kernel.error()};
+  if (auto checked = check_kernel(*kernel, options); !checked) return std::unexpected{checked.error()};
   const auto interface = kernel->uhyve_interface_version();
   if (interface.value == 1 && !options.arguments.kernel.empty() && options.warn) {
     options.warn("kernels with Uhyve interface 1 take no kernel arguments; they are ignored");

@@ -162,9 +162,18 @@ void Vcpu::handle(const kvm::Exit& exit) {
             note_kind("shutdown");
             die_of_fault("a triple fault, caused by an exception without a handler");
           },
+          [this](kvm::PowerOff) {
+            note_kind("power off");
+            die("it has switched its machine off instead of making the hypercall to exit");
+          },
           [this](kvm::DebugEvent event) {
             note_kind("debug");
             if (environment_.stops != nullptr) environment_.stops->report({.vcpu = number_, .event = event});
+          },
+          [this](kvm::UndecodedAccess access) {
+            note_kind("failure");
+            die(fmt::format("the instruction at {:#x} accesses {:#x}, outside of its memory; KVM cannot decode it",
+                            arch::stack_registers(vcpu_.registers()).instruction, access.address));
           },
           [&](kvm::EntryFailure failure) {
             fail(fmt::format("KVM_RUN: the CPU failed to enter the guest (reason {:#x})", failure.reason));

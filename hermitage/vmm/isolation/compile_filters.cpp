@@ -22,7 +22,7 @@
 namespace hermitage::vmm::isolation {
 namespace {
 
-constexpr int kMaxNumber = 512;  // no system call of x86_64 has reached this number
+constexpr int kMaxNumber = 512;  // no system call has reached this number
 
 using Filter = std::unique_ptr<void, decltype(&seccomp_release)>;
 
@@ -38,7 +38,7 @@ auto comparison_of(const Condition& condition) -> scmp_arg_cmp {
 }
 
 void add(const Filter& filter, const SystemCall& call) {
-  const int number = ::seccomp_syscall_resolve_name_arch(SCMP_ARCH_X86_64, call.name);
+  const int number = ::seccomp_syscall_resolve_name(call.name);
   check(number, call.name);
   const bool is_conditional = call.condition.kind != Condition::Kind::none;
   const auto comparison = comparison_of(call.condition);
@@ -48,7 +48,7 @@ void add(const Filter& filter, const SystemCall& call) {
 
 auto compile(Role role) -> std::vector<sock_filter> {
   // A forbidden call sends SIGSYS, and its handler reports the name of the call. System call tables other than the
-  // 64-bit one (i386, x32) are not used.
+  // host's 64-bit one (on x86_64: i386, x32) are not used.
   const Filter filter{::seccomp_init(SCMP_ACT_TRAP), &::seccomp_release};
   if (!filter) throw std::runtime_error{"seccomp_init"};
   check(::seccomp_attr_set(filter.get(), SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS), "other architectures");
@@ -80,7 +80,7 @@ void write_filter(std::FILE* output, const char* name, Role role) {
 void write_names(std::FILE* output) {
   std::fprintf(output, "constexpr char kNames[] =\n");
   for (int number = 0; number < kMaxNumber; ++number) {
-    const std::unique_ptr<char, decltype(&std::free)> name{::seccomp_syscall_resolve_num_arch(SCMP_ARCH_X86_64, number),
+    const std::unique_ptr<char, decltype(&std::free)> name{::seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, number),
                                                            &std::free};
     std::fprintf(output, "    \"%s\\0\"\n", name ? name.get() : "");
   }
@@ -88,6 +88,8 @@ void write_names(std::FILE* output) {
 }
 
 void write_all(std::FILE* output) {
+  // The kernel that builds the filters need not support them, as an emulator does not. Level 3 can end a process.
+  check(::seccomp_api_set(3), "seccomp_api_set");
   std::fprintf(output, "// Compiled by compile_filters from hermitage/vmm/isolation/system_calls.hpp.\n");
   write_filter(output, "kVcpuFilter", Role::vcpu);
   write_filter(output, "kSupervisorFilter", Role::supervisor);

@@ -21,6 +21,7 @@ struct IoAccess {
 };
 struct Halt {};
 struct Shutdown {};     // on x86_64, a triple fault
+struct PowerOff {};     // the kernel has switched the machine off, or reset it
 struct Interrupted {};  // by a signal, or by request_exit()
 // A stop that a debugger requested: see debug.hpp.
 struct DebugEvent {
@@ -31,6 +32,10 @@ struct DebugEvent {
   };
   Kind kind = Kind::step;
   unsigned hardware = 0;  // the index of the debug register
+};
+// An access outside of the guest memory by an instruction that the CPU does not describe.
+struct UndecodedAccess {
+  std::uint64_t address;
 };
 struct EntryFailure {
   std::uint64_t reason;
@@ -44,7 +49,7 @@ struct UnknownExit {
 struct RunFailure {
   int error_number;
 };
-using Exit = std::variant<IoAccess, Halt, Shutdown, Interrupted, DebugEvent, EntryFailure, InternalError, UnknownExit,
-                          RunFailure>;
+using Exit = std::variant<IoAccess, Halt, Shutdown, PowerOff, Interrupted, DebugEvent, UndecodedAccess, EntryFailure,
+                          InternalError, UnknownExit, RunFailure>;
 
 }  // namespace hermitage::vmm::kvm

@@ -56,7 +56,7 @@ auto Kvm::max_vcpus() const noexcept -> unsigned {
 }
 
 auto Kvm::create_vm() const -> Result<Vm> {
-  const auto created = call(descriptor_, KVM_CREATE_VM, 0UL, "KVM_CREATE_VM");
+  const auto created = call(descriptor_, KVM_CREATE_VM, vm_type(), "KVM_CREATE_VM");
   if (!created) return std::unexpected{created.error()};
   Descriptor vm{*created};
   const auto pages_size = call(descriptor_, KVM_GET_VCPU_MMAP_SIZE, 0UL, "KVM_GET_VCPU_MMAP_SIZE");

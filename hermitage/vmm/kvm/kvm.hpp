@@ -35,7 +35,9 @@ class Kvm {
 
   // Defined by the architecture.
 
-  [[nodiscard]] auto supported_features() const -> Result<Features>;
+  [[nodiscard]] auto supported_features(const Vm& vm) const -> Result<Features>;
+  // Whether guests on this host can have this memory. Fails with kvm_failed.
+  [[nodiscard]] auto check_memory(GuestRange memory) const -> Result<void>;
   // For Vcpu::save_state().
   [[nodiscard]] auto state_registers() const -> Result<StateRegisters>;
   // Whether KVM can copy the general registers to the shared pages at each exit.
@@ -45,6 +47,9 @@ class Kvm {
   [[nodiscard]] static auto useful_capabilities() noexcept -> std::span<const Capability>;
 
  private:
+  // Defined by the architecture: the parameter of KVM_CREATE_VM.
+  [[nodiscard]] auto vm_type() const noexcept -> unsigned long;
+
   explicit Kvm(Descriptor descriptor) noexcept : descriptor_{std::move(descriptor)} {}
 
   Descriptor descriptor_;

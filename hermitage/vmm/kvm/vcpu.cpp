@@ -36,8 +36,10 @@ auto Vcpu::run() -> Exit {
                       .count = 1};
     case KVM_EXIT_HLT: return Halt{};
     case KVM_EXIT_SHUTDOWN: return Shutdown{};
+    case KVM_EXIT_SYSTEM_EVENT: return PowerOff{};
     case KVM_EXIT_INTR: return Interrupted{};
     case KVM_EXIT_DEBUG: return debug_event();
+    case KVM_EXIT_ARM_NISV: return UndecodedAccess{run.arm_nisv.fault_ipa};
     case KVM_EXIT_FAIL_ENTRY: return EntryFailure{run.fail_entry.hardware_entry_failure_reason};
     case KVM_EXIT_INTERNAL_ERROR: return InternalError{run.internal.suberror};
     default: return UnknownExit{run.exit_reason};

@@ -84,6 +84,7 @@ class Vcpu {
   Descriptor descriptor_;
   SharedPages pages_;
   bool syncs_registers_;
+  kvm_guest_debug_arch debug_registers_ = {};  // as set; in the format of the architecture
   // What the guest has been told of its CPU, as the architecture's part of a state. KVM can report more than that.
   std::vector<std::byte> features_;
 };

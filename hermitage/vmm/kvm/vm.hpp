@@ -32,6 +32,8 @@ class Vm {
   // Defined by the architecture: creates its interrupt controllers, and the devices of the options. `kvm` has created
   // this machine.
   [[nodiscard]] auto create_devices(const Kvm& kvm, VmOptions options) -> Result<void>;
+  // Defined by the architecture: completes them after all vCPUs have their state.
+  [[nodiscard]] auto finish_devices() -> Result<void>;
   // Makes KVM collect the writes to these ports. Returns false if KVM cannot.
   [[nodiscard]] auto coalesce_ports(std::uint16_t first, std::uint32_t count) -> bool;
   // Makes KVM signal an event for each write of the guest to this address, of any size, without an exit to the monitor.
@@ -52,6 +54,7 @@ class Vm {
   Vm(Descriptor descriptor, std::size_t vcpu_pages_size, std::size_t coalesced_page, bool syncs_registers) noexcept;
 
   Descriptor descriptor_;
+  Descriptor interrupt_controller_;  // if it is a separate object of KVM
   SharedPages zeros_;
   std::size_t vcpu_pages_size_;
   std::size_t coalesced_page_;  // index of the ring's page after kvm_run; 0 if there is none

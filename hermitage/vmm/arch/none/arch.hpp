@@ -10,10 +10,13 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "hermitage/entry/arch.hpp"
 #include "hermitage/entry/version.hpp"
+#include "hermitage/vmm/device_node.hpp"
 #include "hermitage/vmm/error.hpp"
+#include "hermitage/vmm/machine_shape.hpp"
 #include "hermitage/vmm/memory/guest_memory.hpp"
 
 namespace hermitage::vmm::none {
@@ -36,6 +39,10 @@ struct Placement {
   std::uint64_t memory_size = 0;
 };
 [[nodiscard]] auto plan_memory(const Placement& placement, std::optional<std::uint64_t> random) -> Result<MemoryLayout>;
+
+[[nodiscard]] auto check_limits(const MachineShape& shape) -> Result<void>;
+[[nodiscard]] auto device_nodes(std::uint32_t cpu_count) -> std::vector<DeviceNode>;
+[[nodiscard]] auto can_virtualize() noexcept -> bool;
 
 struct VirtualAddress {
   std::uint64_t value = 0;
@@ -64,6 +71,11 @@ struct Registers {};
 [[nodiscard]] auto boot_paging(const MemoryLayout& layout) noexcept -> PagingState;
 [[nodiscard]] auto stack_pointer(const Registers& registers) noexcept -> std::uint64_t;
 [[nodiscard]] auto paging_of(const Registers& registers) noexcept -> std::optional<PagingState>;
+
+inline constexpr std::string_view kProgramCounterName = "none";
+[[nodiscard]] auto are_reset(const Registers& registers) noexcept -> bool;
+[[nodiscard]] auto register_text(const Registers& registers, bool all) -> std::string;
+[[nodiscard]] auto frame_registers(const Registers& registers) noexcept -> std::array<std::optional<std::uint64_t>, 17>;
 
 inline constexpr std::size_t kHardwareBreakpoints = 1;
 inline constexpr std::array kBreakpointInstruction{std::byte{0}};

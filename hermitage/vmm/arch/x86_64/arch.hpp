@@ -6,10 +6,14 @@
 #include "hermitage/entry/arch.hpp"
 #include "hermitage/vmm/arch/x86_64/boot_tables.hpp"
 #include "hermitage/vmm/arch/x86_64/debug_state.hpp"
+#include "hermitage/vmm/arch/x86_64/device_nodes.hpp"
+#include "hermitage/vmm/arch/x86_64/limits.hpp"
 #include "hermitage/vmm/arch/x86_64/memory_layout.hpp"
 #include "hermitage/vmm/arch/x86_64/page_tables.hpp"
+#include "hermitage/vmm/arch/x86_64/register_text.hpp"
 #include "hermitage/vmm/arch/x86_64/stack.hpp"
 #include "hermitage/vmm/arch/x86_64/vcpu_state.hpp"
+#include "hermitage/vmm/arch/x86_64/virtualization.hpp"
 
 namespace hermitage::vmm::x86_64 {
 

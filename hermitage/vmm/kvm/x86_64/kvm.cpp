@@ -21,7 +21,15 @@ constexpr std::array<Capability, 3> kUseful{{{KVM_CAP_COALESCED_PIO, "coalesced 
 
 }  // namespace
 
-auto Kvm::supported_features() const -> Result<Features> {
+auto Kvm::vm_type() const noexcept -> unsigned long {
+  return 0;
+}
+
+auto Kvm::check_memory(GuestRange /*memory*/) const -> Result<void> {
+  return {};
+}
+
+auto Kvm::supported_features(const Vm& /*vm*/) const -> Result<Features> {
   constexpr std::size_t kMaxEntries = 256;
   Features features{kMaxEntries};
   if (auto got = call(descriptor_, kGetSupportedCpuid, features.header(), "KVM_GET_SUPPORTED_CPUID"); !got) {

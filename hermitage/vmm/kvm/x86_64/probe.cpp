@@ -61,7 +61,7 @@ auto make_guest(const Kvm& kvm, std::span<const std::uint8_t> program) -> Result
   if (!vm) return std::unexpected{vm.error()};
   if (auto set = vm->set_memory(*memory); !set) return std::unexpected{set.error()};
   if (auto made = vm->create_devices(kvm, {}); !made) return std::unexpected{made.error()};
-  auto features = kvm.supported_features();
+  auto features = kvm.supported_features(*vm);
   if (!features) return std::unexpected{features.error()};
   auto vcpu = vm->create_vcpu(0);
   if (!vcpu) return std::unexpected{vcpu.error()};

@@ -52,7 +52,7 @@ class VcpuDebugTest : public ::testing::Test {
     ASSERT_TRUE(memory.write({kCode}, kProgram));
     vm.emplace(kvm->create_vm().value());
     ASSERT_TRUE(vm->set_memory(memory));
-    auto features = kvm->supported_features();
+    auto features = kvm->supported_features(*vm);
     ASSERT_TRUE(features);
     vcpu.emplace(vm->create_vcpu(0).value());
     ASSERT_TRUE(vcpu->configure(

@@ -27,4 +27,8 @@ auto Vm::create_devices(const Kvm& kvm, VmOptions options) -> Result<void> {
   return call(descriptor_, KVM_ENABLE_CAP, &exits, "KVM_ENABLE_CAP (--cpu-pm)");
 }
 
+auto Vm::finish_devices() -> Result<void> {
+  return {};
+}
+
 }  // namespace hermitage::vmm::kvm

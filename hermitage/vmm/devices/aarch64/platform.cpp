@@ -1,0 +1,28 @@
+#include "hermitage/vmm/devices/aarch64/platform.hpp"
+
+namespace hermitage::vmm::aarch64 {
+
+Platform::Platform(Hypercalls& hypercalls, Warnings& warnings)
+    : unclaimed_ports_{warnings},
+      hypercall_pages_{hypercalls, unclaimed_memory_},
+      ports_{unclaimed_ports_},
+      memory_{unclaimed_memory_},
+      fits_{hypercall_pages_.add_to(memory_)} {}
+
+auto Platform::add_function(pci::Function& /*function*/, GuestRange /*window*/) -> bool {
+  return false;
+}
+
+auto pci_window(GuestRange /*memory*/) -> PciWindow {
+  return {};
+}
+
+auto coalesced_ports(entry::UhyveInterfaceVersion /*interface*/) -> std::span<const CoalescedPorts> {
+  return {};
+}
+
+auto zero_ranges(entry::UhyveInterfaceVersion /*interface*/, GuestAddress /*base*/) -> std::span<const GuestRange> {
+  return {};
+}
+
+}  // namespace hermitage::vmm::aarch64
