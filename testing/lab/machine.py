@@ -19,13 +19,16 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hermitage-lab"
 
-# The name of a kernel in the lab → the names of its packages.
+# The name of a kernel in the lab → the names of its packages. Those that begin with "arm-" are for aarch64.
 KERNELS = {
     "6.1": re.compile(r"linux-image-6\.1\.0-[0-9]+-cloud-amd64"),
     "6.12": re.compile(r"linux-image-6\.12\.[0-9][^-]*-cloud-amd64"),
+    "arm-6.1": re.compile(r"linux-image-6\.1\.0-[0-9]+-cloud-arm64"),
+    "arm-6.12": re.compile(r"linux-image-6\.12\.[0-9][^-]*-cloud-arm64"),
 }
-# In the order of loading.
-MODULES = ("irqbypass", "kvm", "kvm-amd", "tun", "tap", "vhost_iotlb", "vhost", "vhost_net")
+X86_64_KERNELS = [kernel for kernel in KERNELS if not kernel.startswith("arm-")]
+MODULES_X86_64 = ("irqbypass", "kvm", "kvm-amd", "tun", "tap", "vhost_iotlb", "vhost", "vhost_net")
+MODULES_AARCH64 = ("tun", "tap", "vhost_iotlb", "vhost", "vhost_net")  # KVM is part of the kernel
 # A multiple of a page, larger than the results of any run so far. The file is sparse.
 DISK_SIZE = 1 << 30
 # The time for the machine to start, to power off, and to pack results, in addition to a case's own time limit.
@@ -53,6 +56,56 @@ def program(name):
     return path
 
 
+def is_aarch64(kernel):
+    return kernel.startswith("arm-")
+
+
+def modules(kernel):
+    """Returns the modules that the machine loads, in the order of loading."""
+    return MODULES_AARCH64 if is_aarch64(kernel) else MODULES_X86_64
+
+
+def apt_options(kernel):
+    """Returns the options of apt for the packages of a kernel.
+
+    Packages of another architecture have package lists of their own: the host's stay as they are.
+    """
+    if not is_aarch64(kernel):
+        return []
+    state = CACHE / "apt-arm64"
+    options = [f"Dir::State={state}/state", f"Dir::State::status={state}/status", f"Dir::Cache={state}/cache",
+               "APT::Architecture=arm64", "APT::Architectures=arm64", "APT::Sandbox::User="]
+    options = [word for option in options for word in ("-o", option)]
+    if not (state / "complete").exists():
+        for directory in ("state/lists/partial", "cache/archives/partial"):
+            (state / directory).mkdir(parents=True, exist_ok=True)
+        (state / "status").touch()
+        updated = subprocess.run([program("apt-get"), "-qq", *options, "update"], capture_output=True)
+        if updated.returncode:
+            raise Unavailable("the package lists of arm64 cannot be downloaded")
+        (state / "complete").touch()
+    return options
+
+
+def fetch_busybox(kernel):
+    """Returns the path of a statically linked busybox that runs in the machine."""
+    if not is_aarch64(kernel):
+        return program("busybox")
+    path = CACHE / "busybox-arm64" / "bin/busybox"
+    if not path.exists():
+        with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
+            download("busybox-static", kernel, scratch)
+            subprocess.run(["dpkg", "-x", next(Path(scratch).glob("*.deb")), CACHE / "busybox-arm64"], check=True)
+    return str(path)
+
+
+def download(package, kernel, directory):
+    """Downloads a package. Raises Unavailable if that fails."""
+    command = [program("apt-get"), "download", "-q", "-o", "APT::Sandbox::User=root", *apt_options(kernel), package]
+    if subprocess.run(command, cwd=directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode:
+        raise Unavailable(f"the package {package} cannot be downloaded")
+
+
 def version_key(package):
     return [int(part) if part.isdigit() else part for part in re.split(r"([0-9]+)", package)]
 
@@ -61,18 +114,19 @@ def packages(kernel):
     """Returns the names of a kernel's packages in apt, the newest first."""
     if not shutil.which("apt-cache"):
         return []
-    listed = subprocess.run(["apt-cache", "pkgnames", f"linux-image-{kernel}"], capture_output=True, text=True).stdout
+    prefix = f"linux-image-{kernel.removeprefix('arm-')}"
+    listed = subprocess.run(["apt-cache", *apt_options(kernel), "pkgnames", prefix], capture_output=True, text=True).stdout
     return sorted(filter(KERNELS[kernel].fullmatch, listed.split()), key=version_key, reverse=True)
 
 
-def unpack(package, deb, into):
+def unpack(package, deb, into, names):
     """Stores vmlinuz and the modules of a package in a directory, which is created only when it is complete."""
     with tempfile.TemporaryDirectory(dir=into.parent) as scratch:
         subprocess.run(["dpkg", "-x", deb, scratch], check=True)
         parts = Path(scratch, "parts")
         parts.mkdir()
         shutil.copy(next(Path(scratch, "boot").glob("vmlinuz-*")), parts / "vmlinuz")
-        for module in MODULES:
+        for module in names:
             file = next(Path(scratch).glob(f"lib/modules/*/kernel/**/{module}.ko*"), None)
             if not file:
                 raise Unavailable(f"{package} has no module {module}")
@@ -82,8 +136,8 @@ def unpack(package, deb, into):
         parts.rename(into)
 
 
-def is_complete(directory):
-    return all((directory / name).exists() for name in ("vmlinuz", *(f"{module}.ko" for module in MODULES)))
+def is_complete(directory, kernel):
+    return all((directory / name).exists() for name in ("vmlinuz", *(f"{module}.ko" for module in modules(kernel))))
 
 
 def fetch_kernel(kernel):
@@ -91,21 +145,23 @@ def fetch_kernel(kernel):
     names = packages(kernel)
     for name in names[:3]:
         directory = CACHE / name
-        if is_complete(directory):
+        if is_complete(directory, kernel):
             return directory
         CACHE.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
-            command = ["apt-get", "download", "-q", "-o", "APT::Sandbox::User=root", name]
-            if subprocess.run(command, cwd=scratch, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode:
+            with contextlib.suppress(Unavailable):
+                download(name, kernel, scratch)
+            deb = next(Path(scratch).glob("*.deb"), None)
+            if not deb:
                 continue
             try:
-                unpack(name, next(Path(scratch).glob("*.deb")), directory)
+                unpack(name, deb, directory, modules(kernel))
             except OSError:
-                if not is_complete(directory):  # somebody else may have been quicker
+                if not is_complete(directory, kernel):  # somebody else may have been quicker
                     raise
             return directory
     have = [entry.name for entry in CACHE.glob("linux-image-*")
-            if KERNELS[kernel].fullmatch(entry.name) and is_complete(entry)]
+            if KERNELS[kernel].fullmatch(entry.name) and is_complete(entry, kernel)]
     if have:
         return CACHE / max(have, key=version_key)
     why = "cannot be downloaded" if names else "is in no package list (apt-get update?)"
@@ -115,8 +171,10 @@ def fetch_kernel(kernel):
 def shared_libraries(file):
     """Returns the files that the dynamic linker would load for a program. Empty for static programs."""
     with open(file, "rb") as stream:
-        if stream.read(4) != b"\x7fELF":
-            return []
+        header = stream.read(20)
+    # A program for another architecture, which has to be linked statically, has 183 (EM_AARCH64) there.
+    if header[:4] != b"\x7fELF" or header[18:] == b"\xb7\0":
+        return []
     listed = subprocess.run(["ldd", file], capture_output=True, text=True).stdout
     return re.findall(r"(?:=> |^\s+)(/\S+)", listed, re.MULTILINE)
 
@@ -141,11 +199,12 @@ def stage(root, files):
                     place(Path(library).resolve(), root / library.lstrip("/"))
 
 
-def initramfs(kernel_directory, files, output):
+def initramfs(kernel, kernel_directory, files, output):
     """Writes the initial file system of the machine."""
-    busybox = program("busybox")
+    busybox = fetch_busybox(kernel)
     if shared_libraries(busybox):
         raise Unavailable("busybox is not linked statically (the package busybox-static is)")
+    run_busybox = [program("qemu-aarch64")] if is_aarch64(kernel) else []
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch)
         for directory in ("bin", "sbin", "usr", "dev", "proc", "sys", "tmp", "root", "mnt", "etc", "lib/modules", "lab/bin"):
@@ -153,13 +212,13 @@ def initramfs(kernel_directory, files, output):
         for name in ("lib64", "usr/bin", "usr/sbin", "usr/lib"):
             (root / name).symlink_to(f"{'../' if '/' in name else ''}{name.rpartition('/')[2].replace('lib64', 'lib')}")
         shutil.copy(busybox, root / "bin/busybox")
-        for applet in subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True).stdout.split():
+        for applet in subprocess.run([*run_busybox, busybox, "--list"], capture_output=True, text=True, check=True).stdout.split():
             if applet != "busybox":
                 (root / "bin" / applet).symlink_to("busybox")
         (root / "tmp").chmod(0o1777)
         (root / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n")
         (root / "etc/group").write_text("root:x:0:\nnogroup:x:65534:\n")
-        for module in MODULES:
+        for module in modules(kernel):
             shutil.copy(kernel_directory / f"{module}.ko", root / "lib/modules")
         for script, where in (("init", "init"), ("run-cases", "lab/run-cases")):
             shutil.copy(HERE / script, root / where)
@@ -196,12 +255,17 @@ def run_here(files, results, say=lambda case: None):
                 say(line.removeprefix("lab: ").strip())
 
 
-def qemu(kernel_directory, initrd, emulation, *more):
+def qemu(kernel, kernel_directory, initrd, emulation, *more):
+    if is_aarch64(kernel):
+        name, console = "qemu-system-aarch64", "ttyAMA0"
+        computer = ("-machine", "virt,virtualization=on,gic-version=3", "-cpu", "cortex-a72")
+    else:
+        name, console = "qemu-system-x86_64", "ttyS0"
+        computer = ("-machine", "q35", "-cpu", "EPYC,+svm,+npt")
     # One processor: with two, the emulated host sometimes locks up in a KVM thread.
-    return [program("qemu-system-x86_64"), "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
-            "-machine", "q35", *emulation, "-cpu", "EPYC,+svm,+npt", "-smp", "1", "-m", "2G",
-            "-kernel", str(kernel_directory / "vmlinuz"), "-initrd", str(initrd),
-            "-append", "console=ttyS0 quiet panic=-1 mitigations=off random.trust_cpu=on", *more]
+    return [program(name), "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", *computer, *emulation,
+            "-smp", "1", "-m", "2G", "-kernel", str(kernel_directory / "vmlinuz"), "-initrd", str(initrd),
+            "-append", f"console={console} quiet panic=-1 mitigations=off random.trust_cpu=on", *more]
 
 
 def shell(kernel, files, directory):
@@ -210,9 +274,9 @@ def shell(kernel, files, directory):
     with tempfile.TemporaryDirectory() as scratch:
         initrd, where = Path(scratch, "initrd"), Path(scratch, "directory")
         where.write_text(directory)
-        initramfs(kernel_directory, {**files, "lab/directory": where}, initrd)
+        initramfs(kernel, kernel_directory, {**files, "lab/directory": where}, initrd)
         print("A shell in the lab; exit, or Ctrl-A X, ends it.", file=sys.stderr)
-        ended = subprocess.run(qemu(kernel_directory, initrd, HOST_TIME, "-serial", "mon:stdio"), stderr=subprocess.PIPE,
+        ended = subprocess.run(qemu(kernel, kernel_directory, initrd, HOST_TIME, "-serial", "mon:stdio"), stderr=subprocess.PIPE,
                                text=True)
         if ended.returncode:
             print(ended.stderr, file=sys.stderr)
@@ -286,12 +350,12 @@ def boot(kernel, files, limits, results, say=lambda case: None, emulation=STEADY
     log.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         initrd, disk = Path(scratch, "initrd"), Path(scratch, "disk")
-        initramfs(kernel_directory, files, initrd)
+        initramfs(kernel, kernel_directory, files, initrd)
         with open(disk, "wb") as stream:
             stream.truncate(DISK_SIZE)
         with open(results / "qemu.log", "wb") as said:
             process = subprocess.Popen(
-                qemu(kernel_directory, initrd, emulation, "-serial", f"file:{log}", "-drive",
+                qemu(kernel, kernel_directory, initrd, emulation, "-serial", f"file:{log}", "-drive",
                      f"file={disk},format=raw,if=none,id=results,cache=unsafe", "-device", "nvme,drive=results,serial=lab"),
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said)
         try:
