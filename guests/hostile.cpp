@@ -86,6 +86,7 @@ std::array<std::byte, 64> small_buffer;
 
 constexpr std::size_t kPageSize = 4096;
 
+#if defined(__x86_64__)
 auto top_table() -> volatile std::uint64_t* {
   std::uint64_t cr3;
   asm volatile("mov %%cr3, %0" : "=r"(cr3));
@@ -97,11 +98,26 @@ void use_tables() {
 }
 
 constexpr std::uint64_t kPresentWritable = 3;
+constexpr std::uint64_t kUpperHalf = 0xffff'0000'0000'0000;
+#else
+auto top_table() -> volatile std::uint64_t* {
+  std::uint64_t ttbr0;
+  asm volatile("mrs %0, ttbr0_el1" : "=r"(ttbr0));
+  return reinterpret_cast<volatile std::uint64_t*>(ttbr0 & 0x0000'ffff'ffff'f000);
+}
+
+void use_tables() {
+  asm volatile("dsb sy; tlbi vmalle1; dsb sy; isb" : : : "memory");
+}
+
+constexpr std::uint64_t kPresentWritable = 0x713;  // normal memory
+constexpr std::uint64_t kUpperHalf = 0;
+#endif
 constexpr std::size_t kSpareEntry = 510;
 
 // The guest-virtual address with `index` in the tables of all levels.
 constexpr auto address_by(std::uint64_t index) -> std::uint64_t {
-  return 0xffff'0000'0000'0000 | index << 39 | index << 30 | index << 21 | index << 12;
+  return kUpperHalf | index << 39 | index << 30 | index << 21 | index << 12;
 }
 
 // Maps the page of guest memory at `page`, or an address without memory, to a separate address. Replaces the previous
@@ -120,7 +136,7 @@ auto map_page(Gpa page) -> std::span<std::byte> {
 
 void open_with_params_at(Gpa address) {
   if (by_interface_1()) {
-    v1::hypercall(v1::Hypercall::open, static_cast<std::uint32_t>(address));
+    v1::hypercall(v1::Hypercall::open, static_cast<v1::Argument>(address));
   } else {
     v2::hypercall(v2::Hypercall::open, address);
   }
@@ -339,6 +355,7 @@ void cmdval_places_outside() {
 
 // ---- The machine.
 
+#if defined(__x86_64__)
 // Writes to all ports except those of hypercalls, which would be calls with parameters at 0.
 void ports() {
   constexpr std::uint32_t kFirstOf1 = 0x400;
@@ -380,6 +397,34 @@ void port_strings() {
   asm volatile("rep insb" : : "d"(std::uint16_t{0x3f8}), "D"(small_buffer.data()), "c"(small_buffer.size()) : "memory");
 }
 
+#else
+// Undefined hypercalls between the defined ones. The monitor ends the guest for the first.
+void unknown_hypercalls() {
+  for (const std::uint64_t number : {0x408U, 0x1008U}) {
+    asm volatile("str xzr, [%0]" : : "r"(number) : "memory");
+  }
+}
+
+// A defined hypercall by a store of another size, as to the registers of a serial port.
+void narrow_hypercall() {
+  asm volatile("str wzr, [%0]" : : "r"(std::uint64_t{0x1030}) : "memory");
+}
+
+void hypercall_read() {
+  asm volatile("ldr x9, [%0]" : : "r"(std::uint64_t{0x1010}) : "x9", "memory");
+}
+
+// A store that KVM cannot decode.
+void pair_store() {
+  asm volatile("stp xzr, xzr, [%0]" : : "r"(&map_page(outside() & 0xf'ffff'f000).front()) : "memory");
+}
+
+void power_off() {
+  register std::uint64_t function asm("x0") = 0x8400'0008;  // PSCI's SYSTEM_OFF
+  asm volatile("hvc #0" : "+r"(function) : : "memory");
+}
+#endif
+
 // A table that refers to itself in four levels: the address leads to the table itself. With interface 1, the monitor
 // walks these tables. With others, the test only checks that nothing hangs.
 void page_tables_loop() {
@@ -410,7 +455,11 @@ void page_tables_outside() {
 
 // An address without memory. Addresses have at most 40 bits.
 auto mmio() -> volatile std::byte& {
+#if defined(__x86_64__)
   return map_page(outside() & 0xff'ffff'f000).front();
+#else
+  return map_page(outside() & 0xf'ffff'f000).front();  // guests have 36 bits
+#endif
 }
 void mmio_read() {
   [[maybe_unused]] const std::byte byte = mmio();
@@ -420,22 +469,33 @@ void mmio_write() {
 }
 
 void no_page_tables() {
+#if defined(__x86_64__)
   asm volatile("mov %0, %%cr3" : : "r"(outside() & 0xff'ffff'f000) : "memory");
+#else
+  asm volatile("msr ttbr0_el1, %0; isb; tlbi vmalle1; dsb sy; isb" : : "r"(outside() & 0xf'ffff'f000) : "memory");
+#endif
 }
 
 void page_fault() {
   *reinterpret_cast<volatile std::uint64_t*>(0x0000'7000'0000'0000) = 1;
 }
 void invalid_opcode() {
+#if defined(__x86_64__)
   asm volatile("ud2");
+#else
+  asm volatile(".inst 0");
+#endif
 }
+#if defined(__x86_64__)
 void division_by_zero() {
   asm volatile("xor %%edx, %%edx; div %%edx" : : "a"(1) : "rdx");
 }
+#endif
 void jump_away() {
   reinterpret_cast<void (*)()>(0x0000'7000'0000'0000)();
 }
 
+#if defined(__x86_64__)
 void triple_fault() {
   struct [[gnu::packed]] {
     std::uint16_t limit;
@@ -443,6 +503,7 @@ void triple_fault() {
   } none{};
   asm volatile("lidt %0; int3" : : "m"(none));
 }
+#endif
 
 void loop_forever() {
   guest::print("round and round");  // without a newline at the end
@@ -486,8 +547,17 @@ constexpr Thing kThings[] = {
     {"exit-code-negative", exit_code_negative},
     {"cmdval-outside", cmdval_outside},
     {"cmdval-places-outside", cmdval_places_outside},
+#if defined(__x86_64__)
     {"ports", ports},
     {"port-strings", port_strings},
+    {"division-by-zero", division_by_zero},
+    {"triple-fault", triple_fault},
+#else
+    {"narrow-hypercall", narrow_hypercall},
+    {"hypercall-read", hypercall_read},
+    {"pair-store", pair_store},
+    {"power-off", power_off},
+#endif
     {"unknown-hypercalls", unknown_hypercalls},
     {"page-tables-loop", page_tables_loop},
     {"page-tables-outside", page_tables_outside},
@@ -496,9 +566,7 @@ constexpr Thing kThings[] = {
     {"no-page-tables", no_page_tables},
     {"page-fault", page_fault},
     {"invalid-opcode", invalid_opcode},
-    {"division-by-zero", division_by_zero},
     {"jump-away", jump_away},
-    {"triple-fault", triple_fault},
     {"loop", loop_forever},
     {"halt", halt_forever},
 };

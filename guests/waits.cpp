@@ -55,13 +55,18 @@ void read_file() {
   }
 }
 
-// Without an interrupt table, like a kernel that does not expect this CPU.
+// On x86_64 without an interrupt table, like a kernel that does not expect this CPU; on aarch64 by a store that is not a
+// hypercall.
 void die() {
+#if defined(__x86_64__)
   struct [[gnu::packed]] {
     std::uint16_t limit;
     std::uint64_t base;
   } none{};
   asm volatile("lidt %0; int3" : : "m"(none));
+#else
+  asm volatile("str wzr, [%0]" : : "r"(std::uint64_t{0x1004}) : "memory");
+#endif
 }
 
 auto wait_by_name(std::string_view name) -> Wait {

@@ -16,7 +16,7 @@ namespace guest {
 namespace entry = hermitage::entry;
 namespace kernel = hermitage::kernel;
 
-// The Uhyve interface in the guest's note: 1 (x86_64 only), 2 or 3. Selected at link time.
+// The Uhyve interface in the guest's note: 1 (x86_64 and aarch64), 2 or 3. Selected at link time.
 extern const std::uint32_t interface;
 
 // A line to print, at most 254 characters. Longer lines are truncated.

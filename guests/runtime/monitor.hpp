@@ -18,14 +18,10 @@
 namespace guest::monitor {
 
 namespace uhyve = hermitage::entry::uhyve;
-namespace v2 = kernel::v2;
-#if defined(__x86_64__)
 namespace v1 = kernel::v1;
+namespace v2 = kernel::v2;
 // Calls `name` of the interface that the guest is linked for.
 #define GUEST_CALL(name, ...) (interface == 1 ? v1::name(__VA_ARGS__) : v2::name(__VA_ARGS__))
-#else
-#define GUEST_CALL(name, ...) v2::name(__VA_ARGS__)
-#endif
 
 inline void exit(int code) {
   GUEST_CALL(exit, code);
@@ -55,12 +51,10 @@ inline auto unlink(const char* name) {
 // Returns the number of bytes written. Interface 1 does not report it: the function then returns the size of the
 // buffer.
 inline auto write(int fd, std::span<const std::byte> bytes) -> std::int64_t {
-#if defined(__x86_64__)
   if (interface == 1) {
     v1::write(fd, bytes);
     return static_cast<std::int64_t>(bytes.size());
   }
-#endif
   return v2::write(fd, bytes);
 }
 

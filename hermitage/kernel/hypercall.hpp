@@ -2,7 +2,7 @@
 // v2.
 //
 // Pointers are passed as guest-physical addresses: the objects they point to must be in identity-mapped memory, as
-// all memory is at entry. For v1, the addresses must be below 4 GiB. Results are those of the monitor: negative
+// all memory is at entry. For v1 on x86_64, the addresses must be below 4 GiB. Results are those of the monitor: negative
 // values are errors (entry::uhyve::Errno).
 #pragma once
 
@@ -20,18 +20,28 @@ namespace uhyve = entry::uhyve;
   return reinterpret_cast<std::uintptr_t>(pointer);
 }
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) || defined(__aarch64__)
 namespace v1 {
 
 using uhyve::v1::Hypercall;
 
-inline void hypercall(Hypercall call, std::uint32_t value) noexcept {
+#if defined(__x86_64__)
+using Argument = std::uint32_t;
+
+inline void hypercall(Hypercall call, Argument value) noexcept {
   asm volatile("outl %0, %1" : : "a"(value), "Nd"(static_cast<std::uint16_t>(call)) : "memory");
 }
+#else
+using Argument = std::uint64_t;
+
+inline void hypercall(Hypercall call, Argument value) noexcept {
+  asm volatile("str %0, [%1]" : : "r"(value), "r"(static_cast<std::uint64_t>(call)) : "memory");
+}
+#endif
 
 template <class Params>
 inline void hypercall(Hypercall call, Params& params) noexcept {
-  hypercall(call, static_cast<std::uint32_t>(gpa_of(&params)));
+  hypercall(call, static_cast<Argument>(gpa_of(&params)));
 }
 
 // Ends the guest. Returns only if the monitor does not support the call.
