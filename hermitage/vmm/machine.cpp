@@ -220,7 +220,8 @@ auto Machine::State::adopt(BootedVm booted, const std::vector<observe::CodeRange
                                     .control = supervisor_->control(),
                                     .gate = supervisor_->gate(),
                                     .stops = debugger_ ? &debugger_->stops() : nullptr,
-                                    .keeps_state = options_.core.has_value()};
+                                    .keeps_state = options_.core.has_value(),
+                                    .warnings = &warnings_};
   for (auto& vcpu : booted.vcpus) {
     vcpus_.push_back(std::make_unique<Vcpu>(std::move(vcpu), static_cast<std::uint32_t>(vcpus_.size()), environment));
   }

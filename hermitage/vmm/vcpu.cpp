@@ -15,6 +15,8 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include "hermitage/vmm/arch/handlers.hpp"
+
 namespace hermitage::vmm {
 namespace {
 
@@ -90,6 +92,7 @@ void Vcpu::run() {
     if (observer_ != nullptr) observer_->handled(kind_);
     if (serial.write_error() != 0) control.finish(OutputFailed{serial.write_error()});
   }
+  if (control.was_stopped()) report_repeated_exception();
   if (environment_.keeps_state) keep_state();
   environment_.gate.leave();
   has_cpu_clock_ = false;
@@ -138,6 +141,12 @@ void Vcpu::wait_for_debugger() {
 
 void Vcpu::keep_state() {
   if (const auto state = vcpu_.debug_state()) final_state_ = std::make_unique<arch::DebugState>(*state);
+}
+
+void Vcpu::report_repeated_exception() {
+  if (environment_.warnings == nullptr) return;
+  const auto text = arch::repeated_exception(vcpu_.registers());
+  if (!text.empty()) environment_.warnings->add(fmt::format("vCPU {} {}", number_, text));
 }
 
 void Vcpu::note_kind(const char* name) {

@@ -24,6 +24,7 @@
 #include "hermitage/vmm/run_control.hpp"
 #include "hermitage/vmm/serial.hpp"
 #include "hermitage/vmm/statistics.hpp"
+#include "hermitage/vmm/warnings.hpp"
 
 namespace hermitage::vmm {
 
@@ -37,6 +38,7 @@ struct VcpuEnvironment {
   PauseGate& gate;
   debug::VcpuStops* stops;  // of the debugger, or null
   bool keeps_state;         // a vCPU keeps its complete state after the run
+  Warnings* warnings = nullptr;
 };
 
 class Vcpu final : public Initiator {
@@ -109,6 +111,8 @@ class Vcpu final : public Initiator {
   void handle(const kvm::Exit& exit);
   void handle_access(const kvm::IoAccess& access);
   [[nodiscard]] auto pass_on(const kvm::IoAccess& access) -> AccessOutcome;
+  // For a run that did not end by itself.
+  void report_repeated_exception();
   void die(std::string reason);
   void die_of_fault(std::string reason);
 
