@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <sys/ioctl.h>
 
+#include "hermitage/vmm/kvm/advice.hpp"
 #include "hermitage/vmm/kvm/call.hpp"
 
 namespace hermitage::vmm::kvm {
@@ -22,9 +23,7 @@ auto Kvm::open() -> Result<Kvm> {
   }
   if (!descriptor.is_open()) {
     return fail(ErrorCode::kvm_missing,
-                fmt::format("cannot open /dev/kvm: {}; load the module kvm_intel or kvm_amd, and enable virtualization "
-                            "in the firmware, or nested virtualization in the hypervisor",
-                            std::strerror(errno)));
+                fmt::format("cannot open /dev/kvm: {}; {}", std::strerror(errno), how_to_get_kvm()));
   }
   const int version = ::ioctl(descriptor.get(), KVM_GET_API_VERSION, 0UL);
   if (version != KVM_API_VERSION) {

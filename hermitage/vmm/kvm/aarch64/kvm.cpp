@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "hermitage/vmm/kvm/advice.hpp"
 #include "hermitage/vmm/kvm/call.hpp"
 
 namespace hermitage::vmm::kvm {
@@ -27,6 +28,11 @@ auto address_bits(const Kvm& kvm) -> int {
 }
 
 }  // namespace
+
+auto how_to_get_kvm() noexcept -> const char* {
+  return "use a kernel with KVM that the firmware starts at exception level 2; a virtual machine needs nested "
+         "virtualization";
+}
 
 auto Kvm::vm_type() const noexcept -> unsigned long {
   const int bits = extension(KVM_CAP_ARM_VM_IPA_SIZE);

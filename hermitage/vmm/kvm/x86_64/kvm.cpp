@@ -3,6 +3,7 @@
 
 #include <array>
 
+#include "hermitage/vmm/kvm/advice.hpp"
 #include "hermitage/vmm/kvm/call.hpp"
 
 namespace hermitage::vmm::kvm {
@@ -20,6 +21,11 @@ constexpr std::array<Capability, 3> kUseful{{{KVM_CAP_COALESCED_PIO, "coalesced 
                                              {KVM_CAP_GET_TSC_KHZ, "frequency of the time stamp counter"}}};
 
 }  // namespace
+
+auto how_to_get_kvm() noexcept -> const char* {
+  return "load the module kvm_intel or kvm_amd, and enable virtualization in the firmware, or nested virtualization in "
+         "the hypervisor";
+}
 
 auto Kvm::vm_type() const noexcept -> unsigned long {
   return 0;
