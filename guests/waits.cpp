@@ -55,8 +55,8 @@ void read_file() {
   }
 }
 
-// On x86_64 without an interrupt table, like a kernel that does not expect this CPU; on aarch64 by a store that is not a
-// hypercall.
+// On x86_64 without an interrupt table, like a kernel that does not expect this CPU; on aarch64 by a store that is not
+// a hypercall.
 void die() {
 #if defined(__x86_64__)
   struct [[gnu::packed]] {

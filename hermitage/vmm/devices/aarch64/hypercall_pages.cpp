@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "hermitage/vmm/arch/aarch64/memory_layout.hpp"
-
 namespace hermitage::vmm::aarch64 {
 namespace {
 
