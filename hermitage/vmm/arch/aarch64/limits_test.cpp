@@ -26,7 +26,7 @@ TEST(Limits, LetOldKernelsHaveOneVcpu) {
   EXPECT_TRUE(check_limits({.cpu_count = 1, .version = kOld}));
   const auto checked = check_limits({.cpu_count = 2, .version = kOld});
   ASSERT_FALSE(checked);
-  EXPECT_EQ(checked.error().message,
+  EXPECT_EQ(checked.error().message(),
             "Hermit 0.11.0 for aarch64 can have only one vCPU under a monitor; use -c 1, or Hermit 0.12.0");
 }
 

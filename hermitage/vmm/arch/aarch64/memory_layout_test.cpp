@@ -60,7 +60,7 @@ TEST(MemoryLayout, FailsForAnotherFixedKernel) {
   const auto layout = plan_memory(fixed, {});
   ASSERT_FALSE(layout);
   EXPECT_EQ(layout.error().code, ErrorCode::image);
-  EXPECT_NE(layout.error().message.find("link it at 0x100040000 or above"), std::string::npos);
+  EXPECT_NE(layout.error().message().find("link it at 0x100040000 or above"), std::string::npos);
 }
 
 TEST(MemoryLayout, FailsWithoutEnoughMemory) {
@@ -69,12 +69,12 @@ TEST(MemoryLayout, FailsWithoutEnoughMemory) {
   const auto layout = plan_memory(large, {});
   ASSERT_FALSE(layout);
   EXPECT_EQ(layout.error().code, ErrorCode::configuration);
-  EXPECT_EQ(layout.error().message, "the kernel needs at least 66 MiB of memory; increase --memory-size");
+  EXPECT_EQ(layout.error().message(), "the kernel needs at least 66 MiB of memory; increase --memory-size");
   large.kernel_size = UINT64_MAX;
   EXPECT_EQ(plan_memory(large, {}).error().code, ErrorCode::image);
   auto much = placement(1);
   much.memory_size = 4 * kGiB;
-  EXPECT_EQ(plan_memory(much, {}).error().message,
+  EXPECT_EQ(plan_memory(much, {}).error().message(),
             "a guest with Uhyve interface 1 can have at most 3840 MiB of memory");
 }
 
