@@ -2,8 +2,8 @@
 // v2.
 //
 // Pointers are passed as guest-physical addresses: the objects they point to must be in identity-mapped memory, as
-// all memory is at entry. For v1 on x86_64, the addresses must be below 4 GiB. Results are those of the monitor: negative
-// values are errors (entry::uhyve::Errno).
+// all memory is at entry. For v1 on x86_64, the addresses must be below 4 GiB. Results are those of the monitor:
+// negative values are errors (entry::uhyve::Errno).
 #pragma once
 
 #include <cstddef>
