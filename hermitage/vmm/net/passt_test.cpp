@@ -2,6 +2,7 @@
 
 #include <array>
 #include <csignal>
+#include <cstdio>
 #include <memory>
 #include <string>
 #include <thread>
@@ -73,7 +74,9 @@ auto can_connect(std::uint16_t port) -> bool {
   return ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
 }
 
+// With ThreadSanitizer, a child that cannot execute its program writes the standard output that is buffered.
 auto begin(const PasstOptions& options) -> Result<std::unique_ptr<Passt>> {
+  std::fflush(stdout);
   auto passt = Passt::start(options);
   if (passt) (*passt)->begin();
   return passt;

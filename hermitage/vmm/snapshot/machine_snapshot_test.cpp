@@ -157,7 +157,9 @@ TEST_P(MachineSnapshotTest, SavesWithoutOpeningFiles) {
     while (!is_ready) std::this_thread::yield();
     rlimit before{};
     ::getrlimit(RLIMIT_NOFILE, &before);
-    const rlimit none{.rlim_cur = 0, .rlim_max = before.rlim_max};
+    // From the lowest free descriptor on. Fewer would also limit poll(2).
+    const Descriptor lowest{::dup(file.get())};
+    const rlimit none{.rlim_cur = static_cast<rlim_t>(lowest.get()), .rlim_max = before.rlim_max};
     ::setrlimit(RLIMIT_NOFILE, &none);
     saved = machine.save(file.get());
     ::setrlimit(RLIMIT_NOFILE, &before);
