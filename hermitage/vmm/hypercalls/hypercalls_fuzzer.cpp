@@ -53,7 +53,7 @@ constexpr int kPatience = 32;             // limit of the checks whether a call 
 constexpr rlim_t kLargestFile = 1 << 20;  // in bytes; a guest can write any number of bytes
 
 // ThreadSanitizer would report races of two vCPUs on the same bytes of guest memory. Such races are permitted.
-#ifdef __SANITIZE_THREAD__
+#ifdef HERMITAGE_THREAD_SANITIZER
 constexpr bool kSharesMemory = false;
 #else
 constexpr bool kSharesMemory = true;
