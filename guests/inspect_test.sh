@@ -10,7 +10,7 @@ trap 'rm -f "$report"' EXIT
 failures=0 count=0
 while read -r guest; do
   IFS=/ read -r arch variant name <<<"$(awk -F/ '{ print $(NF-2) "/" $(NF-1) "/" $NF }' <<<"$guest")"
-  interface=${variant#if} interface=${interface%-low}
+  interface=${variant#if}; interface=${interface%%-*}
   case $arch in
     aarch64_be) architecture='aarch64, big endian' ;;
     *) architecture="$arch, little endian" ;;

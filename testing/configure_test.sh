@@ -79,7 +79,7 @@ expect part 'hermitage::entry is a STATIC_LIBRARY'
 # With the host's compiler, which is all that this needs.
 configure cross -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=riscv64
 expect cross 'Left out: the tests; this host cannot run programs for Linux on riscv64 (CMAKE_CROSSCOMPILING_EMULATOR is not set)'
-expect cross 'Left out: the monitor and hermitage-oci, which are for Linux on x86_64; this build is for Linux on riscv64.'
+expect cross 'Left out: the monitor and hermitage-oci, which are for Linux on x86_64 and aarch64; this build is for Linux on riscv64.'
 expect cross 'Left out: completions, generated manual pages and example images'
 (( failed == 0 )) && echo 'configure: ok'
 exit "$failed"

@@ -37,6 +37,7 @@ class Writer {
   }
   void property(const char* name, const std::vector<std::uint32_t>& cells) {
     std::vector<fdt32_t> values;
+    values.reserve(cells.size());
     for (const auto cell : cells) values.push_back(cpu_to_fdt32(cell));
     call(fdt_property, name, values.data(), static_cast<int>(values.size() * sizeof(fdt32_t)));
   }

@@ -98,6 +98,12 @@ inline constexpr std::array kCommonCalls{
     SystemCall{"tgkill", kAll, {Condition::Kind::equals, 0, kOwnProcess, "its own process"}},
 };
 
+#ifdef __aarch64__
+using aarch64::kArchCalls;
+#else
+using x86_64::kArchCalls;
+#endif
+
 // All calls.
 inline constexpr auto kSystemCalls = [] {
   std::array<SystemCall, kArchCalls.size() + kCommonCalls.size()> calls{};

@@ -8,7 +8,7 @@
 
 #include "hermitage/vmm/isolation/system_call.hpp"
 
-namespace hermitage::vmm::isolation {
+namespace hermitage::vmm::isolation::aarch64 {
 
 inline constexpr std::array kArchCalls{
     ioctl_of(kVcpu | kDebugger, KVM_GET_ONE_REG, "KVM_GET_ONE_REG"),
@@ -17,4 +17,4 @@ inline constexpr std::array kArchCalls{
     SystemCall{"ppoll", kAll},
 };
 
-}  // namespace hermitage::vmm::isolation
+}  // namespace hermitage::vmm::isolation::aarch64

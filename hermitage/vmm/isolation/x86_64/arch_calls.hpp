@@ -8,7 +8,7 @@
 
 #include "hermitage/vmm/isolation/system_call.hpp"
 
-namespace hermitage::vmm::isolation {
+namespace hermitage::vmm::isolation::x86_64 {
 
 // KVM_GET_XSAVE and KVM_SET_XSAVE. Their structure has 4096 bytes, but is larger in C++.
 using ExtendedArea = std::array<std::uint8_t, 4096>;
@@ -38,4 +38,4 @@ inline constexpr std::array kArchCalls{
     SystemCall{"poll", kAll},
 };
 
-}  // namespace hermitage::vmm::isolation
+}  // namespace hermitage::vmm::isolation::x86_64
