@@ -53,6 +53,14 @@ function(hermitage_compile_options target)
   endif()
 endfunction()
 
+# hermitage_optimize_for_tests(TARGET): optimizes a library whose tests read many thousands of inputs, which takes minutes
+# with sanitizers and without optimization.
+function(hermitage_optimize_for_tests target)
+  if(HERMITAGE_SANITIZERS AND CMAKE_BUILD_TYPE STREQUAL "Debug")
+    target_compile_options(${target} PRIVATE -O1)
+  endif()
+endfunction()
+
 # hermitage_program_options(TARGET): what a program needs that may run a virtual machine.
 function(hermitage_program_options target)
   hermitage_compile_options(${target})

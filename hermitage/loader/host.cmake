@@ -29,6 +29,7 @@ add_library(hermitage::loader_parts ALIAS hermitage_loader_parts)
 target_link_libraries(hermitage_loader_parts PUBLIC hermitage::entry)
 target_compile_definitions(hermitage_loader_parts PRIVATE HERMITAGE_VERSION="${PROJECT_VERSION}")
 hermitage_compile_options(hermitage_loader_parts)
+hermitage_optimize_for_tests(hermitage_loader_parts)
 
 hermitage_test(
   loader_test
