@@ -1648,7 +1648,8 @@ TEST_F(CliTest, RefusesContainerImagesThatAreNone) {
   refused({"-o", path("a"), "--name", "a", "--kernel", kernel}, "--name needs --oci");
   refused({"-o", path("a"), "--image", kernel}, "--image needs --oci");
   refused({"--oci", "--force", "-o", path("a"), "--kernel", kernel}, "--oci and --force exclude each other");
-  refused({"--oci", "-o", path("a"), "--kernel", kernel, "--image", kernel}, "--image is a packed image as it is");
+  refused({"--oci", "-o", path("a"), "--kernel", kernel, "--image", kernel},
+          "--image takes a packed image, to which no files can be added");
   std::filesystem::create_directories(path("there/file"));
   refused({"--oci", "-o", path("there"), "--kernel", kernel}, "rename: Directory not empty");
   refused({"--oci", "-o", path("a"), "--image", path("none")}, "open: No such file or directory");

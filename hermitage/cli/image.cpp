@@ -349,7 +349,8 @@ auto refusal_of(const CreateOptions& options) -> std::string_view {
   if (options.name.empty() && is_archive(options.output)) return "an archive (OUT.tar) needs --name NAME:TAG";
   const bool has_files =
       !options.directories.empty() || !options.kernel.empty() || !options.config.empty() || options.has_parts();
-  if (has_files && !options.packed_images.empty()) return "--image is a packed image as it is: no other files";
+  if (has_files && !options.packed_images.empty())
+    return "--image takes a packed image, to which no files can be added";
   return {};
 }
 

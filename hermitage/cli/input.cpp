@@ -19,7 +19,7 @@ using image::OpenOptions;
 using image::Problem;
 using MaybePacked = std::expected<std::optional<base::Descriptor>, Problem>;
 
-// Opens the packed image that was made of a container image; nothing if there is none.
+// Opens the packed image that was made from a container image. Returns nothing if the input is no container image.
 auto open_packed(const MaybePacked& packed, const std::string& path, const OpenOptions& options)
     -> std::optional<std::expected<Image, Problem>> {
   if (!packed) return std::unexpected{packed.error()};

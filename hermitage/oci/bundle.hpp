@@ -14,7 +14,8 @@ namespace hermitage::oci {
 
 class Bundle {
  public:
-  // Larger files are not read, so such a bundle is passed on as it is. Configurations have some 10 KiB.
+  // The largest configuration that is read. A bundle with a larger one is passed on without changes. Typical
+  // configurations have 10 KiB.
   static constexpr std::size_t kMaxSize = std::size_t{16} << 20;  // bytes
 
   // The bundle that `create` or `run` names. Nothing if its configuration cannot be read: the runtime below reports

@@ -17,7 +17,7 @@ class CommandLine {
 
   [[nodiscard]] auto words() const noexcept -> const std::vector<std::string>& { return words_; }
 
-  // The subcommand, such as "create"; empty if there is none.
+  // The subcommand, such as "create". It is empty if the command line has no subcommand.
   [[nodiscard]] auto command() const -> std::string;
 
   // The last value of an option before the subcommand, and of one after it, by its long name; nothing if it is not
@@ -49,7 +49,7 @@ class CommandLine {
   std::vector<Option> global_options_;
   std::vector<Option> options_;
   std::vector<std::string> operands_;
-  std::size_t command_ = 0;  // index of the subcommand; the number of words if there is none
+  std::size_t command_ = 0;  // index of the subcommand, or the number of words
 };
 
 }  // namespace hermitage::oci

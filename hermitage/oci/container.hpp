@@ -14,8 +14,8 @@
 
 namespace hermitage::oci {
 
-// Paths in the container. They are below its /dev, which is a file system of its own, so that the root file system
-// stays as it is.
+// Paths in the container. They are below its /dev, which is a separate file system, so nothing is added to the root
+// file system.
 inline constexpr std::string_view kMonitorPath = "/dev/hermitage/monitor";
 inline constexpr std::string_view kRootPath = "/dev/hermitage/root";
 inline constexpr std::string_view kTemporaryPath = "/dev/hermitage/tmp";
