@@ -5,15 +5,15 @@
 #include <functional>
 #include <optional>
 
+#include "hermitage/vmm/arch/mapped_range.hpp"
 #include "hermitage/vmm/error.hpp"
 #include "hermitage/vmm/memory/guest_memory.hpp"
 
 namespace hermitage::vmm::aarch64 {
 
-// A guest-virtual address.
-struct VirtualAddress {
-  std::uint64_t value = 0;
-};
+using vmm::MappedRange;
+using vmm::Translation;
+using vmm::VirtualAddress;
 
 // How a vCPU translates addresses now: 48 bits, by TTBR0_EL1, with pages of 4 KiB. Hermit uses no other tables.
 struct PagingState {
@@ -45,27 +45,12 @@ class TableWriter {
   GuestAddress tables_end_;
 };
 
-// The guest-physical address of a virtual address, and the number of bytes from there to the end of the page.
-struct Translation {
-  GuestAddress address;
-  std::uint64_t size = 0;  // at least 1
-};
-
 // Walks the guest's tables for pages of 4 KiB, 2 MiB and 1 GiB. The tables are untrusted: there are at most four reads,
 // each through the gate of the memory. Returns nothing if the address has more than 48 bits, the page is not present,
 // or a table is outside the memory. Does not check permissions: the kernel makes the request, and all of the memory
 // belongs to it.
 [[nodiscard]] auto translate(const GuestMemory& memory, PagingState paging, VirtualAddress address) noexcept
     -> std::optional<Translation>;
-
-// A range of guest-virtual addresses that is mapped to contiguous guest memory.
-struct MappedRange {
-  VirtualAddress start;
-  GuestAddress address;    // in the guest memory, like the whole range
-  std::uint64_t size = 0;  // bytes, a multiple of 4096
-  bool is_writable = false;
-  bool is_executable = false;
-};
 
 // Calls visit(range) for all mapped ranges in ascending order, each as large as possible, until it returns false. Skips
 // what is mapped outside of the guest memory, and entries that lead back to the table of level 0, as Hermit has one.

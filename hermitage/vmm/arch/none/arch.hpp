@@ -14,6 +14,7 @@
 
 #include "hermitage/entry/arch.hpp"
 #include "hermitage/entry/version.hpp"
+#include "hermitage/vmm/arch/mapped_range.hpp"
 #include "hermitage/vmm/device_node.hpp"
 #include "hermitage/vmm/error.hpp"
 #include "hermitage/vmm/machine_shape.hpp"
@@ -44,23 +45,12 @@ struct Placement {
 [[nodiscard]] auto device_nodes(std::uint32_t cpu_count) -> std::vector<DeviceNode>;
 [[nodiscard]] auto can_virtualize() noexcept -> bool;
 
-struct VirtualAddress {
-  std::uint64_t value = 0;
-};
+using vmm::MappedRange;
+using vmm::Translation;
+using vmm::VirtualAddress;
 struct PagingState {};
-struct Translation {
-  GuestAddress address;
-  std::uint64_t size = 0;
-};
 [[nodiscard]] auto translate(const GuestMemory& memory, PagingState paging, VirtualAddress address) noexcept
     -> std::optional<Translation>;
-struct MappedRange {
-  VirtualAddress start;
-  GuestAddress address;
-  std::uint64_t size = 0;
-  bool is_writable = false;
-  bool is_executable = false;
-};
 [[nodiscard]] auto visit_mapped(const GuestMemory& memory, PagingState paging, std::uint64_t max_tables,
                                 const std::function<bool(const MappedRange&)>& visit) -> bool;
 [[nodiscard]] auto write_boot_tables(const GuestMemory& memory, const MemoryLayout& layout, GuestAddress mapped_end,

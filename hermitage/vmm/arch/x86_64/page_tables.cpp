@@ -1,7 +1,6 @@
 #include "hermitage/vmm/arch/x86_64/page_tables.hpp"
 
 #include <algorithm>
-#include <utility>
 
 #include "hermitage/vmm/arch/x86_64/memory_layout.hpp"
 
@@ -74,47 +73,6 @@ class IdentityMapper {
   GuestAddress page_map_;
   GuestAddress next_table_;
   GuestAddress tables_end_;
-};
-
-// Collects pages, and passes on ranges of them.
-class RangeVisitor {
- public:
-  RangeVisitor(GuestRange memory, const std::function<bool(const MappedRange&)>& visit)
-      : memory_{memory}, visit_{visit} {}
-
-  // A page, in ascending order of addresses. Returns false if the visitor wants no more.
-  [[nodiscard]] auto add(std::uint64_t start, std::uint64_t address, std::uint64_t size, bool is_writable,
-                         bool is_executable) -> bool {
-    // A large page can be partly outside of the memory.
-    const auto begin = std::max(address, memory_.start.value);
-    const auto end = std::min(address + size, memory_.end.value);
-    if (begin >= end) return true;
-    const MappedRange range{.start = {start + (begin - address)},
-                            .address = {begin},
-                            .size = end - begin,
-                            .is_writable = is_writable,
-                            .is_executable = is_executable};
-    if (continues(range)) {
-      range_.size += range.size;
-      return true;
-    }
-    const bool continues = finish();
-    range_ = range;
-    return continues;
-  }
-  // Passes on the last range.
-  [[nodiscard]] auto finish() -> bool { return range_.size == 0 || visit_(std::exchange(range_, {})); }
-
- private:
-  [[nodiscard]] auto continues(const MappedRange& next) const -> bool {
-    return range_.size != 0 && next.start.value == range_.start.value + range_.size &&
-           next.address == range_.address + range_.size && next.is_writable == range_.is_writable &&
-           next.is_executable == range_.is_executable;
-  }
-
-  GuestRange memory_;
-  const std::function<bool(const MappedRange&)>& visit_;
-  MappedRange range_ = {};
 };
 
 class TableWalker {

@@ -5,15 +5,15 @@
 #include <functional>
 #include <optional>
 
+#include "hermitage/vmm/arch/mapped_range.hpp"
 #include "hermitage/vmm/error.hpp"
 #include "hermitage/vmm/memory/guest_memory.hpp"
 
 namespace hermitage::vmm::x86_64 {
 
-// A guest-virtual address.
-struct VirtualAddress {
-  std::uint64_t value = 0;
-};
+using vmm::MappedRange;
+using vmm::Translation;
+using vmm::VirtualAddress;
 
 // How a vCPU translates addresses now.
 struct PagingState {
@@ -27,27 +27,12 @@ struct PagingState {
 [[nodiscard]] auto write_identity_map(const GuestMemory& memory, GuestAddress page_map, GuestRange tables,
                                       GuestRange mapped) -> Result<void>;
 
-// The guest-physical address of a virtual address, and the number of bytes from there to the end of the page.
-struct Translation {
-  GuestAddress address;
-  std::uint64_t size = 0;  // at least 1
-};
-
 // Walks the guest's tables for pages of 4 KiB, 2 MiB and 1 GiB. The tables are untrusted: there are at most five reads,
 // each through the gate of the memory. Returns nothing if the address is not canonical, the page is not present, or a
 // table is outside the memory. Does not check permissions: the kernel makes the request, and all of the memory belongs
 // to it.
 [[nodiscard]] auto translate(const GuestMemory& memory, PagingState paging, VirtualAddress address) noexcept
     -> std::optional<Translation>;
-
-// A range of guest-virtual addresses that is mapped to contiguous guest memory.
-struct MappedRange {
-  VirtualAddress start;
-  GuestAddress address;    // in the guest memory, like the whole range
-  std::uint64_t size = 0;  // bytes, a multiple of 4096
-  bool is_writable = false;
-  bool is_executable = false;
-};
 
 // Calls visit(range) for all mapped ranges in ascending order, each as large as possible, until it returns false. Skips
 // what is mapped outside of the guest memory, and entries that lead back to the PML4, as Hermit has one. The tables are
