@@ -305,6 +305,12 @@ void send_loop(VirtioNet& device) {
 
 // ---- The run
 
+void print_global_address(const network::Interface& interface) {
+  Line line;
+  line.append("net: ").append(text_of(interface.mac())).append(' ').append(text_of(interface.global_address()));
+  guest::print_line(line.append("/64"));
+}
+
 void print_address(const network::Interface& interface) {
   const auto& configuration = interface.configuration();
   Line line;
@@ -362,12 +368,18 @@ class Run {
     return true;
   }
 
-  // Prints the address if it is new.
+  // Prints addresses that are new.
   void announce() {
-    const auto address = stack_->interface().address();
-    if (address == announced_) return;
-    announced_ = address;
-    if (!address.is_none()) print_address(stack_->interface());
+    const auto& interface = stack_->interface();
+    if (announced_ != interface.address()) {
+      announced_ = interface.address();
+      if (!announced_.is_none()) print_address(interface);
+    }
+    const auto global = interface.global_address();
+    if (announced_global_ != global) {
+      announced_global_ = global;
+      if (!global.is_none()) print_global_address(interface);
+    }
   }
 
   void reset_if_due() {
@@ -394,6 +406,7 @@ class Run {
   network::Stack* stack_;
   const network::HttpServer* http_;
   network::Ipv4Address announced_;
+  network::Ipv6Address announced_global_;
   std::uint64_t reset_at_ = 0;
   std::uint64_t woken_at_ = 0;
   std::uint64_t awake_ = 0;
@@ -430,6 +443,7 @@ auto guest_main() -> int {
   auto& stack = stack_place.make(device, device.mac(), device.mtu(), seed);
   auto& http = http_place.make(stack.interface());
   listen(stack, http);
+  stack.routers().start(guest::now_microseconds());
   if (arguments.address.address.is_none()) {
     stack.dhcp().start(guest::now_microseconds());
   } else {

@@ -110,7 +110,7 @@ class Guest:
     def end(self):
         """Sends the request to exit in a datagram, which may be lost."""
         end = time.monotonic() + SECONDS
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as each:
+        with self.datagram_socket() as each:
             while self.process.poll() is None and time.monotonic() < end:
                 each.sendto(b"exit\n", (self.address, self.udp[EXIT]))
                 try:
@@ -139,6 +139,9 @@ class Guest:
 
     def connect(self, port):
         return socket.create_connection((self.address, self.tcp[port]), SECONDS)
+
+    def datagram_socket(self):
+        return socket.socket(socket.AF_INET6 if ":" in self.address else socket.AF_INET, socket.SOCK_DGRAM)
 
     def http(self, request):
         """Returns the header and the body of the response to `request`. The guest closes the connection after it."""
@@ -182,7 +185,7 @@ class Guest:
         asyncio.run(asyncio.wait_for(both(), SECONDS))
 
     def udp_echo(self):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as each:
+        with self.datagram_socket() as each:
             each.settimeout(1)
             for size in (0, 1, 64, 1300):
                 data = os.urandom(size)
@@ -228,8 +231,8 @@ class HostGuest(Guest):
     """A guest that runs with the network options of `hermitage`: `-p` on loopback, or a tap with the address
     10.0.5.3."""
 
-    def __init__(self, arguments=(), engine="kvm", tap=None, options=()):
-        self.address = "10.0.5.3" if tap else "127.0.0.1"
+    def __init__(self, arguments=(), engine="kvm", tap=None, options=(), loopback="127.0.0.1"):
+        self.address = "10.0.5.3" if tap else loopback
         self.command = [HERMITAGE, "run", "--engine", engine, "--timeout", "120", "-m", "64M", *options]
         if tap:
             self.at_tap(tap)
@@ -237,10 +240,11 @@ class HostGuest(Guest):
             arguments = ["ip=10.0.5.3/24", "gw=10.0.5.1", *arguments]
         else:
             self.in_user_network()
+            place = f"[{loopback}]" if ":" in loopback else loopback
             for guest, host in self.tcp.items():
-                self.command += ["-p", f"127.0.0.1:{host}:{guest}"]
+                self.command += ["-p", f"{place}:{host}:{guest}"]
             for guest, host in self.udp.items():
-                self.command += ["-p", f"127.0.0.1:{host}:{guest}/udp"]
+                self.command += ["-p", f"{place}:{host}:{guest}/udp"]
         self.command += [str(GUESTS / "x86_64" / "if3" / "net"), "--", "--", *arguments]
         require_engine(engine)
 
@@ -432,6 +436,26 @@ def case_publish():
             guest.everything(300_000)
 
 
+def case_publish_early():
+    """A client that connects while the guest boots is answered when the guest is ready. The timeline changes nothing."""
+    require_passt()
+    with tempfile.NamedTemporaryFile() as timeline:
+        for options in ([], ["--timeline", timeline.name], ["--pcap", timeline.name]):
+            guest = HostGuest(options=options)
+            process = subprocess.Popen(guest.command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+            begin = time.monotonic()
+            while True:
+                try:
+                    guest.page()
+                    break
+                except ConnectionRefusedError:  # passt has not opened the port yet
+                    check(process.poll() is None and time.monotonic() - begin < SECONDS, f"{options}: the port is closed")
+            took = time.monotonic() - begin
+            process.kill()
+            process.wait()
+            check(took < 5, f"{options}: it took {took} seconds")
+
+
 def case_publish_ends():
     """When the monitor or passt ends in any way, the other ends too, and the ports are free."""
     require_passt()
@@ -500,6 +524,41 @@ def inside_monitor_tap():
                 if shutil.which("ping"):
                     check(subprocess.run(ping, capture_output=True).returncode == 0, "no answer to a ping")
         subprocess.run(["ip", "link", "del", f"tap{mtu}"], check=True)
+
+
+def case_monitor_ipv6():
+    """A tap, with and without offloads of IPv6."""
+    in_namespaces("monitor_ipv6")
+
+
+def inside_monitor_ipv6():
+    make_tap("tap6", 1500)
+    subprocess.run("ip addr add fe80::1/64 dev tap6 nodad".split(), check=True)
+    for features in (0, 1 << 0 | 1 << 12, 1 << 1 | 1 << 8, 0xffffffff):
+        with HostGuest([f"features={features:#x}"], tap="tap6") as guest:
+            mac = [int(byte, 16) for byte in guest.address_line.split()[1].split(":")]
+            guest.address = "fe80::{:x}:{:x}:{:x}:{:x}%tap6".format(
+                (mac[0] ^ 2) << 8 | mac[1], mac[2] << 8 | 0xff, 0xfe00 | mac[3], mac[4] << 8 | mac[5])
+            guest.everything(300_000)
+            if shutil.which("ping"):
+                ping = ["ping", "-6", "-c", "1", "-W", "5", "-s", "1452", guest.address]
+                check(subprocess.run(ping, capture_output=True).returncode == 0, "no answer to a ping")
+
+
+def case_publish_ipv6():
+    """A host with IPv6: passt tells the guest its prefix."""
+    require_passt()
+    in_namespaces("publish_ipv6")
+
+
+def inside_publish_ipv6():
+    for command in ("link set lo up", "link add host0 type veth peer name router0", "link set router0 up", "addr add 192.0.2.5/24 dev host0",
+                    "addr add 2001:db8:1::5/64 dev host0 nodad", "link set host0 up", "route add default via 192.0.2.1",
+                    "-6 route add default via fe80::1 dev host0"):
+        subprocess.run(["ip", *command.split()], check=True)
+    with HostGuest(loopback="::1") as guest:
+        guest.wait_for(r"^net: [0-9a-f:]{17} 2001:db8:1:0:[0-9a-f:]+/64\r?$")
+        guest.everything(300_000)
 
 
 def case_monitor_trouble():

@@ -20,6 +20,7 @@ constexpr std::size_t kBuffersAt = 10;
 constexpr std::uint8_t kNeedsChecksum = 1;
 constexpr std::uint8_t kChecksumIsValid = 2;
 constexpr std::uint8_t kSegmentationTcp4 = 1;
+constexpr std::uint8_t kSegmentationTcp6 = 4;
 
 // The offset in a send buffer that aligns the headers of the frame.
 constexpr std::size_t kHeaderAt = 2;
@@ -68,8 +69,8 @@ void VirtioNet::negotiate() {
   if ((offered & kVersion1) == 0) fail("net: the device is not of virtio 1.0 or later");
   features_ = offered & ((options_.features & kSupported) | kVersion1);
   // Features that others depend on (5.1.3.1).
-  if (!has(kGuestChecksum)) features_ &= ~kGuestTso4;
-  if (!has(kChecksum)) features_ &= ~kHostTso4;
+  if (!has(kGuestChecksum)) features_ &= ~(kGuestTso4 | kGuestTso6);
+  if (!has(kChecksum)) features_ &= ~(kHostTso4 | kHostTso6);
   transport_->take_features(features_);
 }
 
@@ -106,7 +107,7 @@ void VirtioNet::start_receiving() {
   queue.start(queue_size(kReceiveQueue), has(virtio_feature::kEventIndex));
   const auto frame_size = kHeaderSize + kEthernetHeaderSize + mtu_;
   std::size_t size = frame_size < kLeastBuffer ? kLeastBuffer : frame_size;
-  if (has(virtio_feature::kGuestTso4)) size = kLargestBuffer;
+  if ((features_ & (virtio_feature::kGuestTso4 | virtio_feature::kGuestTso6)) != 0) size = kLargestBuffer;
   if (has(virtio_feature::kMergeableBuffers)) size = kMergedBuffer;
   receive_size_ = static_cast<std::uint32_t>((size + 15) / 16 * 16);
   receive_count_ = static_cast<std::uint16_t>(least(queue.size(), Memory::kReceiveSize / receive_size_));
@@ -206,7 +207,9 @@ void VirtioNet::send(std::size_t size, const network::Offload& offload) {
   }
   if (offload.segment_size != 0) {
     constexpr std::size_t kTcpHeaderSize = 20;
-    network::put8(header, kSegmentationAt, kSegmentationTcp4);
+    const auto frame = Bytes{buffer}.subspan(kFrameAt, size);
+    const bool is_ipv6 = network::parse_ethernet(frame)->type == network::EtherType::ipv6;
+    network::put8(header, kSegmentationAt, is_ipv6 ? kSegmentationTcp6 : kSegmentationTcp4);
     put_little16(header, kHeadersSizeAt, offload.checksum_start + kTcpHeaderSize);
     put_little16(header, kSegmentSizeAt, offload.segment_size);
   }

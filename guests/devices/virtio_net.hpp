@@ -22,15 +22,18 @@ inline constexpr std::uint64_t kGuestChecksum = bit(1);  // of received frames
 inline constexpr std::uint64_t kMtu = bit(3);
 inline constexpr std::uint64_t kMac = bit(5);
 inline constexpr std::uint64_t kGuestTso4 = bit(7);  // receives segments larger than a frame
+inline constexpr std::uint64_t kGuestTso6 = bit(8);
 inline constexpr std::uint64_t kHostTso4 = bit(11);  // sends segments larger than a frame
+inline constexpr std::uint64_t kHostTso6 = bit(12);
 inline constexpr std::uint64_t kMergeableBuffers = bit(15);
 inline constexpr std::uint64_t kStatus = bit(16);
 inline constexpr std::uint64_t kIndirect = bit(28);
 inline constexpr std::uint64_t kEventIndex = bit(29);
 inline constexpr std::uint64_t kVersion1 = bit(32);
 
-inline constexpr std::uint64_t kSupported = kChecksum | kGuestChecksum | kMtu | kMac | kGuestTso4 | kHostTso4 |
-                                            kMergeableBuffers | kStatus | kIndirect | kEventIndex | kVersion1;
+inline constexpr std::uint64_t kSupported = kChecksum | kGuestChecksum | kMtu | kMac | kGuestTso4 | kGuestTso6 |
+                                            kHostTso4 | kHostTso6 | kMergeableBuffers | kStatus | kIndirect |
+                                            kEventIndex | kVersion1;
 }  // namespace virtio_feature
 
 class VirtioNet final : public network::Link {
@@ -83,7 +86,9 @@ class VirtioNet final : public network::Link {
   [[nodiscard]] auto room() -> network::Bytes override;
   void send(std::size_t size, const network::Offload& offload) override;
   [[nodiscard]] auto completes_checksums() const -> bool override { return has(virtio_feature::kChecksum); }
-  [[nodiscard]] auto makes_segments() const -> bool override { return has(virtio_feature::kHostTso4); }
+  [[nodiscard]] auto makes_segments(network::EtherType type) const -> bool override {
+    return has(type == network::EtherType::ipv6 ? virtio_feature::kHostTso6 : virtio_feature::kHostTso4);
+  }
 
  private:
   static constexpr std::uint16_t kReceiveQueue = 0;

@@ -35,22 +35,4 @@ void ArpPacket::write(Bytes bytes) const {
   put32(bytes, 24, target.value);
 }
 
-void ArpTable::set(Ipv4Address address, const MacAddress& mac) {
-  for (auto& known : entries_) {
-    if (known.address == address) {
-      known.mac = mac;
-      return;
-    }
-  }
-  entries_[next_] = {.address = address, .mac = mac};
-  next_ = (next_ + 1) % entries_.size();
-}
-
-auto ArpTable::find(Ipv4Address address) const -> std::optional<MacAddress> {
-  for (const auto& known : entries_) {
-    if (known.address == address) return known.mac;
-  }
-  return std::nullopt;
-}
-
 }  // namespace guest::network

@@ -1,7 +1,6 @@
 // The mapping of IPv4 addresses to MAC addresses (RFC 826).
 #pragma once
 
-#include <array>
 #include <optional>
 
 #include "guests/network/address.hpp"
@@ -23,23 +22,6 @@ struct ArpPacket {
   [[nodiscard]] static auto parse(ConstBytes bytes) -> std::optional<ArpPacket>;
   // Precondition: kArpSize bytes.
   void write(Bytes bytes) const;
-};
-
-// The addresses of a limited number of neighbours. A new one replaces the oldest.
-class ArpTable {
- public:
-  static constexpr std::size_t kCapacity = 64;
-
-  void set(Ipv4Address address, const MacAddress& mac);
-  [[nodiscard]] auto find(Ipv4Address address) const -> std::optional<MacAddress>;
-
- private:
-  struct Entry {
-    Ipv4Address address;  // none: unused
-    MacAddress mac;
-  };
-  std::array<Entry, kCapacity> entries_{};
-  std::size_t next_ = 0;
 };
 
 }  // namespace guest::network

@@ -30,10 +30,12 @@ void Checksum::add(ConstBytes bytes) {
   add_word(to_native(rest));
 }
 
-void Checksum::add_pseudo_header(Ipv4Address source, Ipv4Address destination, std::uint8_t protocol, std::size_t size) {
-  add_word(to_native(source.value));
-  add_word(to_native(destination.value));
-  add_word(to_native(protocol));
+// The bytes before an IPv4 address in an IpAddress are 0 or 0xffff, which do not change the sum.
+void Checksum::add_pseudo_header(const IpAddress& source, const IpAddress& destination, Protocol protocol,
+                                 std::size_t size) {
+  add(std::as_bytes(std::span{source.ipv6().bytes}));
+  add(std::as_bytes(std::span{destination.ipv6().bytes}));
+  add_word(to_native(static_cast<std::uint8_t>(protocol)));
   add_word(to_native(static_cast<std::uint32_t>(size)));
 }
 

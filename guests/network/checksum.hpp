@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "guests/network/address.hpp"
+#include "guests/network/ip_packet.hpp"
 #include "guests/network/wire.hpp"
 
 namespace guest::network {
@@ -13,8 +13,8 @@ class Checksum {
   // Adds bytes in order. Only the last call may have an odd number of bytes.
   void add(ConstBytes bytes);
 
-  // Adds the pseudo header of TCP and UDP (RFC 9293, 3.1).
-  void add_pseudo_header(Ipv4Address source, Ipv4Address destination, std::uint8_t protocol, std::size_t size);
+  // Adds the pseudo header of TCP, UDP and ICMPv6 (RFC 9293, 3.1; RFC 8200, 8.1).
+  void add_pseudo_header(const IpAddress& source, const IpAddress& destination, Protocol protocol, std::size_t size);
 
   // The value of the header's field. 0 for bytes that include a correct checksum.
   [[nodiscard]] auto value() const -> std::uint16_t { return static_cast<std::uint16_t>(~sum()); }

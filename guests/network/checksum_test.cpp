@@ -49,7 +49,7 @@ TEST(ChecksumTest, OfMuchThatIsAllOnes) {
 
 TEST(ChecksumTest, OfAPseudoHeader) {
   Checksum checksum;
-  checksum.add_pseudo_header({0x0a000001}, {0x0a000002}, 17, 9);
+  checksum.add_pseudo_header(Ipv4Address{0x0a000001}, Ipv4Address{0x0a000002}, Protocol::udp, 9);
   EXPECT_EQ(checksum.sum(), 0x0a00 + 0x0001 + 0x0a00 + 0x0002 + 17 + 9);
 }
 

@@ -39,7 +39,7 @@ class DhcpTest : public ::testing::Test {
     host_.link.sent.clear();
     const auto ethernet = parse_ethernet(frame);
     if (ethernet->type != EtherType::ipv4) return std::nullopt;
-    const auto datagram = parse_udp(*parse_ipv4(ethernet->payload), false);
+    const auto datagram = parse_udp(packet_of(frame), false);
     if (!datagram || datagram->destination_port != kDhcpServerPort) return std::nullopt;
     const auto bytes = datagram->payload;
     Request request{.type = 0, .transaction = get32(bytes, 4), .client = {get32(bytes, 12)}, .requested = {}};

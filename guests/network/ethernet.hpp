@@ -10,7 +10,7 @@ namespace guest::network {
 
 inline constexpr std::size_t kEthernetHeaderSize = 14;
 
-enum class EtherType : std::uint16_t { ipv4 = 0x0800, arp = 0x0806 };
+enum class EtherType : std::uint16_t { ipv4 = 0x0800, arp = 0x0806, ipv6 = 0x86dd };
 
 struct EthernetFrame {
   MacAddress destination;

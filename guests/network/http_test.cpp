@@ -43,7 +43,7 @@ auto ask(std::string_view request, std::size_t piece = 1400) -> std::string {
   HttpServer server{network.right->stack.interface()};
   EXPECT_TRUE(network.right->stack.tcp().listen(80, server));
   Browser browser{request, piece};
-  network.left->stack.tcp().connect(1000, {{0x0a000002}, 80}, browser, network.now());
+  network.left->stack.tcp().connect(1000, {Ipv4Address{0x0a000002}, 80}, browser, network.now());
   network.run(20 * kSecond, [&] { return browser.has_ended; });
   return browser.answer;
 }

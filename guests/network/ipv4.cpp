@@ -11,7 +11,7 @@ constexpr std::uint8_t kTimeToLive = 64;
 
 }  // namespace
 
-auto parse_ipv4(ConstBytes bytes) -> std::optional<Ipv4Packet> {
+auto parse_ipv4(ConstBytes bytes) -> std::optional<IpPacket> {
   if (bytes.size() < kIpv4HeaderSize || get8(bytes, 0) >> 4 != 4) return std::nullopt;
   const std::size_t header_size = std::size_t{4} * (get8(bytes, 0) & 0xf);
   const std::size_t size = get16(bytes, 2);
@@ -19,13 +19,13 @@ auto parse_ipv4(ConstBytes bytes) -> std::optional<Ipv4Packet> {
   if (checksum_of(bytes.first(header_size)) != 0) return std::nullopt;
   if ((get16(bytes, 6) & kFragment) != 0) return std::nullopt;
   // Frames have a minimum size: bytes after the packet are padding.
-  return Ipv4Packet{.source = {get32(bytes, 12)},
-                    .destination = {get32(bytes, 16)},
-                    .protocol = static_cast<Protocol>(get8(bytes, 9)),
-                    .payload = bytes.subspan(header_size, size - header_size)};
+  return IpPacket{.source = Ipv4Address{get32(bytes, 12)},
+                  .destination = Ipv4Address{get32(bytes, 16)},
+                  .protocol = static_cast<Protocol>(get8(bytes, 9)),
+                  .payload = bytes.subspan(header_size, size - header_size)};
 }
 
-void write_ipv4_header(Bytes bytes, const Ipv4Packet& packet) {
+void write_ipv4_header(Bytes bytes, const IpPacket& packet) {
   const auto header = bytes.first(kIpv4HeaderSize);
   put16(header, 0, 0x4500);
   put16(header, 2, static_cast<std::uint16_t>(kIpv4HeaderSize + packet.payload.size()));
@@ -34,8 +34,8 @@ void write_ipv4_header(Bytes bytes, const Ipv4Packet& packet) {
   put8(header, 8, kTimeToLive);
   put8(header, 9, static_cast<std::uint8_t>(packet.protocol));
   put16(header, 10, 0);
-  put32(header, 12, packet.source.value);
-  put32(header, 16, packet.destination.value);
+  put32(header, 12, packet.source.ipv4().value);
+  put32(header, 16, packet.destination.ipv4().value);
   put16(header, 10, checksum_of(header));
 }
 

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "guests/network/ethernet.hpp"
 #include "guests/network/wire.hpp"
 
 namespace guest::network {
@@ -32,8 +33,8 @@ class Link {
   virtual void send(std::size_t size, const Offload& offload) = 0;
 
   [[nodiscard]] virtual auto completes_checksums() const -> bool = 0;
-  // Whether the link splits a TCP payload that is larger than a segment.
-  [[nodiscard]] virtual auto makes_segments() const -> bool = 0;
+  // Whether the link splits a TCP payload that is larger than a segment, in packets of this type.
+  [[nodiscard]] virtual auto makes_segments(EtherType type) const -> bool = 0;
 
  protected:
   constexpr Link() = default;

@@ -4,41 +4,58 @@
 #include <utility>
 
 #include "guests/network/checksum.hpp"
+#include "guests/network/ipv4.hpp"
+#include "guests/network/ipv6.hpp"
 
 namespace guest::network::testing {
 namespace {
 
 constexpr std::size_t kIpAt = kEthernetHeaderSize;
-constexpr std::size_t kTcpAt = Interface::kHeadersSize;
 
 void complete_checksum(Frame& frame, const Offload& offload) {
   const Bytes bytes{frame};
-  const auto end = kIpAt + get16(bytes, kIpAt + 2);  // without padding
-  const auto value = checksum_of(bytes.subspan(offload.checksum_start, end - offload.checksum_start));
+  const auto payload = packet_of(frame).payload;
+  const auto value = checksum_of(payload);
   put16(bytes, std::size_t{offload.checksum_start} + offload.checksum_offset, value);
 }
 
-// A frame with `size` bytes of the payload of a larger frame, from offset `at` on.
-auto segment_of(const Frame& whole, std::size_t at, std::size_t size) -> Frame {
-  const auto header_size = std::size_t{4} * (get8(whole, kTcpAt + 12) >> 4);
-  const auto payload_at = kTcpAt + header_size;
+// A frame with `size` bytes of the TCP payload of a larger frame, from offset `at` on.
+auto segment_of(const Frame& whole, std::size_t tcp_at, std::size_t at, std::size_t size) -> Frame {
+  const auto payload_at = tcp_at + std::size_t{4} * (get8(whole, tcp_at + 12) >> 4);
   const bool is_last = payload_at + at + size == whole.size();
+  auto packet = packet_of(whole);
   Frame frame(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(payload_at));
   const auto begin = whole.begin() + static_cast<std::ptrdiff_t>(payload_at + at);
   frame.insert(frame.end(), begin, begin + static_cast<std::ptrdiff_t>(size));
   const Bytes bytes{frame};
-  const Ipv4Address source{get32(bytes, kIpAt + 12)};
-  const Ipv4Address destination{get32(bytes, kIpAt + 16)};
-  write_ipv4_header(bytes.subspan(kIpAt), {source, destination, Protocol::tcp, bytes.subspan(kTcpAt)});
-  put32(bytes, kTcpAt + 4, get32(bytes, kTcpAt + 4) + static_cast<std::uint32_t>(at));
-  if (!is_last) put8(bytes, kTcpAt + 13, static_cast<std::uint8_t>(get8(bytes, kTcpAt + 13) & ~0x09));
+  packet.payload = bytes.subspan(tcp_at);
+  const auto header = bytes.subspan(kIpAt);
+  packet.source.is_ipv4() ? write_ipv4_header(header, packet) : write_ipv6_header(header, packet);
+  put32(bytes, tcp_at + 4, get32(bytes, tcp_at + 4) + static_cast<std::uint32_t>(at));
+  if (!is_last) put8(bytes, tcp_at + 13, static_cast<std::uint8_t>(get8(bytes, tcp_at + 13) & ~0x09));
   Checksum checksum;
-  checksum.add_pseudo_header(source, destination, 6, bytes.size() - kTcpAt);
-  put16(bytes, kTcpAt + kTcpChecksumAt, checksum.sum());
+  checksum.add_pseudo_header(packet.source, packet.destination, Protocol::tcp, packet.payload.size());
+  put16(bytes, tcp_at + kTcpChecksumAt, checksum.sum());
   return frame;
 }
 
 }  // namespace
+
+auto frame_of(const IpPacket& packet, const MacAddress& destination, const MacAddress& source) -> Frame {
+  const auto header_size = ip_header_size(packet.destination);
+  Frame frame(kEthernetHeaderSize + header_size + packet.payload.size());
+  write_ethernet_header(frame, destination, source, ether_type_for(packet.destination));
+  const auto bytes = Bytes{frame}.subspan(kEthernetHeaderSize);
+  packet.destination.is_ipv4() ? write_ipv4_header(bytes, packet) : write_ipv6_header(bytes, packet);
+  copy(bytes.subspan(header_size), packet.payload);
+  return frame;
+}
+
+auto packet_of(ConstBytes frame) -> IpPacket {
+  const auto ethernet = parse_ethernet(frame);
+  const auto packet = ethernet->type == EtherType::ipv6 ? parse_ipv6(ethernet->payload) : parse_ipv4(ethernet->payload);
+  return packet.value();
+}
 
 void FakeLink::send(std::size_t size, const Offload& offload) {
   Frame frame(room_.begin(), room_.begin() + static_cast<std::ptrdiff_t>(size));
@@ -46,9 +63,11 @@ void FakeLink::send(std::size_t size, const Offload& offload) {
   if (offload.segment_size == 0) {
     pieces.push_back(std::move(frame));
   } else {
-    const auto payload_at = kTcpAt + std::size_t{4} * (get8(frame, kTcpAt + 12) >> 4);
+    const std::size_t tcp_at = offload.checksum_start;
+    const auto payload_at = tcp_at + std::size_t{4} * (get8(frame, tcp_at + 12) >> 4);
     for (std::size_t at = 0; at < size - payload_at; at += offload.segment_size) {
-      pieces.push_back(segment_of(frame, at, std::min<std::size_t>(offload.segment_size, size - payload_at - at)));
+      pieces.push_back(
+          segment_of(frame, tcp_at, at, std::min<std::size_t>(offload.segment_size, size - payload_at - at)));
     }
   }
   for (auto& piece : pieces) {

@@ -15,6 +15,11 @@ namespace guest::network::testing {
 
 using Frame = std::vector<std::byte>;
 
+// A frame with the packet.
+[[nodiscard]] auto frame_of(const IpPacket& packet, const MacAddress& destination, const MacAddress& source) -> Frame;
+// The packet of a frame, which must be correct.
+[[nodiscard]] auto packet_of(ConstBytes frame) -> IpPacket;
+
 // Stores sent frames. Can split segments and complete checksums like a device.
 class FakeLink final : public Link {
  public:
@@ -23,7 +28,7 @@ class FakeLink final : public Link {
   auto room() -> Bytes override { return is_full ? Bytes{} : Bytes{room_}; }
   void send(std::size_t size, const Offload& offload) override;
   [[nodiscard]] auto completes_checksums() const -> bool override { return is_device_; }
-  [[nodiscard]] auto makes_segments() const -> bool override { return is_device_; }
+  [[nodiscard]] auto makes_segments(EtherType /*type*/) const -> bool override { return is_device_; }
 
   bool is_full = false;
   std::deque<Frame> sent;

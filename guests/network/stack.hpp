@@ -7,6 +7,8 @@
 
 #include "guests/network/dhcp.hpp"
 #include "guests/network/interface.hpp"
+#include "guests/network/ip_packet.hpp"
+#include "guests/network/neighbour_discovery.hpp"
 #include "guests/network/tcp.hpp"
 #include "guests/network/udp.hpp"
 
@@ -29,12 +31,16 @@ class Stack {
  public:
   // `seed` must be a different number in each run.
   Stack(Link& link, const MacAddress& mac, std::uint16_t mtu, std::uint64_t seed)
-      : interface_{link, mac, mtu}, dhcp_{interface_, static_cast<std::uint32_t>(seed)}, tcp_{interface_, seed} {}
+      : interface_{link, mac, mtu},
+        dhcp_{interface_, static_cast<std::uint32_t>(seed)},
+        routers_{interface_},
+        tcp_{interface_, seed} {}
   Stack(const Stack&) = delete;
   auto operator=(const Stack&) -> Stack& = delete;
 
   [[nodiscard]] auto interface() -> Interface& { return interface_; }
   [[nodiscard]] auto dhcp() -> DhcpClient& { return dhcp_; }
+  [[nodiscard]] auto routers() -> RouterDiscovery& { return routers_; }
   [[nodiscard]] auto tcp() -> Tcp& { return tcp_; }
 
   // Passes datagrams to `port` to `service`. At most 4 ports; returns false for more.
@@ -54,11 +60,12 @@ class Stack {
     UdpService* service = nullptr;
   };
 
-  void receive_ipv4(ConstBytes bytes, bool is_checked, Microseconds now);
-  void receive_udp(const Ipv4Packet& packet, bool is_checked, Microseconds now);
+  void receive_packet(const IpPacket& packet, bool is_checked, Microseconds now);
+  void receive_udp(const IpPacket& packet, bool is_checked, Microseconds now);
 
   Interface interface_;
   DhcpClient dhcp_;
+  RouterDiscovery routers_;
   Tcp tcp_;
   std::array<Listener, 4> listeners_{};
 };

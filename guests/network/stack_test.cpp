@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "guests/network/checksum.hpp"
+#include "guests/network/ipv4.hpp"
 #include "guests/network/network_testing.hpp"
 #include "guests/network/services.hpp"
 
@@ -27,11 +28,8 @@ auto arp(ArpPacket::Operation operation, Ipv4Address target) -> Frame {
 }
 
 auto ipv4(Protocol protocol, const std::vector<std::byte>& payload, Ipv4Address destination = kOwn) -> Frame {
-  Frame frame(Interface::kHeadersSize + payload.size());
-  copy(Bytes{frame}.subspan(Interface::kHeadersSize), payload);
-  write_ethernet_header(frame, kOwnMac, kPeerMac, EtherType::ipv4);
-  write_ipv4_header(Bytes{frame}.subspan(kEthernetHeaderSize), {kPeer, destination, protocol, payload});
-  return frame;
+  return frame_of({.source = kPeer, .destination = destination, .protocol = protocol, .payload = payload}, kOwnMac,
+                  kPeerMac);
 }
 
 auto ping(std::size_t size) -> std::vector<std::byte> {
@@ -49,7 +47,7 @@ auto udp(std::uint16_t port, std::size_t size) -> std::vector<std::byte> {
   put16(bytes, 4, static_cast<std::uint16_t>(bytes.size()));
   put16(bytes, 6, 0);
   Checksum checksum;
-  checksum.add_pseudo_header(kPeer, kOwn, 17, bytes.size());
+  checksum.add_pseudo_header(kPeer, kOwn, Protocol::udp, bytes.size());
   checksum.add(bytes);
   put16(bytes, 6, checksum.value());
   return bytes;

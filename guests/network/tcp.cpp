@@ -19,7 +19,6 @@ constexpr unsigned kLossByDuplicates = 3;
 constexpr std::size_t kDefaultSegmentSize = 536;
 constexpr std::size_t kLeastSegmentSize = 64;
 constexpr std::size_t kInitialSegments = 10;  // RFC 6928
-constexpr std::uint8_t kTcp = static_cast<std::uint8_t>(Protocol::tcp);
 
 constexpr auto least(std::size_t a, std::size_t b) -> std::size_t {
   return a < b ? a : b;
@@ -130,12 +129,15 @@ void Tcp::fail(Connection& connection) {
 // Hard to guess, and after the sequence numbers of an earlier connection (RFC 6528).
 auto Tcp::first_sequence(Endpoint remote, std::uint16_t local_port) const -> Sequence {
   const auto ports = static_cast<std::uint64_t>(remote.port) << 16 | local_port;
-  const auto secret = mix(mix(seed_ ^ remote.address.value) ^ ports);
+  auto secret = seed_;
+  const auto address = std::as_bytes(std::span{remote.address.ipv6().bytes});
+  for (std::size_t at = 0; at < address.size(); at += 4) secret = mix(secret ^ get32(address, at));
+  secret = mix(secret ^ ports);
   return {static_cast<std::uint32_t>(secret + now_ / 4)};
 }
 
-auto Tcp::own_segment_size() const -> std::uint16_t {
-  return static_cast<std::uint16_t>(interface_->largest_payload() - kTcpHeaderSize);
+auto Tcp::own_segment_size(const IpAddress& remote) const -> std::uint16_t {
+  return static_cast<std::uint16_t>(interface_->largest_payload(remote) - kTcpHeaderSize);
 }
 
 auto Tcp::open_connections() const -> std::size_t {
@@ -157,9 +159,9 @@ auto Tcp::connect(std::uint16_t local_port, Endpoint remote, TcpService& service
 
 // ---- Received segments
 
-void Tcp::receive(const Ipv4Packet& packet, bool is_checked, Microseconds now) {
+void Tcp::receive(const IpPacket& packet, bool is_checked, Microseconds now) {
   now_ = now;
-  if (!packet.source.is_host() || packet.destination != interface_->address()) return;
+  if (!packet.source.is_host() || packet.destination != interface_->source_for(packet.source)) return;
   const auto segment = TcpSegment::parse(packet, is_checked);
   if (!segment || segment->source_port == 0 || segment->destination_port == 0) return;
   auto* const connection = find({packet.source, segment->source_port}, segment->destination_port);
@@ -179,7 +181,7 @@ void Tcp::receive(const Ipv4Packet& packet, bool is_checked, Microseconds now) {
   queue(*connection);
 }
 
-void Tcp::receive_for_nobody(const TcpSegment& segment, Ipv4Address source) {
+void Tcp::receive_for_nobody(const TcpSegment& segment, const IpAddress& source) {
   if (segment.flags.reset) return;
   auto* const service = service_of(segment.destination_port);
   if (service == nullptr || segment.flags.ack || !segment.flags.syn) return send_reset(segment, source);
@@ -269,7 +271,8 @@ void Tcp::become_established(Connection& connection, const TcpSegment& segment) 
   connection.state_ = State::established;
   connection.retries_ = 0;
   connection.unacknowledged_ = connection.next_;
-  connection.segment_size_ = most(kLeastSegmentSize, least(connection.segment_size_, own_segment_size()));
+  connection.segment_size_ =
+      most(kLeastSegmentSize, least(connection.segment_size_, own_segment_size(connection.remote_.address)));
   connection.congestion_window_ = kInitialSegments * connection.segment_size_;
   connection.peer_window_ = connection.window_of(segment);
   connection.window_sequence_ = segment.sequence;
@@ -463,8 +466,9 @@ auto Tcp::output(Connection& connection) -> bool {
 // Sends the next `size` bytes, or as many as fit in a frame. `is_last`: also sends FIN if all fit.
 auto Tcp::send_data(Connection& connection, std::size_t size, bool is_last) -> bool {
   std::size_t largest = connection.segment_size_;
-  if (interface_->link().makes_segments()) {
-    const auto room = interface_->packet().size();
+  const auto& remote = connection.remote_.address;
+  if (interface_->link().makes_segments(ether_type_for(remote))) {
+    const auto room = interface_->packet(remote).size();
     if (room >= kTcpHeaderSize + largest) largest = (room - kTcpHeaderSize) / largest * largest;
   }
   const auto count = least(size, largest);
@@ -500,14 +504,14 @@ auto Tcp::send_synchronization(Connection& connection) -> bool {
   return send(connection,
               {.sequence = connection.unacknowledged_,
                .flags = {.syn = true, .ack = is_answer},
-               .segment_size = own_segment_size(),
+               .segment_size = own_segment_size(connection.remote_.address),
                .window_scale = offers_scale ? std::optional<std::uint8_t>{0} : std::nullopt},
               0, 0);
 }
 
 // Completes a segment of the connection with `size` bytes of its buffer.
 auto Tcp::send(Connection& connection, TcpSegment segment, std::size_t offset, std::size_t size) -> bool {
-  const auto room = interface_->packet();
+  const auto room = interface_->packet(connection.remote_.address);
   const auto header_size = segment.header_size();
   if (room.size() < header_size + size) return false;
   connection.out_.read(offset, room.subspan(header_size, size));
@@ -529,7 +533,7 @@ auto Tcp::send(Connection& connection, TcpSegment segment, std::size_t offset, s
 }
 
 // Answers a segment without a connection (RFC 9293, 3.10.7.1).
-void Tcp::send_reset(const TcpSegment& segment, Ipv4Address destination) {
+void Tcp::send_reset(const TcpSegment& segment, const IpAddress& destination) {
   TcpSegment reset{
       .source_port = segment.destination_port, .destination_port = segment.source_port, .flags = {.reset = true}};
   if (segment.flags.ack) {
@@ -542,14 +546,14 @@ void Tcp::send_reset(const TcpSegment& segment, Ipv4Address destination) {
 }
 
 // The payload is already in the packet.
-auto Tcp::transmit(TcpSegment segment, Ipv4Address destination, std::size_t payload_size, std::uint16_t segment_size)
-    -> bool {
-  const auto room = interface_->packet();
+auto Tcp::transmit(TcpSegment segment, const IpAddress& destination, std::size_t payload_size,
+                   std::uint16_t segment_size) -> bool {
+  const auto room = interface_->packet(destination);
   const auto size = segment.header_size() + payload_size;
   if (room.size() < size) return false;
   segment.write_header(room);
   Checksum checksum;
-  checksum.add_pseudo_header(interface_->address(), destination, kTcp, size);
+  checksum.add_pseudo_header(interface_->source_for(destination), destination, Protocol::tcp, size);
   Offload offload;
   if (interface_->link().completes_checksums()) {
     put16(room, kTcpChecksumAt, checksum.sum());

@@ -19,7 +19,7 @@ class Tcp;
 class TcpService;
 
 struct Endpoint {
-  Ipv4Address address;
+  IpAddress address;
   std::uint16_t port = 0;
 
   friend constexpr auto operator==(const Endpoint&, const Endpoint&) -> bool = default;
@@ -153,7 +153,7 @@ class Tcp {
   // Opens a connection. Returns null if there are too many.
   auto connect(std::uint16_t local_port, Endpoint remote, TcpService& service, Microseconds now) -> Connection*;
 
-  void receive(const Ipv4Packet& packet, bool is_checked, Microseconds now);
+  void receive(const IpPacket& packet, bool is_checked, Microseconds now);
 
   // Sends waiting data and acknowledgements. Call this after all received frames are handled.
   void flush(Microseconds now);
@@ -188,7 +188,7 @@ class Tcp {
   void release(Connection& connection);
   void fail(Connection& connection);  // sends a reset
 
-  void receive_for_nobody(const TcpSegment& segment, Ipv4Address source);
+  void receive_for_nobody(const TcpSegment& segment, const IpAddress& source);
   void accept(const TcpSegment& segment, Endpoint remote, TcpService& service);
   void receive_answer(Connection& connection, const TcpSegment& segment);
   void receive_in_window(Connection& connection, const TcpSegment& segment);
@@ -212,8 +212,8 @@ class Tcp {
   auto send_synchronization(Connection& connection) -> bool;
   auto send_acknowledgement(Connection& connection, Sequence sequence) -> bool;
   auto send(Connection& connection, TcpSegment segment, std::size_t offset, std::size_t size) -> bool;
-  void send_reset(const TcpSegment& segment, Ipv4Address destination);
-  auto transmit(TcpSegment segment, Ipv4Address destination, std::size_t payload_size, std::uint16_t segment_size)
+  void send_reset(const TcpSegment& segment, const IpAddress& destination);
+  auto transmit(TcpSegment segment, const IpAddress& destination, std::size_t payload_size, std::uint16_t segment_size)
       -> bool;
 
   void on_deadline(Connection& connection);
@@ -222,7 +222,7 @@ class Tcp {
   void set_deadline(const Connection& connection, Microseconds deadline);
   void queue(Connection& connection);
   [[nodiscard]] auto first_sequence(Endpoint remote, std::uint16_t local_port) const -> Sequence;
-  [[nodiscard]] auto own_segment_size() const -> std::uint16_t;
+  [[nodiscard]] auto own_segment_size(const IpAddress& remote) const -> std::uint16_t;
   void widen_window(Connection& connection);
 
   Interface* interface_;

@@ -51,15 +51,14 @@ auto bits_of(TcpFlags flags) -> std::uint8_t {
 
 }  // namespace
 
-auto TcpSegment::parse(const Ipv4Packet& packet, bool is_checked) -> std::optional<TcpSegment> {
+auto TcpSegment::parse(const IpPacket& packet, bool is_checked) -> std::optional<TcpSegment> {
   const auto bytes = packet.payload;
   if (bytes.size() < kTcpHeaderSize) return std::nullopt;
   const std::size_t header_size = std::size_t{4} * (get8(bytes, 12) >> 4);
   if (header_size < kTcpHeaderSize || header_size > bytes.size()) return std::nullopt;
   if (!is_checked) {
     Checksum checksum;
-    checksum.add_pseudo_header(packet.source, packet.destination, static_cast<std::uint8_t>(Protocol::tcp),
-                               bytes.size());
+    checksum.add_pseudo_header(packet.source, packet.destination, Protocol::tcp, bytes.size());
     checksum.add(bytes);
     if (checksum.value() != 0) return std::nullopt;
   }

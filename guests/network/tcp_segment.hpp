@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "guests/network/ipv4.hpp"
+#include "guests/network/ip_packet.hpp"
 #include "guests/network/sequence.hpp"
 #include "guests/network/wire.hpp"
 
@@ -35,7 +35,7 @@ struct TcpSegment {
   ConstBytes payload{};
 
   // Returns nothing for other or damaged packets. `is_checked`: the device has checked the checksum.
-  [[nodiscard]] static auto parse(const Ipv4Packet& packet, bool is_checked) -> std::optional<TcpSegment>;
+  [[nodiscard]] static auto parse(const IpPacket& packet, bool is_checked) -> std::optional<TcpSegment>;
 
   // The size of the segment in the sequence.
   [[nodiscard]] auto size() const -> std::size_t { return payload.size() + (flags.syn ? 1 : 0) + (flags.fin ? 1 : 0); }

@@ -56,14 +56,15 @@ auto text_of_size(std::size_t size) -> std::string {
   return text;
 }
 
-constexpr Endpoint kEcho{{0x0a000002}, 7};
-constexpr Endpoint kWeb{{0x0a000002}, 9975};
+constexpr Endpoint kEcho{Ipv4Address{0x0a000002}, 7};
+constexpr Endpoint kWeb{Ipv4Address{0x0a000002}, 9975};
 
 struct Case {
   const char* name;
   Weather weather;
   bool is_device = false;
   std::uint16_t mtu = 1500;
+  bool is_ipv6 = false;
 };
 void PrintTo(const Case& value, std::ostream* out) {
   *out << value.name;
@@ -79,7 +80,9 @@ TEST_P(TcpWeatherTest, EchoesEverything) {
     ASSERT_TRUE(network.right->stack.tcp().listen(7, echo));
     const auto text = text_of_size(300'000);
     Client client{text};
-    ASSERT_NE(network.left->stack.tcp().connect(1000, kEcho, client, network.now()), nullptr);
+    auto server = kEcho;
+    if (param.is_ipv6) server.address = network.right->stack.interface().link_local_address();
+    ASSERT_NE(network.left->stack.tcp().connect(1000, server, client, network.now()), nullptr);
     EXPECT_TRUE(network.run(3600 * kSecond, [&] { return client.has_ended; }));
     EXPECT_TRUE(client.got == text) << "seed " << seed << ": " << client.got.size() << " bytes";
     // No connections remain.
@@ -97,7 +100,9 @@ INSTANTIATE_TEST_SUITE_P(
                       Case{"damage", {.damage = 0.02}},
                       Case{"storm", {.loss = 0.05, .duplication = 0.05, .reordering = 0.1, .damage = 0.02}},
                       Case{"device", {.loss = 0.01}, true}, Case{"large_frames", {.loss = 0.01}, false, 9000},
-                      Case{"least_frames", {.loss = 0.01}, false, 576}),
+                      Case{"least_frames", {.loss = 0.01}, false, 576}, Case{"ipv6", {.loss = 0.01}, false, 1500, true},
+                      Case{"ipv6_device", {.loss = 0.01}, true, 1500, true},
+                      Case{"ipv6_least_frames", {.loss = 0.01}, false, 1280, true}),
     [](const auto& the_case) { return std::string{the_case.param.name}; });
 
 TEST(TcpTest, IsQuickWithoutLoss) {
@@ -105,7 +110,7 @@ TEST(TcpTest, IsQuickWithoutLoss) {
   TcpDiscard discard;
   ASSERT_TRUE(network.right->stack.tcp().listen(9, discard));
   Client client{text_of_size(1'000'000)};
-  ASSERT_NE(network.left->stack.tcp().connect(1000, {{0x0a000002}, 9}, client, network.now()), nullptr);
+  ASSERT_NE(network.left->stack.tcp().connect(1000, {Ipv4Address{0x0a000002}, 9}, client, network.now()), nullptr);
   EXPECT_TRUE(network.run(5 * kSecond, [&] { return client.has_ended; }));
   EXPECT_EQ(network.left->stack.tcp().retransmissions(), 0);
   EXPECT_LT(network.frames, 1'000'000 / 1460 * 3 / 2);
@@ -116,7 +121,7 @@ TEST(TcpTest, RecoversFromOneLossWithoutATimeout) {
   TcpDiscard discard;
   ASSERT_TRUE(network.right->stack.tcp().listen(9, discard));
   Client client{text_of_size(300'000)};
-  ASSERT_NE(network.left->stack.tcp().connect(1000, {{0x0a000002}, 9}, client, network.now()), nullptr);
+  ASSERT_NE(network.left->stack.tcp().connect(1000, {Ipv4Address{0x0a000002}, 9}, client, network.now()), nullptr);
   ASSERT_TRUE(network.run(5 * kSecond, [&] { return network.frames > 60; }));
   network.weather.loss = 1;
   ASSERT_TRUE(network.run(kSecond, [&, begin = network.frames] { return network.frames > begin; }));
@@ -133,7 +138,7 @@ TEST(TcpTest, WaitsForAReaderThatTakesNothing) {
   Client client{"100000\n"};
   client.closes = false;
   client.taken_at_once = 0;
-  ASSERT_NE(network.left->stack.tcp().connect(1000, {{0x0a000002}, 19}, client, network.now()), nullptr);
+  ASSERT_NE(network.left->stack.tcp().connect(1000, {Ipv4Address{0x0a000002}, 19}, client, network.now()), nullptr);
   EXPECT_FALSE(network.run(20 * kSecond, [&] { return client.has_ended; }));
   EXPECT_EQ(client.got.size(), 0);
   client.taken_at_once = 700;
@@ -148,7 +153,7 @@ TEST(TcpTest, ProbesAWindowThatIsClosed) {
   Client client{"100000\n"};
   client.closes = false;
   client.offered = 0;
-  ASSERT_NE(network.left->stack.tcp().connect(1000, {{0x0a000002}, 19}, client, network.now()), nullptr);
+  ASSERT_NE(network.left->stack.tcp().connect(1000, {Ipv4Address{0x0a000002}, 19}, client, network.now()), nullptr);
   EXPECT_FALSE(network.run(120 * kSecond, [&] { return client.has_ended; }));
   EXPECT_EQ(client.got.size(), 0);
   client.offered = 0xffff;  // the peer learns this only by a probe
@@ -242,7 +247,8 @@ TEST(TcpTest, TellsOptionsApart) {
       const TcpSegment segment{.flags = {.syn = true}, .segment_size = segment_size, .window_scale = scale};
       std::vector<std::byte> bytes(segment.header_size());
       segment.write_header(bytes);
-      const auto parsed = TcpSegment::parse({{0x0a000001}, {0x0a000002}, Protocol::tcp, bytes}, true);
+      const auto parsed =
+          TcpSegment::parse({Ipv4Address{0x0a000001}, Ipv4Address{0x0a000002}, Protocol::tcp, bytes}, true);
       ASSERT_TRUE(parsed);
       EXPECT_EQ(parsed->segment_size, segment_size);
       EXPECT_EQ(parsed->window_scale, scale);
@@ -264,12 +270,13 @@ TEST(TcpTest, ScalesThePeersWindow) {
       std::vector<std::byte> bytes(segment.header_size());
       segment.write_header(bytes);
       for (const char character : payload) bytes.push_back(static_cast<std::byte>(character));
-      right.stack.tcp().receive({{0x0a000001}, {0x0a000002}, Protocol::tcp, bytes}, true, network.now());
+      right.stack.tcp().receive({Ipv4Address{0x0a000001}, Ipv4Address{0x0a000002}, Protocol::tcp, bytes}, true,
+                                network.now());
       right.stack.poll(network.now());
     };
     Client client{""};
     client.closes = false;
-    ASSERT_NE(network.left->stack.tcp().connect(999, {{0x0a000002}, 19}, client, network.now()), nullptr);
+    ASSERT_NE(network.left->stack.tcp().connect(999, {Ipv4Address{0x0a000002}, 19}, client, network.now()), nullptr);
     ASSERT_TRUE(network.run(kSecond, [&] { return client.is_open; }));
     right.link.sent.clear();
     TcpSegment segment{.source_port = 1000, .destination_port = 19, .flags = {.syn = true}, .window = kWindow};
@@ -278,8 +285,8 @@ TEST(TcpTest, ScalesThePeersWindow) {
     ASSERT_EQ(right.link.sent.size(), 1);
     constexpr std::size_t kTcpAt = 34;
     const auto frame = right.link.sent.front();
-    const auto answer =
-        TcpSegment::parse({{0x0a000002}, {0x0a000001}, Protocol::tcp, ConstBytes{frame}.subspan(kTcpAt)}, true);
+    const auto answer = TcpSegment::parse(
+        {Ipv4Address{0x0a000002}, Ipv4Address{0x0a000001}, Protocol::tcp, ConstBytes{frame}.subspan(kTcpAt)}, true);
     ASSERT_TRUE(answer);
     EXPECT_EQ(answer->window_scale.has_value(), scale.has_value());
     right.link.sent.clear();
@@ -302,7 +309,7 @@ TEST(TcpTest, ALinkWithoutRoomLosesNothing) {
   ASSERT_TRUE(network.right->stack.tcp().listen(19, source));
   Client client{"500000\n"};
   client.closes = false;
-  ASSERT_NE(network.left->stack.tcp().connect(1000, {{0x0a000002}, 19}, client, network.now()), nullptr);
+  ASSERT_NE(network.left->stack.tcp().connect(1000, {Ipv4Address{0x0a000002}, 19}, client, network.now()), nullptr);
   std::uint64_t round = 0;
   EXPECT_TRUE(network.run(100 * kSecond, [&] {
     network.right->link.is_full = ++round % 3 != 0;
@@ -346,7 +353,7 @@ TEST(TcpTest, EndsOnAnySegments) {
         ours = {get32(frame, 38)};
         theirs = {get32(frame, 42)};
       }
-      tcp.receive({{0x0a000001}, {0x0a000002}, Protocol::tcp, bytes}, true, network.now());
+      tcp.receive({Ipv4Address{0x0a000001}, Ipv4Address{0x0a000002}, Protocol::tcp, bytes}, true, network.now());
     }
     EXPECT_TRUE(network.run(1000 * kSecond, [&] { return tcp.open_connections() == 0; }));
   }
