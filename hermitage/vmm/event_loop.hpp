@@ -1,6 +1,7 @@
 // Waits for any number of descriptors: epoll(7).
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -13,6 +14,13 @@
 #include "hermitage/vmm/error.hpp"
 
 namespace hermitage::vmm {
+
+// From now, in whole milliseconds, rounded up; 0 if the moment has passed.
+[[nodiscard]] inline auto milliseconds_until(std::chrono::steady_clock::time_point moment)
+    -> std::chrono::milliseconds {
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(moment - std::chrono::steady_clock::now());
+  return std::max(std::chrono::milliseconds{0}, left);
+}
 
 class EventLoop {
  public:

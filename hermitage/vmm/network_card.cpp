@@ -111,7 +111,8 @@ void NetworkCard::run(PauseGate& gate, const std::function<bool()>& is_stopping)
   while (!is_stopping()) {
     {
       const PauseGate::Wait wait{&gate};
-      events_.wait(has_more ? std::optional{std::chrono::milliseconds{0}} : std::nullopt);
+      const auto limit = backend_->deadline().transform(milliseconds_until);
+      events_.wait(has_more ? std::optional{std::chrono::milliseconds{0}} : limit);
     }
     has_more = transport_.service();
     watch_backend();

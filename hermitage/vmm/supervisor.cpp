@@ -67,10 +67,10 @@ class UnblockedSignal {
 
 constexpr auto kNever = Supervisor::Clock::time_point::max();
 
-// In whole milliseconds, rounded up; none for kNever.
+// None for kNever.
 auto time_until(Supervisor::Clock::time_point moment) -> std::optional<milliseconds> {
   if (moment == kNever) return std::nullopt;
-  return std::max(milliseconds{0}, std::chrono::ceil<milliseconds>(moment - Supervisor::Clock::now()));
+  return milliseconds_until(moment);
 }
 
 // The CPU time of the threads that run these vCPUs now.

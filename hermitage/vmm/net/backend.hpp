@@ -3,9 +3,11 @@
 
 #include <sys/uio.h>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -49,6 +51,11 @@ class Backend {
   [[nodiscard]] virtual auto features() const noexcept -> std::uint64_t = 0;
   // Sets the features that the driver has accepted.
   [[nodiscard]] virtual auto set_features(std::uint64_t taken) -> Result<void> = 0;
+
+  // When receive() has a frame even if the descriptor is not readable; nothing: never.
+  [[nodiscard]] virtual auto deadline() const -> std::optional<std::chrono::steady_clock::time_point> {
+    return std::nullopt;
+  }
 
   // Receives the next frame into `buffer` of kMaxFrame bytes. Returns its size with the header; 0: there is none now.
   [[nodiscard]] virtual auto receive(std::span<std::byte> buffer) -> std::expected<std::size_t, Closed> = 0;

@@ -34,6 +34,57 @@ inline auto ethernet_frame(std::size_t size, unsigned seed) -> Bytes {
   return frame;
 }
 
+// A TCP segment without payload, with these flags. The host is 10.0.0.1 or 2001:db8::1, port 5000, and the guest
+// 10.0.0.2 or 2001:db8::2, port 80.
+struct SegmentFrame {
+  static constexpr unsigned kSyn = 0x02;
+  static constexpr unsigned kReset = 0x04;
+  static constexpr unsigned kAck = 0x10;
+
+  unsigned flags = kSyn;
+  bool is_ipv6 = false;
+  bool is_from_guest = false;
+  unsigned host_port = 5000;
+  unsigned options_size = 0;  // of IPv4, in bytes, a multiple of 4
+
+  [[nodiscard]] auto bytes() const -> Bytes;
+};
+
+inline auto SegmentFrame::bytes() const -> Bytes {
+  const auto set16 = [](Bytes& bytes, std::size_t at, unsigned value) {
+    bytes[at] = static_cast<std::byte>(value >> 8);
+    bytes[at + 1] = static_cast<std::byte>(value);
+  };
+  const auto header_size = is_ipv6 ? 40U : 20U + options_size;
+  Bytes frame(kEthernetSize + header_size + 20);
+  const unsigned source = is_from_guest ? 2 : 1;
+  const auto packet = kEthernetSize;
+  if (is_ipv6) {
+    set16(frame, 12, 0x86dd);
+    frame[packet] = std::byte{0x60};
+    frame[packet + 6] = std::byte{6};
+    for (const std::size_t at : {packet + 8, packet + 24}) {
+      set16(frame, at, 0x2001);
+      set16(frame, at + 2, 0x0db8);
+    }
+    frame[packet + 23] = static_cast<std::byte>(source);
+    frame[packet + 39] = static_cast<std::byte>(3 - source);
+  } else {
+    set16(frame, 12, 0x0800);
+    frame[packet] = static_cast<std::byte>(0x40 | header_size / 4);
+    frame[packet + 9] = std::byte{6};
+    frame[packet + 12] = frame[packet + 16] = std::byte{10};
+    frame[packet + 15] = static_cast<std::byte>(source);
+    frame[packet + 19] = static_cast<std::byte>(3 - source);
+  }
+  const auto segment = packet + header_size;
+  set16(frame, segment, is_from_guest ? 80 : host_port);
+  set16(frame, segment + 2, is_from_guest ? host_port : 80);
+  frame[segment + 12] = std::byte{0x50};
+  frame[segment + 13] = static_cast<std::byte>(flags);
+  return frame;
+}
+
 inline auto is_ours(std::span<const std::byte> frame) -> bool {
   return frame.size() >= kEthernetSize && std::ranges::equal(frame.subspan(12, 2), kEtherType);
 }

@@ -51,6 +51,9 @@ class Passt final : public Backend {
   }
   [[nodiscard]] auto features() const noexcept -> std::uint64_t override { return socket_->features(); }
   [[nodiscard]] auto set_features(std::uint64_t taken) -> Result<void> override { return socket_->set_features(taken); }
+  [[nodiscard]] auto deadline() const -> std::optional<std::chrono::steady_clock::time_point> override {
+    return socket_->deadline();
+  }
   [[nodiscard]] auto receive(std::span<std::byte> buffer) -> std::expected<std::size_t, Closed> override;
   [[nodiscard]] auto send(std::span<const iovec> frame) -> std::expected<bool, Closed> override;
   [[nodiscard]] auto has_pending() const noexcept -> bool override { return socket_->has_pending(); }

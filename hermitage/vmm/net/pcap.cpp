@@ -60,13 +60,13 @@ auto Pcap::create(const std::string& path, std::unique_ptr<Backend> inner, std::
 }
 
 auto Pcap::descriptors() const -> std::vector<int> {
-  auto result = inner_->descriptors();
+  auto result = inner().descriptors();
   result.push_back(file_.get());
   return result;
 }
 
 auto Pcap::receive(std::span<std::byte> buffer) -> std::expected<std::size_t, Closed> {
-  auto size = inner_->receive(buffer);
+  auto size = inner().receive(buffer);
   if (size && *size > 0) {
     const iovec frame{.iov_base = buffer.data(), .iov_len = *size};
     record({&frame, 1});
@@ -75,7 +75,7 @@ auto Pcap::receive(std::span<std::byte> buffer) -> std::expected<std::size_t, Cl
 }
 
 auto Pcap::send(std::span<const iovec> frame) -> std::expected<bool, Closed> {
-  auto sent = inner_->send(frame);
+  auto sent = inner().send(frame);
   if (sent && *sent && is_sendable(size_of(frame))) record(frame);
   return sent;
 }

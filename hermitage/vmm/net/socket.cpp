@@ -1,5 +1,6 @@
 #include "hermitage/vmm/net/socket.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -77,12 +78,20 @@ constexpr int kMaxOddMessages = 64;
 
 auto StreamSocket::receive(std::span<std::byte> buffer) -> std::expected<std::size_t, Closed> {
   const auto frame = buffer.subspan(kHeaderSize);
+  if (!repeater_.is_empty()) {
+    if (const auto due = repeater_.take_due(SynRepeater::Clock::now()); !due.empty()) {
+      std::ranges::copy(due, frame.begin());
+      write_plain_header(buffer);
+      return kHeaderSize + due.size();
+    }
+  }
   while (!reader_.is_malformed()) {
     const auto got = receive_pieces(descriptor(), reader_.pieces(frame));
     if (got == 0) return closed_by(peer_);
     if (got < 0 && is_blocked(errno)) return 0;
     if (got < 0) return closed_for(peer_, "recvmsg", errno);
     if (const auto size = reader_.advance(frame, static_cast<std::size_t>(got)); size > 0) {
+      repeater_.on_delivered(frame.first(size));
       write_plain_header(buffer);
       return kHeaderSize + size;
     }
@@ -98,6 +107,7 @@ auto StreamSocket::send(std::span<const iovec> frame) -> std::expected<bool, Clo
   }
   if (auto flushed = flush(); !flushed) return std::unexpected{flushed.error()};
   if (has_pending()) return false;
+  watch_answers(frame);
   auto length = encode_length(static_cast<std::uint32_t>(size - kHeaderSize));
   Message message;
   message.add({.iov_base = length.data(), .iov_len = length.size()});
@@ -108,6 +118,18 @@ auto StreamSocket::send(std::span<const iovec> frame) -> std::expected<bool, Clo
   if (sent < 0) return closed_for(peer_, "sendmsg", errno);
   keep(message.span(), static_cast<std::size_t>(sent));
   return true;
+}
+
+void StreamSocket::watch_answers(std::span<const iovec> frame) {
+  if (repeater_.is_empty()) return;
+  std::array<std::byte, SynRepeater::kHeadersSize> headers{};
+  std::size_t size = 0;
+  visit_pieces(frame, kHeaderSize, [&](std::span<const std::byte> bytes) {
+    const auto here = std::min(bytes.size(), headers.size() - size);
+    std::ranges::copy(bytes.first(here), headers.begin() + static_cast<std::ptrdiff_t>(size));
+    size += here;
+  });
+  repeater_.on_sent(std::span{headers}.first(size));
 }
 
 void StreamSocket::keep(std::span<const iovec> pieces, std::size_t sent) noexcept {

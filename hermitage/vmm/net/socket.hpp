@@ -3,7 +3,9 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -11,10 +13,12 @@
 #include "hermitage/vmm/descriptor.hpp"
 #include "hermitage/vmm/net/backend.hpp"
 #include "hermitage/vmm/net/frame_reader.hpp"
+#include "hermitage/vmm/net/syn_repeater.hpp"
 
 namespace hermitage::vmm::net {
 
-// SOCK_STREAM: a length precedes each frame (FrameReader), as with passt and QEMU's `-netdev stream`.
+// SOCK_STREAM: a length precedes each frame (FrameReader), as with passt and QEMU's `-netdev stream`. Connections that
+// clients open while the guest boots wait for it (SynRepeater).
 class StreamSocket final : public Backend {
  public:
   // `peer` is the name of the peer in messages.
@@ -24,6 +28,9 @@ class StreamSocket final : public Backend {
   [[nodiscard]] auto features() const noexcept -> std::uint64_t override { return 0; }
   [[nodiscard]] auto set_features(std::uint64_t /*taken*/) -> Result<void> override { return {}; }
   // A length of 0, or a frame larger than kMaxFrame, closes the connection.
+  [[nodiscard]] auto deadline() const -> std::optional<std::chrono::steady_clock::time_point> override {
+    return repeater_.deadline();
+  }
   [[nodiscard]] auto receive(std::span<std::byte> buffer) -> std::expected<std::size_t, Closed> override;
   [[nodiscard]] auto send(std::span<const iovec> frame) -> std::expected<bool, Closed> override;
   [[nodiscard]] auto has_pending() const noexcept -> bool override { return pending_size_ > 0; }
@@ -33,10 +40,12 @@ class StreamSocket final : public Backend {
   static constexpr std::size_t kLargest = kMaxFrame - kHeaderSize;
 
   void keep(std::span<const iovec> pieces, std::size_t sent) noexcept;
+  void watch_answers(std::span<const iovec> frame);
 
   Descriptor socket_;
   std::string peer_;
   FrameReader reader_{kLargest};
+  SynRepeater repeater_;
   // The rest of a frame that is sent in part.
   std::unique_ptr<std::byte[]> pending_ = std::make_unique<std::byte[]>(kLengthSize + kLargest);
   std::size_t pending_start_ = 0;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <string>
+#include <thread>
 
 #include <gtest/gtest.h>
 #include <sys/socket.h>
@@ -135,6 +136,23 @@ TEST(StreamSocket, TakesFramesThatComeInParts) {
     write(ends.peer, {&byte, 1});
   }
   EXPECT_EQ(receive_frame(socket), frame);
+}
+
+TEST(StreamSocket, RepeatsAConnectionUntilTheGuestAnswers) {
+  auto ends = connect(SOCK_STREAM);
+  StreamSocket socket{std::move(ends.ours), "peer"};
+  EXPECT_EQ(socket.deadline(), std::nullopt);
+  const auto syn = SegmentFrame{}.bytes();
+  write(ends.peer, with_length(syn));
+  EXPECT_EQ(receive_frame(socket), syn);
+  EXPECT_EQ(receive_now(socket), 0U);
+  ASSERT_TRUE(socket.deadline());
+  std::this_thread::sleep_until(*socket.deadline());
+  EXPECT_EQ(receive_frame(socket), syn);
+  const auto answer = SegmentFrame{.flags = SegmentFrame::kSyn | SegmentFrame::kAck, .is_from_guest = true}.bytes();
+  EXPECT_EQ(send_in_pieces(socket, with_header(answer), 9), true);
+  EXPECT_EQ(read_now(ends.peer), with_length(answer));
+  EXPECT_EQ(socket.deadline(), std::nullopt);
 }
 
 TEST(StreamSocket, EndsWithThePeer) {

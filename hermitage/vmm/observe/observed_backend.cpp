@@ -16,14 +16,14 @@ auto size_of(std::span<const iovec> frame) -> std::size_t {
 
 auto ObservedBackend::receive(std::span<std::byte> buffer) -> std::expected<std::size_t, net::Closed> {
   const auto begin = Timeline::Clock::now();
-  auto received = inner_->receive(buffer);
+  auto received = inner().receive(buffer);
   if (received && *received > net::kHeaderSize) record("receive frame", begin, *received - net::kHeaderSize);
   return received;
 }
 
 auto ObservedBackend::send(std::span<const iovec> frame) -> std::expected<bool, net::Closed> {
   const auto begin = Timeline::Clock::now();
-  auto sent = inner_->send(frame);
+  auto sent = inner().send(frame);
   if (sent && *sent) record("send frame", begin, size_of(frame));
   return sent;
 }

@@ -11,6 +11,9 @@ namespace {
 // Receives one frame of 100 bytes, then none. Refuses the first frame to be sent.
 class FakeBackend final : public net::Backend {
  public:
+  explicit FakeBackend(bool& begins) : begins_{begins} {}
+
+  void begin() noexcept override { begins_ = true; }
   [[nodiscard]] auto descriptor() const noexcept -> int override { return 7; }
   [[nodiscard]] auto tap() const noexcept -> int override { return 8; }
   [[nodiscard]] auto features() const noexcept -> std::uint64_t override { return 9; }
@@ -23,13 +26,17 @@ class FakeBackend final : public net::Backend {
   }
 
  private:
+  bool& begins_;
   std::size_t received_ = net::kHeaderSize + 100;
   bool sends_ = false;
 };
 
 TEST(ObservedBackend, RecordsFrames) {
   TimelineTrack track{"network", 8};
-  ObservedBackend backend{std::make_unique<FakeBackend>(), track};
+  bool begins = false;
+  ObservedBackend backend{std::make_unique<FakeBackend>(begins), track};
+  backend.begin();
+  EXPECT_TRUE(begins);
   EXPECT_EQ(backend.descriptor(), 7);
   EXPECT_EQ(backend.descriptors(), std::vector{7});
   EXPECT_EQ(backend.tap(), 8);

@@ -286,10 +286,19 @@ auto NetworkDevice::has_frame() -> bool {
   const auto received = backend_.receive(frame_);
   if (received) {
     frame_size_ = *received;
+    address_frame();
   } else {
     close(received.error());
   }
   return frame_size_ != 0;
+}
+
+// passt addresses frames to 00:00:00:00:00:00 until it has received one from the guest.
+void NetworkDevice::address_frame() {
+  if (frame_size_ < net::kHeaderSize + mac_.size()) return;
+  const auto destination = std::span{frame_}.subspan(net::kHeaderSize, mac_.size());
+  const bool is_unknown = std::ranges::all_of(destination, [](std::byte byte) { return byte == std::byte{0}; });
+  if (is_unknown) std::ranges::copy(std::as_bytes(std::span{mac_}), destination.begin());
 }
 
 // Copies the frame to as many chains as needed, if the driver merges buffers, or to one. Drops a frame that cannot fit.

@@ -68,6 +68,7 @@ class NetworkDevice final : public Device {
   [[nodiscard]] auto serve_by_vhost(Queues queues) -> std::expected<Serviced, Broken>;
   [[nodiscard]] auto receive(Queue& queue) -> std::expected<void, QueueFault>;
   [[nodiscard]] auto has_frame() -> bool;
+  void address_frame();
   [[nodiscard]] auto deliver(Queue& queue) -> std::expected<Delivery, QueueFault>;
   void copy_out(std::size_t chain_count);
   [[nodiscard]] auto transmit(Queue& queue) -> std::expected<void, QueueFault>;

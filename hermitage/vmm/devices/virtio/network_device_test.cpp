@@ -188,6 +188,22 @@ TEST_F(NetworkDeviceTest, ReceivesFrames) {
   EXPECT_EQ(device.interest(), static_cast<std::uint32_t>(EPOLLIN));
 }
 
+TEST_F(NetworkDeviceTest, AddressesFramesForNobodyToTheGuest) {
+  start(0);
+  auto unaddressed = frame_of(60, 1);
+  std::fill_n(unaddressed.begin() + net::kHeaderSize, 6, std::byte{0});
+  auto for_others = unaddressed;
+  for_others[net::kHeaderSize + 5] = std::byte{1};
+  backend.add(unaddressed);
+  backend.add(for_others);
+  receive.make_available(0, std::vector<Buffer>{{kData, 1000, true}});
+  receive.make_available(1, std::vector<Buffer>{{kData + 0x1000, 1000, true}});
+  serve();
+  std::ranges::copy(std::as_bytes(std::span{device.mac()}), unaddressed.begin() + net::kHeaderSize);
+  EXPECT_EQ(bytes_at(kData, 72), in_buffers(unaddressed, 1));
+  EXPECT_EQ(bytes_at(kData + 0x1000, 72), in_buffers(for_others, 1));
+}
+
 TEST_F(NetworkDeviceTest, ReadsNothingWithoutBuffers) {
   start(0);
   backend.add(frame_of(60, 1));
