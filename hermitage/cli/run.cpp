@@ -84,12 +84,11 @@ auto check_outputs(const launch::LaunchSpec& spec, const RunOptions& options, co
 }
 
 // Messages of the engines go to standard error.
-auto callbacks_of(const RunOptions& options) -> launch::RunCallbacks {
-  launch::RunCallbacks callbacks{.warn = warn, .tell = complain, .on_stop = hurry_errors};
-  if (options.trace) {
-    callbacks.trace = [](std::string_view line) { print_error(fmt::format("{}\n", inspect::printable(line))); };
-  }
-  return callbacks;
+auto callbacks() -> launch::RunCallbacks {
+  return {.warn = warn,
+          .tell = complain,
+          .trace = [](std::string_view line) { print_error(fmt::format("{}\n", inspect::printable(line))); },
+          .on_stop = hurry_errors};
 }
 
 void keep_path(RunOptions& options, const std::string& path) {
@@ -138,8 +137,9 @@ auto run_image_at(std::string path, RunOptions& options, launch::LaunchSources s
                              .sources = std::move(sources),
                              .source = *std::move(source),
                              .deadline = limit.end(),
-                             .callbacks = callbacks_of(options),
+                             .callbacks = callbacks(),
                              .started_at = process_start(),
+                             .traces = options.trace,
                              .times_hypercalls = !options.stats_file.empty(),
                              .snapshot = options.snapshot};
   if (request.snapshot || request.source.kind() == launch::KernelSource::Kind::snapshot) {

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "hermitage/base/xml.hpp"
+
 namespace hermitage::inspect {
 namespace {
 
@@ -83,17 +85,7 @@ auto printable(std::string_view text) -> std::string {
 }
 
 auto escape_xml(std::string_view text) -> std::string {
-  std::string escaped;
-  for (const char character : printable(text)) {
-    switch (character) {
-      case '&': escaped += "&amp;"; break;
-      case '<': escaped += "&lt;"; break;
-      case '>': escaped += "&gt;"; break;
-      case '"': escaped += "&quot;"; break;
-      default: escaped += character;
-    }
-  }
-  return escaped;
+  return base::escape_xml(printable(text));
 }
 
 auto cut_printable(std::string_view text, std::size_t characters) -> std::string {

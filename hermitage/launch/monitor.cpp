@@ -93,16 +93,17 @@ auto absolute_path(const std::string& path) -> std::string {
 }
 
 auto add_debugger(const LaunchSpec& spec, std::span<const std::byte> elf, std::vector<std::byte>& copy,
-                  const RunCallbacks& callbacks, vmm::MachineOptions& options) -> OrFailure<void> {
+                  const RunRequest& request, vmm::MachineOptions& options) -> OrFailure<void> {
   if (!spec.debug) return {};
   auto listener = vmm::debug::listen_at(spec.debug->place);
   if (!listener) return failure_of("--gdb", std::move(listener.error()));
-  if (callbacks.tell) callbacks.tell(spec.image, debugger_notice(*spec.debug, listener->address));
+  if (request.callbacks.tell) request.callbacks.tell(spec.image, debugger_notice(*spec.debug, listener->address));
   copy.assign(elf.begin(), elf.end());
   options.debug = vmm::debug::DebugOptions{.listener = *std::move(listener),
                                            .waits = spec.debug->waits,
                                            .file_name = absolute_path(spec.image),
                                            .file = copy};
+  *options.debug->traces = request.traces;
   return {};
 }
 
@@ -136,7 +137,7 @@ class MonitorRun::State {
   [[nodiscard]] auto add_snapshot(const RunRequest& request, std::span<const std::byte> elf,
                                   vmm::MachineOptions& options) -> OrFailure<void>;
   // Adds the debugger, the core and the profile that the spec asks for. `elf` is the kernel's file.
-  [[nodiscard]] auto add_observers(std::span<const std::byte> elf, const RunCallbacks& callbacks,
+  [[nodiscard]] auto add_observers(std::span<const std::byte> elf, const RunRequest& request,
                                    vmm::MachineOptions& options) -> OrFailure<void>;
 
   LaunchSpec spec;
@@ -169,7 +170,7 @@ auto MonitorRun::State::options(const RunRequest& request, const vmm::IsolationO
   options.timeline = timeline;
   options.times_hypercalls = spec.stats || request.times_hypercalls;
   options.timeout = time_until(request.deadline);
-  options.trace = request.callbacks.trace;
+  if (request.traces || spec.debug) options.trace = request.callbacks.trace;
   options.on_stop = request.callbacks.on_stop;
   options.on_output = [this](std::string_view output) { output_hints.take(output); };
   if (request.callbacks.warn) {
@@ -213,9 +214,9 @@ auto MonitorRun::State::add_snapshot(const RunRequest& request, std::span<const 
   return {};
 }
 
-auto MonitorRun::State::add_observers(std::span<const std::byte> elf, const RunCallbacks& callbacks,
+auto MonitorRun::State::add_observers(std::span<const std::byte> elf, const RunRequest& request,
                                       vmm::MachineOptions& options) -> OrFailure<void> {
-  if (auto added = add_debugger(spec, elf, debugged_file, callbacks, options); !added) return added;
+  if (auto added = add_debugger(spec, elf, debugged_file, request, options); !added) return added;
   if (auto added = add_core(spec, options); !added) return added;
   if (!spec.profile.empty()) profile = std::make_shared<vmm::observe::Profile>(spec.profile_rate);
   options.profile = profile;
@@ -247,7 +248,7 @@ auto MonitorRun::prepare_restored(const RunRequest& request, const vmm::Isolatio
   auto kernel = snapshot->kernel_file();
   if (!kernel) return failure_of(request.image, std::move(kernel.error()));
   state->saved_kernel = *std::move(kernel);
-  if (auto added = state->add_observers(state->saved_kernel.bytes, request.callbacks, options); !added) {
+  if (auto added = state->add_observers(state->saved_kernel.bytes, request, options); !added) {
     return std::unexpected{std::move(added.error())};
   }
   auto machine = vmm::Machine::restore(*snapshot, std::move(options), std::move(*files));
@@ -292,7 +293,7 @@ auto MonitorRun::prepare(const RunRequest& request) -> OrFailure<MonitorRun> {
   auto network = open_network(state->spec, options.warn);
   if (!network) return std::unexpected{std::move(network.error())};
   options.network = *std::move(network);
-  auto added = state->add_observers(guest->kernel().elf, request.callbacks, options);
+  auto added = state->add_observers(guest->kernel().elf, request, options);
   if (!added) return std::unexpected{std::move(added.error())};
   phase.reset();
   auto machine = vmm::Machine::create(guest->kernel(), std::move(options), std::move(*files));

@@ -23,7 +23,7 @@ struct RunCallbacks {
   // Called with other messages while the guest runs, and the file that they are about, which may be empty. Only in
   // QEMU: why the guest runs there, messages of QEMU, and hints about missing output.
   std::function<void(std::string_view subject, std::string_view message)> tell = {};
-  // Only in the monitor: called with each hypercall as a line.
+  // Only in the monitor: called with each hypercall as a line, if RunRequest::traces is set or a debugger turned it on.
   std::function<void(std::string_view line)> trace = {};
   // Only in the monitor: called when the run is stopped. See vmm::MachineOptions, also for `warn` and `trace`, which
   // the threads of vCPUs call.
@@ -50,6 +50,7 @@ struct RunRequest {
   std::optional<Clock::time_point> deadline = {};  // when the run is stopped
   RunCallbacks callbacks = {};
   std::optional<Clock::time_point> started_at = {};  // the start of the program, for a timeline
+  bool traces = true;                                // RunCallbacks::trace is called from the start
   bool times_hypercalls = false;                     // for the statistics, also without --stats; only in the monitor
   std::optional<SnapshotRequest> snapshot = {};      // only in the monitor
 

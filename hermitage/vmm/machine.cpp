@@ -395,6 +395,7 @@ auto Machine::create(const KernelSource& source, MachineOptions options, GuestFi
   if (!memory) return std::unexpected{memory.error()};
   auto serial = Serial::open(options.output);
   if (!serial) return std::unexpected{serial.error()};
+  add_trace_switch(options);
   add_timeline(options);
   phase.reset();
 
@@ -437,6 +438,7 @@ auto Machine::restore(const snapshot::Snapshot& snapshot, MachineOptions options
   }
   auto serial = Serial::open(options.output);
   if (!serial) return std::unexpected{serial.error()};
+  add_trace_switch(options);
   add_timeline(options);
   phase.emplace(timeline.get(), "create the virtual machine");
   auto state = std::make_unique<State>(std::move(options), std::move(files), std::move(*memory), layout_of(machine),

@@ -13,6 +13,13 @@
 
 namespace hermitage::vmm {
 
+void add_trace_switch(MachineOptions& options) {
+  if (!options.debug || !options.trace) return;
+  options.trace = [traces = options.debug->traces, next = std::move(options.trace)](std::string_view line) {
+    if (*traces) next(line);
+  };
+}
+
 void add_timeline(MachineOptions& options) {
   if (!options.timeline) return;
   options.trace = [next = std::move(options.trace)](std::string_view line) {

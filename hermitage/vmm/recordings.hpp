@@ -20,6 +20,9 @@
 
 namespace hermitage::vmm {
 
+// Lets a debugger, if there is one, turn the trace of hypercalls on and off.
+void add_trace_switch(MachineOptions& options);
+
 // Makes the timeline, if there is one, see the lines of hypercalls, which it shows with their exits, the output, and
 // frames.
 void add_timeline(MachineOptions& options);

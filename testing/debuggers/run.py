@@ -194,6 +194,15 @@ def case_gdb_has_commands_of_ours():
         check(guest.end()[2] == 128 + signal.SIGKILL, "monitor quit does not end it")
 
 
+def case_gdb_traces_hypercalls():
+    for commands, is_traced in ((("monitor trace on",), True), (("monitor trace on", "monitor trace off"), False),
+                                ((), False)):
+        with Guest("hello") as guest:
+            gdb(guest, *commands, "continue")
+            _, messages, status = guest.end()
+            check(status == 0 and ("serial_write_buffer(" in messages) == is_traced, f"{commands}: {status}, {messages}")
+
+
 def run_guest(name, *words, options=()):
     """Returns the messages and the exit status of a guest without a debugger."""
     guest = GUESTS / "x86_64/if3" / name
@@ -268,9 +277,8 @@ def case_gdb_is_not_waited_for():
         contains(said, "spin")
 
 
-def case_lldb_breaks_and_steps():
+def lldb_breaks_and_steps(*words):
     with Guest("hello") as guest:
-        kernel = GUESTS / "x86_64/if3/hello"
         script = Path(guest.directory.name, "commands")
         script.write_text(f"""process connect --plugin gdb-remote unix-connect://{guest.place}
 breakpoint set -n guest_main
@@ -282,16 +290,24 @@ memory read $rip --count 4
 thread list
 process detach
 """)
-        words = [debugger("lldb"), "--no-lldbinit", "-b", "-s", script, kernel]
         # The debugger needs an open standard input.
-        process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                   text=True)
+        process = subprocess.Popen([debugger("lldb"), "--no-lldbinit", "-b", "-s", script, *words],
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         process.wait(timeout=SECONDS)
         said = process.stdout.read()
         contains(said, "stop reason = breakpoint 1.1", "frame #0", "guest_main", "frame #1", "guest_start",
                  "instruction step", "guest_main() + 4", "detached")
         output, _, status = guest.end()
         check(output == "Hello from a Hermit kernel in C++\n" and status == 0, f"{status}, {output}")
+
+
+def case_lldb_breaks_and_steps():
+    lldb_breaks_and_steps(GUESTS / "x86_64/if3/hello")
+
+
+def case_lldb_finds_the_kernel():
+    """At a random address, without the kernel on the command line."""
+    lldb_breaks_and_steps()
 
 
 def case_packed_images_have_their_symbols():

@@ -18,6 +18,7 @@
 #include "hermitage/base/program.hpp"
 #include "hermitage/base/reader_limit.hpp"
 #include "hermitage/base/timer.hpp"
+#include "hermitage/base/xml.hpp"
 
 namespace examples {
 using namespace hermitage::base;
@@ -100,5 +101,11 @@ auto interrupt_after(std::chrono::seconds delay) -> std::expected<Timer, int> {
   return timer;
 }
 //! [hermitage/base/timer.hpp]
+
+//! [hermitage/base/xml.hpp]
+auto title_element(const std::string& title) -> std::string {
+  return "<title>" + escape_xml(title) + "</title>";
+}
+//! [hermitage/base/xml.hpp]
 
 }  // namespace examples

@@ -1,7 +1,9 @@
 // Options for debugging a guest.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
+#include <memory>
 #include <span>
 #include <string>
 
@@ -15,6 +17,8 @@ struct DebugOptions {
   // The name and the bytes of the kernel's file, for debuggers that cannot open it. The bytes must outlive the machine.
   std::string file_name = {};
   std::span<const std::byte> file = {};
+  // Whether MachineOptions::trace receives hypercalls. The debugger's command `monitor trace` changes it.
+  std::shared_ptr<std::atomic<bool>> traces = std::make_shared<std::atomic<bool>>(true);
   int kvm = -1;  // as MachineOptions::kvm, which Machine copies here
 };
 

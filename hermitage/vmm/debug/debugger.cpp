@@ -43,6 +43,7 @@ constexpr const char* kHelp =
     "regs            the registers of the vCPU\n"
     "stats           what the vCPU has left the guest for\n"
     "hypercalls      the last hypercalls of the vCPU\n"
+    "trace on|off    print every hypercall on the monitor's standard error, or stop\n"
     "pagetable ADDR  where a guest-virtual address leads\n"
     "quit            end the guest\n";
 
@@ -470,6 +471,7 @@ auto Debugger::command(unsigned vcpu, std::string_view words) -> std::string {
   if (name == "regs") return show_registers(vcpu);
   if (name == "stats") return guest_->statistics(vcpu);
   if (name == "hypercalls") return show_hypercalls(vcpu);
+  if (name == "trace") return switch_trace(words);
   if (name == "pagetable") return show_translation(vcpu, words);
   if (name == "quit") {
     kill();
@@ -492,6 +494,12 @@ auto Debugger::show_registers(unsigned vcpu) -> std::string {
 auto Debugger::show_hypercalls(unsigned vcpu) const -> std::string {
   const auto lines = guest_->hypercalls(vcpu);
   return lines.empty() ? "none\n" : fmt::format("{}\n", fmt::join(lines, "\n"));
+}
+
+auto Debugger::switch_trace(std::string_view setting) -> std::string {
+  if (setting != "on" && setting != "off") return "trace: on or off is expected\n";
+  *options_.traces = setting == "on";
+  return fmt::format("the trace of hypercalls is {}\n", setting);
 }
 
 auto Debugger::show_translation(unsigned vcpu, std::string_view digits) -> std::string {

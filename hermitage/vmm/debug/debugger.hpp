@@ -134,6 +134,7 @@ class Debugger final : public Target {
       -> BreakpointOutcome;
   [[nodiscard]] auto show_registers(unsigned vcpu) -> std::string;
   [[nodiscard]] auto show_hypercalls(unsigned vcpu) const -> std::string;
+  [[nodiscard]] auto switch_trace(std::string_view setting) -> std::string;
   [[nodiscard]] auto show_translation(unsigned vcpu, std::string_view digits) -> std::string;
 
   DebugOptions options_;

@@ -83,6 +83,17 @@ class Client {
     send_packet(packet);
     return receive();
   }
+  // The output of GDB's `monitor`.
+  auto command(std::string_view words) -> std::string {
+    send_packet("qRcmd," + to_hex(words));
+    std::string output;
+    for (;;) {
+      const auto packet = receive();
+      if (!packet.starts_with('O') || packet == "OK") return output;
+      const auto bytes = parse_hex_bytes(packet.substr(1)).value();
+      output.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    }
+  }
   auto register_of(unsigned number) -> std::uint64_t {
     const auto bytes = parse_hex_bytes(ask(fmt::format("p{:x}", number)));
     std::uint64_t value = 0;
@@ -174,6 +185,9 @@ class DebuggerTest : public MachineTest {
     ASSERT_EQ(debugger.program_counter(), address);
     ASSERT_EQ(debugger.ask(fmt::format("z0,{:x},1", address)), "OK");
   }
+
+  // That the trace has received.
+  [[nodiscard]] auto hypercalls() const -> int { return hypercalls_; }
 
  private:
   std::vector<std::byte> elf_;
@@ -631,27 +645,32 @@ TEST_P(DebuggerTest, IsNotHeldUpByADebuggerThatDoesNotRead) {
 TEST_P(DebuggerTest, KnowsCommands) {
   start("hello");
   auto debugger = client();
-  const auto run = [&](std::string_view command) {
-    debugger.send_packet("qRcmd," + to_hex(command));
-    std::string output;
-    for (;;) {
-      const auto packet = debugger.receive();
-      if (!packet.starts_with('O') || packet == "OK") return output;
-      const auto bytes = parse_hex_bytes(packet.substr(1)).value();
-      output.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-    }
-  };
   const auto start = fmt::format("{:#x}", address_of("_start", debugger));
-  EXPECT_TRUE(run("regs").contains("rip")) << run("regs");
-  EXPECT_TRUE(run("help").contains("pagetable ADDR"));
-  EXPECT_TRUE(run("").contains("pagetable ADDR"));
-  EXPECT_TRUE(run("pagetable " + start).contains("guest-physical")) << run("pagetable " + start);
-  EXPECT_TRUE(run("pagetable 7f0000000000").contains("not mapped"));
-  EXPECT_TRUE(run("pagetable").contains("expected"));
-  EXPECT_TRUE(run("pagetable x").contains("expected"));
-  run("stats");
-  EXPECT_EQ(run("hypercalls"), "none\n");
+  EXPECT_TRUE(debugger.command("regs").contains("rip")) << debugger.command("regs");
+  EXPECT_TRUE(debugger.command("help").contains("pagetable ADDR"));
+  EXPECT_TRUE(debugger.command("").contains("pagetable ADDR"));
+  EXPECT_TRUE(debugger.command("pagetable " + start).contains("guest-physical"))
+      << debugger.command("pagetable " + start);
+  EXPECT_TRUE(debugger.command("pagetable 7f0000000000").contains("not mapped"));
+  EXPECT_TRUE(debugger.command("pagetable").contains("expected"));
+  EXPECT_TRUE(debugger.command("pagetable x").contains("expected"));
+  debugger.command("stats");
+  EXPECT_EQ(debugger.command("hypercalls"), "none\n");
+  for (const auto* const wrong : {"trace", "trace ", "trace 1", "trace on off"}) {
+    EXPECT_EQ(debugger.command(wrong), "trace: on or off is expected\n") << wrong;
+  }
+  EXPECT_EQ(debugger.command("trace off"), "the trace of hypercalls is off\n");
   EXPECT_EQ(debugger.ask("c"), "W00");
+  EXPECT_EQ(hypercalls(), 0) << "the trace was off";
+}
+
+TEST_P(DebuggerTest, TurnsTheTraceOnAgain) {
+  start("hello");
+  auto debugger = client();
+  EXPECT_EQ(debugger.command("trace off"), "the trace of hypercalls is off\n");
+  EXPECT_EQ(debugger.command("trace on"), "the trace of hypercalls is on\n");
+  EXPECT_EQ(debugger.ask("c"), "W00");
+  EXPECT_GT(hypercalls(), 0);
 }
 
 TEST_P(DebuggerTest, ShowsTheKernelsFile) {

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "hermitage/base/xml.hpp"
 #include "hermitage/entry/arch.hpp"
 #include "hermitage/entry/bytes.hpp"
 #include "hermitage/vmm/arch/arch.hpp"
@@ -157,7 +158,7 @@ auto Session::answer(std::string_view packet) -> std::optional<std::string> {
   const auto rest = packet.substr(1);
   auto words = rest;
   switch (packet.front()) {
-    case '?': return stop_reply();
+    case '?': return stop_reply() + (wants_libraries_ ? "library:;" : "");
     case 'g': return read_registers(take_thread(words));
     case 'G': {
       const auto vcpu = take_thread(words);
@@ -238,10 +239,11 @@ auto Session::answer_query(std::string_view packet) -> std::string {
 
 auto Session::supported(std::string_view offered) -> std::string {
   wants_reasons_ = offered.find("swbreak+") != std::string_view::npos;
+  wants_libraries_ = offered.find("qRelocInsn+") == std::string_view::npos;  // every gdb sends it
   return fmt::format(
       "PacketSize={:x};QStartNoAckMode+;qXfer:features:read+;qXfer:threads:read+;qXfer:exec-file:read+;"
-      "qXfer:memory-map:read+;vContSupported+;swbreak+;hwbreak+",
-      kMaxPacket);
+      "qXfer:memory-map:read+;vContSupported+;swbreak+;hwbreak+{}",
+      kMaxPacket, wants_libraries_ ? ";qXfer:libraries:read+" : "");
 }
 
 // OBJECT:read:ANNEX:OFFSET,LENGTH
@@ -251,6 +253,7 @@ auto Session::transfer(std::string_view words) const -> std::string {
   const auto annex = take_until(words, ':');
   if (object == "features") return annex == "target.xml" ? part_of(arch::target_description(), words) : "E00";
   if (object == "threads") return part_of(thread_list(), words);
+  if (object == "libraries") return part_of(library_list(), words);
   if (object == "exec-file") return part_of(target_.file_name(), words);
   // The whole address space: the mappings belong to the guest, and change.
   if (object == "memory-map") {
@@ -268,6 +271,12 @@ auto Session::thread_list() const -> std::string {
                        target_.describe(vcpu));
   }
   return xml + "</threads>";
+}
+
+auto Session::library_list() const -> std::string {
+  return fmt::format(R"(<?xml version="1.0"?><library-list><library name="{}"><section address="{:#x}"/></library>)"
+                     R"(</library-list>)",
+                     base::escape_xml(target_.file_name()), target_.load_offset());
 }
 
 auto Session::stop_reply() const -> std::string {

@@ -54,6 +54,7 @@ class Session {
   [[nodiscard]] auto supported(std::string_view offered) -> std::string;
   [[nodiscard]] auto transfer(std::string_view words) const -> std::string;
   [[nodiscard]] auto thread_list() const -> std::string;
+  [[nodiscard]] auto library_list() const -> std::string;
   [[nodiscard]] auto stop_reply() const -> std::string;
 
   [[nodiscard]] auto read_registers(unsigned vcpu) const -> std::string;
@@ -88,6 +89,8 @@ class Session {
   unsigned resumed_vcpu_;  // for `s` and `c` without a thread
   bool acknowledges_ = true;
   bool wants_reasons_ = false;  // of stops at breakpoints, by name
+  // lldb, which finds the kernel's file in the list of libraries. gdb finds it by exec-file, and would load it twice.
+  bool wants_libraries_ = false;
   bool is_running_ = false;
   bool is_over_ = false;
   bool has_had_packet_ = false;

@@ -171,8 +171,18 @@ TEST_F(SessionTest, SaysWhyTheGuestStands) {
   EXPECT_EQ(after(watch(BreakpointKind::access_watch)), "T05thread:1;awatch:deadbeef00;");
 }
 
+TEST_F(SessionTest, OffersTheListOfLibrariesToLldb) {
+  EXPECT_EQ(ask("?"), "T05thread:1;");
+  EXPECT_EQ(ask("qSupported:xmlRegisters=i386,arm,mips,arc;multiprocess+;fork-events+;vfork-events+"),
+            "PacketSize=4000;QStartNoAckMode+;qXfer:features:read+;qXfer:threads:read+;qXfer:exec-file:read+;"
+            "qXfer:memory-map:read+;vContSupported+;swbreak+;hwbreak+;qXfer:libraries:read+");
+  EXPECT_EQ(ask("?"), "T05thread:1;library:;");
+  EXPECT_EQ(ask("c"), "none");
+  EXPECT_EQ(stopped({.kind = Stop::Kind::step, .vcpu = 1}), "T05thread:2;") << "it has not changed since";
+}
+
 TEST_F(SessionTest, NamesBreakpointsToDebuggersThatKnowThem) {
-  EXPECT_EQ(ask("qSupported:multiprocess+;swbreak+;hwbreak+;xmlRegisters=i386"),
+  EXPECT_EQ(ask("qSupported:multiprocess+;swbreak+;hwbreak+;qRelocInsn+;xmlRegisters=i386"),
             "PacketSize=4000;QStartNoAckMode+;qXfer:features:read+;qXfer:threads:read+;qXfer:exec-file:read+;"
             "qXfer:memory-map:read+;vContSupported+;swbreak+;hwbreak+");
   EXPECT_EQ(ask("c"), "none");
@@ -595,6 +605,10 @@ TEST_F(SessionTest, TransfersInParts) {
   EXPECT_EQ(ask(fmt::format("qXfer:features:read:target.xml:{:x},10", parts.size() + 1)), "E16");
   EXPECT_EQ(ask("qXfer:features:read:target.xml:ffffffffffffffff,ffffffffffffffff"), "E16");
   EXPECT_EQ(ask("qXfer:features:read:target.xml:0,0"), "m");
+  EXPECT_EQ(
+      ask("qXfer:libraries:read::0,fff"),
+      R"(l<?xml version="1.0"?><library-list><library name="/guests/hello"><section address="0x200000"/></library>)"
+      R"(</library-list>)");
   EXPECT_EQ(ask("qXfer:exec-file:read:1:0,100"), "l/guests/hello");
   EXPECT_EQ(ask("qXfer:exec-file:read::1,6"), "mguests");
   EXPECT_TRUE(ask("qXfer:memory-map:read::0,fff").starts_with("l<?xml"));
