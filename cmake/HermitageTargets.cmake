@@ -135,7 +135,8 @@ function(hermitage_library name)
   endif()
 endfunction()
 
-# hermitage_test(NAME SOURCES … LINK …): a GoogleTest program whose cases are tests of their own. What it tests is
+# hermitage_test(NAME SOURCES … LINK …): a GoogleTest program whose cases are tests of their own, or run in
+# HERMITAGE_TEST_SHARDS processes: the start of an instrumented program takes longer than most cases. What it tests is
 # optimized as it is installed; the cases themselves are not, which takes twice as long to compile.
 function(hermitage_test name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINK")
@@ -150,7 +151,16 @@ function(hermitage_test name)
   if(CMAKE_BUILD_TYPE STREQUAL "Release")
     target_compile_options(${name} PRIVATE -O0)
   endif()
-  gtest_discover_tests(${name} NO_PRETTY_VALUES PROPERTIES TIMEOUT 600 DISCOVERY_TIMEOUT 60)
+  if(HERMITAGE_TEST_SHARDS EQUAL 0)
+    gtest_discover_tests(${name} NO_PRETTY_VALUES PROPERTIES TIMEOUT 600 DISCOVERY_TIMEOUT 60)
+    return()
+  endif()
+  foreach(shard RANGE 1 ${HERMITAGE_TEST_SHARDS})
+    math(EXPR index "${shard} - 1")
+    add_test(NAME ${name}.${shard} COMMAND ${name})
+    set_tests_properties(${name}.${shard} PROPERTIES TIMEOUT 900
+      ENVIRONMENT "GTEST_TOTAL_SHARDS=${HERMITAGE_TEST_SHARDS};GTEST_SHARD_INDEX=${index}")
+  endforeach()
 endfunction()
 
 # What testing/fuzz runs, and what it makes seeds with.
