@@ -14,7 +14,7 @@ endif()
 find_package(Python3 3.11 COMPONENTS Interpreter QUIET)
 if(Python3_FOUND AND HERMITAGE_BUILD_TOOLS)
   foreach(case dhcp answers intx msix features queues bars static variables reset loop no_refill until errors many large tap aarch64
-               aarch64_be riscv64 publish publish_ends publish_many monitor_tap monitor_trouble)
+               aarch64_be riscv64 publish publish_early publish_ends publish_ipv6 publish_many monitor_ipv6 monitor_tap monitor_trouble)
     add_test(NAME net.${case} COMMAND ${Python3_EXECUTABLE} ${guest_room}/net_test.py $<TARGET_FILE:hermitage_cli>
                                       ${guest_folder} ${case})
     set_tests_properties(net.${case} PROPERTIES LABELS network SKIP_RETURN_CODE 77 TIMEOUT 300)

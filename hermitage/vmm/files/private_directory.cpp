@@ -29,6 +29,8 @@ constexpr int kOpenFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 constexpr int kMakeAttempts = 16;
 // Reads of 32 KiB, each with a hundred names or more. This limits the time of a start.
 constexpr int kSweepReads = 64;
+// Beyond this number of directories in use, a sweep looks only at names with one first digit, a random one.
+constexpr int kMostInUse = 32;
 
 using NameBuffer = std::array<char, std::size_t{1} << 15>;
 
@@ -82,21 +84,25 @@ auto is_there(int parent, const char* name, int directory) -> bool {
          by_name.st_dev == opened.st_dev && by_name.st_ino == opened.st_ino;
 }
 
-void sweep_one(int parent, const char* name) {
+// Returns whether the directory is none of ours, or in use.
+auto sweep_one(int parent, const char* name) -> bool {
   const Descriptor directory{::openat(parent, name, kOpenFlags)};
-  if (!directory.is_open()) return;
+  if (!directory.is_open()) return true;
   struct stat status{};
-  if (::fstat(directory.get(), &status) != 0) return;
+  if (::fstat(directory.get(), &status) != 0) return true;
   // In a directory with the set-group-ID bit, a new directory has that bit, too. So compare only the permissions.
-  if (status.st_uid != ::geteuid() || (status.st_mode & ACCESSPERMS) != kMode || !lock(directory.get())) return;
+  if (status.st_uid != ::geteuid() || (status.st_mode & ACCESSPERMS) != kMode || !lock(directory.get())) return true;
   remove_files(directory.get());
   ::unlinkat(parent, name, AT_REMOVEDIR);
+  return false;
 }
 
-void sweep(int parent) {
+void sweep(int parent, char first_digit) {
   NameBuffer buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by the kernel
+  int in_use = 0;
   const auto visit = [&](const char* name) {
-    if (is_our_name(name)) sweep_one(parent, name);
+    if (!is_our_name(name) || (in_use >= kMostInUse && name[kPrefix.size()] != first_digit)) return;
+    if (sweep_one(parent, name)) ++in_use;
   };
   for (int reads = 0; reads < kSweepReads; ++reads) {
     if (!visit_names(parent, buffer, visit)) return;
@@ -105,12 +111,12 @@ void sweep(int parent) {
 
 // Opens the parent as a descriptor that can create and remove names, but cannot list them. A guest that has taken
 // control of the monitor cannot misuse it for listing.
-auto open_swept(const std::string& path) -> Descriptor {
+auto open_swept(const std::string& path, char first_digit) -> Descriptor {
   Descriptor parent{::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
   if (!parent.is_open()) return parent;
   // If the directory cannot be listed, nothing is swept.
   const Descriptor listed{::openat(parent.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-  if (listed.is_open()) sweep(listed.get());
+  if (listed.is_open()) sweep(listed.get(), first_digit);
   return parent;
 }
 
@@ -123,10 +129,12 @@ auto is_private_name(std::string_view name) noexcept -> bool {
 }
 
 auto PrivateDirectory::make(const std::string& parent) -> std::expected<PrivateDirectory, int> {
-  auto opened = open_swept(parent);
+  auto name = random_name();
+  if (name.empty()) return std::unexpected{errno};
+  auto opened = open_swept(parent, name[kPrefix.size()]);
   if (!opened.is_open()) return std::unexpected{errno};
   for (int attempt = 0; attempt < kMakeAttempts; ++attempt) {
-    auto name = random_name();
+    if (attempt > 0) name = random_name();
     if (::mkdirat(opened.get(), name.c_str(), kMode) != 0) {
       if (errno == EEXIST) continue;
       return std::unexpected{errno};

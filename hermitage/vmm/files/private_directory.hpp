@@ -16,7 +16,7 @@ namespace hermitage::vmm {
 // A directory named `hermitage-` and sixteen hexadecimal digits, with mode 0700. It contains files and no directories.
 // The destructor removes it with its content. While this object exists, it holds a lock (flock(2)) on the directory. A
 // directory of the same user without a lock is left over from a process that was killed. It is removed when the next
-// one is made beside it.
+// one is made beside it, or one of the next: a start looks only at a part of more than 32 directories.
 class PrivateDirectory {
  public:
   // Fails with the system's error number.

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -144,6 +145,23 @@ TEST(PrivateDirectory, IsLeftAloneWhileItIsInUse) {
   EXPECT_TRUE(parent.is_empty());
   ::close(ready[0]);
   ::close(ready[1]);
+}
+
+// With many directories in use, each sweep looks at some of them, and all are looked at in time.
+TEST(PrivateDirectory, OfAKilledProcessIsSweptFromAmongManyInUse) {
+  const testing::TemporaryDirectory parent;
+  std::vector<PrivateDirectory> in_use;
+  for (int i = 0; i < 300; ++i) in_use.push_back(PrivateDirectory::make(parent.path()).value());
+  constexpr int kStaleOnes = 20;
+  for (int i = 0; i < kStaleOnes; ++i)
+    leave_behind(parent, fmt::format("hermitage-{:x}0000000000000{:02}", i % 16, i).c_str());
+  int rounds = 0;
+  while (names_in(parent.path()).size() > in_use.size() && rounds < 1000) {
+    EXPECT_TRUE(PrivateDirectory::make(parent.path()));
+    ++rounds;
+  }
+  EXPECT_LT(rounds, 1000);
+  for (const auto& directory : in_use) EXPECT_TRUE(fs::exists(parent.file(directory.name())));
 }
 
 TEST(PrivateDirectory, IsAllThatIsSwept) {
