@@ -60,7 +60,7 @@ test:
 	$(call CONFIGURE,thread)
 	$(call GUESTS_OF_RELEASE,thread)
 	$(call BUILD,thread) --target vmm_test hypercalls_at_once
-	timeout 600 build/thread/bin/vmm_test --gtest_brief=1
+	ctest --preset thread -j $(JOBS)
 	timeout 600 build/thread/bin/hypercalls_at_once 3000
 	ctest --preset release -j $(JOBS)
 
