@@ -23,7 +23,7 @@ class Pcap final : public Backend {
                                    std::function<void(const std::string&)> warn) -> Result<std::unique_ptr<Pcap>>;
 
   // The wrapped backend.
-  [[nodiscard]] auto inner() const noexcept -> Backend& { return *inner_; }
+  [[nodiscard]] auto inner() const noexcept HERMITAGE_LIFETIMEBOUND -> Backend& { return *inner_; }
 
   void begin() noexcept override { inner_->begin(); }
   [[nodiscard]] auto descriptor() const noexcept -> int override { return inner_->descriptor(); }
