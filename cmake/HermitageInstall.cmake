@@ -1,8 +1,8 @@
-# What `cmake --install` leaves behind. Install components:
+# What `cmake --install` installs. Install components:
 #   runtime      programs, manual pages, completions, examples, and the licences
 #   loaders      the boot loaders that `hermitage run` and QEMU start guests with
 #   development  libraries, headers, CMake package, pkg-config files
-# The target `installed` builds what is installed, and nothing else.
+# The target `installed` builds only what is installed.
 include(CMakePackageConfigHelpers)
 
 set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME development)
@@ -21,13 +21,13 @@ function(install_library export)
   endforeach()
 endfunction()
 
-# note_headers(KIND FILE…): remembers them in HERMITAGE_KIND_HEADERS, for the reference (docs/reference). PUBLIC: all
-# that are installed. NAMED: those that programs include, as they include them.
+# note_headers(KIND FILE…): appends headers to the property HERMITAGE_KIND_HEADERS, for the reference (docs/reference).
+# PUBLIC: the paths of all installed headers. NAMED: those that programs include, by their name in #include.
 function(note_headers kind)
   set_property(GLOBAL APPEND PROPERTY HERMITAGE_${kind}_HEADERS ${ARGN})
 endfunction()
 
-# install_headers(MODULE STEM…): the public headers of a module, and those of its others that they include.
+# install_headers(MODULE STEM…): installs public headers of a module, and the other headers of the module that they include.
 function(install_headers module)
   foreach(stem ${ARGN})
     note_headers(NAMED hermitage/${module}/${stem}.hpp)
@@ -52,7 +52,7 @@ function(install_headers module)
   endwhile()
 endfunction()
 
-# note_directory(MODULE): all headers of a module, which are installed without exception.
+# note_directory(MODULE): notes all headers of a module, which installs all of them.
 function(note_directory module)
   file(GLOB headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/hermitage/${module}/*.hpp
        ${PROJECT_SOURCE_DIR}/hermitage/${module}/*.h)
@@ -80,7 +80,7 @@ write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/hermitageConfigVers
                                  COMPATIBILITY SameMinorVersion)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/hermitageConfigVersion.cmake DESTINATION ${package_dir})
 
-# Relative, so that it holds wherever `cmake --install --prefix` or DESTDIR put it.
+# Relative, so that it is valid with any `cmake --install --prefix` and DESTDIR.
 file(RELATIVE_PATH prefix_from_pkgconfig /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 function(install_pkgconfig package)
   configure_file(${CMAKE_CURRENT_LIST_DIR}/${package}.pc.in ${CMAKE_CURRENT_BINARY_DIR}/${package}.pc @ONLY)
@@ -88,7 +88,7 @@ function(install_pkgconfig package)
 endfunction()
 install_pkgconfig(hermitage)
 
-# What image, launch and vmm are built on.
+# The library that image, launch and vmm share.
 if(TARGET hermitage_base)
   install_library(hermitageBaseTargets hermitage_base)
   note_directory(base)
@@ -132,10 +132,10 @@ if(TARGET hermitage_vmm)
 endif()
 
 if(TARGET hermitage_launch)
-  # The library qemu is linked with, and is used through launch only: it has no headers there.
+  # The library qemu has no installed headers, because programs use it through launch only.
   install_library(hermitageLaunchTargets hermitage_launch hermitage_qemu)
-  install_headers(launch config_file engine failure in_qemu kernel_source launch_options launch_spec monitor monitor_host run
-                  run_report run_request)
+  install_headers(launch config_file engine failure file_error in_qemu kernel_source launch_options launch_spec monitor
+                  monitor_host run run_report run_request)
   set(launch_vmm_libraries)
   set(launch_vmm_dependencies)
   if(TARGET hermitage_vmm)

@@ -1,15 +1,15 @@
-# How targets of the house are made, so that all of them are made alike.
+# Functions that make targets, so that all targets have the same options.
 
 set(HERMITAGE_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion)
 if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
-  # libstdc++ 12 implements std::stable_sort with something that it deprecates itself.
+  # libstdc++ 12 implements std::stable_sort with a function that it deprecates itself.
   list(APPEND HERMITAGE_WARNINGS -Wno-deprecated-declarations)
 endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
-  # It takes "text" + std::string for a copy onto itself (GCC bug 105651).
+  # False warning: "text" + std::string is reported as a copy onto itself (GCC bug 105651).
   list(APPEND HERMITAGE_WARNINGS -Wno-restrict)
   if(HERMITAGE_SANITIZERS STREQUAL thread)
-    # It takes copies and moves of short strings for accesses beyond them.
+    # False warning: copies and moves of short strings are reported as accesses out of bounds.
     list(APPEND HERMITAGE_WARNINGS -Wno-array-bounds -Wno-stringop-overflow -Wno-stringop-overread)
   endif()
 endif()
@@ -17,7 +17,7 @@ if(HERMITAGE_WARNINGS_AS_ERRORS)
   list(APPEND HERMITAGE_WARNINGS -Werror)
 endif()
 
-# How guests and boot loaders are compiled, which are for machines without anything, and by commands of their own.
+# The flags of guests and boot loaders, which custom commands compile for machines without an operating system.
 set(HERMITAGE_BARE_FLAGS
     -std=c++23
     -Wall
@@ -47,21 +47,21 @@ function(hermitage_compile_options target)
                                              -fno-omit-frame-pointer)
     target_link_options(${target} PUBLIC -fsanitize=${HERMITAGE_SANITIZERS})
     if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
-      # This check makes a pipe to find out whether it can read an object. The filters for system calls forbid that.
+      # This check opens a pipe to test whether an object is readable, which the seccomp filters do not allow.
       target_compile_options(${target} PRIVATE -fno-sanitize=vptr)
     endif()
   endif()
 endfunction()
 
-# hermitage_optimize_for_tests(TARGET): optimizes a library whose tests read many thousands of inputs, which takes minutes
-# with sanitizers and without optimization.
+# hermitage_optimize_for_tests(TARGET): optimizes a library whose tests read many thousands of inputs. With sanitizers and
+# without optimization, these tests take minutes.
 function(hermitage_optimize_for_tests target)
   if(HERMITAGE_SANITIZERS AND CMAKE_BUILD_TYPE STREQUAL "Debug")
     target_compile_options(${target} PRIVATE -O1)
   endif()
 endfunction()
 
-# hermitage_program_options(TARGET): what a program needs that may run a virtual machine.
+# hermitage_program_options(TARGET): options of a program that may run a virtual machine.
 function(hermitage_program_options target)
   hermitage_compile_options(${target})
   if(HERMITAGE_SANITIZERS MATCHES address)
@@ -69,8 +69,8 @@ function(hermitage_program_options target)
   endif()
 endfunction()
 
-# choose_fmt(): sets HERMITAGE_FMT to what a target that uses {fmt} is linked with. For a static program, this is a library
-# of this build, or the headers alone for versions that fmt.cpp does not know. Installed libraries need Debian's library.
+# choose_fmt(): sets HERMITAGE_FMT to the library that targets with {fmt} link with. For a static program, this is a library
+# of this build, or the header-only variant for versions that fmt.cpp does not know. Installed libraries need Debian's library.
 macro(choose_fmt)
   set(HERMITAGE_FMT fmt::fmt)
   if(HERMITAGE_STATIC_PROGRAM AND fmt_VERSION VERSION_LESS 10)
@@ -85,12 +85,13 @@ macro(choose_fmt)
   endif()
 endmacro()
 
-# The headers of the standard library that most sources include. Compilers read them once for each target, which halves
-# the time of builds that do not optimize. The preset `release` does without: it notices a missing include.
+# The headers of the standard library that most sources include. The compiler reads them once for each target, which
+# halves the time of builds without optimization. The preset `release` has none, so that it notices a missing include.
 set(HERMITAGE_COMMON_HEADERS algorithm array chrono cstdint cstring expected functional map memory optional span string
                              string_view utility vector)
 
-# hermitage_precompile(TARGET [HEADER…]): precompiles these headers and the common ones, if the build wants that.
+# hermitage_precompile(TARGET [HEADER…]): precompiles these headers and the common ones, if
+# HERMITAGE_PRECOMPILED_HEADERS is set.
 function(hermitage_precompile target)
   if(NOT HERMITAGE_PRECOMPILED_HEADERS)
     return()
@@ -100,15 +101,15 @@ function(hermitage_precompile target)
   endforeach()
 endfunction()
 
-# hermitage_unite(TARGET SOURCE…): compiles the sources of each directory together, if the build wants that. So the names
-# in a directory are unique, also those in unnamed namespaces. The preset `release` compiles each source by itself: it
-# notices a missing include.
+# hermitage_unite(TARGET SOURCE…): compiles the sources of each directory together, if HERMITAGE_UNITED_SOURCES is set.
+# Therefore, names in a directory must be unique, also those in unnamed namespaces. The preset `release` compiles each
+# source by itself, so that it notices a missing include.
 function(hermitage_unite target)
   if(NOT HERMITAGE_UNITED_SOURCES)
     return()
   endif()
   set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_MODE GROUP)
-  # A local variable may be called like a function of another source.
+  # A local variable may have the name of a function of another source.
   target_compile_options(${target} PRIVATE -Wno-shadow)
   foreach(source IN LISTS ARGN)
     get_filename_component(directory ${source} DIRECTORY)
@@ -135,9 +136,9 @@ function(hermitage_library name)
   endif()
 endfunction()
 
-# hermitage_test(NAME SOURCES … LINK …): a GoogleTest program whose cases are tests of their own, or run in
-# HERMITAGE_TEST_SHARDS processes: the start of an instrumented program takes longer than most cases. What it tests is
-# optimized as it is installed; the cases themselves are not, which takes twice as long to compile.
+# hermitage_test(NAME SOURCES … LINK …): a GoogleTest program. Each of its cases is one test of CTest, or
+# HERMITAGE_TEST_SHARDS processes share them, because an instrumented program starts more slowly than most cases run. The
+# libraries are optimized like the installed ones. The cases are not: compiling them would take twice as long.
 function(hermitage_test name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINK")
   if(NOT HERMITAGE_BUILD_TESTS)
@@ -163,13 +164,13 @@ function(hermitage_test name)
   endforeach()
 endfunction()
 
-# What testing/fuzz runs, and what it makes seeds with.
+# The fuzz targets, which testing/fuzz runs, and the programs that write their seeds.
 if(HERMITAGE_BUILD_FUZZERS)
   add_custom_target(fuzzers)
   add_dependencies(fuzzers write_archives write_device_trees write_kernels write_line_tables)
 endif()
 
-# hermitage_fuzzer(STEM LINK …): STEM_fuzzer.cpp, of this module or a folder in it, as a libFuzzer program.
+# hermitage_fuzzer(STEM LINK …): STEM_fuzzer.cpp, of this module or a directory in it, as a libFuzzer program.
 function(hermitage_fuzzer stem)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "LINK")
   if(NOT HERMITAGE_BUILD_FUZZERS)
@@ -184,12 +185,12 @@ function(hermitage_fuzzer stem)
   add_dependencies(fuzzers ${name}_fuzzer)
 endfunction()
 
-# Code for bare machines (guests and loaders), which is compiled with commands of its own. Otherwise the compiler sees what
-# memcpy does, and makes it a call of memcpy.
+# Flags for bare machines (guests and loaders). Without them, the compiler would recognize memcpy in its own loop, and call it
+# there.
 set(HERMITAGE_NO_CALLS_OF_ITSELF -fno-tree-loop-distribute-patterns)
 
-# find_x86_64_compiler(): what code for a bare x86_64 machine is compiled with. Sets `compiler`, to nothing where there is
-# none, `compiler_is_clang`, `x86_64_flags` and `no_calls_of_itself`.
+# find_x86_64_compiler(): the compiler for bare x86_64 machines. Sets `compiler` (empty if none is installed),
+# `compiler_is_clang`, `x86_64_flags` and `no_calls_of_itself`.
 macro(find_x86_64_compiler)
   set(compiler_is_clang FALSE)
   set(x86_64_flags -mgeneral-regs-only -mno-red-zone)
@@ -202,7 +203,7 @@ macro(find_x86_64_compiler)
   endif()
   if(compiler STREQUAL CMAKE_CXX_COMPILER AND CMAKE_CXX_COMPILER_ID MATCHES Clang)
     set(compiler_is_clang TRUE)
-    # Its -mgeneral-regs-only does not even take a declaration with `long double` in a header.
+    # With -mgeneral-regs-only, it refuses even declarations with `long double` in a header.
     set(x86_64_flags -mno-mmx -mno-sse -mno-red-zone)
     set(no_calls_of_itself -fno-builtin)
   endif()

@@ -1,10 +1,10 @@
-# What find_package(hermitage) reads. hermitage::entry, hermitage::capi and hermitage::kernel need no other library. Each other
-# target is a component, and needs the packages that it is linked with:
+# find_package(hermitage) reads this file. hermitage::entry, hermitage::capi and hermitage::kernel need no other library. Each other
+# target is a component, and needs the packages after the colon:
 #   find_package(hermitage COMPONENTS base)    hermitage::base
 #   find_package(hermitage COMPONENTS image)   hermitage::image, and hermitage::capi_image for C: LibArchive, zlib
-#   find_package(hermitage COMPONENTS launch)  hermitage::launch, and what it is linked with (image, vmm): {fmt}
-#   find_package(hermitage COMPONENTS vmm)     hermitage::vmm, where it was built, on Linux on x86_64 or aarch64: {fmt}
-# Sets hermitage_COMPONENT_FOUND for each component that is asked for.
+#   find_package(hermitage COMPONENTS launch)  hermitage::launch, and its libraries (image, vmm): {fmt}
+#   find_package(hermitage COMPONENTS vmm)     hermitage::vmm, if it was built (Linux on x86_64 or aarch64): {fmt}
+# Sets hermitage_COMPONENT_FOUND for each requested component.
 include("${CMAKE_CURRENT_LIST_DIR}/hermitageTargets.cmake")
 
 set(_hermitage_parts_base base)
@@ -30,7 +30,7 @@ foreach(_hermitage_component IN LISTS hermitage_FIND_COMPONENTS)
     set(_hermitage_parts)
   elseif(NOT DEFINED _hermitage_parts_${_hermitage_component})
     set(_hermitage_parts)
-    set(_hermitage_reason "Hermitage has no component ${_hermitage_component}, but base, capi, entry, image, kernel, launch and vmm.")
+    set(_hermitage_reason "Hermitage has no component ${_hermitage_component}; the components are base, capi, entry, image, kernel, launch and vmm.")
   else()
     set(_hermitage_parts ${_hermitage_parts_${_hermitage_component}})
   endif()

@@ -4,8 +4,8 @@
 usage: testing/check_console.py HERMITAGE GUESTS [FILE…]
 
 HERMITAGE is the program, GUESTS the directory of the guests of a build. Without FILE: README.md and all of docs/*.md. Commands run
-in a directory with the guests for x86_64, the real images that this host has, and www/. Output is compared line by line, without
-numbers and alignment; a line "…" represents any number of lines. Words after "console" state what a block needs:
+in a directory with the guests for x86_64, the real images that this host has, and www/. /usr/local is replaced by the directory of the
+build. Output is compared line by line, without numbers and alignment; a line "…" represents any number of lines. Words after "console" state what a block needs:
 
   console         runs with the monitor if this host's KVM can run the guests, otherwise in QEMU
   console monitor is skipped if the monitor cannot run the guests
@@ -84,6 +84,7 @@ class Host:
 
     def __init__(self, hermitage, guests, directory):
         self.directory = directory
+        self.prefix = Path(hermitage).resolve().parent.parent
         self.environment = {**os.environ, "PATH": f"{Path(hermitage).parent}:{os.environ['PATH']}", "LC_ALL": "C.UTF-8"}
         for name in ("COLUMNS", "HERMITAGE_ENGINE", "HERMITAGE_NET", "HERMIT_MEMORY_SIZE", "HERMIT_CPU_COUNT", "HERMIT_CONFIG"):
             self.environment.pop(name, None)
@@ -105,6 +106,7 @@ class Host:
             self.environment["HERMITAGE_ENGINE"] = self.engine
 
     def run(self, command):
+        command = command.replace("/usr/local/", f"{self.prefix}/")
         ended = subprocess.run(["bash", "-c", command], cwd=self.directory, env=self.environment, timeout=LIMIT,
                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         return ended.returncode, ended.stdout
@@ -117,6 +119,8 @@ class Host:
         images = [name for name in OPTIONAL.findall(command) if not (self.directory / name).exists()]
         if images:
             return f"no {images[0]}"
+        if "/share/hermitage/examples/" in command and not (self.prefix / "share/hermitage/examples").exists():
+            return "no example images"
         if command.startswith("curl") and not shutil.which("curl"):
             return "no curl"
         if "run" not in command.split()[:2]:

@@ -11,7 +11,7 @@ constexpr std::uint16_t kEnable = 1 << 15;
 constexpr std::uint16_t kMaskAll = 1 << 14;
 constexpr std::uint32_t kBarMask = 0x7;
 
-// Of a table entry.
+// Fields of a table entry.
 constexpr std::uint64_t kEntrySize = 16;
 constexpr std::uint64_t kAddress = 0;
 constexpr std::uint64_t kAddressHigh = 4;

@@ -85,7 +85,7 @@ void VirtioNet::read_configuration() {
   }
   if (!has(virtio_feature::kMtu)) return;
   const auto mtu = configuration.get<std::uint16_t>(kMtuAt);
-  if (mtu < kLeastMtu) fail("net: the device tells of an MTU below 576");
+  if (mtu < kLeastMtu) fail("net: the device reports an MTU below 576");
   mtu_ = mtu < kLargestMtu ? mtu : kLargestMtu;
 }
 

@@ -9,13 +9,17 @@
 namespace hermitage::base {
 namespace {
 
-using Outcome = std::expected<void, std::string>;
+using Outcome = OrInvalid<void>;
+
+auto wrong(std::string text) -> std::unexpected<InvalidValue> {
+  return invalid(InvalidValue::Code::arguments, std::move(text));
+}
 
 class CommandLine {
  public:
   auto add(std::string_view word) -> Outcome {
     if (!entry::is_utf8(word)) {
-      return std::unexpected{"'" + std::string{word} + "' is not UTF-8; a kernel accepts only UTF-8"};
+      return wrong("'" + std::string{word} + "' is not UTF-8; a kernel accepts only UTF-8");
     }
     if (!text_.empty()) text_ += ' ';
     auto quoted = shell_quoted(word);
@@ -45,7 +49,7 @@ auto shell_quoted(std::string_view word) -> std::string {
   return quoted + "'";
 }
 
-auto boot_arguments(const Arguments& arguments) -> std::expected<std::string, std::string> {
+auto boot_arguments(const Arguments& arguments) -> OrInvalid<std::string> {
   CommandLine line;
   const auto add_all = [&line](const std::vector<std::string>& words, std::string_view prefix) -> Outcome {
     for (const auto& word : words) {
@@ -56,9 +60,9 @@ auto boot_arguments(const Arguments& arguments) -> std::expected<std::string, st
   // Quoting does not help: the kernel would interpret the environment variables, which follow, as application
   // arguments.
   if (std::ranges::find(arguments.kernel, entry::kEndOfKernelWords) != arguments.kernel.end()) {
-    return std::unexpected{
+    return wrong(
         "the kernel's arguments contain '--', which would end them; application arguments (app_args of an image) do "
-        "not need it"};
+        "not need it");
   }
   if (auto added = add_all(arguments.kernel, ""); !added) return std::unexpected{added.error()};
   if (auto added = add_all(arguments.environment, "env="); !added) return std::unexpected{added.error()};

@@ -1,12 +1,11 @@
 // Arguments for the kernel and the application of a guest, and its environment variables.
 #pragma once
 
-#include <expected>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "hermitage/entry/compiler.hpp"
+#include "hermitage/base/invalid_value.hpp"
 
 namespace hermitage::base {
 
@@ -23,6 +22,6 @@ struct Arguments {
 // The kernel's command line: KERNEL_ARGUMENTS env=KEY=VALUE… [-- APPLICATION_ARGUMENTS], each quoted if necessary, so
 // that a boot loader interprets none of them. The kernel splits it as a shell would. Fails for an argument that is not
 // UTF-8, because of which the kernel would lose all arguments, and for a "--" among those of the kernel.
-[[nodiscard]] auto boot_arguments(const Arguments& arguments) -> std::expected<std::string, std::string>;
+[[nodiscard]] auto boot_arguments(const Arguments& arguments) -> OrInvalid<std::string>;
 
 }  // namespace hermitage::base

@@ -59,7 +59,7 @@ TEST(BootArguments, RefusesAnEndAmongTheKernelsWords) {
   const auto line =
       boot_arguments({.program = {}, .kernel = {"k", "--", "x"}, .application = {}, .environment = {"A=1"}});
   ASSERT_FALSE(line);
-  EXPECT_NE(line.error().find("contain '--'"), std::string::npos);
+  EXPECT_NE(line.error().text.find("contain '--'"), std::string::npos);
 }
 
 TEST(BootArguments, TakesUtf8Only) {
@@ -77,7 +77,7 @@ TEST(BootArguments, TakesUtf8Only) {
                                   Arguments{.program = {}, .kernel = {}, .application = {}, .environment = {word}}}) {
       const auto line = boot_arguments(arguments);
       ASSERT_FALSE(line);
-      EXPECT_NE(line.error().find("not UTF-8"), std::string::npos);
+      EXPECT_NE(line.error().text.find("not UTF-8"), std::string::npos);
     }
   }
 }

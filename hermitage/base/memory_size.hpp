@@ -2,10 +2,8 @@
 #pragma once
 
 #include <cstdint>
-#include <expected>
-#include <string>
 
-#include "hermitage/entry/compiler.hpp"
+#include "hermitage/base/invalid_value.hpp"
 
 namespace hermitage::base {
 
@@ -15,7 +13,7 @@ inline constexpr std::uint64_t kDefaultMemory = std::uint64_t{64} << 20;
 // Default with a network: Hermit's servers do not start with less. The host allocates only touched pages.
 inline constexpr std::uint64_t kDefaultMemoryWithNetwork = std::uint64_t{256} << 20;
 
-// Checks a size in bytes. The error is a sentence.
-[[nodiscard]] auto check_memory_size(std::uint64_t size) -> std::expected<void, std::string>;
+// Checks a size in bytes.
+[[nodiscard]] auto check_memory_size(std::uint64_t size) -> OrInvalid<void>;
 
 }  // namespace hermitage::base

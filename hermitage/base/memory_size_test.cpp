@@ -9,7 +9,7 @@ constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
 
 auto error_of(std::uint64_t size) -> std::string {
   const auto checked = check_memory_size(size);
-  return checked ? "" : checked.error();
+  return checked ? "" : checked.error().text;
 }
 
 TEST(MemorySize, IsAMultipleOf2MiBAnd16MiBAtLeast) {

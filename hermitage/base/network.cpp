@@ -15,7 +15,7 @@
 namespace hermitage::base {
 namespace {
 
-using Outcome = std::expected<void, std::string>;
+using Outcome = OrInvalid<void>;
 
 constexpr unsigned kMaxPort = 65535;
 constexpr unsigned kMinMtu = 68;  // RFC 791; virtio 1.2, 5.1.4
@@ -23,8 +23,12 @@ constexpr unsigned kMaxMtu = 65535;
 constexpr std::size_t kMaxDns = 2;
 constexpr std::uint8_t kDefaultPrefix = 24;
 
-auto wrong(std::string message) -> std::unexpected<std::string> {
-  return std::unexpected{std::move(message)};
+auto wrong_forward(std::string text) -> std::unexpected<InvalidValue> {
+  return invalid(InvalidValue::Code::port_forward, std::move(text));
+}
+
+auto wrong_network(std::string text) -> std::unexpected<InvalidValue> {
+  return invalid(InvalidValue::Code::network, std::move(text));
 }
 
 auto quoted(std::string_view text) -> std::string {
@@ -46,20 +50,20 @@ struct PortRange {
   unsigned count = 0;
 };
 
-auto parse_range(std::string_view text) -> std::expected<PortRange, std::string> {
+auto parse_range(std::string_view text) -> OrInvalid<PortRange> {
   const auto dash = text.find('-');
   const auto first = parse_number(text.substr(0, dash), 1, kMaxPort);
   const auto last = dash == std::string_view::npos ? first : parse_number(text.substr(dash + 1), 1, kMaxPort);
   if (!first || !last || *first > *last) {
-    return wrong(quoted(text) + " is neither a port from 1 to 65535 nor a range of such ports");
+    return wrong_forward(quoted(text) + " is neither a port from 1 to 65535 nor a range of such ports");
   }
   return PortRange{.first = *first, .count = *last - *first + 1};
 }
 
-auto parse_transport(std::string_view text) -> std::expected<Transport, std::string> {
+auto parse_transport(std::string_view text) -> OrInvalid<Transport> {
   if (text == "/tcp" || text.empty()) return Transport::tcp;
   if (text == "/udp") return Transport::udp;
-  return wrong(quoted(text) + " is neither /tcp nor /udp");
+  return wrong_forward(quoted(text) + " is neither /tcp nor /udp");
 }
 
 auto is_address(int family, const std::string& text) -> bool {
@@ -68,21 +72,21 @@ auto is_address(int family, const std::string& text) -> bool {
 }
 
 // Removes an address and the colon after it from `text`, if there is one.
-auto take_address(std::string_view& text) -> std::expected<std::string, std::string> {
+auto take_address(std::string_view& text) -> OrInvalid<std::string> {
   if (text.starts_with('[')) {
     const auto end = text.find("]:");
-    if (end == std::string_view::npos) return wrong("an address in brackets must be followed by ]:");
+    if (end == std::string_view::npos) return wrong_forward("an address in brackets must be followed by ]:");
     std::string address{text.substr(1, end - 1)};
-    if (!is_address(AF_INET6, address)) return wrong(quoted(address) + " is not an IPv6 address");
+    if (!is_address(AF_INET6, address)) return wrong_forward(quoted(address) + " is not an IPv6 address");
     text.remove_prefix(end + 2);
     return address;
   }
   const auto colons = std::ranges::count(text, ':');
   if (colons < 2) return {};
-  if (colons > 2) return wrong("not [ADDRESS:]HOST:GUEST; an IPv6 address must be in brackets");
+  if (colons > 2) return wrong_forward("not [ADDRESS:]HOST:GUEST; an IPv6 address must be in brackets");
   std::string address{text.substr(0, text.find(':'))};
   if (!is_address(AF_INET, address)) {
-    return wrong(quoted(address) + " is neither an IPv4 address nor an IPv6 address in brackets");
+    return wrong_forward(quoted(address) + " is neither an IPv4 address nor an IPv6 address in brackets");
   }
   text.remove_prefix(address.size() + 1);
   return address;
@@ -132,16 +136,16 @@ auto parse_mode(std::string_view text, NetworkSpec& spec) -> Outcome {
     spec.mode = NetworkMode::tap;
     spec.interface = text.substr(kTap.size());
     if (is_interface_name(spec.interface)) return {};
-    return wrong(quoted(spec.interface) + " is not a valid interface name (1 to 15 characters)");
+    return wrong_network(quoted(spec.interface) + " is not a valid interface name (1 to 15 characters)");
   }
   if (text.starts_with(kDescriptor)) {
     const auto number = parse_number(text.substr(kDescriptor.size()), kFirstDescriptor, INT_MAX);
-    if (!number) return wrong(quoted(text) + " does not name a descriptor of 3 or above");
+    if (!number) return wrong_network(quoted(text) + " does not name a descriptor of 3 or above");
     spec.mode = NetworkMode::descriptor;
     spec.descriptor = static_cast<int>(*number);
     return {};
   }
-  return wrong(quoted(text) + " is not one of none, user, tap, tap:NAME and fd:N");
+  return wrong_network(quoted(text) + " is not one of none, user, tap, tap:NAME and fd:N");
 }
 
 // Parses the settings after the mode.
@@ -154,18 +158,19 @@ class Settings {
     const auto key = setting.substr(0, equals);
     const auto* const known = std::ranges::find(kSettings, key, &Setting::key);
     if (known == std::end(kSettings) || (spec_.mode == NetworkMode::user && !known->is_for_user)) {
-      return wrong(quoted(key) + " is not a setting of this network; " + known_here());
+      return wrong_network(quoted(key) + " is not a setting of this network; " + known_here());
     }
-    if (equals == std::string_view::npos) return wrong(quoted(key) + " needs a value: " + std::string{key} + "=…");
+    if (equals == std::string_view::npos)
+      return wrong_network(quoted(key) + " needs a value: " + std::string{key} + "=…");
     const auto index = static_cast<std::size_t>(known - std::begin(kSettings));
-    if (++times_[index] > known->most) return wrong(std::string{key} + "= is given too many times");
+    if (++times_[index] > known->most) return wrong_network(std::string{key} + "= is given too many times");
     const auto value = setting.substr(equals + 1);
     if ((this->*known->set)(value)) return {};
-    return wrong(std::string{setting} + ": not " + known->expected);
+    return wrong_network(std::string{setting} + ": not " + known->expected);
   }
 
   auto finish() -> Outcome {
-    if (!has_address_ && (address_.gateway || !address_.dns.empty())) return wrong("gw= and dns= require ip=");
+    if (!has_address_ && (address_.gateway || !address_.dns.empty())) return wrong_network("gw= and dns= require ip=");
     if (has_address_) spec_.address = std::move(address_);
     return {};
   }
@@ -243,24 +248,24 @@ class Settings {
 
 }  // namespace
 
-auto parse_port_forward(std::string_view text) -> std::expected<PortForward, std::string> {
+auto parse_port_forward(std::string_view text) -> OrInvalid<PortForward> {
   const auto slash = std::min(text.rfind('/'), text.size());
   const auto transport = parse_transport(text.substr(slash));
-  if (!transport) return wrong(transport.error());
+  if (!transport) return std::unexpected{transport.error()};
   text = text.substr(0, slash);
   auto address = take_address(text);
-  if (!address) return wrong(address.error());
+  if (!address) return std::unexpected{address.error()};
   const auto colon = text.find(':');
   if (colon == std::string_view::npos || text.find(':', colon + 1) != std::string_view::npos) {
-    return wrong("not [ADDRESS:]HOST:GUEST, a port of the host and one of the guest");
+    return wrong_forward("not [ADDRESS:]HOST:GUEST, a port of the host and one of the guest");
   }
   const auto host = parse_range(text.substr(0, colon));
-  if (!host) return wrong(host.error());
+  if (!host) return std::unexpected{host.error()};
   const auto guest = parse_range(text.substr(colon + 1));
-  if (!guest) return wrong(guest.error());
+  if (!guest) return std::unexpected{guest.error()};
   if (host->count != guest->count) {
-    return wrong("a range of " + std::to_string(host->count) + " ports cannot be forwarded to a range of " +
-                 std::to_string(guest->count));
+    return wrong_forward("a range of " + std::to_string(host->count) + " ports cannot be forwarded to a range of " +
+                         std::to_string(guest->count));
   }
   return PortForward{.address = std::move(*address),
                      .host_port = static_cast<std::uint16_t>(host->first),
@@ -269,18 +274,18 @@ auto parse_port_forward(std::string_view text) -> std::expected<PortForward, std
                      .transport = *transport};
 }
 
-auto parse_network(std::string_view text) -> std::expected<NetworkSpec, std::string> {
+auto parse_network(std::string_view text) -> OrInvalid<NetworkSpec> {
   NetworkSpec spec;
   auto end = std::min(text.find(','), text.size());
-  if (auto parsed = parse_mode(text.substr(0, end), spec); !parsed) return wrong(parsed.error());
+  if (auto parsed = parse_mode(text.substr(0, end), spec); !parsed) return std::unexpected{parsed.error()};
   Settings settings{spec};
   while (end < text.size()) {
     text.remove_prefix(end + 1);
     end = std::min(text.find(','), text.size());
-    if (spec.mode == NetworkMode::none) return wrong("the network none takes no settings");
-    if (auto taken = settings.take(text.substr(0, end)); !taken) return wrong(taken.error());
+    if (spec.mode == NetworkMode::none) return wrong_network("the network none takes no settings");
+    if (auto taken = settings.take(text.substr(0, end)); !taken) return std::unexpected{taken.error()};
   }
-  if (auto finished = settings.finish(); !finished) return wrong(finished.error());
+  if (auto finished = settings.finish(); !finished) return std::unexpected{finished.error()};
   return spec;
 }
 

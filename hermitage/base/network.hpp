@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "hermitage/entry/compiler.hpp"
+#include "hermitage/base/invalid_value.hpp"
 
 namespace hermitage::base {
 
@@ -62,13 +62,13 @@ struct NetworkSpec {
 };
 
 // [ADDRESS:]HOST:GUEST[/tcp|/udp], where HOST and GUEST are a port, 1 to 65535, or ranges of one size, FIRST-LAST. An
-// IPv6 address is in brackets. The error is a sentence about what is wrong.
-[[nodiscard]] auto parse_port_forward(std::string_view text) -> std::expected<PortForward, std::string>;
+// IPv6 address is in brackets.
+[[nodiscard]] auto parse_port_forward(std::string_view text) -> OrInvalid<PortForward>;
 
 // none, user, tap, tap:NAME or fd:N, followed by settings, each after a comma: vhost=auto|on|off, mac=, mtu=,
 // ip=ADDRESS[/LENGTH], gw=ADDRESS and dns=ADDRESS, at most twice. LENGTH defaults to 24. user accepts only mac and mtu,
-// none accepts no settings. The error is a sentence.
-[[nodiscard]] auto parse_network(std::string_view text) -> std::expected<NetworkSpec, std::string>;
+// none accepts no settings.
+[[nodiscard]] auto parse_network(std::string_view text) -> OrInvalid<NetworkSpec>;
 
 // Whether a descriptor is an open /dev/net/tun that is attached to an interface.
 [[nodiscard]] auto is_tap(int descriptor) noexcept -> bool;

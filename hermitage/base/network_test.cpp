@@ -7,12 +7,12 @@ namespace {
 
 auto error_of_forward(std::string_view text) -> std::string {
   const auto parsed = parse_port_forward(text);
-  return parsed ? std::string{} : parsed.error();
+  return parsed ? std::string{} : parsed.error().text;
 }
 
 auto error_of_network(std::string_view text) -> std::string {
   const auto parsed = parse_network(text);
-  return parsed ? std::string{} : parsed.error();
+  return parsed ? std::string{} : parsed.error().text;
 }
 
 TEST(ParsePortForward, TakesPortsRangesAndAddresses) {
@@ -63,7 +63,7 @@ TEST(ParseNetwork, TakesEachMode) {
 TEST(ParseNetwork, TakesSettings) {
   const auto spec = parse_network(
       "tap:tap0,vhost=off,mac=02:00:00:aB:cd:EF,mtu=9000,ip=10.0.5.3/16,gw=10.0.5.1,dns=9.9.9.9,dns=1.1.1.1");
-  ASSERT_TRUE(spec) << spec.error();
+  ASSERT_TRUE(spec) << spec.error().text;
   EXPECT_EQ(spec->vhost, Vhost::off);
   EXPECT_EQ(spec->mac, (MacAddress{2, 0, 0, 0xab, 0xcd, 0xef}));
   EXPECT_EQ(spec->mtu, 9000);

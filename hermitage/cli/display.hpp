@@ -1,4 +1,4 @@
-// What standard output shows: colours, characters, and the width of a line.
+// The capabilities of standard output: colours, characters, and the width of a line.
 #pragma once
 
 #include "hermitage/inspect/display.hpp"

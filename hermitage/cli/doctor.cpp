@@ -134,7 +134,8 @@ auto check_and_show(const DoctorOptions& options) -> ExitCode {
 
 using Option = OptionOf<DoctorOptions>;
 constexpr std::array kOptions{
-    Option{0, "oci", nullptr, "check also what Hermit containers need (podman, Kubernetes)", set<&DoctorOptions::oci>},
+    Option{0, "oci", nullptr, "also check the requirements of Hermit containers (podman, Kubernetes)",
+           set<&DoctorOptions::oci>},
     Option{0, "json", nullptr, "print a JSON object", set<&DoctorOptions::json>}};
 
 constexpr CommandText kText{

@@ -18,7 +18,7 @@ namespace {
 
 auto manual_of(const std::string& file) -> std::expected<std::string, std::string> {
   const auto bytes = launch::read_file(file);
-  if (!bytes) return std::unexpected{fmt::format("{}: {}", file, bytes.error())};
+  if (!bytes) return std::unexpected{fmt::format("{}: {}", file, bytes.error().message())};
   auto page = fill_in_manual({reinterpret_cast<const char*>(bytes->data()), bytes->size()}, describe_program());
   if (!page) return std::unexpected{fmt::format("{}:{}", file, page.error())};
   return page;

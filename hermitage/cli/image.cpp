@@ -212,7 +212,7 @@ auto make_config(const CreateOptions& options) -> std::optional<image::Config> {
       return complain_of_option(fmt::format("--memory '{}': not a size such as 64M or 1 GiB", options.memory));
     }
   }
-  if (const auto checked = launch::check_config(config); !checked) return complain_of_option(checked.error());
+  if (const auto checked = launch::check_config(config); !checked) return complain_of_option(checked.error().text);
   return config;
 }
 
@@ -240,7 +240,7 @@ auto make_request(const CreateOptions& options) -> std::optional<image::PackRequ
   }
   auto text = launch::read_file(options.config);
   if (!text) {
-    complain(options.config, text.error());
+    complain(options.config, text.error().text);
     return std::nullopt;
   }
   request.config = std::string{reinterpret_cast<const char*>(text->data()), text->size()};
@@ -254,10 +254,16 @@ auto unloadable(const std::filesystem::path& kernel, std::string_view why) -> st
                                         .text = fmt::format("cannot be loaded: {}", why)}};
 }
 
-// The reason for which `image check` would refuse it.
+// The reasons for which `image check` would refuse a configuration, and a kernel.
+auto check_config(const image::Config& config) -> std::expected<void, image::Problem> {
+  const auto checked = launch::check_config(config);
+  if (checked) return {};
+  return std::unexpected{image::Problem{.code = image::ProblemCode::config_value, .text = checked.error().text}};
+}
+
 auto check_kernel(const std::filesystem::path& kernel) -> std::expected<void, image::Problem> {
   const auto bytes = launch::read_file(kernel.string());
-  if (!bytes) return unloadable(kernel, bytes.error());
+  if (!bytes) return unloadable(kernel, bytes.error().text);
   const auto parsed = entry::KernelObject::parse(*bytes);
   if (!parsed) return unloadable(kernel, parsed.error().message().view());
   return {};
@@ -273,7 +279,7 @@ auto complain_of_packing(const image::Problem& problem) -> ExitCode {
 auto create(const CreateOptions& options) -> ExitCode {
   auto request = make_request(options);
   if (!request) return ExitCode::usage;
-  request->check_config = launch::check_config;
+  request->check_config = check_config;
   if (!options.force) request->check_kernel = check_kernel;
   Output output{options.output};
   const auto packed = [&] {
@@ -304,7 +310,7 @@ auto pack_in_memory(const CreateOptions& options, base::Descriptor& memory)
     -> std::expected<std::filesystem::path, ExitCode> {
   auto request = make_request(options);
   if (!request) return std::unexpected{ExitCode::usage};
-  request->check_config = launch::check_config;
+  request->check_config = check_config;
   request->check_kernel = check_kernel;
   memory = base::Descriptor{::memfd_create("packed image", MFD_CLOEXEC)};
   const auto packed = [&] {
@@ -399,7 +405,7 @@ constexpr std::array kCreateOptions{
                             set<&CreateOptions::oci>},
     OptionOf<CreateOptions>{0, "name", "NAME:TAG", "with --oci: name of the container image",
                             set<&CreateOptions::name>},
-    OptionOf<CreateOptions>{0, "image", "IMAGE", "with --oci: packed image to use as it is, one for each architecture",
+    OptionOf<CreateOptions>{0, "image", "IMAGE", "with --oci: packed image to use; one for each architecture",
                             set<&CreateOptions::packed_images>, kFiles, true},
     kMaxSize<CreateOptions>,
 };
@@ -544,7 +550,7 @@ auto run_check(const Words& words) -> ExitCode {
   options.file = operands->front();
   return with_image(options, image::Contents::kernel, [&options](const Image& image) {
     if (const auto checked = launch::check_config(image.config()); !checked) {
-      complain(options.file, fmt::format("cannot be run: {}", checked.error()));
+      complain(options.file, fmt::format("cannot be run: {}", checked.error().text));
       return ExitCode::some_not;
     }
     const auto& path = image.config().kernel;

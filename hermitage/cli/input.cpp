@@ -47,7 +47,7 @@ auto read_kernel(const std::string& path) -> std::expected<KernelInput, std::str
   if (!source) return std::unexpected{std::move(source.error().text)};
   if (source->kind() != KernelSource::Kind::image) {
     auto bytes = std::move(*source).read();
-    if (!bytes) return std::unexpected{std::move(bytes.error())};
+    if (!bytes) return std::unexpected{std::move(bytes.error().text)};
     if (auto image = open_packed(pack_container(*bytes, options), path, options)) {
       return kernel_input(*std::move(image));
     }
@@ -67,7 +67,8 @@ auto open_image(const std::string& path, const image::OpenOptions& options)
   if (source->descriptor() >= 0 || source->kind() != KernelSource::Kind::neither) return source->open_image(options);
   const auto bytes = std::move(*source).read();
   if (!bytes) {
-    return std::unexpected{Problem{.code = image::ProblemCode::unreadable, .file = path, .text = bytes.error()}};
+    return std::unexpected{
+        Problem{.code = image::ProblemCode::unreadable, .file = path, .text = bytes.error().message()}};
   }
   if (auto image = open_packed(pack_container(*bytes, options), path, options)) return *std::move(image);
   return Image::open(*bytes, options);

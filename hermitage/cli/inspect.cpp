@@ -85,7 +85,7 @@ void print_report(const Report& report, const InspectOptions& options, const Sin
   if (options.all || options.symbols) inspect::print_symbols(report, display, sink);
 }
 
-// What there is to show of the files that could be read, in their order.
+// Reports of the files that could be read, in the order of the files.
 struct Results {
   std::vector<Report> reports;
   std::vector<Sizes> sizes;  // as many, when they are wanted; else none
@@ -184,7 +184,7 @@ auto write_results(const Results& results, const InspectOptions& options) -> Exi
   return exit_code;
 }
 
-// What is wrong with the options together; nothing when they are right.
+// The reason why the options exclude each other; empty if they do not.
 auto complaint_of_options(const InspectOptions& options) -> std::string {
   if (options.files.empty()) return "missing operand FILE";
   const bool has_several = options.files.size() > 1;
@@ -197,7 +197,7 @@ auto complaint_of_options(const InspectOptions& options) -> std::string {
   return {};
 }
 
-// What is wrong with a file that cannot be loaded.
+// The reason why a file cannot be loaded.
 auto complain_unless_loadable(const Report& report) -> ExitCode {
   if (report.loadable) return ExitCode::good;
   complain_of(report.file, inspect::shown_problems(report).front().message);
@@ -269,15 +269,13 @@ constexpr std::array kOptions{
     Option{0, "svg", "OUT.svg",
            "also write the memory map as a picture; - is standard output, and the report then goes to standard error",
            set<&InspectOptions::svg>, kFiles},
-    Option{0, "sizes", nullptr, "show only where the bytes of the image go", set<&InspectOptions::sizes>},
-    Option{0, "by", "WHAT",
-           "what --sizes and --treemap count by: `crate` (the default), `function`, `file` or `segment`", set_by,
-           one_of("crate function file segment")},
+    Option{0, "sizes", nullptr, "print only the sizes of the parts of the kernel", set<&InspectOptions::sizes>},
+    Option{0, "by", "WHAT", "parts that --sizes and --treemap show: `crate` (default), `function`, `file` or `segment`",
+           set_by, one_of("crate function file segment")},
     Option{0, "treemap", "OUT.svg",
-           "draw where the bytes of the image go as a picture, too; - is standard output, and the rest goes to "
-           "standard error",
+           "also draw the sizes as a picture; - is standard output, and the report then goes to standard error",
            set<&InspectOptions::treemap>, kFiles},
-    Option{0, "diff", nullptr, "show only what is different in two FILEs: OLD NEW", set<&InspectOptions::diff>},
+    Option{0, "diff", nullptr, "print only the differences between two FILEs: OLD NEW", set<&InspectOptions::diff>},
 };
 
 constexpr Operand kOperands[] = {{"FILE", "kernels or images to report on; - is standard input", Operand::Count::any}};

@@ -77,8 +77,8 @@ auto backtrace_text(const vmm::GuestCrash& crash, const launch::KernelPlace& ker
       inspect::make_backtrace(parsed->file(), offset, {vmm::arch::frame_registers(crash.registers)}, read));
 }
 
-auto core_text(const std::expected<launch::CoreReport, std::string>& core, const std::string& path) -> std::string {
-  if (!core) return fmt::format("no core file {}: {}", path, core.error());
+auto core_text(const vmm::Result<launch::CoreReport>& core, const std::string& path) -> std::string {
+  if (!core) return fmt::format("no core file {}: {}", path, core.error().text);
   return fmt::format("the core file {} has {} of the guest's memory{}", path, inspect::human_size(core->size),
                      core->is_complete ? "" : "; the rest exceeds --core-limit");
 }

@@ -1,13 +1,13 @@
 // Reports about a guest that has run in the monitor.
 #pragma once
 
-#include <expected>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "hermitage/launch/monitor.hpp"
 #include "hermitage/vmm/ending.hpp"
+#include "hermitage/vmm/error.hpp"
 #include "hermitage/vmm/statistics.hpp"
 
 namespace hermitage::cli {
@@ -21,8 +21,7 @@ namespace hermitage::cli {
 [[nodiscard]] auto backtrace_text(const vmm::GuestCrash& crash, const launch::KernelPlace& kernel) -> std::string;
 
 // One sentence about a core file, for this path.
-[[nodiscard]] auto core_text(const std::expected<launch::CoreReport, std::string>& core, const std::string& path)
-    -> std::string;
+[[nodiscard]] auto core_text(const vmm::Result<launch::CoreReport>& core, const std::string& path) -> std::string;
 
 // The last hypercalls of each vCPU as lines: see MonitorRun::hypercalls().
 [[nodiscard]] auto last_hypercalls_text(std::span<const std::vector<std::string>> hypercalls) -> std::string;

@@ -75,7 +75,7 @@ TEST(CoreText, SaysWhatTheFileHas) {
             "the core file core has 2 MiB of the guest's memory");
   EXPECT_EQ(core_text(launch::CoreReport{.size = 2 << 20, .is_complete = false}, "core"),
             "the core file core has 2 MiB of the guest's memory; the rest exceeds --core-limit");
-  EXPECT_EQ(core_text(std::unexpected{std::string{"write: it is full"}}, "core"),
+  EXPECT_EQ(core_text(vmm::fail(vmm::ErrorCode::host_failed, "write: it is full"), "core"),
             "no core file core: write: it is full");
 }
 

@@ -155,14 +155,14 @@ auto read_sources(const RunOptions& options, const char* command) -> std::expect
   const launch::LaunchOptions& command_line = options;
   launch::LaunchSources sources{.command_line = command_line};
   auto environment = launch::options_of_environment(options);
-  if (!environment) return std::unexpected{complain_of_usage(command, environment.error())};
+  if (!environment) return std::unexpected{complain_of_usage(command, environment.error().text)};
   sources.environment = *std::move(environment);
   const auto config = launch::merged(sources).config;
   if (config.empty()) return sources;
   std::vector<std::string> warnings;
   auto file = launch::read_config_file(config, warnings);
   if (!file) {
-    complain({}, file.error());
+    complain(file.error().subject, file.error().text);
     return std::unexpected{ExitCode::usage};
   }
   for (const auto& warning : warnings) warn(warning);
@@ -181,7 +181,7 @@ auto run_machine(RunOptions& options, const char* command) -> ExitCode {
     if (options.dry_run) return complain_of_usage(command, "--dry-run cannot read IMAGE from standard input");
     auto file = launch::keep_standard_input();
     if (!file) {
-      complain(options.image, file.error());
+      complain(options.image, file.error().message());
       return ExitCode::not_started;
     }
     path = std::move(*file);

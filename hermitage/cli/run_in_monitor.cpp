@@ -196,7 +196,7 @@ auto run_in_monitor(const RunOptions& options, const launch::RunRequest& request
   const auto exit_code = options.snapshot ? exit_code_after_saving(*report) : exit_code_of(*report);
   TimeLimit::end_with(exit_code);
   auto told = tell(options, *report, *run, *stats_file);
-  // Writing what the user has asked for can take longer than the last resort permits.
+  // Writing the requested files can take longer than the last resort permits.
   limit.leave();
   if (const auto written = tell_timeline(*run, *timeline_file); told == ExitCode::good) told = written;
   if (const auto written = tell_profile(*run, *profile_file); told == ExitCode::good) told = written;

@@ -74,11 +74,11 @@ auto set_gdb_port(RunOptions& options, const char* argument) -> Outcome {
 using Option = OptionOf<RunOptions>;
 constexpr std::array kOptions{
     Option{'m', "memory-size", "SIZE",
-           "size of the guest's memory, a multiple of 2 MiB: 512MiB, 2G (default: what the image asks for, at least "
-           "64M; with a network 256M)",
+           "size of the guest's memory, a multiple of 2 MiB: 512MiB, 2G (default: the requirement of the image, at "
+           "least 64M; with a network 256M)",
            set<&RunOptions::memory_size>},
-    Option{'c', "cpu-count", "N", "number of vCPUs, one thread each (default: what the image asks for, at least 1)",
-           set_cpu_count},
+    Option{'c', "cpu-count", "N",
+           "number of vCPUs, one thread each (default: the requirement of the image, at least 1)", set_cpu_count},
     Option{'a', "affinity", "LIST", "host CPUs for the vCPUs, in order: 0-1,3", set<&RunOptions::affinity>},
     Option{'e',
            "env-vars",
@@ -97,11 +97,11 @@ constexpr std::array kOptions{
     Option{'o', "output", "FILE", "write the guest's output to FILE; `none` discards it", set<&RunOptions::output>,
            kFiles},
     Option{0, "timeout", "SECONDS", "stop the guest after SECONDS, counted from the start of the program", set_timeout},
-    Option{
-        0, "engine", "NAME",
-        "what runs the guest: `kvm` (the built-in monitor), `qemu`, or `auto` (the monitor if it can run the kernel, "
-        "else QEMU; default)",
-        set_engine, one_of("auto kvm qemu")},
+    Option{0, "engine", "NAME",
+           "engine that runs the guest: `kvm` (the built-in monitor), `qemu`, or `auto` (the monitor if it can run the "
+           "kernel, "
+           "else QEMU; default)",
+           set_engine, one_of("auto kvm qemu")},
     Option{0, "kvm-fd", "N",
            "use the open /dev/kvm that this process has inherited as descriptor N; implies `--engine kvm`", set_kvm_fd},
     Option{0, "qemu-arg", "ARG", "append ARG to QEMU's command line", set<&RunOptions::qemu_args>, {}, true},
@@ -123,7 +123,7 @@ constexpr std::array kOptions{
     Option{'n', "net", "NETWORK",
            "the guest's network: `none` (the default), `user` (the default with -p), `tap`, `tap:NAME` or `fd:N`",
            set<&RunOptions::net>, one_of("none user tap")},
-    Option{0, "pcap", "FILE", "write what goes over the guest's network, for Wireshark", set<&RunOptions::pcap>,
+    Option{0, "pcap", "FILE", "write all frames of the guest's network to FILE, for Wireshark", set<&RunOptions::pcap>,
            kFiles},
     Option{0, "hermit-image-mode", "MODE",
            "how the guest reads the files of a packed image: `external` (hypercalls; default) or `internal` (from its "
@@ -148,25 +148,26 @@ constexpr std::array kOptions{
     Option{0, "stats-file", "FILE", "write the statistics as JSON", set<&RunOptions::stats_file>, kFiles},
     Option{0, "timeline", "FILE", "write a timeline of the run at the end, which Perfetto can open",
            set<&RunOptions::timeline>, kFiles},
-    Option{
-        0, "profile", "FILE",
-        "write at the end where the guest's time went: `FILE.svg` is a flame graph; `FILE.folded` and `FILE.json` (for "
-        "speedscope) are for other tools",
-        set<&RunOptions::profile>, kFiles},
+    Option{0, "profile", "FILE",
+           "write a profile of the guest at the end: `FILE.svg` is a flame graph; `FILE.folded` and `FILE.json` (for "
+           "speedscope) are for other tools",
+           set<&RunOptions::profile>, kFiles},
     Option{0, "profile-rate", "HZ", "samples per second of each vCPU (default 997)", set_profile_rate},
     Option{0, "trace", nullptr, "print every hypercall on standard error", set<&RunOptions::trace>},
     Option{0, "verbose", nullptr, "print all registers and the last hypercalls when the guest crashes",
            set<&RunOptions::verbose>},
     Option{0, "core", "FILE", "write a core file for gdb when the guest crashes, and on SIGQUIT",
            set<&RunOptions::core>, kFiles},
-    Option{0, "core-on", "EVENT", "when to write it: `crash` (default), or `exit`, also when the guest exits",
+    Option{0, "core-on", "EVENT",
+           "when to write the core file: `crash` (default), or `exit`, also when the guest exits",
            set<&RunOptions::core_on>, one_of("crash exit")},
-    Option{0, "core-limit", "SIZE", "limit on the guest's memory in it (default 1G)", set<&RunOptions::core_limit>},
+    Option{0, "core-limit", "SIZE", "limit on the guest's memory in the core file (default 1G)",
+           set<&RunOptions::core_limit>},
     Option{0, "stale-files", "MODE",
            "for a snapshot: `refuse` open files of the guest that have changed on the host (default), or `allow` them",
            set<&RunOptions::stale_files>, one_of("refuse allow")},
     Option{'s', "gdb-port", "PORT", "wait for gdb or lldb on this port of 127.0.0.1", set_gdb_port},
-    Option{0, "gdb", "PLACE", "the same at `ADDRESS:PORT` or `unix:PATH`", set<&RunOptions::gdb>},
+    Option{0, "gdb", "PLACE", "wait for gdb or lldb at `ADDRESS:PORT` or `unix:PATH`", set<&RunOptions::gdb>},
     Option{0, "gdb-no-wait", nullptr, "start the guest without waiting for a debugger", set<&RunOptions::gdb_no_wait>},
 };
 

@@ -16,7 +16,7 @@ void tell_of_undelivered_output(const launch::LaunchSpec& spec, const launch::Ru
 
 // Reports on saving to `file`, for `hermitage snapshot`.
 void tell_of_saving(const std::string& file, const launch::RunReport& report);
-// The exit status of `hermitage snapshot`: not_started if the guest was not saved and nobody has stopped it.
+// The exit status of `hermitage snapshot`: not_started if the guest was not saved, and was not stopped.
 [[nodiscard]] auto exit_code_after_saving(const launch::RunReport& report) -> ExitCode;
 
 [[nodiscard]] inline auto exit_code_of(const launch::RunReport& report) -> ExitCode {

@@ -31,7 +31,7 @@ auto open(const std::string& path) -> std::expected<Snapshot, ExitCode> {
   }
   auto file = source->duplicate();
   if (!file) {
-    complain(path, file.error());
+    complain(path, file.error().message());
     return std::unexpected{ExitCode::usage};
   }
   auto snapshot = Snapshot::open(*std::move(file));

@@ -7,9 +7,10 @@
 
 namespace hermitage::cli {
 
-// The candidate that `word` most likely stands for: the only one that it is the beginning of, or else the one that
-// takes the fewest edits (insert, remove or replace a character, or swap two neighbours), at most one for each three
-// characters. Of several with as few edits, the first.
+// The most likely candidate for a misspelt word: the only one that begins with `word`, or else the one with the fewest
+// edits (insert, remove or replace a character, or swap two neighbours), at most one for each three characters of the
+// word, or else the one whose beginning needs the fewest, at most one for each four characters. If several need the
+// same number, the first.
 [[nodiscard]] auto nearest(std::string_view word, std::span<const std::string_view> candidates)
     -> std::optional<std::string_view>;
 

@@ -30,6 +30,12 @@ TEST(Suggestion, TakesFewEdits) {
   EXPECT_EQ(nearest_of("nett"), "net");
 }
 
+TEST(Suggestion, ComparesWithBeginningsLast) {
+  EXPECT_EQ(nearest_of("memroy"), "memory-size");
+  EXPECT_EQ(nearest_of("cup-"), "cpu-count");
+  EXPECT_EQ(nearest_of("mxr"), "none");
+}
+
 TEST(Suggestion, IsNotMadeForOtherWords) {
   EXPECT_EQ(nearest_of(""), "none");
   EXPECT_EQ(nearest_of("verbose"), "none");

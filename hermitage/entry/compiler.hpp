@@ -1,4 +1,4 @@
-// What the public headers need from a compiler, and what they tell it.
+// The requirements of the public headers on a compiler, and an attribute for its warnings.
 #pragma once
 
 // GCC 12 and 13 state 202100L for -std=c++23.

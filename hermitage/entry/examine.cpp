@@ -389,7 +389,7 @@ class OddityExaminer {
   bool stopped_ = false;
 };
 
-// Returns false if the sink wants no more problems.
+// Returns false if the sink accepts no more problems.
 auto examine_relr(const Table<elf::RelrWord>& relr, std::uint64_t mem_size, ProblemSink sink) noexcept -> bool {
   std::size_t visited = 0;
   bool continues = true;

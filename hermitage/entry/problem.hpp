@@ -124,7 +124,7 @@ using ParseError = Problem;
 using LoadError = Problem;
 
 // The shape of everything that can go wrong in the public interfaces: entry::Problem, entry::BootInfoError,
-// image::Problem, vmm::Error, launch::Failure and launch::OpenError.
+// image::Problem, vmm::Error, launch::Failure and launch::FileError.
 //   code        an enumerator, for programs
 //   severity()  errors are of severity error
 //   name()      the code as a word: stable, for scripts and logs

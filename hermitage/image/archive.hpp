@@ -31,7 +31,7 @@ class ArchiveReader {
  public:
   // Reads a gzipped archive. The source must outlive the reader. Fails after limits.unpacked_size bytes.
   ArchiveReader(Source& source, const Limits& limits, Progress progress = {});
-  // Reads an archive that is unpacked in another way; `source` is only asked for the progress.
+  // Reads an archive from another reader of unpacked bytes; `source` only provides the progress.
   ArchiveReader(Source& source, std::unique_ptr<Unpacker> unpacker, Progress progress = {});
   ArchiveReader(const ArchiveReader&) = delete;
   auto operator=(const ArchiveReader&) -> ArchiveReader& = delete;

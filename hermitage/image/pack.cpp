@@ -129,10 +129,9 @@ class Packer {
     if (!request_.check_config) return {};
     auto checked = request_.check_config(config);
     if (checked) return {};
-    const auto file =
+    checked.error().file =
         request_.config ? request_.config_file : files_.at(tree_.resolve(kConfigPath)->file.path).string();
-    return std::unexpected{
-        Problem{.code = ProblemCode::config_value, .file = file, .text = std::move(checked.error())}};
+    return checked;
   }
 
   auto add_kernel(const std::string& path) -> std::expected<void, Problem> {

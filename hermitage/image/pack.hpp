@@ -27,9 +27,9 @@ struct PackRequest {
   // Checks the file of the kernel before anything is written; packing fails with its error. Empty: any file is
   // accepted.
   std::function<std::expected<void, Problem>(const std::filesystem::path& kernel)> check_kernel = {};
-  // Checks the configuration before anything is written; packing fails with config_value and its error, a sentence.
-  // Empty: any valid configuration is accepted.
-  std::function<std::expected<void, std::string>(const Config& config)> check_config = {};
+  // Checks the configuration before anything is written; packing fails with its error, of which pack() sets
+  // `file`. Empty: any valid configuration is accepted.
+  std::function<std::expected<void, Problem>(const Config& config)> check_config = {};
   // The limits for Image::open.
   Limits limits = {};
   Progress progress = {};

@@ -229,16 +229,16 @@ TEST_F(PackTest, TheSameFilesMakeTheSameBytes) {
 TEST_F(PackTest, AsksAboutTheConfiguration) {
   make_tree("tree");
   PackRequest request{.directories = {path("tree")}};
-  request.check_config = [](const Config& asked) -> std::expected<void, std::string> {
+  request.check_config = [](const Config& asked) -> std::expected<void, Problem> {
     EXPECT_NE(asked.kernel, "");
-    return std::unexpected{std::string{"is not liked"}};
+    return std::unexpected{Problem{.code = ProblemCode::config_value, .text = "is not liked"}};
   };
   const auto packed = pack(request, [](std::span<const std::byte>) { return true; });
   ASSERT_FALSE(packed);
   EXPECT_EQ(packed.error().code, ProblemCode::config_value);
   EXPECT_EQ(packed.error().file, path("tree/hermit.toml"));
   EXPECT_EQ(packed.error().text, "is not liked");
-  request.check_config = [](const Config&) -> std::expected<void, std::string> { return {}; };
+  request.check_config = [](const Config&) -> std::expected<void, Problem> { return {}; };
   EXPECT_TRUE(pack(request, [](std::span<const std::byte>) { return true; }));
 }
 

@@ -26,7 +26,7 @@ extern "C" void append_demangled(const char* text, std::size_t size, void* opaqu
   for (std::size_t i = 0; i < size; ++i) output->text[output->size++] = text[i];
 }
 
-// The number of back references in a C++ name: S_, S0_, T_ and the like.
+// The number of back references in a C++ name: such as S_, S0_ and T_.
 auto count_back_references(std::string_view symbol) -> std::size_t {
   constexpr std::string_view kDigits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
   std::size_t count = 0;

@@ -51,7 +51,7 @@ constexpr std::string_view kStyle =
     ".constants{fill:#74b375}.code{fill:#56a8df}.data{fill:#e39a55}.writable-code{fill:#e66a6a}.tls{fill:#b48bdc}}"
     "</style>\n";
 
-// What bytes of a segment are for, by its flags.
+// The use of a segment, by its flags.
 struct Kind {
   std::string_view style;  // class
   std::string_view name;

@@ -14,11 +14,15 @@
 namespace hermitage::launch {
 namespace {
 
-using Outcome = std::expected<void, std::string>;
+using Outcome = OrFailure<void>;
+
+auto wrong_file(std::string subject, std::string text) -> std::unexpected<Failure> {
+  return std::unexpected{Failure{.code = Failure::Code::usage, .subject = std::move(subject), .text = std::move(text)}};
+}
 
 auto at(const std::string& path, const toml::source_region& source, std::string_view message)
-    -> std::unexpected<std::string> {
-  return std::unexpected{fmt::format("{}:{}:{}: {}", path, source.begin.line, source.begin.column, message)};
+    -> std::unexpected<Failure> {
+  return wrong_file(fmt::format("{}:{}:{}", path, source.begin.line, source.begin.column), std::string{message});
 }
 
 // One section of the file. Keys that are read are recorded; the others are reported as unknown at the end.
@@ -155,10 +159,9 @@ auto take_guest(Section& section, LaunchOptions& options) -> Outcome {
 
 }  // namespace
 
-auto read_config_file(const std::string& path, std::vector<std::string>& warnings)
-    -> std::expected<LaunchOptions, std::string> {
+auto read_config_file(const std::string& path, std::vector<std::string>& warnings) -> OrFailure<LaunchOptions> {
   const auto bytes = read_file(path);
-  if (!bytes) return std::unexpected{fmt::format("{}: {}", path, bytes.error())};
+  if (!bytes) return wrong_file(path, bytes.error().text);
   const auto parsed = toml::parse(std::string_view{reinterpret_cast<const char*>(bytes->data()), bytes->size()});
   if (!parsed) return at(path, parsed.error().source(), parsed.error().description());
 
@@ -176,7 +179,7 @@ auto read_config_file(const std::string& path, std::vector<std::string>& warning
     }
     const auto* const table = node.as_table();
     if (table == nullptr) return at(path, node.source(), fmt::format("'{}' is not a section", key.str()));
-    Section section{path, *table};  // NOLINT(misc-const-correctness): it learns what is taken from it
+    Section section{path, *table};  // NOLINT(misc-const-correctness): take() changes it
     if (auto taken = known->second(section, options); !taken) return std::unexpected{taken.error()};
     section.warn_of_rest(key.str(), warnings);
   }

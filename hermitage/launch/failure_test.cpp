@@ -4,12 +4,11 @@
 #include <gtest/gtest.h>
 
 #include "hermitage/entry/formatters.hpp"
-#include "hermitage/launch/kernel_source.hpp"
 
 namespace hermitage::launch {
 namespace {
 
-static_assert(entry::AnyProblem<Failure> && entry::AnyProblem<OpenError>);
+static_assert(entry::AnyProblem<Failure>);
 
 TEST(Failure, HasTheShapeOfAllErrors) {
   const auto usage = wrong_usage("--cpus: 0 is too few").error();
@@ -20,17 +19,6 @@ TEST(Failure, HasTheShapeOfAllErrors) {
   EXPECT_EQ(failure.name(), "not_started");
   EXPECT_EQ(failure.message(), "app.elf: is empty");
   EXPECT_EQ(fmt::format("{}", failure), "app.elf: is empty");
-}
-
-TEST(OpenError, HasTheShapeOfAllErrors) {
-  const auto missing = KernelSource::open("/nonexistent", KernelSource::Streams::refuse);
-  ASSERT_FALSE(missing);
-  EXPECT_EQ(missing.error().name(), "system_call");
-  EXPECT_EQ(fmt::format("{}", missing.error()), "open: No such file or directory");
-  const auto directory = KernelSource::open("/", KernelSource::Streams::refuse);
-  ASSERT_FALSE(directory);
-  EXPECT_EQ(directory.error().name(), "refused");
-  EXPECT_EQ(directory.error().message(), "is a directory");
 }
 
 }  // namespace

@@ -31,7 +31,7 @@ namespace {
 
 using Clock = RunRequest::Clock;
 
-// Where the guest's output goes: standard output, a file that is made anew, or nowhere.
+// The destination of the guest's output: standard output, a new or truncated file, or none.
 class OutputFile {
  public:
   [[nodiscard]] static auto open(const Output& target) -> OrFailure<OutputFile> {
@@ -52,7 +52,7 @@ class OutputFile {
   int number_ = STDOUT_FILENO;
 };
 
-// What is known of the guest, and of QEMU, by what they print.
+// Reads the output of the guest and of QEMU, and derives their states from it.
 class Observation {
  public:
   Observation(const QemuPlan& plan, const RunCallbacks& callbacks)
@@ -72,7 +72,7 @@ class Observation {
   auto operator=(const Observation&) -> Observation& = delete;
   ~Observation() = default;
 
-  // Returns what of it is the guest's. An empty one is the last.
+  // Returns the part of the output that is the guest's. An empty string marks the end of the output.
   auto take_output(std::string_view text) -> std::string {
     has_printed_ = has_printed_ || !text.empty();
     auto of_guest = !has_boot_output_ ? std::string{text}
@@ -85,7 +85,7 @@ class Observation {
     return of_guest;
   }
 
-  // What QEMU itself says.
+  // Takes a line of QEMU's standard error.
   void take_error(std::string_view line) {
     tell({}, line);
     has_errors_ = has_errors_ || line.find(": warning: ") == std::string_view::npos;
@@ -96,7 +96,7 @@ class Observation {
   [[nodiscard]] auto has_handed_over() const -> bool { return !has_boot_output_ || boot_output_.has_handed_over(); }
   [[nodiscard]] auto loader_failure() const -> const std::string& { return boot_output_.failure(); }
   [[nodiscard]] auto has_errors() const -> bool { return has_errors_; }
-  // QEMU complained before anything was printed.
+  // QEMU reported an error before any output.
   [[nodiscard]] auto has_failed() const -> bool { return has_failed_; }
   [[nodiscard]] auto hints() const -> const OutputHints& { return hints_; }
 
@@ -122,14 +122,14 @@ auto end_of_guest(const qemu::Ending& ending, bool has_errors) -> Ending {
   return EngineFailed{has_errors ? std::string{} : std::get<qemu::QemuFailed>(ending).reason};
 }
 
-// Of a process that did not end by itself.
+// The ending of a process that was stopped.
 auto end_of_process(const qemu::ProcessEnding& ending) -> Ending {
   if (const auto* const stopped = std::get_if<qemu::Stopped>(&ending)) return Stopped{stopped->signal};
   if (const auto* const failed = std::get_if<qemu::OutputFailed>(&ending)) return OutputFailed{failed->error_number};
   return TimedOut{};
 }
 
-// What the user gives QEMU may be a network.
+// With arguments of the user for QEMU, the guest may have a network that the spec does not describe.
 auto gets_no_network(const LaunchSpec& spec) -> bool {
   return spec.qemu_args.empty() && spec.network.mode == base::NetworkMode::none;
 }
@@ -161,13 +161,13 @@ auto program_of(const std::string& image, qemu::Target target) -> OrFailure<std:
                      fmt::format("{} is not installed; install the package {}", name, qemu::package_name(target)));
 }
 
-// What is plain to see of the image tells more than what the monitor lacks on this host.
+// The architecture of the kernel is a clearer reason than what this host lacks for the monitor.
 auto sentence_of(std::string reason, entry::Arch arch) -> std::string {
   if (reason.empty() || arch == monitor_arch().value_or(arch)) return reason;
   return fmt::format("the kernel is for {}", entry::name(arch));
 }
 
-// Both sentences in one, where it is not the user who wants QEMU.
+// Combines both reasons, unless the user selected QEMU.
 auto with_reason(const std::string& image, const Failure& failure, const std::string& reason)
     -> std::unexpected<Failure> {
   if (reason.empty() || !failure.is_the_engines) return std::unexpected{failure};
@@ -183,7 +183,7 @@ class QemuRun::State {
   std::optional<Clock::time_point> deadline;
   RunCallbacks callbacks;
   std::vector<int> kept_descriptors;
-  std::string program;  // here and below: once it is open
+  std::string program;  // set by open(), like the members below
   OutputFile output;
 };
 
@@ -241,8 +241,8 @@ auto QemuRun::run() -> OrFailure<RunReport> {
                                .is_confined = state_->plan.is_confined,
                                .kept_descriptors = state_->kept_descriptors,
                                .on_wake = [&watch] { return watch.wake(Clock::now()); }};
-  // A terminal's user types when there is something to answer, and QEMU sets the terminal up. What standard input held
-  // has become the image.
+  // On a terminal, input is not held back: users type when the guest asks, and QEMU configures the terminal. With the
+  // image "-", standard input contained the image.
   if (spec().image != "-" && ::fcntl(STDIN_FILENO, F_GETFD) >= 0 && ::isatty(STDIN_FILENO) == 0) {
     process.takes_input = [&watch] { return watch.takes_input(Clock::now()); };
     process.on_input_end = [&watch](std::uint64_t size) { watch.on_input_end(Clock::now(), size); };

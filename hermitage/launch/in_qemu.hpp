@@ -30,7 +30,7 @@ class QemuRun {
   auto operator=(QemuRun&&) -> QemuRun& = delete;
   ~QemuRun();
 
-  [[nodiscard]] auto spec() const noexcept -> const LaunchSpec&;
+  [[nodiscard]] auto spec() const noexcept HERMITAGE_LIFETIMEBOUND -> const LaunchSpec&;
 
   // The command line for a shell, without the argument that separates the output of guest and loader.
   [[nodiscard]] auto shell_text() const -> std::string;

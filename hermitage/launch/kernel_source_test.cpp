@@ -119,7 +119,7 @@ TEST_F(KernelSourceTest, StandardInputBeginsWhereItStands) {
 TEST_F(KernelSourceTest, StandardInputIsKept) {
   const StandardInput input{directory.write("file", "content")};
   const auto kept = keep_standard_input();
-  ASSERT_TRUE(kept) << kept.error();
+  ASSERT_TRUE(kept) << kept.error().message();
   char byte = 0;
   EXPECT_EQ(::read(STDIN_FILENO, &byte, 1), 0) << "nothing is left";
   auto source = KernelSource::open(*kept, Streams::refuse);
@@ -143,7 +143,7 @@ TEST_F(KernelSourceTest, SaysWhyThereIsNone) {
   ASSERT_EQ(::truncate(large.c_str(), kMaxFileSize + 1), 0);
   auto source = KernelSource::open(large, Streams::refuse);
   ASSERT_TRUE(source);
-  EXPECT_EQ(std::move(*source).read().error(), "larger than the limit of 1 GiB");
+  EXPECT_EQ(std::move(*source).read().error().message(), "larger than the limit of 1 GiB");
 }
 
 TEST_F(KernelSourceTest, AnImageIsReadFromTheOpenFile) {

@@ -40,7 +40,7 @@ auto option_for_qemu(const LaunchOptions& options) -> const char* {
   return options.loader.empty() ? nullptr : "--loader";
 }
 
-auto options_of_environment(const LaunchOptions& given) -> std::expected<LaunchOptions, std::string> {
+auto options_of_environment(const LaunchOptions& given) -> OrFailure<LaunchOptions> {
   LaunchOptions options;
   if (const auto* const size = variable("HERMIT_MEMORY_SIZE"); size != nullptr && !given.memory_size) {
     options.memory_size = size;
@@ -50,7 +50,7 @@ auto options_of_environment(const LaunchOptions& given) -> std::expected<LaunchO
   }
   if (const auto* const port = variable("HERMIT_GDB_PORT"); port != nullptr && !given.gdb) {
     if (!parse_port(port)) {
-      return std::unexpected{fmt::format("HERMIT_GDB_PORT '{}': not a port from 0 to 65535", port)};
+      return wrong_usage(fmt::format("HERMIT_GDB_PORT '{}': not a port from 0 to 65535", port));
     }
     options.gdb = port;
   }
@@ -58,13 +58,13 @@ auto options_of_environment(const LaunchOptions& given) -> std::expected<LaunchO
   if (const auto* const engine = variable("HERMITAGE_ENGINE"); engine != nullptr && !given.engine) {
     options.engine = parse_engine(engine);
     if (!options.engine) {
-      return std::unexpected{fmt::format("HERMITAGE_ENGINE '{}': not one of auto, kvm and qemu", engine)};
+      return wrong_usage(fmt::format("HERMITAGE_ENGINE '{}': not one of auto, kvm and qemu", engine));
     }
   }
   if (const auto* const count = variable("HERMIT_CPU_COUNT"); count != nullptr && !given.cpu_count) {
     options.cpu_count = parse_cpu_count(count);
     if (!options.cpu_count) {
-      return std::unexpected{fmt::format("HERMIT_CPU_COUNT '{}': not a number above 0", count)};
+      return wrong_usage(fmt::format("HERMIT_CPU_COUNT '{}': not a number above 0", count));
     }
   }
   return options;

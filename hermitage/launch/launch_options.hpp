@@ -2,13 +2,13 @@
 #pragma once
 
 #include <cstdint>
-#include <expected>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "hermitage/base/file_mapping.hpp"
+#include "hermitage/launch/failure.hpp"
 
 namespace hermitage::launch {
 
@@ -66,10 +66,10 @@ struct LaunchOptions {
 // The name of a given option that only QEMU supports; null: none.
 [[nodiscard]] auto option_for_qemu(const LaunchOptions& options) -> const char*;
 
-// What the environment variables HERMIT_MEMORY_SIZE, HERMIT_CPU_COUNT, HERMIT_CONFIG, HERMIT_GDB_PORT,
-// HERMITAGE_ENGINE and HERMITAGE_NET set of the options that are not in `given`; empty ones are ignored. The error
-// names a variable with an invalid value.
-[[nodiscard]] auto options_of_environment(const LaunchOptions& given) -> std::expected<LaunchOptions, std::string>;
+// The options from the environment variables HERMIT_MEMORY_SIZE, HERMIT_CPU_COUNT, HERMIT_CONFIG, HERMIT_GDB_PORT,
+// HERMITAGE_ENGINE and HERMITAGE_NET, without those that are in `given`. Empty variables are ignored. Fails with usage,
+// and names the variable, if a value is invalid.
+[[nodiscard]] auto options_of_environment(const LaunchOptions& given) -> OrFailure<LaunchOptions>;
 
 // A number above 0.
 [[nodiscard]] auto parse_cpu_count(std::string_view text) -> std::optional<std::uint32_t>;

@@ -46,13 +46,14 @@ TEST_F(EnvironmentTest, SaysWhatIsNotGiven) {
 TEST_F(EnvironmentTest, IsWrongOnlyWhereItCounts) {
   const Variable size{"HERMIT_MEMORY_SIZE", ""};
   const Variable cpus{"HERMIT_CPU_COUNT", "many"};
-  EXPECT_EQ(options_of_environment({}).error(), "HERMIT_CPU_COUNT 'many': not a number above 0");
+  EXPECT_EQ(options_of_environment({}).error().message(), "HERMIT_CPU_COUNT 'many': not a number above 0");
   EXPECT_EQ(options_of_environment({.cpu_count = 1}), LaunchOptions{}) << "an empty variable is none";
   const Variable engine{"HERMITAGE_ENGINE", "bochs"};
-  EXPECT_EQ(options_of_environment({.cpu_count = 1}).error(),
+  EXPECT_EQ(options_of_environment({.cpu_count = 1}).error().message(),
             "HERMITAGE_ENGINE 'bochs': not one of auto, kvm and qemu");
   const Variable port{"HERMIT_GDB_PORT", "65536"};
-  EXPECT_EQ(options_of_environment({.cpu_count = 1}).error(), "HERMIT_GDB_PORT '65536': not a port from 0 to 65535");
+  EXPECT_EQ(options_of_environment({.cpu_count = 1}).error().message(),
+            "HERMIT_GDB_PORT '65536': not a port from 0 to 65535");
 }
 
 TEST(ParseFileMapping, TakesTwoPathsAndAMode) {

@@ -129,7 +129,7 @@ class OptionParser {
   auto parse_forwards(LaunchSpec& spec) const -> OrFailure<void> {
     for (const auto& text : options_.publish) {
       auto forward = base::parse_port_forward(text);
-      if (!forward) return wrong_usage(fmt::format("--publish '{}': {}", text, forward.error()));
+      if (!forward) return wrong_usage(fmt::format("--publish '{}': {}", text, forward.error().text));
       spec.forwards.push_back(std::move(*forward));
     }
     return {};
@@ -138,7 +138,7 @@ class OptionParser {
   // Call this after the ports are parsed: the network depends on them.
   auto parse_net(LaunchSpec& spec) const -> OrFailure<void> {
     auto network = base::parse_network(options_.net.value_or(spec.forwards.empty() ? "none" : "user"));
-    if (!network) return wrong_usage(fmt::format("--net '{}': {}", *options_.net, network.error()));
+    if (!network) return wrong_usage(fmt::format("--net '{}': {}", *options_.net, network.error().text));
     spec.network = *std::move(network);
     if (!spec.forwards.empty() && spec.network.mode != base::NetworkMode::user) {
       return wrong_usage(fmt::format("--publish requires --net user, not --net {}", *options_.net));
@@ -364,14 +364,15 @@ auto make_launch_spec(const std::string& image, const LaunchSources& sources) ->
                     .application = std::move(words.application).value_or(sources.image.app_args),
                     .environment = std::move(*environment)};
   if (auto line = base::boot_arguments(spec.arguments); !line) {
-    return std::unexpected{Failure{.code = Failure::Code::usage, .subject = image, .text = std::move(line.error())}};
+    return std::unexpected{
+        Failure{.code = Failure::Code::usage, .subject = image, .text = std::move(line.error().text)}};
   }
   return spec;
 }
 
-auto check_config(const image::Config& config) -> std::expected<void, std::string> {
-  const auto spec = make_launch_spec({}, {.image = config});
-  if (!spec) return std::unexpected{spec.error().text};
+auto check_config(const image::Config& config) -> OrFailure<void> {
+  auto spec = make_launch_spec({}, {.image = config});
+  if (!spec) return std::unexpected{std::move(spec.error())};
   return {};
 }
 

@@ -129,8 +129,7 @@ struct LaunchSources {
 // The timeout from the options.
 [[nodiscard]] auto timeout_of(const LaunchOptions& options) -> std::optional<std::chrono::nanoseconds>;
 
-// Whether make_launch_spec() accepts the configuration of an image without other options. The error is one sentence
-// about the cause.
-[[nodiscard]] auto check_config(const image::Config& config) -> std::expected<void, std::string>;
+// Whether make_launch_spec() accepts the configuration of an image without other options. A failure has no subject.
+[[nodiscard]] auto check_config(const image::Config& config) -> OrFailure<void>;
 
 }  // namespace hermitage::launch

@@ -1,4 +1,4 @@
-// Requests for tests, and what stands for QEMU.
+// Requests for tests, and a script that replaces QEMU.
 #pragma once
 
 #include <cstdlib>
@@ -26,7 +26,7 @@ using testing::Variable;
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-// A request for the file at this path, whose lines are kept.
+// A request for the file at this path, which records all messages.
 class Requested {
  public:
   explicit Requested(const std::string& path, LaunchOptions options = {})
@@ -69,7 +69,7 @@ class FakeQemu {
   [[nodiscard]] auto kernel(entry::Arch arch) const -> std::string {
     return directory_.write("kernel", text_of(write(testing::minimal_kernel(arch, entry::Endian::little, true))));
   }
-  // The path of a loader that tells of the handover, by what it contains.
+  // The path of a loader that contains the string by which loaders with a handover are recognized.
   [[nodiscard]] auto telling_loader() const -> std::string { return directory_.write("loader", "[LOADER][HANDOVER] "); }
   [[nodiscard]] auto file(std::string_view name) const -> std::string { return directory_.file(name); }
 

@@ -12,7 +12,7 @@
 namespace hermitage::launch {
 namespace {
 
-// Sanitizers make system calls, and look into files, at any time: a program that has them runs without isolation.
+// Sanitizers make system calls and read files at any time, so a build with sanitizers runs without isolation.
 #ifdef HERMITAGE_HAS_SANITIZERS
 constexpr bool kCanBeIsolated = false;
 #else
@@ -28,7 +28,7 @@ auto output_target(const Output& output) -> vmm::OutputTarget {
   return vmm::StandardOutput{};
 }
 
-// The image's own files, as the guest sees them.
+// Adds the files of the image.
 void add_files(vmm::GuestFiles& files, const image::Image& image) {
   for (const auto& file : image.files()) {
     switch (file.kind) {
@@ -39,13 +39,13 @@ void add_files(vmm::GuestFiles& files, const image::Image& image) {
   }
 }
 
-// One that was asked for has to be there. Of the usual one, only a guest finds out that makes a file.
+// A directory that the user names must exist. The default directory is used only when the guest creates a file.
 auto tempdir_of(const LaunchSpec& spec) -> OrFailure<std::string> {
   if (!spec.tempdir) {
     const auto* const usual = std::getenv("TMPDIR");
     return usual != nullptr && *usual != '\0' ? usual : "/tmp";
   }
-  // With a slash behind it, a file is no directory.
+  // With a slash at its end, the path of a regular file fails with ENOTDIR.
   if (::access((*spec.tempdir + "/").c_str(), W_OK | X_OK) != 0) {
     return wrong_usage(fmt::format("--tempdir: '{}': {}", *spec.tempdir, std::strerror(errno)));
   }

@@ -1,4 +1,4 @@
-// What the monitor's library is told of a launch.
+// Converts a launch specification to the options of hermitage::vmm.
 #pragma once
 
 #include "hermitage/image/image.hpp"
@@ -9,16 +9,16 @@
 
 namespace hermitage::launch {
 
-// Fails where a build with sanitizers is asked for isolation.
+// Fails if the spec requires isolation, but this build has sanitizers.
 [[nodiscard]] auto isolation_of(const LaunchSpec& spec) -> OrFailure<vmm::IsolationOptions>;
 
-// All that the spec says. It says nothing of mounts, of callbacks, and of the image that a kernel finds in its memory;
-// and the time limit has begun before it.
+// The options that the spec determines. The caller sets the mounts, the callbacks, the image that a kernel finds in its
+// memory, and the time limit, of which a part has already passed.
 [[nodiscard]] auto machine_options_of(const LaunchSpec& spec, const vmm::IsolationOptions& isolation)
     -> vmm::MachineOptions;
 
-// The files that the guest sees: those of its image, unless it finds the image in its memory, and the host's that are
-// mapped. `image` may be null. Fails with usage.
+// The files that the guest sees: those of its image, unless it finds the image in its memory, and mapped files of the
+// host. `image` may be null. Fails with usage.
 [[nodiscard]] auto files_of(const LaunchSpec& spec, const image::Image* image) -> OrFailure<vmm::GuestFiles>;
 
 }  // namespace hermitage::launch

@@ -10,15 +10,15 @@
 namespace hermitage::launch {
 namespace {
 
-// A guest that can write to files of the host may write to its own kernel's, by whatever name it finds there: the file
-// is read then, not mapped.
+// A guest that can write to files of the host may find its kernel's file there, under any name. In this case, the file
+// is read instead of mapped.
 auto is_read(const LaunchSpec& spec) -> bool {
   return !std::ranges::all_of(spec.file_mappings, &base::FileMapping::is_read_only);
 }
 
 auto map_file(const LaunchSpec& spec, const KernelSource& source) -> OrFailure<vmm::MappedFile> {
   auto descriptor = source.duplicate();
-  if (!descriptor) return not_started(spec.image, std::move(descriptor.error()));
+  if (!descriptor) return not_started(spec.image, descriptor.error().message());
   auto file = vmm::MappedFile::map(std::move(*descriptor));
   if (file && is_read(spec)) file = std::move(*file).read();
   if (!file) return not_started(spec.image, std::move(file.error().text));

@@ -1,4 +1,4 @@
-// The image as the monitor reads it.
+// Reads the kernel or the image of a run, for the monitor.
 #pragma once
 
 #include <cstddef>
@@ -15,11 +15,11 @@
 
 namespace hermitage::launch {
 
-// A kernel, and what the image around it says and holds. The guest needs nothing of it once its machine is made.
+// A kernel, and the image that contains it. A guest does not need it after its machine is created.
 struct MappedGuest {
   vmm::MappedFile file;
   std::optional<image::Image> image = std::nullopt;
-  std::vector<std::byte> unpacked = {};  // the image as the kernel is to find it, if it is
+  std::vector<std::byte> unpacked = {};  // the archive that the kernel finds in its memory; empty: none
 
   [[nodiscard]] auto kernel() const -> vmm::KernelSource {
     if (image) return {.elf = image->kernel()};
@@ -27,11 +27,11 @@ struct MappedGuest {
   }
 };
 
-// `name` is what messages call it.
+// `name` is the name of the file in messages.
 [[nodiscard]] auto read_guest(const std::string& name, KernelSource::Kind kind, vmm::MappedFile file)
     -> OrFailure<MappedGuest>;
 
-// Maps what the request is to run, or reads it where the guest could write to it. Warns of what is odd about an image.
+// Maps the file of the request, or reads it if the guest could write to it. Reports the warnings of an image.
 [[nodiscard]] auto open_guest(const LaunchSpec& spec, const RunRequest& request) -> OrFailure<MappedGuest>;
 
 }  // namespace hermitage::launch

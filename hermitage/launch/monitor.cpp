@@ -29,7 +29,7 @@
 namespace hermitage::launch {
 namespace {
 
-// What this monitor cannot do with a kernel or a host, another engine may be able to.
+// Another engine may be able to run a kernel that this monitor cannot run on this host.
 auto failure_of(const std::string& subject, vmm::Error error) -> std::unexpected<Failure> {
   using vmm::ErrorCode;
   const bool is_usage = error.code == ErrorCode::configuration;
@@ -72,7 +72,7 @@ auto report_on(const LaunchSpec& spec, const vmm::RunResult& result, const Outpu
 using vmm::observe::Phase;
 using vmm::observe::Timeline;
 
-// Null if the spec asks for none.
+// Null if the spec does not request one.
 auto make_timeline(const LaunchSpec& spec, const RunRequest& request) -> std::shared_ptr<Timeline> {
   if (spec.timeline.empty()) return nullptr;
   auto timeline = std::make_shared<Timeline>();
@@ -85,7 +85,7 @@ auto make_timeline(const LaunchSpec& spec, const RunRequest& request) -> std::sh
   return timeline;
 }
 
-// A name that a debugger can open here, too, if the kernel is a file of its own.
+// The absolute path of the kernel's file. A debugger on this host can open it, unless the kernel is in an image.
 auto absolute_path(const std::string& path) -> std::string {
   std::error_code error;
   const auto absolute = std::filesystem::absolute(path, error);
@@ -107,10 +107,10 @@ auto add_debugger(const LaunchSpec& spec, std::span<const std::byte> elf, std::v
   return {};
 }
 
-auto core_of(const vmm::RunResult& result) -> std::optional<std::expected<CoreReport, std::string>> {
+auto core_of(const vmm::RunResult& result) -> std::optional<vmm::Result<CoreReport>> {
   if (!result.core) return std::nullopt;
   const auto& core = *result.core;
-  if (!core) return std::unexpected{core.error().text};
+  if (!core) return std::unexpected{core.error()};
   return CoreReport{.size = core->size, .is_complete = core->is_complete};
 }
 
@@ -129,32 +129,32 @@ auto add_core(const LaunchSpec& spec, vmm::MachineOptions& options) -> OrFailure
 
 }  // namespace
 
-// It stays where it is: the machine's callbacks know it.
+// Its address must not change, because the machine's callbacks refer to it.
 class MonitorRun::State {
  public:
   [[nodiscard]] auto options(const RunRequest& request, const vmm::IsolationOptions& isolation) -> vmm::MachineOptions;
   // `elf` is the kernel's file, which must exist as long as the machine.
   [[nodiscard]] auto add_snapshot(const RunRequest& request, std::span<const std::byte> elf,
                                   vmm::MachineOptions& options) -> OrFailure<void>;
-  // Adds the debugger, the core and the profile that the spec asks for. `elf` is the kernel's file.
+  // Adds the debugger, the core and the profile that the spec requests. `elf` is the kernel's file.
   [[nodiscard]] auto add_observers(std::span<const std::byte> elf, const RunRequest& request,
                                    vmm::MachineOptions& options) -> OrFailure<void>;
 
   LaunchSpec spec;
   std::function<void(std::string_view)> warn;
   KernelSource::Kind kind = KernelSource::Kind::kernel;
-  OutputHints output_hints;                          // which see the machine's output
+  OutputHints output_hints;                          // get the machine's output
   std::shared_ptr<vmm::observe::Timeline> timeline;  // or null
   std::shared_ptr<vmm::observe::Profile> profile;    // or null
-  std::vector<std::byte> debugged_file;              // the kernel's, for a debugger, as long as there is a machine
+  std::vector<std::byte> debugged_file;              // the kernel's, for a debugger; must exist as long as the machine
   vmm::snapshot::SavedKernel saved_kernel;           // of a restored guest
   std::optional<vmm::Machine> machine;
   entry::GuestRange kernel;
   std::optional<vmm::RunResult> result;
-  std::optional<std::expected<CoreReport, std::string>> core;
+  std::optional<vmm::Result<CoreReport>> core;
   std::optional<SnapshotFile> snapshot_file;
 
-  // For afterwards, when nothing can be opened any more.
+  // Open files for read_kernel(), which cannot open any after isolation.
   vmm::Descriptor image;
   std::optional<MappedGuest> guest;
 };
@@ -163,7 +163,7 @@ MonitorRun::MonitorRun(std::unique_ptr<State> state) noexcept : state_{std::move
 MonitorRun::MonitorRun(MonitorRun&&) noexcept = default;
 MonitorRun::~MonitorRun() = default;
 
-// The options that a new and a restored guest have in common, and the callbacks.
+// The options that new and restored guests share, and the callbacks.
 auto MonitorRun::State::options(const RunRequest& request, const vmm::IsolationOptions& isolation)
     -> vmm::MachineOptions {
   auto options = machine_options_of(spec, isolation);
@@ -180,7 +180,7 @@ auto MonitorRun::State::options(const RunRequest& request, const vmm::IsolationO
   return options;
 }
 
-// Refuses what is known not to be saveable, before the guest starts.
+// Refuses options with which the guest cannot be saved, before it starts.
 auto MonitorRun::State::add_snapshot(const RunRequest& request, std::span<const std::byte> elf,
                                      vmm::MachineOptions& options) -> OrFailure<void> {
   if (!request.snapshot) return {};
@@ -188,29 +188,29 @@ auto MonitorRun::State::add_snapshot(const RunRequest& request, std::span<const 
   if (spec.network.vhost == base::Vhost::on) return wrong_usage("--net: a guest with vhost=on cannot be saved");
   spec.network.vhost = base::Vhost::off;
   if (spec.debug) return wrong_usage("a guest with a debugger cannot be saved; unset HERMIT_GDB_PORT");
-  // Each sample makes a halted vCPU run.
+  // Each sample interrupts a halted vCPU, so it is never idle.
   if (wanted.when_idle && !spec.profile.empty()) return wrong_usage("--when-idle and --profile exclude each other");
   if (wanted.when_idle && spec.manages_power) return wrong_usage("--when-idle and --cpu-pm exclude each other");
   if (!wanted.when_output.empty() && spec.output.kind == Output::Kind::none) {
     return wrong_usage("--when and --output none exclude each other");
   }
   auto file = SnapshotFile::create(wanted.file);
-  if (!file) return not_started(wanted.file, std::move(file.error()));
+  if (!file) return not_started(wanted.file, file.error().message());
   snapshot_file = *std::move(file);
-  options.snapshot = vmm::SnapshotOptions{.file = snapshot_file->release(),
-                                          .image = spec.image,
-                                          .when_output = wanted.when_output,
-                                          .when_idle = wanted.when_idle,
-                                          .after = wanted.after,
-                                          .continues = wanted.continues,
-                                          .kernel = elf,
-                                          .publish = [this, name = wanted.file]() -> vmm::Result<void> {
-                                            if (const auto published = snapshot_file->publish(); !published) {
-                                              return vmm::fail(vmm::ErrorCode::host_failed,
-                                                               fmt::format("{}: {}", name, published.error()));
-                                            }
-                                            return {};
-                                          }};
+  options.snapshot = vmm::SnapshotOptions{
+      .file = snapshot_file->release(),
+      .image = spec.image,
+      .when_output = wanted.when_output,
+      .when_idle = wanted.when_idle,
+      .after = wanted.after,
+      .continues = wanted.continues,
+      .kernel = elf,
+      .publish = [this, name = wanted.file]() -> vmm::Result<void> {
+        if (const auto published = snapshot_file->publish(); !published) {
+          return vmm::fail(vmm::ErrorCode::host_failed, fmt::format("{}: {}", name, published.error().message()));
+        }
+        return {};
+      }};
   return {};
 }
 
@@ -346,7 +346,7 @@ auto MonitorRun::hypercalls() const noexcept -> std::span<const std::vector<std:
   return state_->result->hypercalls;
 }
 
-auto MonitorRun::core() const noexcept -> const std::expected<CoreReport, std::string>* {
+auto MonitorRun::core() const noexcept -> const std::expected<CoreReport, vmm::Error>* {
   return state_->core ? &*state_->core : nullptr;
 }
 

@@ -10,17 +10,17 @@
 
 namespace hermitage::launch {
 
-// Why the monitor can run no guest here, if it is plain to see; a sentence. Where the CPU can virtualize, that takes no
-// system call: what else there may be, the monitor finds out when it makes a machine.
+// The reason why the monitor cannot run guests here, as a sentence, if the host's CPU cannot virtualize. On other
+// hosts, it returns nothing and makes no system call; the monitor reports other reasons when it creates a machine.
 [[nodiscard]] auto why_no_monitor() -> std::optional<std::string>;
 
 // The architecture of the kernels that the monitor runs; none in a build without the monitor.
 [[nodiscard]] auto monitor_arch() -> std::optional<entry::Arch>;
 
-// Why KVM can run no whole kernel here. Tries it out.
+// The reason why KVM cannot run kernels here, as a sentence. Runs a small guest to find out.
 [[nodiscard]] auto why_no_kvm() -> std::optional<std::string>;
 
-// Everything that running a guest in the monitor depends on.
+// Checks all requirements of running a guest in the monitor.
 [[nodiscard]] auto check_monitor() -> std::vector<base::HostCheck>;
 
 }  // namespace hermitage::launch

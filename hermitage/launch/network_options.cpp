@@ -28,7 +28,7 @@ auto failure_of(vmm::Error error) -> std::unexpected<Failure> {
                                  .text = std::move(error.text)}};
 }
 
-// Opens an interface, and says which one when it is made. `mtu` gets its own, where that is known.
+// Opens an interface, or creates one and reports its name. Sets `mtu` to that of the interface, if it is known.
 auto open_tap(const LaunchSpec& spec, const Warn& warn, std::optional<std::uint16_t>& mtu)
     -> OrFailure<std::unique_ptr<Backend>> {
   const auto& name = spec.network.interface;
@@ -52,7 +52,7 @@ auto open_backend(const LaunchSpec& spec, const Warn& warn, std::optional<std::u
   return std::move(*passt);
 }
 
-// Null where there is to be none, or none is needed and there is none.
+// Null if the spec turns vhost off, or if vhost is optional and not available.
 auto open_vhost(const LaunchSpec& spec, const Backend& backend) -> OrFailure<std::unique_ptr<vmm::virtio::VhostNet>> {
   if (spec.network.vhost == base::Vhost::off) return nullptr;
   const bool is_needed = spec.network.vhost == base::Vhost::on;

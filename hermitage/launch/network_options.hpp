@@ -1,4 +1,4 @@
-// The network card that the monitor is asked for, and what is behind it.
+// Opens the network of a launch specification, for the monitor.
 #pragma once
 
 #include <functional>
@@ -11,9 +11,9 @@
 
 namespace hermitage::launch {
 
-// Starts passt, or opens the interface or the descriptor that the spec names, and the file for what goes over the wire.
-// An Ethernet address that the spec does not have is random. `warn`, which may be empty, gets a sentence now or, from
-// the card's thread, later. None where the spec has no network. Fails with usage or not_started.
+// Starts passt, or opens the interface or the descriptor of the spec, and the file for captured frames. Without an
+// Ethernet address in the spec, it is random. `warn` may be empty; it is called with a sentence, also later, by the
+// card's thread. Returns nothing if the spec has no network. Fails with usage or not_started.
 [[nodiscard]] auto open_network(const LaunchSpec& spec, const std::function<void(std::string_view)>& warn)
     -> OrFailure<std::optional<vmm::NetworkOptions>>;
 

@@ -1,4 +1,4 @@
-// What takes the monitor's place where it is not built in.
+// Replaces the monitor in a build without it: every function fails or returns nothing.
 #include "hermitage/launch/monitor.hpp"
 #include "hermitage/launch/monitor_host.hpp"
 
@@ -61,7 +61,7 @@ auto MonitorRun::hypercalls() const noexcept -> std::span<const std::vector<std:
   return {};
 }
 
-auto MonitorRun::core() const noexcept -> const std::expected<CoreReport, std::string>* {
+auto MonitorRun::core() const noexcept -> const std::expected<CoreReport, vmm::Error>* {
   return nullptr;
 }
 

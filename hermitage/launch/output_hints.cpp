@@ -18,7 +18,7 @@ auto OutputHints::lacked_network(int exit_code) const -> bool {
   return exit_code != 0 && ends_with_error("Network is down");  // ENETDOWN
 }
 
-// An allocation of Rust's that failed, and a kernel that has not enough to begin with.
+// The message of Rust's allocator, and that of a kernel that cannot start.
 auto OutputHints::lacked_memory(int exit_code) const -> bool {
   return exit_code != 0 && (ends_with_error("memory allocation of ") || ends_with_error("enough memory available"));
 }

@@ -1,4 +1,4 @@
-// Tells from a guest's output what it lacked when it failed.
+// Finds the reason of a guest's failure in its output: no network, or too little memory.
 #pragma once
 
 #include <cstddef>
@@ -7,14 +7,14 @@
 
 namespace hermitage::launch {
 
-// Applications print the error of the call that failed, in no place of their own and with no mark of the kernel's: that
-// they have said it at the very end, and failed, is as near as one gets.
+// Applications print an error in any format, and the kernel does not report it. So this is a guess: the end of the
+// output contains the error's text, and the exit code is not 0.
 class OutputHints {
  public:
-  // The guest's output, piece by piece.
+  // Adds a piece of the guest's output.
   void take(std::string_view output);
 
-  // Whether a guest that ends with this exit code has just said that it has no network, or too little memory.
+  // Whether a guest that ends with this exit code has failed because it has no network, or too little memory.
   [[nodiscard]] auto lacked_network(int exit_code) const -> bool;
   [[nodiscard]] auto lacked_memory(int exit_code) const -> bool;
 

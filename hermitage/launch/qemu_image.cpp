@@ -15,8 +15,8 @@ namespace {
 
 using entry::Arch;
 
-// A kernel that says that it boots by PVH does so without a loader. That is of no use to a packed one: QEMU cannot
-// unpack it, and the loader boots kernels by Hermit's own way.
+// QEMU boots a kernel that supports PVH without a loader. This does not apply to packed kernels: QEMU cannot unpack
+// them, and the loader uses Hermit's boot protocol.
 auto boots_by_itself(std::span<const std::byte> elf) -> bool {
   const auto file = entry::ElfFile::open(elf);
   return file && entry::arch_of_machine(file->header().machine) == Arch::x86_64 &&
@@ -27,7 +27,7 @@ auto examine_kernel(const std::string& name, std::span<const std::byte> elf, Qem
   const auto kernel = entry::KernelObject::parse(elf);
   if (!kernel) return not_started(name, std::string{kernel.error().message().view()});
   image.target = {.arch = kernel->arch(), .endian = kernel->endian()};
-  // Both are of 0.10: the word env=KEY=VALUE and the note with the version.
+  // Hermit 0.10 introduced both the argument env=KEY=VALUE and the note with the version.
   image.takes_variables = kernel->hermit_version().has_value();
   return {};
 }
@@ -35,7 +35,7 @@ auto examine_kernel(const std::string& name, std::span<const std::byte> elf, Qem
 auto read_kernel_alone(const std::string& name, KernelSource& source, QemuImage image) -> OrFailure<QemuImage> {
   const auto kind = source.kind();
   const auto bytes = std::move(source).read();
-  if (!bytes) return not_started(name, bytes.error());
+  if (!bytes) return not_started(name, bytes.error().message());
   if (kind == KernelSource::Kind::neither) return not_started(name, neither_kernel_nor_image(*bytes));
   if (boots_by_itself(*bytes)) {
     image.target = {.arch = Arch::x86_64};

@@ -1,4 +1,4 @@
-// What is to be run, as far as QEMU is to know of it.
+// The facts about a kernel or an image on which QEMU's command line depends.
 #pragma once
 
 #include <cstdint>
@@ -15,11 +15,11 @@ struct QemuImage {
   qemu::Target target;
   bool needs_loader = true;
   bool is_packed = false;
-  bool takes_variables = true;  // from its command line
+  bool takes_variables = true;  // the kernel reads variables from its command line
   image::Config config;
 };
 
-// Reads the request's source, and moves its bytes. Only where it `warns`, it does so of what is odd about an image.
+// Reads the request's source, whose bytes are moved. Reports the warnings of an image if `warns`.
 [[nodiscard]] auto read_for_qemu(RunRequest& request, bool warns) -> OrFailure<QemuImage>;
 
 }  // namespace hermitage::launch

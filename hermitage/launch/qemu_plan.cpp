@@ -154,7 +154,7 @@ auto plan_loader(const LaunchSpec& spec, bool is_dry, const QemuImage& image, st
 auto boot_arguments_of(const LaunchSpec& spec, const QemuImage& image, const std::vector<std::string>& loader_words)
     -> OrFailure<std::string> {
   auto arguments = base::boot_arguments(spec.arguments);
-  if (!arguments) return wrong_usage(std::move(arguments.error()));
+  if (!arguments) return wrong_usage(std::move(arguments.error().text));
   if (!loader_words.empty()) {
     arguments->insert(0, fmt::format("{}{}", fmt::join(loader_words, " "), arguments->empty() ? "" : " "));
   }
@@ -180,7 +180,8 @@ auto plan_for_qemu(const RunRequest& request, const QemuImage& image, const Qemu
   auto made = request.spec(image.config);
   if (!made) return std::unexpected{made.error()};
   auto spec = *std::move(made);
-  if (const auto checked = base::check_memory_size(spec.memory_size); !checked) return wrong_usage(checked.error());
+  if (const auto checked = base::check_memory_size(spec.memory_size); !checked)
+    return wrong_usage(checked.error().text);
   const auto arch = image.target.arch;
   // With KVM, kernels for aarch64 cannot end QEMU with their exit code.
   const bool can_use_kvm = arch == Arch::x86_64 && monitor_arch() == arch;

@@ -60,7 +60,7 @@ auto adapt_network(LaunchSpec& spec, const vmm::snapshot::MachineState& machine)
 
 auto open_snapshot(const LaunchSpec& spec, const RunRequest& request) -> OrFailure<Snapshot> {
   auto file = request.source.duplicate();
-  if (!file) return not_started(spec.image, std::move(file.error()));
+  if (!file) return not_started(spec.image, file.error().message());
   // A guest that can write to files of the host may write to its own snapshot.
   const bool is_mapped = std::ranges::all_of(spec.file_mappings, &base::FileMapping::is_read_only);
   auto opened = Snapshot::open(*std::move(file), is_mapped ? Snapshot::Contents::mapped : Snapshot::Contents::read);

@@ -1,4 +1,4 @@
-// A launch as a whole: for a program that leaves the rest to this module.
+// Runs a launch with the engine that it requires, for programs that need no access to the steps between.
 //
 //   auto source = launch::KernelSource::open(path, launch::KernelSource::Streams::refuse);
 //   launch::RunRequest request{.image = path, .sources = {.command_line = options}, .source = *std::move(source)};
@@ -12,9 +12,9 @@
 
 namespace hermitage::launch {
 
-// Runs the guest to its end, once, on the engine that the sources want, or else on the one that can. Without a
-// deadline, the sources' timeout counts from here. What MonitorRun and QemuRun ask of the process holds: it has one
-// thread and no child, ignores SIGPIPE, and may be isolated afterwards.
+// Runs the guest to its end, with the engine that the sources select, or otherwise with one that can run it. Without a
+// deadline, the sources' timeout counts from this call. The requirements of MonitorRun and QemuRun apply: the process
+// has one thread and no child, ignores SIGPIPE, and may be isolated afterwards.
 [[nodiscard]] auto run(RunRequest& request) -> OrFailure<RunReport>;
 
 }  // namespace hermitage::launch

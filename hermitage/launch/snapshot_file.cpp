@@ -5,7 +5,6 @@
 #include <climits>
 #include <csignal>
 #include <cstdio>
-#include <cstring>
 #include <filesystem>
 #include <utility>
 
@@ -36,10 +35,6 @@ auto name_of(Call call) -> const char* {
     case Call::renameat: return "renameat";
   }
   return "";
-}
-
-auto failed(const char* call, int error) -> std::unexpected<std::string> {
-  return std::unexpected{fmt::format("{}: {}", call, std::strerror(error))};
 }
 
 // All that the helper needs. It is complete before the helper starts, which must not allocate memory.
@@ -84,10 +79,10 @@ auto publish(const Work& work) noexcept -> Answer {
   ::_exit(0);
 }
 
-// Starts the helper as a child of a child that has ended, so that nobody needs to wait for it.
-auto start_helper(const Work& work, const Descriptor& own_end) -> std::expected<void, std::string> {
+// Starts the helper as a child of a child that has ended, so that no process needs to wait for it.
+auto start_helper(const Work& work, const Descriptor& own_end) -> OrFileError<void> {
   const auto child = ::fork();
-  if (child < 0) return failed("fork", errno);
+  if (child < 0) return call_failed("fork", errno);
   if (child == 0) {
     if (::fork() != 0) ::_exit(0);
     ::close(own_end.get());
@@ -101,15 +96,15 @@ auto start_helper(const Work& work, const Descriptor& own_end) -> std::expected<
 
 }  // namespace
 
-auto SnapshotFile::create(const std::string& path) -> std::expected<SnapshotFile, std::string> {
+auto SnapshotFile::create(const std::string& path) -> OrFileError<SnapshotFile> {
   const std::filesystem::path target{path};
   const auto parent = target.parent_path().empty() ? std::filesystem::path{"."} : target.parent_path();
   Work work{.name = target.filename()};
   if (work.name.empty() || work.name == "." || work.name == "..") {
-    return std::unexpected{std::string{"is not the name of a file"}};
+    return refused("is not the name of a file");
   }
   const Descriptor directory{::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-  if (!directory.is_open()) return failed("open of its directory", errno);
+  if (!directory.is_open()) return call_failed("open of its directory", errno);
   work.temporary = fmt::format(".{}.{}", work.name.substr(0, NAME_MAX / 2), ::getpid());
   Descriptor file{::openat(directory.get(), ".", O_TMPFILE | O_RDWR | O_CLOEXEC, kMode)};
   if (!file.is_open() && (errno == EOPNOTSUPP || errno == EISDIR || errno == ENOENT)) {
@@ -117,9 +112,10 @@ auto SnapshotFile::create(const std::string& path) -> std::expected<SnapshotFile
     file = Descriptor{::openat(directory.get(), work.temporary.c_str(), kFlags, kMode)};
     work.has_name = file.is_open();
   }
-  if (!file.is_open()) return failed("open", errno);
+  if (!file.is_open()) return call_failed("open", errno);
   std::array sockets{-1, -1};
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets.data()) != 0) return failed("socketpair", errno);
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets.data()) != 0)
+    return call_failed("socketpair", errno);
   Descriptor own_end{sockets[0]};
   const Descriptor helpers_end{sockets[1]};
   work.socket = helpers_end.get();
@@ -130,16 +126,19 @@ auto SnapshotFile::create(const std::string& path) -> std::expected<SnapshotFile
   return SnapshotFile{std::move(file), std::move(own_end)};
 }
 
-auto SnapshotFile::publish() const -> std::expected<void, std::string> {
+auto SnapshotFile::publish() const -> OrFileError<void> {
   const char request = 1;
-  if (::write(helper_.get(), &request, 1) != 1) return failed("write to the helper process", errno);
+  if (::write(helper_.get(), &request, 1) != 1) return call_failed("write to the helper process", errno);
   Answer answer;
   ssize_t got = 0;
   do {
     got = ::read(helper_.get(), &answer, sizeof answer);
   } while (got < 0 && errno == EINTR);
-  if (got != sizeof answer) return std::unexpected{std::string{"the helper process has ended"}};
-  if (answer.error_number != 0) return failed(name_of(answer.call), answer.error_number);
+  if (got != sizeof answer) {
+    return std::unexpected{
+        FileError{.code = FileError::Code::system_call, .call = "read", .text = "the helper process has ended"}};
+  }
+  if (answer.error_number != 0) return call_failed(name_of(answer.call), answer.error_number);
   return {};
 }
 

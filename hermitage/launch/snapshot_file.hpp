@@ -1,10 +1,10 @@
 // The file of a new snapshot, which appears under its name when it is complete.
 #pragma once
 
-#include <expected>
 #include <string>
 
 #include "hermitage/base/descriptor.hpp"
+#include "hermitage/launch/file_error.hpp"
 
 namespace hermitage::launch {
 
@@ -17,13 +17,13 @@ namespace hermitage::launch {
 class SnapshotFile {
  public:
   // Creates the file in the directory of `path`, with mode 0600: it contains the guest's memory. Call this before other
-  // threads are started. The error is a sentence without the path.
-  [[nodiscard]] static auto create(const std::string& path) -> std::expected<SnapshotFile, std::string>;
+  // threads are started.
+  [[nodiscard]] static auto create(const std::string& path) -> OrFileError<SnapshotFile>;
 
   // The file, empty and open for writing. It stays open for the helper.
   [[nodiscard]] auto release() noexcept -> base::Descriptor { return std::move(file_); }
-  // Writes the file to the disk, and replaces `path` by it. Call this once. The error is a sentence without the path.
-  [[nodiscard]] auto publish() const -> std::expected<void, std::string>;
+  // Writes the file to the disk, and replaces `path` by it. Call this once.
+  [[nodiscard]] auto publish() const -> OrFileError<void>;
 
  private:
   SnapshotFile(base::Descriptor file, base::Descriptor helper) noexcept

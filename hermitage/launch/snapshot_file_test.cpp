@@ -46,7 +46,7 @@ TEST_F(SnapshotFileTest, AppearsWhenItIsPublished) {
   const auto [file, descriptor] = make(path, "new");
   EXPECT_FALSE(fs::exists(path));
   const auto published = file.publish();
-  ASSERT_TRUE(published) << published.error();
+  ASSERT_TRUE(published) << published.error().message();
   EXPECT_EQ(read(path), "new");
   struct stat status{};
   ASSERT_EQ(::stat(path.c_str(), &status), 0);
@@ -84,14 +84,14 @@ TEST_F(SnapshotFileTest, NamesTheCallThatFailed) {
   const auto [file, descriptor] = make(path, "new");
   const auto published = file.publish();
   ASSERT_FALSE(published);
-  EXPECT_EQ(published.error(), "renameat: Is a directory");
+  EXPECT_EQ(published.error().message(), "renameat: Is a directory");
   EXPECT_EQ(count(), 1);
   const auto missing = SnapshotFile::create("/nonexistent/app.snap");
   ASSERT_FALSE(missing);
-  EXPECT_EQ(missing.error(), "open of its directory: No such file or directory");
+  EXPECT_EQ(missing.error().message(), "open of its directory: No such file or directory");
   const auto nameless = SnapshotFile::create(directory.path() + "/");
   ASSERT_FALSE(nameless);
-  EXPECT_EQ(nameless.error(), "is not the name of a file");
+  EXPECT_EQ(nameless.error().message(), "is not the name of a file");
 }
 
 }  // namespace

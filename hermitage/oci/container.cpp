@@ -264,7 +264,7 @@ auto check_shape(const Json& config) -> std::expected<void, std::string> {
   return {};
 }
 
-// An annotation of this project that has no effect is a mistake, or asks for something that a guest cannot have.
+// Refuses annotations of this project that would have no effect: they are mistakes, or guests do not support them.
 auto check_annotations(const Json& config) -> std::expected<void, std::string> {
   constexpr std::string_view kOwn{"org.hermitage."};
   constexpr std::string_view kOfImages{"org.hermitage.image."};  // podman gives a container those of its image

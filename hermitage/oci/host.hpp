@@ -8,7 +8,7 @@
 
 namespace hermitage::oci {
 
-// Where engines look for their configuration.
+// The directory of the configurations of engines.
 struct EngineFiles {
   std::string podman = "/etc/containers/containers.conf.d/hermitage.conf";
   std::string containerd = "/etc/containerd/config.toml";

@@ -142,7 +142,7 @@ class Namespace {
     auto* const traffic = TC_CAST(ingress.get());
     ::rtnl_tc_set_ifindex(traffic, from);
     ::rtnl_tc_set_parent(traffic, TC_H_INGRESS);
-    // That of an earlier container, and its filters.
+    // Deletes the interface of an earlier container, with its filters.
     ::rtnl_qdisc_delete(socket_.get(), ingress.get());
     ::rtnl_tc_set_handle(traffic, TC_H_MAKE(TC_H_INGRESS, 0));
     ::rtnl_tc_set_kind(traffic, "ingress");

@@ -15,7 +15,7 @@ namespace hermitage::oci {
 // "tap": the default. "none": the guest has no network, whatever network the container has.
 inline constexpr std::string_view kNetworkAnnotation = "org.hermitage.network";
 
-// Which network a container asks for.
+// The network that a container requests.
 struct NetworkPlan {
   std::string name_space = {};  // the path of its network namespace on the host; empty: the guest has no network
 };

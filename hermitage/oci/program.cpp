@@ -62,7 +62,7 @@ auto open_kvm() -> std::expected<base::Descriptor, std::string> {
   return std::unexpected{fmt::format("open /dev/kvm: {}; `hermitage doctor` says what to do", std::strerror(errno))};
 }
 
-// What the kernel requires, if it comes from a packed image: the root file system then has the image's configuration.
+// The requirements of a kernel from a packed image, whose configuration is in the root file system.
 auto requirements_of(const HermitProgram& program, const RootFileSystem& root)
     -> std::expected<image::Config, std::string> {
   if (program.kind == HermitProgram::Kind::image) return image::Config{};
@@ -145,7 +145,7 @@ auto prepare_hermit_container(const CommandLine& line, const Bundle& bundle, con
   return Start{.words = std::move(words), .passed = std::move(passed)};
 }
 
-// A bundle of any other program is passed on as it is.
+// A bundle of any other program is passed on unchanged.
 auto prepare(const CommandLine& line, const Settings& settings) -> std::expected<Start, std::string> {
   const auto bundle = Bundle::read(line);
   const auto* const process = bundle ? member(bundle->config(), "process") : nullptr;

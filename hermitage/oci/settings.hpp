@@ -14,7 +14,7 @@ struct Settings {
   friend auto operator==(const Settings&, const Settings&) -> bool = default;
 };
 
-// Where engines find the settings: a variable of the environment does not reach a runtime.
+// The default file of the settings. (Engines do not pass environment variables to a runtime.)
 inline constexpr const char* kSettingsFile = "/etc/hermitage/oci.toml";
 
 // Parses settings. `file` is the name in errors, which are sentences: malformed TOML, an unknown key, a wrong type, or

@@ -340,7 +340,7 @@ class Supervisor {
     if (!status_) ::kill(child_, SIGTERM);
   }
 
-  // When one wants an end for the second time.
+  // Called for the second request to end.
   void hurry() {
     if (!status_) return kill();
     undelivered_ += pending_.size();

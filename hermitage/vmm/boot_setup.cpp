@@ -140,7 +140,7 @@ auto create_vm(const VmRequest& request, const SetState& set_state) -> Result<Bo
 auto write_device_tree(const BootRequest& request, std::optional<GuestRange> image,
                        std::optional<std::uint32_t> counter_khz) -> Result<void> {
   auto arguments = base::boot_arguments(request.options.arguments);
-  if (!arguments) return fail(ErrorCode::configuration, std::move(arguments.error()));
+  if (!arguments) return fail(ErrorCode::configuration, std::move(arguments.error().text));
   const auto tree = flatten({.memory = request.layout.memory,
                              .cpu_count = request.options.cpu_count,
                              .boot_arguments = std::move(*arguments),
@@ -180,7 +180,7 @@ auto write_boot_info(const BootRequest& request, const entry::LoadedKernel& load
 
 auto check_options(const MachineOptions& options) -> Result<void> {
   if (auto checked = base::check_memory_size(options.memory_size); !checked) {
-    return fail(ErrorCode::configuration, std::move(checked.error()));
+    return fail(ErrorCode::configuration, std::move(checked.error().text));
   }
   if (options.cpu_count == 0) return fail(ErrorCode::configuration, "a guest needs at least one vCPU");
   if (!options.affinity.empty() && options.affinity.size() != options.cpu_count) {

@@ -1,4 +1,4 @@
-// What is kept of a guest whose run has ended: its stack, its last hypercalls, and its core.
+// Data of a guest whose run has ended: its stack, its last hypercalls, and its core.
 #pragma once
 
 #include <chrono>

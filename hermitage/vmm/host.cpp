@@ -65,9 +65,10 @@ auto try_execution(const kvm::Kvm& kvm) -> Result<void> {
   const auto execution = kvm::probe_execution(kvm);
   if (!execution) return std::unexpected{execution.error()};
   if (*execution == kvm::Execution::native) return {};
-  return fail(ErrorCode::kvm_failed,
-              "KVM on this host interprets kernel code without SSE instructions, which Hermit kernels need; enable "
-              "nested virtualization, or use another host");
+  return fail(
+      ErrorCode::kvm_failed,
+      "KVM on this host interprets kernel code, and does not support the SSE instructions of Hermit kernels; enable "
+      "nested virtualization, or use another host");
 }
 
 auto check_execution(const kvm::Kvm& kvm) -> HostCheck {

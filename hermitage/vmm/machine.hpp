@@ -68,7 +68,7 @@ class Machine {
   ~Machine();
 
   // The layout of the guest memory.
-  [[nodiscard]] auto layout() const noexcept -> const arch::MemoryLayout&;
+  [[nodiscard]] auto layout() const noexcept HERMITAGE_LIFETIMEBOUND -> const arch::MemoryLayout&;
 
   // Runs the guest to its end, once. Each vCPU has a thread, and the calling thread supervises. The signal SIGRTMIN is
   // used to interrupt threads; its handler is replaced. A profile also uses SIGRTMIN + 1. Fails with host_failed if

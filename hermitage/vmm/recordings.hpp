@@ -1,4 +1,4 @@
-// What a machine needs for the recordings of its run: see observe/.
+// The recordings of a run (see observe/), as a machine uses them.
 #pragma once
 
 #include <chrono>

@@ -28,12 +28,17 @@ check() {  # check WHAT PROGRAM FILE
   echo "$1: ok"
 }
 
-for consumer in cxx c image c_image; do
-  cmake -S "$here/$consumer" -B "$work/$consumer" -DCMAKE_PREFIX_PATH="$work/prefix" >/dev/null
-  cmake --build "$work/$consumer" >/dev/null
-  file=$kernel
-  [[ $consumer == *image ]] && file=$image
-  check "$consumer by CMake" "$work/$consumer/consumer" "$file"
+for compilers in 'gcc g++' 'clang-19 clang++-19'; do
+  read -r c_compiler compiler <<<"$compilers"
+  command -v "$compiler" >/dev/null || { echo "consumers by $compiler: skipped, it is missing"; continue; }
+  for consumer in cxx c image c_image; do
+    cmake -S "$here/$consumer" -B "$work/$compiler/$consumer" -DCMAKE_PREFIX_PATH="$work/prefix" \
+      -DCMAKE_CXX_COMPILER="$compiler" -DCMAKE_C_COMPILER="$c_compiler" >/dev/null
+    cmake --build "$work/$compiler/$consumer" >/dev/null
+    file=$kernel
+    [[ $consumer == *image ]] && file=$image
+    check "$consumer by CMake, $compiler" "$work/$compiler/$consumer/consumer" "$file"
+  done
 done
 
 # With the sources instead of the installed files.
@@ -154,11 +159,19 @@ if [[ $(uname -m) == x86_64 ]]; then
   grep -qx 'Loadable: yes' "$work/report" || { echo "kernel: not loadable" >&2; exit 1; }
   echo "kernel: ok"
 fi
-# The example in docs/monitor.md.
-if [[ -f $work/prefix/include/hermitage/vmm/machine.hpp ]]; then
+# The example in docs/monitor.md, with a main() that runs a guest.
+if declare -F expect_vmm >/dev/null; then
   sed -n '/^```cpp/,/^```$/p' "$here/../../docs/monitor.md" | sed '/^```/d' >"$work/embed.cpp"
-  g++ -std=c++23 -Wall -Wextra -Werror -fsyntax-only -I "$work/prefix/include" "$work/embed.cpp"
-  echo "docs/monitor.md: ok"
+  cat >>"$work/embed.cpp" <<<'auto main(int, char** arguments) -> int {
+  const auto status = run(arguments[1]);
+  return status == 1 ? 125 : status;
+}'
+  read -ra flags <<<"$(pkg-config --cflags --libs hermitage-vmm)"
+  for compiler in g++ clang++-19; do
+    command -v "$compiler" >/dev/null || { echo "docs/monitor.md by $compiler: skipped, it is missing"; continue; }
+    "$compiler" -std=c++23 -Wall -Wextra -Werror "$work/embed.cpp" "${flags[@]}" -o "$work/embed"
+    expect_vmm "docs/monitor.md by $compiler" "$work/embed"
+  done
 fi
 [[ -s $work/prefix/include/hermitage/kernel/notes.ld ]] || { echo "no notes.ld" >&2; exit 1; }
 

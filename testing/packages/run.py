@@ -7,6 +7,7 @@ BUILD is the directory of a build with a static program, of which nothing is com
 `all` runs every one. Exit status 77: skipped, because something is missing.
 """
 import filecmp
+import json
 import os
 import shutil
 import subprocess
@@ -18,7 +19,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from case_runner import Failed, Skipped, check, remove_with_mounts, run_cases  # noqa: E402
 
 build = Path(sys.argv[1]).resolve()
-packaging = Path(__file__).resolve().parent.parent.parent / "packaging"
+testing = Path(__file__).resolve().parent.parent
+packaging = testing.parent / "packaging"
 work = Path(tempfile.mkdtemp(prefix="hermitage-packages-"))
 GREETING = "Hello from a Hermit kernel in C++\n"
 
@@ -122,6 +124,25 @@ def case_tarball_runs_in_an_empty_root():
     check_programs(root, f"/{top.name}")
 
 
+def debian_root(release, *packages):
+    """A root directory with these packages of a release of Debian, and the packages that they depend on."""
+    need(shutil.which("mmdebstrap"), "there is no mmdebstrap")
+    root = work / release
+    done = run("mmdebstrap", "--quiet", "--mode=root", "--variant=extract", f"--include={','.join(packages)}", release, root,
+               status=None, timeout=200)
+    need(done.returncode == 0, f"mmdebstrap makes no Debian here: {done.stderr.strip()[-300:]}")
+    return root
+
+
+def case_tarball_runs_on_debian_11():
+    need_static_build()
+    need_mounts()
+    root = debian_root("bullseye", "libc6")
+    check(list(root.glob("lib/*-linux-gnu/libc-2.31.so")), "Debian 11 has another C library")
+    top = unpacked(tarball("dist"), root)
+    check_programs(root, f"/{top.name}")
+
+
 def files_of(root):
     """Every path of a root directory, but for the records of dpkg, and what only this test makes."""
     mine = {"proc", "dev", "tmp", "var/lib/dpkg", "var/log", "var/cache"}
@@ -133,14 +154,17 @@ def files_of(root):
     return paths
 
 
-def debian_root():
-    """A minimal Debian, in which dpkg works."""
-    need(shutil.which("mmdebstrap"), "there is no mmdebstrap")
-    root = work / "debian"
-    done = run("mmdebstrap", "--quiet", "--mode=root", "--variant=extract",
-               "--include=dpkg,dash,coreutils,diffutils,libc-bin,tar,base-files", "bookworm", root, status=None, timeout=200)
-    need(done.returncode == 0, f"mmdebstrap makes no Debian here: {done.stderr.strip()[-300:]}")
-    return root
+def check_development_package(package):
+    """Builds a program with the files of libhermitage-dev, and compares what it prints with `hermitage load`."""
+    files = work / "development"
+    run("dpkg-deb", "--extract", package, files)
+    consumer = work / "consumer"
+    run("cmake", "-S", testing / "consumers/image", "-B", consumer, f"-DCMAKE_PREFIX_PATH={files}/usr")
+    run("cmake", "--build", consumer)
+    hello = build / "share/hermitage/examples/hello.tar.gz"
+    loaded = run(build / "bin/hermitage", "load", "--json", hello).stdout
+    printed = run(consumer / "consumer", hello).stdout.split()
+    check(int(printed[-1], 16) == json.loads(loaded)["entry_point"], f"the consumer printed {printed}, load {loaded}")
 
 
 def case_debian_packages():
@@ -154,8 +178,9 @@ def case_debian_packages():
         run("lintian", "--allow-root", "--fail-on", "error", package, development)
     else:
         print("lintian: skipped, it is missing")
+    check_development_package(development)
     need_mounts()
-    root = debian_root()
+    root = debian_root("bookworm", "dpkg", "dash", "coreutils", "diffutils", "libc-bin", "tar", "base-files")
     before = files_of(root)
     shutil.copy(package, root / "package.deb")
     in_root(root, "dpkg", "--install", "/package.deb")

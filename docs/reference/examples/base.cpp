@@ -11,6 +11,7 @@
 #include "hermitage/base/file_io.hpp"
 #include "hermitage/base/file_mapping.hpp"
 #include "hermitage/base/host_check.hpp"
+#include "hermitage/base/invalid_value.hpp"
 #include "hermitage/base/memory_size.hpp"
 #include "hermitage/base/network.hpp"
 #include "hermitage/base/page.hpp"
@@ -53,6 +54,13 @@ void print(const HostCheck& check) {
   std::printf("%s: %s\n", check.subject.c_str(), check.finding.c_str());
 }
 //! [hermitage/base/host_check.hpp]
+
+//! [hermitage/base/invalid_value.hpp]
+auto complaint_about(const std::string& option) -> std::string {
+  const auto network = parse_network(option);
+  return network ? std::string{} : "--net '" + option + "': " + network.error().message();
+}
+//! [hermitage/base/invalid_value.hpp]
 
 //! [hermitage/base/memory_size.hpp]
 auto is_valid_memory(std::uint64_t size) -> bool {

@@ -7,6 +7,7 @@
 #include "hermitage/launch/config_file.hpp"
 #include "hermitage/launch/engine.hpp"
 #include "hermitage/launch/failure.hpp"
+#include "hermitage/launch/file_error.hpp"
 #include "hermitage/launch/in_qemu.hpp"
 #include "hermitage/launch/kernel_source.hpp"
 #include "hermitage/launch/launch_options.hpp"
@@ -41,6 +42,14 @@ auto exit_status_of(const Failure& failure) -> int {
   return failure.code == Failure::Code::usage ? 2 : kNotStartedStatus;
 }
 //! [hermitage/launch/failure.hpp]
+
+//! [hermitage/launch/file_error.hpp]
+auto size_of_file(const std::string& path) -> OrFileError<std::size_t> {
+  const auto bytes = read_file(path);
+  if (!bytes) return std::unexpected{bytes.error()};  // "open: No such file or directory"
+  return bytes->size();
+}
+//! [hermitage/launch/file_error.hpp]
 
 //! [hermitage/launch/in_qemu.hpp]
 auto qemu_command(RunRequest& request) -> std::string {

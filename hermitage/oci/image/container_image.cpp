@@ -87,7 +87,7 @@ class Merger {
   }
 
   [[nodiscard]] auto tree() -> image::Tree& { return tree_; }
-  // Whether the only layer, as it is, is an archive of these files.
+  // Whether the only layer is, without changes, an archive of these files.
   [[nodiscard]] auto is_one_packed_layer() const -> bool { return is_one_packed_layer_; }
 
  private:
@@ -182,7 +182,7 @@ auto find_program(image::Tree& tree, const std::string& name, const std::string&
               "has no file '" + name + "', which is the program of the container image's configuration");
 }
 
-// As after `hermitage run IMAGE`: with "--" before and after them, words are the kernel's.
+// Splits arguments as `hermitage run IMAGE` does: those between two "--" are the kernel's.
 void split_arguments(Words words, Config& config) {
   if (words.empty() || words.front() != "--") {
     config.app_args = std::move(words);
@@ -198,7 +198,7 @@ void split_arguments(Words words, Config& config) {
   config.app_args.assign(dashes + 1, words.end());
 }
 
-// What hermit.toml in the image says; nothing without it.
+// The configuration of hermit.toml in the image; nothing if there is none.
 auto own_config(image::Tree& tree) -> std::expected<std::optional<Config>, Problem> {
   const auto* const node = tree.resolve(image::kConfigPath);
   if (node == nullptr || node->file.kind != image::FileKind::regular) return std::nullopt;

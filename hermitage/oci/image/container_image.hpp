@@ -24,7 +24,7 @@ struct ConvertOptions {
 // others are arguments as after `hermitage run IMAGE`. Memory and vCPUs are those of hermit.toml, if it has the same
 // kernel. Without Entrypoint and Cmd, hermit.toml is the configuration.
 //
-// A single gzipped layer that already is that image is written as it is. Layers follow the same rules as packed images,
+// A single gzipped layer that already is that image is copied. Layers follow the same rules as packed images,
 // in which there are no devices, and no links that may lead out of the image. Every digest is verified before anything
 // is written. Fails with cannot_pack if the sink returns false.
 [[nodiscard]] auto to_packed_image(const ContainerFiles& files, const ConvertOptions& options, const image::Sink& sink)

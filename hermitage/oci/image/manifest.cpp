@@ -74,7 +74,7 @@ auto is_index(const Json& document) -> bool {
   return member(document, "manifests") != nullptr;
 }
 
-// Signatures and the like have an architecture that does not exist.
+// Signatures and attestations have an architecture that does not exist.
 auto is_image(const Descriptor& descriptor) -> bool {
   return descriptor.architecture != "unknown";
 }

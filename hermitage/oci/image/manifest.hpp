@@ -1,4 +1,4 @@
-// What a container image consists of: its configuration and its layers.
+// The parts of a container image: its configuration and its layers.
 #pragma once
 
 #include <cstdint>

@@ -25,7 +25,7 @@ auto is_tag(std::string_view tag) -> bool {
   return std::ranges::all_of(tag, [](char c) { return is_letter(c) || c == '_' || c == '.' || c == '-'; });
 }
 
-// Of a path: letters and digits, with separators between them, "." or "_" or "__" or any number of "-".
+// A component of a path: letters and digits, with separators between them, "." or "_" or "__" or any number of "-".
 auto is_component(std::string_view part) -> bool {
   if (part.empty() || !is_lower(part.front()) || !is_lower(part.back())) return false;
   for (std::size_t i = 0; i < part.size();) {

@@ -1,4 +1,4 @@
-// What a walk of a guest's page tables finds, on each architecture.
+// The result of a walk of a guest's page tables, on each architecture.
 #pragma once
 
 #include <algorithm>
@@ -36,7 +36,7 @@ class RangeVisitor {
   RangeVisitor(GuestRange memory, const std::function<bool(const MappedRange&)>& visit)
       : memory_{memory}, visit_{visit} {}
 
-  // A page, in ascending order of addresses. Returns false if the visitor wants no more.
+  // A page, in ascending order of addresses. Returns false to stop the walk.
   [[nodiscard]] auto add(std::uint64_t start, std::uint64_t address, std::uint64_t size, bool is_writable,
                          bool is_executable) -> bool {
     // A large page can be partly outside of the memory.

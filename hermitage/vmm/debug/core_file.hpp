@@ -53,7 +53,7 @@ struct CoreLimits {
   std::chrono::milliseconds time = std::chrono::seconds{30};
 };
 
-// What was written.
+// The result of writing a core file.
 struct CoreSummary {
   std::uint64_t size = 0;    // bytes of the guest memory, without pages of zeros
   bool is_complete = false;  // all of the guest's mapped memory is in the file

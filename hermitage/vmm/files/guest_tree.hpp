@@ -45,8 +45,10 @@ struct Node {
   std::uint64_t number = 0;  // st_ino
   bool is_guests = false;    // the guest has created it
 
-  [[nodiscard]] auto directory() -> Directory* { return std::get_if<Directory>(&what); }
-  [[nodiscard]] auto directory() const -> const Directory* { return std::get_if<Directory>(&what); }
+  [[nodiscard]] auto directory() HERMITAGE_LIFETIMEBOUND -> Directory* { return std::get_if<Directory>(&what); }
+  [[nodiscard]] auto directory() const HERMITAGE_LIFETIMEBOUND -> const Directory* {
+    return std::get_if<Directory>(&what);
+  }
 };
 
 // A directory of the tree, a directory of the host below a mapping, or both, if a mapping is nested in a mapped
@@ -89,7 +91,7 @@ class GuestTree {
   auto operator=(const GuestTree&) -> GuestTree& = delete;
   ~GuestTree();
 
-  [[nodiscard]] auto root() const -> const std::shared_ptr<Node>& { return root_; }
+  [[nodiscard]] auto root() const HERMITAGE_LIFETIMEBOUND -> const std::shared_ptr<Node>& { return root_; }
 
   // Walks a path and follows the links in it. Follows a link at its end only if `follow` is set.
   [[nodiscard]] auto find(std::string_view path, bool follow) const -> FileResult<Place>;

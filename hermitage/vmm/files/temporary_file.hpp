@@ -11,6 +11,7 @@
 #include <string>
 #include <utility>
 
+#include "hermitage/entry/compiler.hpp"
 #include "hermitage/vmm/descriptor.hpp"
 #include "hermitage/vmm/files/file_result.hpp"
 
@@ -39,7 +40,7 @@ class TemporaryFile {
   auto operator=(const TemporaryFile&) -> TemporaryFile& = delete;
   ~TemporaryFile() { room_->give_back(size_); }
 
-  [[nodiscard]] auto name() const noexcept -> const std::string& { return name_; }
+  [[nodiscard]] auto name() const noexcept HERMITAGE_LIFETIMEBOUND -> const std::string& { return name_; }
 
   // `flags` are those of the host. O_CREAT is used only to create the file, and O_APPEND never: see write().
   [[nodiscard]] auto open(int directory, int flags) -> FileResult<Descriptor>;

@@ -1,4 +1,4 @@
-// What a user can do about a host without KVM.
+// Advice for users of a host without KVM.
 #pragma once
 
 namespace hermitage::vmm::kvm {

@@ -85,7 +85,7 @@ class Vcpu {
   SharedPages pages_;
   bool syncs_registers_;
   kvm_guest_debug_arch debug_registers_ = {};  // as set; in the format of the architecture
-  // What the guest has been told of its CPU, as the architecture's part of a state. KVM can report more than that.
+  // The CPU features that the guest sees, as the architecture's part of a state. KVM may support more features.
   std::vector<std::byte> features_;
 };
 

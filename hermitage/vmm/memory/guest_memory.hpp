@@ -51,7 +51,7 @@ class GuestMemory {
   [[nodiscard]] auto base() const noexcept -> GuestAddress { return base_; }
   [[nodiscard]] auto size() const noexcept -> std::uint64_t { return bytes_.size(); }
   [[nodiscard]] auto range() const noexcept -> GuestRange { return {base_, base_ + size()}; }
-  [[nodiscard]] auto bytes() const noexcept -> std::span<std::byte> { return bytes_; }
+  [[nodiscard]] auto bytes() const noexcept HERMITAGE_LIFETIMEBOUND -> std::span<std::byte> { return bytes_; }
 
   // Checks a range, and returns its bytes.
   [[nodiscard]] auto span(GuestAddress address, std::uint64_t size) const noexcept
@@ -92,8 +92,10 @@ class GuestMemory {
   // of 4096. Only the thread that prepares the guest calls this.
   [[nodiscard]] auto map_file(GuestAddress address, std::uint64_t size, int descriptor, std::uint64_t file_offset) const
       -> bool;
-  // The ranges that were mapped from files. All other memory is anonymous: pages that nobody has touched are zeros.
-  [[nodiscard]] auto file_ranges() const noexcept -> std::span<const GuestRange> { return file_ranges_; }
+  // The ranges that were mapped from files. All other memory is anonymous: pages that were never touched are zeros.
+  [[nodiscard]] auto file_ranges() const noexcept HERMITAGE_LIFETIMEBOUND -> std::span<const GuestRange> {
+    return file_ranges_;
+  }
 
   // Makes the host allocate the pages of a range now, which is faster than one page fault for each. The host can ignore
   // this.

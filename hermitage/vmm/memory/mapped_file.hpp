@@ -37,7 +37,7 @@ class MappedFile {
   }
   ~MappedFile();
 
-  [[nodiscard]] auto bytes() const noexcept -> std::span<const std::byte> { return bytes_; }
+  [[nodiscard]] auto bytes() const noexcept HERMITAGE_LIFETIMEBOUND -> std::span<const std::byte> { return bytes_; }
 
   // Reads the same content into memory.
   [[nodiscard]] auto read() && -> Result<MappedFile>;

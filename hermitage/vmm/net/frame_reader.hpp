@@ -16,8 +16,8 @@ inline constexpr std::size_t kLengthSize = 4;
 
 [[nodiscard]] auto encode_length(std::uint32_t length) noexcept -> std::array<std::byte, kLengthSize>;
 
-// Provides the place for the next bytes of the stream, and is told how many were stored. It requests at most one frame
-// and the length after it, so the stream stays readable while it contains another frame.
+// Provides the place for the next bytes of the stream; advance() reports how many were stored. It requests at most one
+// frame and the length after it, so the stream stays readable while it contains another frame.
 class FrameReader {
  public:
   // `most` is the largest frame that is accepted, in bytes.

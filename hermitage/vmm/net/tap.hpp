@@ -22,7 +22,7 @@ class Tap final : public Backend {
   // non-blocking. Its MTU is unknown.
   [[nodiscard]] static auto adopt(Descriptor descriptor) -> Result<std::unique_ptr<Tap>>;
 
-  [[nodiscard]] auto name() const noexcept -> const std::string& { return name_; }
+  [[nodiscard]] auto name() const noexcept HERMITAGE_LIFETIMEBOUND -> const std::string& { return name_; }
   // In bytes, as of the time when the interface was opened; 0: unknown.
   [[nodiscard]] auto mtu() const noexcept -> std::uint16_t { return mtu_; }
 

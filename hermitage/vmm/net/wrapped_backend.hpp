@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "hermitage/entry/compiler.hpp"
 #include "hermitage/vmm/net/backend.hpp"
 
 namespace hermitage::vmm::net {
@@ -15,7 +16,7 @@ class WrappedBackend : public Backend {
  public:
   explicit WrappedBackend(std::unique_ptr<Backend> inner) noexcept : inner_{std::move(inner)} {}
 
-  [[nodiscard]] auto inner() const noexcept -> Backend& { return *inner_; }
+  [[nodiscard]] auto inner() const noexcept HERMITAGE_LIFETIMEBOUND -> Backend& { return *inner_; }
 
   void begin() noexcept override { inner_->begin(); }
   [[nodiscard]] auto descriptor() const noexcept -> int override { return inner_->descriptor(); }

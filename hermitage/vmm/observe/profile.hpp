@@ -82,8 +82,10 @@ class Profile {
 
   [[nodiscard]] auto rate() const noexcept -> unsigned { return rate_; }
   // Call it once for each vCPU, in their order, before their threads start.
-  auto add_vcpu() -> StackTree& { return *vcpus_.emplace_back(std::make_unique<StackTree>()); }
-  [[nodiscard]] auto vcpus() const noexcept -> std::span<const std::unique_ptr<StackTree>> { return vcpus_; }
+  auto add_vcpu() HERMITAGE_LIFETIMEBOUND -> StackTree& { return *vcpus_.emplace_back(std::make_unique<StackTree>()); }
+  [[nodiscard]] auto vcpus() const noexcept HERMITAGE_LIFETIMEBOUND -> std::span<const std::unique_ptr<StackTree>> {
+    return vcpus_;
+  }
 
  private:
   unsigned rate_;

@@ -33,7 +33,9 @@ struct Stack {
   std::array<Frame, kMaxFrames> frames;  // the innermost first
   std::size_t count = 0;
 
-  [[nodiscard]] auto view() const noexcept -> std::span<const Frame> { return std::span{frames}.first(count); }
+  [[nodiscard]] auto view() const noexcept HERMITAGE_LIFETIMEBOUND -> std::span<const Frame> {
+    return std::span{frames}.first(count);
+  }
 };
 
 // Follows frame pointers. Where there is none, adds each word of the stack that could be a return address: it is in one

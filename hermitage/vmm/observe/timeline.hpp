@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "hermitage/entry/compiler.hpp"
+
 namespace hermitage::vmm::observe {
 
 struct TimelineEvent {
@@ -27,7 +29,9 @@ struct TimelineEvent {
   std::uint8_t detail_size = 0;
   std::array<char, kDetail> detail{};  // can end in the middle of a character
 
-  [[nodiscard]] auto detail_text() const noexcept -> std::string_view { return {detail.data(), detail_size}; }
+  [[nodiscard]] auto detail_text() const noexcept HERMITAGE_LIFETIMEBOUND -> std::string_view {
+    return {detail.data(), detail_size};
+  }
   void set_detail(std::string_view text) noexcept;
 };
 
@@ -42,7 +46,7 @@ class TimelineTrack {
   // Replaces the oldest event if the ring is full.
   void add(const TimelineEvent& event) noexcept;
 
-  [[nodiscard]] auto name() const noexcept -> const std::string& { return name_; }
+  [[nodiscard]] auto name() const noexcept HERMITAGE_LIFETIMEBOUND -> const std::string& { return name_; }
   // The number of events that others have replaced.
   [[nodiscard]] auto dropped() const noexcept -> std::uint64_t { return dropped_; }
   // Calls `visit` with each event, in the order in which they were added.
@@ -68,16 +72,16 @@ class Timeline {
   explicit Timeline(std::size_t capacity = TimelineTrack::kCapacity);
 
   // The phases of the start and of the run. The thread that makes and runs the machine owns it.
-  [[nodiscard]] auto phases() noexcept -> TimelineTrack& { return phases_; }
+  [[nodiscard]] auto phases() noexcept HERMITAGE_LIFETIMEBOUND -> TimelineTrack& { return phases_; }
   // The guest's output, by lines. The lock of the serial port's output protects it.
-  [[nodiscard]] auto output() noexcept -> TimelineTrack& { return output_; }
+  [[nodiscard]] auto output() noexcept HERMITAGE_LIFETIMEBOUND -> TimelineTrack& { return output_; }
   // The frames of the network card. Its thread owns it.
-  [[nodiscard]] auto network() noexcept -> TimelineTrack& { return network_; }
+  [[nodiscard]] auto network() noexcept HERMITAGE_LIFETIMEBOUND -> TimelineTrack& { return network_; }
   // Adds a track, which the thread of the vCPU owns. Call it before these threads start.
-  auto add_vcpu(std::size_t number) -> TimelineTrack&;
+  auto add_vcpu(std::size_t number) HERMITAGE_LIFETIMEBOUND -> TimelineTrack&;
 
   // All tracks, for the time after the run.
-  [[nodiscard]] auto tracks() const -> std::vector<const TimelineTrack*>;
+  [[nodiscard]] auto tracks() const HERMITAGE_LIFETIMEBOUND -> std::vector<const TimelineTrack*>;
 
  private:
   std::size_t capacity_;

@@ -42,7 +42,7 @@ struct SavedKernel {
   std::shared_ptr<const std::byte[]> owner = {};  // of the bytes
 };
 
-// An open file. Its contents are not read before they are used, so nobody may change the file while it is in use: a
+// An open file. Its contents are not read before they are used, so do not change the file while it is in use: a
 // change would be visible to the guest, and an access after the end of a truncated file causes SIGBUS.
 class Snapshot {
  public:
@@ -54,7 +54,9 @@ class Snapshot {
   // The same by its path. The message starts with the path.
   [[nodiscard]] static auto open(const std::string& path) -> Result<Snapshot>;
 
-  [[nodiscard]] auto machine() const noexcept -> const MachineState& { return parsed_.tables.machine; }
+  [[nodiscard]] auto machine() const noexcept HERMITAGE_LIFETIMEBOUND -> const MachineState& {
+    return parsed_.tables.machine;
+  }
   // A new description of what is in the file, as JSON: the one in the file is not trusted.
   [[nodiscard]] auto description() const -> std::string;
   // The memory that is in the file, in bytes.

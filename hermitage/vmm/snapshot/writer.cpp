@@ -21,7 +21,7 @@ namespace {
 constexpr std::uint64_t kLeastGap = 8;
 // The largest size of one write, in bytes.
 constexpr std::size_t kWriteSize = std::size_t{1} << 20;
-// The pages whose existence is asked for at once.
+// The number of pages for which one read of the page map reports whether they exist.
 constexpr std::uint64_t kPagesAtOnce = 1 << 14;
 
 auto is_zero(std::span<const std::byte> page) -> bool {

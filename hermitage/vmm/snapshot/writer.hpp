@@ -12,7 +12,7 @@
 namespace hermitage::vmm::snapshot {
 
 // The runs of pages that are not all zeros, at most kMaxRuns. Short gaps between them are part of a run, because each
-// run costs a system call when the guest is restored. Pages that nobody has touched, by `pages`, are not read.
+// run costs a system call when the guest is restored. Pages that were never touched, by `pages`, are not read.
 [[nodiscard]] auto runs_of(const GuestMemory& memory, const PageMap& pages) -> std::vector<MemoryRun>;
 
 // Writes the snapshot to an empty file, from its start. The guest must not run. Fails with host_failed; then the

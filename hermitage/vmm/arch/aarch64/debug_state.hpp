@@ -33,7 +33,8 @@ struct DebugState {
   return state.general.pc;
 }
 
-[[nodiscard]] inline auto general_registers(const DebugState& state) noexcept -> const Registers& {
+[[nodiscard]] inline auto general_registers(const DebugState& state HERMITAGE_LIFETIMEBOUND) noexcept
+    -> const Registers& {
   return state.general;
 }
 

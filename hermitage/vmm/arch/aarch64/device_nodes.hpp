@@ -8,7 +8,7 @@
 
 namespace hermitage::vmm::aarch64 {
 
-// As Uhyve describes them, except that the redistributors have only the size that these vCPUs need: kernels map all of
+// Like the nodes of Uhyve, except that the redistributors have only the size that these vCPUs need: kernels map all of
 // it.
 [[nodiscard]] auto device_nodes(std::uint32_t cpu_count) -> std::vector<DeviceNode>;
 

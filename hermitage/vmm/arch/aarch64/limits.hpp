@@ -1,4 +1,4 @@
-// What a guest of this architecture cannot have.
+// The limits of guests of this architecture.
 #pragma once
 
 #include "hermitage/vmm/error.hpp"

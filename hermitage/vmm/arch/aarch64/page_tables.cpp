@@ -48,7 +48,7 @@ constexpr auto is_present(std::uint64_t entry, int level) -> bool {
   return (entry & kValid) != 0 && (!needs_bit || (entry & kTableOrPage) != 0);
 }
 
-// What the tables above a page take away from it.
+// Permissions that the tables above a page remove.
 struct Limits {
   bool is_read_only = false;
   bool is_not_executable = false;

@@ -1,4 +1,4 @@
-// What a stack of aarch64 code shows: registers, and the calls before return addresses.
+// Reads stacks of aarch64 code: registers, and the calls before return addresses.
 #pragma once
 
 #include <cstddef>

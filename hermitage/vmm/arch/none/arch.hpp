@@ -71,7 +71,7 @@ inline constexpr std::size_t kHardwareBreakpoints = 1;
 inline constexpr std::array kBreakpointInstruction{std::byte{0}};
 struct DebugState {};
 [[nodiscard]] auto program_counter(const DebugState& state) noexcept -> std::uint64_t;
-[[nodiscard]] auto general_registers(const DebugState& state) noexcept -> const Registers&;
+[[nodiscard]] auto general_registers(const DebugState& state HERMITAGE_LIFETIMEBOUND) noexcept -> const Registers&;
 [[nodiscard]] auto register_count() noexcept -> unsigned;
 [[nodiscard]] auto register_size(unsigned number) noexcept -> std::size_t;
 [[nodiscard]] auto register_name(unsigned number) noexcept -> std::string_view;

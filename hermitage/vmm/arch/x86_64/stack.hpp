@@ -1,4 +1,4 @@
-// What a stack of x86_64 code shows: registers, and the calls before return addresses.
+// Reads stacks of x86_64 code: registers, and the calls before return addresses.
 #pragma once
 
 #include <cstddef>

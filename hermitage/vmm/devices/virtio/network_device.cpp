@@ -138,7 +138,7 @@ void NetworkDevice::move(std::optional<std::uint64_t> offloads, const MacAddress
   asks_for_announcement_ = true;
 }
 
-// A request of RARP (RFC 903), which nobody answers: hypervisors announce addresses with it, because it names no IP
+// A request of RARP (RFC 903), which gets no answer: hypervisors announce addresses with it, because it names no IP
 // address.
 void NetworkDevice::announce() {
   if (!unannounced_ || !is_link_up_) return;

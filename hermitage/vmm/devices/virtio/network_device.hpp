@@ -50,7 +50,7 @@ class NetworkDevice final : public Device {
   // For snapshots. The offloads that the driver has selected with a command, if it has.
   [[nodiscard]] auto offloads() const noexcept -> std::optional<std::uint64_t> { return offloads_; }
   // The device continues at another place of the network, before the guest runs. It tells the driver: the link is down
-  // until the driver has read that, and then up. Frames pass meanwhile. If the driver has accepted the feature
+  // until the driver has read that, and then up. Frames still pass. If the driver has accepted the feature
   // GUEST_ANNOUNCE, it is asked to announce its addresses.
   // The device itself sends a frame from `address`, the driver's, by which the network learns where the guest is.
   void move(std::optional<std::uint64_t> offloads, const MacAddress& address) noexcept;
@@ -60,7 +60,7 @@ class NetworkDevice final : public Device {
 
  private:
   enum class Delivery : std::uint8_t { done, waits };
-  // What the driver is still to be told after move().
+  // The steps of move() that the driver has not noticed yet.
   enum class LinkNotice : std::uint8_t { none, down_is_due, down, up_is_due };
 
   [[nodiscard]] auto has(std::uint64_t feature) const noexcept -> bool { return (taken_ & feature) != 0; }

@@ -26,10 +26,10 @@ struct Chain {
   std::uint64_t readable_size = 0;
   std::uint64_t writable_size = 0;
 
-  [[nodiscard]] auto readable() const noexcept -> std::span<const iovec> {
+  [[nodiscard]] auto readable() const noexcept HERMITAGE_LIFETIMEBOUND -> std::span<const iovec> {
     return std::span{buffers}.first(readable_count);
   }
-  [[nodiscard]] auto writable() const noexcept -> std::span<const iovec> {
+  [[nodiscard]] auto writable() const noexcept HERMITAGE_LIFETIMEBOUND -> std::span<const iovec> {
     return std::span{buffers}.subspan(readable_count);
   }
 };

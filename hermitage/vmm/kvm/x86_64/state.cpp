@@ -215,7 +215,7 @@ auto leaf_of(std::span<const kvm_cpuid_entry2> entries, const FeatureLeaf& leaf)
   return found == entries.end() ? nullptr : &*found;
 }
 
-// Whether this host has the features that the guest has been told of. The error names those that are missing.
+// Checks that this host has all CPU features that the guest has seen. The error names those that are missing.
 auto check_features(std::span<const kvm_cpuid_entry2> guest, std::span<const kvm_cpuid_entry2> host) -> Result<void> {
   std::string missing;
   const auto compare = [&](const FeatureLeaf& leaf, std::string_view name, std::uint32_t has, std::uint32_t can) {

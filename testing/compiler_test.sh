@@ -1,20 +1,23 @@
 #!/usr/bin/env bash
-# Checks what compilers say to those who use the public headers wrongly: views of temporaries, and standards before C++23.
+# Checks the errors of compilers for wrong uses of the public headers: views of temporaries, and standards before C++23.
+# usage: compiler_test.sh GENERATED    GENERATED: the directory of the headers that the build writes
 set -euo pipefail
-module=$(cd "$(dirname "$0")" && pwd)
-root=$module/../..
+root=$(cd "$(dirname "$0")/.." && pwd)
+generated=$1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+
+headers=(entry/kernel_object entry/load_plan)
 
 # compile COMPILER STANDARD: reads the body of a function.
 compile() {
   {
     printf '#include <array>\n#include <string_view>\n#include <vector>\n'
-    printf '#include "hermitage/entry/%s.hpp"\n' kernel_object load_plan
-    printf 'using namespace hermitage::entry;\nauto read_file() -> std::vector<std::byte>;\n'
-    printf 'auto use() -> std::size_t {\n%s\n}\n' "$(cat)"
+    printf '#include "hermitage/%s.hpp"\n' "${headers[@]}"
+    printf 'using namespace hermitage;\nusing namespace entry;\nauto read_file() -> std::vector<std::byte>;\n'
+    printf 'template <class T> auto make() -> T;\nauto use() -> std::size_t {\n%s\n}\n' "$(cat)"
   } >"$work/main.cpp"
-  "$1" "-std=$2" -Wall -Wextra -Werror -I "$root" -fsyntax-only "$work/main.cpp" 2>"$work/errors"
+  "$1" "-std=$2" -Wall -Wextra -Werror -I "$root" -I "$generated" -fsyntax-only "$work/main.cpp" 2>"$work/errors"
 }
 
 accepts() {  # accepts COMPILER
@@ -53,8 +56,25 @@ done
 if command -v clang++-19 >/dev/null; then
   refuses clang++-19 dangling <<<'const std::string_view text = Problem{}.message().view();
     return text.size();'
-  refuses clang++-19 dangling <<<'const auto kernel = [] -> KernelObject { __builtin_trap(); };
-    const ElfFile& file = kernel().file();
+  refuses clang++-19 dangling <<<'const ElfFile& file = make<KernelObject>().file();
     return file.bytes().size();'
+  headers=(launch/in_qemu launch/kernel_source launch/monitor vmm/machine vmm/memory/mapped_file vmm/net/tap)
+  accepts clang++-19 <<<'const auto file = make<vmm::MappedFile>();
+    const auto bytes = file.bytes();
+    return bytes.size();'
+  refuses clang++-19 dangling <<<'const auto bytes = make<vmm::MappedFile>().bytes();
+    return bytes.size();'
+  refuses clang++-19 dangling <<<'const auto bytes = make<vmm::GuestMemory>().bytes();
+    return bytes.size();'
+  refuses clang++-19 dangling <<<'const auto& layout = make<vmm::Machine>().layout();
+    return layout.memory.end.value;'
+  refuses clang++-19 dangling <<<'const auto& name = make<vmm::net::Tap>().name();
+    return name.size();'
+  refuses clang++-19 dangling <<<'const auto& path = make<launch::KernelSource>().path();
+    return path.size();'
+  refuses clang++-19 dangling <<<'const auto* crash = make<launch::MonitorRun>().crash();
+    return crash == nullptr;'
+  refuses clang++-19 dangling <<<'const auto& spec = make<launch::QemuRun>().spec();
+    return spec.memory_size;'
   echo "clang++-19, dangling views: ok"
 fi
