@@ -108,6 +108,7 @@ if(TARGET hermitage_vmm)
   install_pkgconfig(hermitage-vmm)
   install_headers(
     vmm
+    control_options
     ending
     error
     files/guest_files

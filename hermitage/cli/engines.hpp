@@ -21,7 +21,7 @@ struct QemuReason {
 };
 
 // Both run the guest to its end, report the end on standard error, and return the exit status.
-[[nodiscard]] auto run_in_monitor(const RunOptions& options, const launch::RunRequest& request, TimeLimit& limit)
+[[nodiscard]] auto run_in_monitor(const RunOptions& options, launch::RunRequest& request, TimeLimit& limit)
     -> launch::OrFailure<ExitCode>;
 [[nodiscard]] auto run_in_qemu(const RunOptions& options, launch::RunRequest& request, TimeLimit& limit,
                                const QemuReason& reason) -> launch::OrFailure<ExitCode>;

@@ -6,7 +6,7 @@
 
 namespace hermitage::cli {
 
-auto run_in_monitor(const RunOptions& /*options*/, const launch::RunRequest& request, TimeLimit& /*limit*/)
+auto run_in_monitor(const RunOptions& /*options*/, launch::RunRequest& request, TimeLimit& /*limit*/)
     -> launch::OrFailure<ExitCode> {
   return std::unexpected{launch::MonitorRun::prepare(request).error()};
 }

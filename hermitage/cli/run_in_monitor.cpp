@@ -161,8 +161,7 @@ auto tell(const RunOptions& options, const launch::RunReport& report, MonitorRun
 
 }  // namespace
 
-auto run_in_monitor(const RunOptions& options, const launch::RunRequest& request, TimeLimit& limit)
-    -> OrFailure<ExitCode> {
+auto run_in_monitor(const RunOptions& options, launch::RunRequest& request, TimeLimit& limit) -> OrFailure<ExitCode> {
   if (request.source.kind() == launch::KernelSource::Kind::snapshot) {
     if (auto checked = launch::check_snapshot_options(request); !checked) return std::unexpected{checked.error()};
   }
@@ -177,6 +176,8 @@ auto run_in_monitor(const RunOptions& options, const launch::RunRequest& request
   if (!timeline_file) return std::unexpected{std::move(timeline_file.error())};
   auto profile_file = open_late_file(merged.profile.value_or(""));
   if (!profile_file) return std::unexpected{std::move(profile_file.error())};
+  request.callbacks.show_statistics = statistics_text;
+  request.callbacks.show_hypercalls = last_hypercalls_text;
   auto run = MonitorRun::prepare(request);
   if (BusErrors::take()) {
     return launch::not_started(options.image, "the file was truncated while it was being read (SIGBUS)");

@@ -156,6 +156,8 @@ constexpr std::array kOptions{
     Option{0, "trace", nullptr, "print every hypercall on standard error", set<&RunOptions::trace>},
     Option{0, "verbose", nullptr, "print all registers and the last hypercalls when the guest crashes",
            set<&RunOptions::verbose>},
+    Option{0, "control", "PATH", "make a Unix socket at PATH that takes commands for the running guest",
+           set<&RunOptions::control>, kFiles},
     Option{0, "core", "FILE", "write a core file for gdb when the guest crashes, and on SIGQUIT",
            set<&RunOptions::core>, kFiles},
     Option{0, "core-on", "EVENT",
@@ -220,8 +222,8 @@ constexpr std::array kOwnSnapshotOptions{
 
 // Options of `hermitage run` that cannot be used for a guest that is saved.
 constexpr auto is_refused_for_snapshots(std::string_view name) -> bool {
-  constexpr std::array<std::string_view, 8> kNames{"engine",      "qemu-arg", "loader",   "dry-run",
-                                                   "stale-files", "gdb",      "gdb-port", "gdb-no-wait"};
+  constexpr std::array<std::string_view, 9> kNames{"engine", "qemu-arg", "loader",      "dry-run", "stale-files",
+                                                   "gdb",    "gdb-port", "gdb-no-wait", "control"};
   return std::ranges::find(kNames, name) != kNames.end();
 }
 

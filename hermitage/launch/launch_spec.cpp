@@ -42,13 +42,13 @@ void fill_in(std::vector<Value>& list, const std::vector<Value>& weaker) {
 template <class Options>
 auto members_of(Options& options) {
   auto& [output, memory_size, cpu_count, affinity, tempdir, temp_limit, image_mode, file_isolation, sandbox, io_mode,
-         env_vars, kernel_args, words, file_mappings, net, publish, pcap, stale_files, gdb, core, core_on, core_limit,
-         timeline, profile, profile_rate, timeout_seconds, kvm_fd, gdb_no_wait, no_aslr, huge_pages, merges_pages,
-         timer, manages_power, stats, engine, loader, qemu_args, config] = options;
+         env_vars, kernel_args, words, file_mappings, net, publish, pcap, stale_files, gdb, control, core, core_on,
+         core_limit, timeline, profile, profile_rate, timeout_seconds, kvm_fd, gdb_no_wait, no_aslr, huge_pages,
+         merges_pages, timer, manages_power, stats, engine, loader, qemu_args, config] = options;
   return std::tie(output, memory_size, cpu_count, affinity, tempdir, temp_limit, image_mode, file_isolation, sandbox,
-                  io_mode, env_vars, kernel_args, words, file_mappings, net, publish, pcap, stale_files, gdb, core,
-                  core_on, core_limit, timeline, profile, profile_rate, timeout_seconds, kvm_fd, gdb_no_wait, no_aslr,
-                  huge_pages, merges_pages, timer, manages_power, stats, engine, loader, qemu_args, config);
+                  io_mode, env_vars, kernel_args, words, file_mappings, net, publish, pcap, stale_files, gdb, control,
+                  core, core_on, core_limit, timeline, profile, profile_rate, timeout_seconds, kvm_fd, gdb_no_wait,
+                  no_aslr, huge_pages, merges_pages, timer, manages_power, stats, engine, loader, qemu_args, config);
 }
 
 void fill_in(LaunchOptions& options, const LaunchOptions& weaker) {
@@ -349,6 +349,7 @@ auto make_launch_spec(const std::string& image, const LaunchSources& sources) ->
                   .profile = options.profile.value_or(""),
                   .timeline = options.timeline.value_or(""),
                   .network = base::NetworkSpec{},
+                  .control = options.control.value_or(""),
                   .file_mappings = options.file_mappings,
                   .tempdir = options.tempdir,
                   .kvm = options.kvm_fd.value_or(-1),

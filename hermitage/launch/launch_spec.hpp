@@ -80,6 +80,7 @@ struct LaunchSpec {
   std::vector<base::PortForward> forwards = {};  // with NetworkMode::user only
   std::string pcap = {};                         // file for all frames of the network card; empty: none
 
+  std::string control = {};  // path of a socket for commands; empty: none
   std::optional<DebugSpec> debug = {};
   std::optional<CoreSpec> core = {};  // a core file, if the guest crashes
 

@@ -336,6 +336,7 @@ TEST(Network, IsRefusedWhenItIsWrong) {
 
 TEST(Debugging, IsForThoseWhoAsk) {
   EXPECT_EQ(spec_of({}).debug, std::nullopt);
+  EXPECT_EQ(spec_of({.command_line = {.control = "/run/app"}}).control, "/run/app");
   EXPECT_EQ(spec_of({.command_line = {.gdb = "1234"}}).debug, (DebugSpec{.place = "1234"}));
   EXPECT_EQ(spec_of({.command_line = {.gdb_no_wait = true}, .environment = {.gdb = "1"}}).debug,
             (DebugSpec{.place = "1", .waits = false}));

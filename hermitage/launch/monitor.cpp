@@ -107,6 +107,18 @@ auto add_debugger(const LaunchSpec& spec, std::span<const std::byte> elf, std::v
   return {};
 }
 
+auto add_control(const LaunchSpec& spec, const RunCallbacks& callbacks, vmm::MachineOptions& options)
+    -> OrFailure<void> {
+  if (spec.control.empty()) return {};
+  auto listener = vmm::listen_for_control(spec.control);
+  if (!listener) return failure_of("--control", std::move(listener.error()));
+  options.control = vmm::ControlOptions{.listener = *std::move(listener),
+                                        .image = spec.image,
+                                        .show_statistics = callbacks.show_statistics,
+                                        .show_hypercalls = callbacks.show_hypercalls};
+  return {};
+}
+
 auto core_of(const vmm::RunResult& result) -> std::optional<vmm::Result<CoreReport>> {
   if (!result.core) return std::nullopt;
   const auto& core = *result.core;
@@ -136,7 +148,8 @@ class MonitorRun::State {
   // `elf` is the kernel's file, which must exist as long as the machine.
   [[nodiscard]] auto add_snapshot(const RunRequest& request, std::span<const std::byte> elf,
                                   vmm::MachineOptions& options) -> OrFailure<void>;
-  // Adds the debugger, the core and the profile that the spec requests. `elf` is the kernel's file.
+  // Adds the socket for commands, the debugger, the core and the profile that the spec requests. `elf` is the kernel's
+  // file.
   [[nodiscard]] auto add_observers(std::span<const std::byte> elf, const RunRequest& request,
                                    vmm::MachineOptions& options) -> OrFailure<void>;
 
@@ -216,6 +229,7 @@ auto MonitorRun::State::add_snapshot(const RunRequest& request, std::span<const 
 
 auto MonitorRun::State::add_observers(std::span<const std::byte> elf, const RunRequest& request,
                                       vmm::MachineOptions& options) -> OrFailure<void> {
+  if (auto added = add_control(spec, request.callbacks, options); !added) return added;
   if (auto added = add_debugger(spec, elf, debugged_file, request, options); !added) return added;
   if (auto added = add_core(spec, options); !added) return added;
   if (!spec.profile.empty()) profile = std::make_shared<vmm::observe::Profile>(spec.profile_rate);

@@ -50,6 +50,7 @@ auto refused_option(const LaunchSpec& spec, const QemuOptions& options, Arch arc
       {spec.image_mode == ImageMode::external, "--hermit-image-mode external"},
       {spec.file_isolation.value_or(FileIsolation::none) != FileIsolation::none, "--file-isolation"},
       {spec.stats, "--stats"},
+      {!spec.control.empty(), "--control"},
       {spec.core.has_value(), "--core"},
       {!spec.timeline.empty(), "--timeline"},
       {!spec.profile.empty(), "--profile"},

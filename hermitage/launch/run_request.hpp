@@ -4,14 +4,20 @@
 #include <chrono>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "hermitage/image/config.hpp"
 #include "hermitage/image/image.hpp"
 #include "hermitage/launch/failure.hpp"
 #include "hermitage/launch/kernel_source.hpp"
 #include "hermitage/launch/launch_spec.hpp"
+
+namespace hermitage::vmm {
+struct Statistics;  // hermitage/vmm/statistics.hpp
+}  // namespace hermitage::vmm
 
 namespace hermitage::launch {
 
@@ -28,6 +34,9 @@ struct RunCallbacks {
   // Only in the monitor: called when the run is stopped. See vmm::MachineOptions, also for `warn` and `trace`, which
   // the threads of vCPUs call.
   std::function<void()> on_stop = {};
+  // Only in the monitor: the text of answers to LaunchSpec::control. See vmm::ControlOptions.
+  std::function<std::string(const vmm::Statistics&)> show_statistics = {};
+  std::function<std::string(std::span<const std::vector<std::string>>)> show_hypercalls = {};
   // Only in QEMU: the progress of reading a packed image.
   image::Progress progress = {};
 };

@@ -203,6 +203,21 @@ auto cpus_of(const Json& config, const image::Config& requirements) -> std::expe
   return cpus;
 }
 
+// The options for memory and vCPUs.
+auto size_options(const Json& config, const image::Config& requirements) -> std::expected<Strings, std::string> {
+  const auto memory = memory_of(config, requirements);
+  if (!memory) return std::unexpected{memory.error()};
+  const auto cpus = cpus_of(config, requirements);
+  if (!cpus) return std::unexpected{cpus.error()};
+  Strings words;
+  if (*memory) words.insert(words.end(), {"--memory-size", fmt::format("{}M", **memory >> 20)});
+  if (cpus->count) words.insert(words.end(), {"--cpu-count", fmt::format("{}", *cpus->count)});
+  if (!cpus->affinity.empty()) {
+    words.insert(words.end(), {"--affinity", fmt::format("{}", fmt::join(cpus->affinity, ","))});
+  }
+  return words;
+}
+
 // The arguments of the process.
 auto arguments_of(const Json& config, const HermitProgram& program, const ContainerFacts& facts,
                   const std::vector<Mount>& volumes) -> std::expected<Strings, std::string> {
@@ -211,16 +226,18 @@ auto arguments_of(const Json& config, const HermitProgram& program, const Contai
     words.emplace_back(name);
     words.push_back(std::move(value));
   };
-  const auto memory = memory_of(config, facts.requirements);
-  if (!memory) return std::unexpected{memory.error()};
-  const auto cpus = cpus_of(config, facts.requirements);
-  if (!cpus) return std::unexpected{cpus.error()};
-  if (*memory) add("--memory-size", fmt::format("{}M", **memory >> 20));
-  if (cpus->count) add("--cpu-count", fmt::format("{}", *cpus->count));
-  if (!cpus->affinity.empty()) add("--affinity", fmt::format("{}", fmt::join(cpus->affinity, ",")));
+  if (facts.snapshot.empty()) {
+    const auto size = size_options(config, facts.requirements);
+    if (!size) return std::unexpected{size.error()};
+    words.insert(words.end(), size->begin(), size->end());
+    add("--env-vars", "host");
+  } else if (!program.arguments.empty()) {
+    return refuse("annotation {}: the guest has the arguments with which it was saved, and takes no others",
+                  kSnapshotAnnotation);
+  }
   if (facts.net) add("--net", *facts.net);
-  add("--env-vars", "host");
   add("--tempdir", std::string{kTemporaryPath});
+  add("--control", std::string{kControlPath});
   // A packed image has a root of its own.
   if (program.kind == HermitProgram::Kind::kernel) {
     const bool is_read_only = is_true(member(config, {"root", "readonly"}));
@@ -229,7 +246,7 @@ auto arguments_of(const Json& config, const HermitProgram& program, const Contai
   for (const auto& volume : volumes) {
     add("--file-mapping", fmt::format("{0}:{0}{1}", volume.destination, volume.is_read_only ? ":ro" : ""));
   }
-  words.push_back(program.path);
+  words.push_back(facts.snapshot.empty() ? program.path : facts.snapshot);
   words.insert(words.end(), program.arguments.begin(), program.arguments.end());
   return words;
 }
@@ -268,7 +285,8 @@ auto check_shape(const Json& config) -> std::expected<void, std::string> {
 auto check_annotations(const Json& config) -> std::expected<void, std::string> {
   constexpr std::string_view kOwn{"org.hermitage."};
   constexpr std::string_view kOfImages{"org.hermitage.image."};  // podman gives a container those of its image
-  constexpr std::array<std::string_view, 2> kKnown{kKernelAnnotation, kNetworkAnnotation};
+  constexpr std::array<std::string_view, 4> kKnown{kKernelAnnotation, kNetworkAnnotation, kPublishAnnotation,
+                                                   kSnapshotAnnotation};
   const auto* const annotations = member(config, "annotations");
   if (annotations == nullptr || !annotations->is_object()) return {};
   for (const auto& [key, value] : annotations->items()) {
@@ -296,6 +314,15 @@ auto make_hermit_container(Json config, const HermitProgram& program, const Cont
   add_mounts(config, program, facts);
   config["annotations"][std::string{kKernelAnnotation}] = program.path;
   return config;
+}
+
+auto snapshot_in(const Json& config) -> std::expected<std::string, std::string> {
+  const auto* const annotations = member(config, "annotations");
+  const auto* const value = annotations == nullptr ? nullptr : member(*annotations, kSnapshotAnnotation);
+  if (value == nullptr) return std::string{};
+  auto path = string_of(value);
+  if (!path.starts_with('/')) return refuse("annotation {}: '{}' is not an absolute path", kSnapshotAnnotation, path);
+  return path;
 }
 
 auto is_hermit_container(const Json& config, const std::string& monitor) -> bool {

@@ -19,9 +19,13 @@ namespace hermitage::oci {
 inline constexpr std::string_view kMonitorPath = "/dev/hermitage/monitor";
 inline constexpr std::string_view kRootPath = "/dev/hermitage/root";
 inline constexpr std::string_view kTemporaryPath = "/dev/hermitage/tmp";
+inline constexpr std::string_view kControlPath = "/dev/hermitage/tmp/control";  // a socket of the monitor
 
 // Its value is the path of the kernel or image in the container.
 inline constexpr std::string_view kKernelAnnotation = "org.hermitage.kernel";
+
+// Its value is the path of a snapshot in the container, from which the guest continues.
+inline constexpr std::string_view kSnapshotAnnotation = "org.hermitage.snapshot";
 
 // Everything else that the container depends on.
 struct ContainerFacts {
@@ -30,6 +34,7 @@ struct ContainerFacts {
   int kvm = 3;                          // the descriptor of /dev/kvm in the container
   std::optional<std::string> net = {};  // the value of `run --net`; nothing: the guest has no network
   image::Config requirements = {};      // of the kernel: only its memory and vCPUs count
+  std::string snapshot = {};            // the path of a snapshot in the container; empty: the guest boots
 };
 
 // The error is a sentence that names what a guest cannot have. Members that are not mentioned here stay as they are:
@@ -41,8 +46,13 @@ struct ContainerFacts {
 //    CPU quota the number of its vCPUs, rounded up, or else the number of CPUs in the cpuset; if there are as many
 //    vCPUs as CPUs in the cpuset, each is bound to one;
 //  - annotations: kKernelAnnotation.
+// With a snapshot, memory, vCPUs, arguments and variables are those of the saved guest; arguments in the configuration
+// are refused.
 [[nodiscard]] auto make_hermit_container(Json config, const HermitProgram& program, const ContainerFacts& facts)
     -> std::expected<Json, std::string>;
+
+// The path in kSnapshotAnnotation, or nothing. The error is a sentence: it is not an absolute path.
+[[nodiscard]] auto snapshot_in(const Json& config) -> std::expected<std::string, std::string>;
 
 // Whether make_hermit_container() has made this configuration with this monitor.
 [[nodiscard]] auto is_hermit_container(const Json& config, const std::string& monitor) -> bool;

@@ -59,7 +59,8 @@ TEST(Container, RunsTheMonitor) {
   from["linux"]["resources"].erase("memory");
   EXPECT_EQ(arguments_of(from),
             (Strings{"/dev/hermitage/monitor", "run", "--engine", "kvm", "--kvm-fd", "3", "--env-vars", "host",
-                     "--tempdir", "/dev/hermitage/tmp", "--file-mapping", "/dev/hermitage/root:/", "/app", "a", "--"}));
+                     "--tempdir", "/dev/hermitage/tmp", "--control", "/dev/hermitage/tmp/control", "--file-mapping",
+                     "/dev/hermitage/root:/", "/app", "a", "--"}));
 }
 
 TEST(Container, KeepsEverythingElse) {
@@ -129,6 +130,28 @@ TEST(Container, GivesAPackedImageItsOwnRoot) {
   EXPECT_EQ(make_hermit_container(config(), program, kFacts)->at("mounts").size(), 6U);
 }
 
+TEST(Container, ContinuesFromASnapshot) {
+  auto facts = kFacts;
+  facts.snapshot = "/app.snap";
+  auto program = kProgram;
+  program.arguments.clear();
+  EXPECT_EQ(
+      arguments_of(config(), program, facts),
+      (Strings{"/dev/hermitage/monitor", "run", "--engine", "kvm", "--kvm-fd", "3", "--tempdir", "/dev/hermitage/tmp",
+               "--control", "/dev/hermitage/tmp/control", "--file-mapping", "/dev/hermitage/root:/", "/app.snap"}));
+  EXPECT_EQ(
+      arguments_of(config(), kProgram, facts).front(),
+      "annotation org.hermitage.snapshot: the guest has the arguments with which it was saved, and takes no others");
+  auto from = config();
+  EXPECT_EQ(snapshot_in(from).value(), "");
+  from["annotations"] = {{"org.hermitage.snapshot", "/app.snap"}};
+  EXPECT_EQ(snapshot_in(from).value(), "/app.snap");
+  for (const auto& value : {Json("app.snap"), Json(""), Json(7)}) {
+    from["annotations"]["org.hermitage.snapshot"] = value;
+    EXPECT_TRUE(snapshot_in(from).error().ends_with("is not an absolute path")) << value;
+  }
+}
+
 TEST(Container, RefusesWhatAGuestCannotHave) {
   const auto with_mount = [](const Json& added) {
     auto from = config();
@@ -142,8 +165,8 @@ TEST(Container, RefusesWhatAGuestCannotHave) {
   EXPECT_EQ(with_mount(mount("/", "/tmp")), "a volume cannot be mounted at /");
   EXPECT_TRUE(with_mount(mount("/dev/../dev", "/dev")).starts_with("the container has no /dev of its own"));
   auto from = config();
-  from["annotations"] = {{"org.hermitage.snapshot", "/s"}};
-  EXPECT_EQ(error_of(from), "annotation org.hermitage.snapshot: it is not known");
+  from["annotations"] = {{"org.hermitage.memory", "1"}};
+  EXPECT_EQ(error_of(from), "annotation org.hermitage.memory: it is not known");
   from["annotations"] = {{"org.hermitage.network", "none"}, {"org.hermitage.image.memory", "1"}, {"org.other", "x"}};
   EXPECT_EQ(error_of(from), "none");
   from["linux"]["devices"] = {{{"path", "/dev/kvm"}}, {{"path", "/dev/fuse"}}};

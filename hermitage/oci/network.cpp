@@ -28,6 +28,7 @@
 #include <sys/stat.h>
 
 #include "hermitage/base/file_io.hpp"
+#include "hermitage/oci/passt.hpp"
 
 namespace hermitage::oci {
 namespace {
@@ -136,14 +137,27 @@ class Namespace {
     return {};
   }
 
+  // Whether the tap of a guest exists.
+  [[nodiscard]] auto has_tap() const -> bool {
+    const Link tap{::rtnl_link_get_by_name(links_.get(), kTapName)};
+    return tap != nullptr;
+  }
+
+  // Removes that of an earlier container, and its filters, if there are any.
+  void remove_redirection(int from) const {
+    const Qdisc ingress{::rtnl_qdisc_alloc()};
+    ::rtnl_tc_set_ifindex(TC_CAST(ingress.get()), from);
+    ::rtnl_tc_set_parent(TC_CAST(ingress.get()), TC_H_INGRESS);
+    ::rtnl_qdisc_delete(socket_.get(), ingress.get());
+  }
+
   // Every frame that arrives at the interface `from` leaves at `to`.
   [[nodiscard]] auto redirect(int from, int to) const -> OrError<void> {
     const Qdisc ingress{::rtnl_qdisc_alloc()};
     auto* const traffic = TC_CAST(ingress.get());
     ::rtnl_tc_set_ifindex(traffic, from);
     ::rtnl_tc_set_parent(traffic, TC_H_INGRESS);
-    // Deletes the interface of an earlier container, with its filters.
-    ::rtnl_qdisc_delete(socket_.get(), ingress.get());
+    remove_redirection(from);
     ::rtnl_tc_set_handle(traffic, TC_H_MAKE(TC_H_INGRESS, 0));
     ::rtnl_tc_set_kind(traffic, "ingress");
     if (const int code = ::rtnl_qdisc_add(socket_.get(), ingress.get(), NLM_F_CREATE | NLM_F_EXCL); code < 0) {
@@ -237,7 +251,12 @@ auto make_tap() -> OrError<Tap> {
   std::strncpy(request.ifr_name, kTapName, sizeof request.ifr_name - 1);
   request.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
   if (::ioctl(tap.descriptor.get(), TUNSETIFF, &request) != 0) {
-    if (errno == EBUSY) return std::unexpected{"another Hermit container uses this network, which serves one guest"};
+    if (errno == EBUSY) {
+      return std::unexpected{fmt::format(
+          "another Hermit container uses this network, which serves one guest; the annotation {}=passt for all of them "
+          "lets them share it",
+          kNetworkAnnotation)};
+    }
     return failure("TUNSETIFF", errno);
   }
   const base::Descriptor any{::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
@@ -246,9 +265,38 @@ auto make_tap() -> OrError<Tap> {
   return tap;
 }
 
-// Enters the namespace with the calling thread, and connects the guest there.
-auto connect_guest(int name_space) -> OrError<std::optional<GuestNetwork>> {
+// Enters the namespace with the calling thread.
+auto enter(int name_space) -> OrError<void> {
   if (::setns(name_space, CLONE_NEWNET) != 0) return failure("setns to the container's network", errno);
+  return {};
+}
+
+// An earlier container with a tap has left a redirection to an interface that does not exist any more.
+auto remove_old_redirection() -> OrError<void> {
+  const auto network = Namespace::open();
+  if (!network) return std::unexpected{network.error()};
+  if (network->has_tap()) {
+    return std::unexpected{"another Hermit container has taken over the interface of this network; give it passt, too"};
+  }
+  const auto interface = network->find_interface();
+  if (!interface) return std::unexpected{interface.error()};
+  if (*interface) network->remove_redirection((*interface)->index);
+  return {};
+}
+
+// The calling thread is in the container's namespace.
+auto connect_by_passt(const NetworkPlan& plan, const std::vector<std::string>& nameservers)
+    -> OrError<std::optional<GuestNetwork>> {
+  if (!plan.name_space.empty()) {
+    if (auto removed = remove_old_redirection(); !removed) return std::unexpected{removed.error()};
+  }
+  auto socket = start_passt(plan.forwards, nameservers);
+  if (!socket) return std::unexpected{socket.error()};
+  return GuestNetwork{.link = *std::move(socket)};
+}
+
+// The calling thread is in the container's namespace.
+auto connect_by_tap() -> OrError<std::optional<GuestNetwork>> {
   // Without the tap, which does not exist yet.
   const auto before = Namespace::open();
   if (!before) return std::unexpected{before.error()};
@@ -261,11 +309,32 @@ auto connect_guest(int name_space) -> OrError<std::optional<GuestNetwork>> {
   for (const auto& [from, to] : {std::pair{(*interface)->index, tap->index}, {tap->index, (*interface)->index}}) {
     if (auto redirected = before->redirect(from, to); !redirected) return std::unexpected{redirected.error()};
   }
-  return GuestNetwork{.tap = std::move(tap->descriptor),
+  return GuestNetwork{.link = std::move(tap->descriptor),
                       .mac = std::move((*interface)->mac),
                       .mtu = (*interface)->mtu,
                       .address = std::move((*interface)->address),
                       .gateway = std::move((*interface)->gateway)};
+}
+
+// The ports in the annotation, which has no meaning without passt.
+auto forwards_of(const Json* annotations, bool is_passt) -> OrError<std::vector<base::PortForward>> {
+  std::vector<base::PortForward> forwards;
+  const auto* const value = annotations == nullptr ? nullptr : member(*annotations, kPublishAnnotation);
+  if (value == nullptr) return forwards;
+  if (!is_passt) {
+    return std::unexpected{fmt::format("annotation {}: it needs {}=passt", kPublishAnnotation, kNetworkAnnotation)};
+  }
+  auto rest = string_of(value) + ',';
+  for (auto comma = rest.find(','); comma != std::string::npos; comma = rest.find(',')) {
+    const auto forward = base::parse_port_forward(rest.substr(0, comma));
+    if (!forward) {
+      return std::unexpected{
+          fmt::format("annotation {}: '{}': {}", kPublishAnnotation, rest.substr(0, comma), forward.error())};
+    }
+    forwards.push_back(*forward);
+    rest.erase(0, comma + 1);
+  }
+  return forwards;
 }
 
 auto is_own_namespace(int name_space) -> bool {
@@ -281,22 +350,31 @@ auto plan_network(const Json& config) -> std::expected<NetworkPlan, std::string>
   const auto* const annotations = member(config, "annotations");
   const auto* const wanted = annotations == nullptr ? nullptr : member(*annotations, kNetworkAnnotation);
   const auto name = wanted == nullptr ? "tap" : string_of(wanted);
-  if (name == "none") return NetworkPlan{};
-  if (name != "tap") {
-    return std::unexpected{fmt::format("annotation {}: '{}' is neither 'tap' nor 'none'", kNetworkAnnotation, name)};
+  const bool is_passt = name == "passt";
+  if (!is_passt && name != "none" && name != "tap") {
+    return std::unexpected{
+        fmt::format("annotation {}: '{}' is none of 'tap', 'passt' and 'none'", kNetworkAnnotation, name)};
   }
+  auto forwards = forwards_of(annotations, is_passt);
+  if (!forwards) return std::unexpected{forwards.error()};
+  if (name == "none") return NetworkPlan{};
   const auto namespaces = elements_of(member(config, {"linux", "namespaces"}));
   const auto find = [&namespaces](std::string_view type) {
     return std::ranges::find_if(namespaces,
                                 [type](const Json* one) { return string_of(member(*one, "type")) == type; });
   };
   const auto network = find("network");
-  if (network == namespaces.end()) return refuse("a guest cannot have the host's network");
-  NetworkPlan plan{.name_space = string_of(member(**network, "path"))};
-  if (plan.name_space.empty() && find("user") != namespaces.end()) {
+  const bool is_hosts = network == namespaces.end();
+  if (is_hosts && !is_passt) return refuse("a guest cannot have the host's network");
+  NetworkPlan plan{.kind = is_passt ? NetworkPlan::Kind::passt : NetworkPlan::Kind::tap,
+                   .name_space = is_hosts ? std::string{} : string_of(member(**network, "path")),
+                   .forwards = *std::move(forwards)};
+  if (is_hosts || !plan.name_space.empty()) return plan;
+  if (find("user") != namespaces.end()) {
     return refuse("a guest in a user namespace of its own cannot have a network");
   }
-  return plan;
+  // The runtime makes a namespace without interfaces.
+  return NetworkPlan{};
 }
 
 auto nameservers_in(std::string_view resolv_conf) -> std::vector<std::string> {
@@ -333,8 +411,13 @@ auto nameservers_of(const Json& config) -> std::vector<std::string> {
   return nameservers_in({reinterpret_cast<const char*>(bytes->data()), bytes->size()});
 }
 
+auto GuestNetwork::option_for_snapshot(int descriptor) const -> std::string {
+  return mac.empty() ? fmt::format("fd:{}", descriptor) : fmt::format("fd:{},mac={}", descriptor, mac);
+}
+
 auto GuestNetwork::option(int descriptor, const std::vector<std::string>& nameservers) const -> std::string {
-  auto text = fmt::format("fd:{},mac={},mtu={}", descriptor, mac, mtu);
+  auto text = option_for_snapshot(descriptor);
+  if (mtu != 0) text += fmt::format(",mtu={}", mtu);
   if (address.empty()) return text;
   text += fmt::format(",ip={}", address);
   if (!gateway.empty()) text += fmt::format(",gw={}", gateway);
@@ -342,14 +425,24 @@ auto GuestNetwork::option(int descriptor, const std::vector<std::string>& namese
   return text;
 }
 
-auto open_network(const NetworkPlan& plan) -> std::expected<std::optional<GuestNetwork>, std::string> {
-  if (plan.name_space.empty()) return std::nullopt;
+auto open_network(const NetworkPlan& plan, const std::vector<std::string>& nameservers)
+    -> std::expected<std::optional<GuestNetwork>, std::string> {
+  if (plan.kind == NetworkPlan::Kind::none) return std::nullopt;
+  const bool is_passt = plan.kind == NetworkPlan::Kind::passt;
+  if (is_passt && plan.name_space.empty()) return connect_by_passt(plan, nameservers);
   const base::Descriptor name_space{::open(plan.name_space.c_str(), O_RDONLY | O_CLOEXEC)};
   if (!name_space.is_open()) return failure(fmt::format("open {}", plan.name_space), errno);
-  if (is_own_namespace(name_space.get())) return refuse("a guest cannot have the host's network");
+  if (!is_passt && is_own_namespace(name_space.get())) return refuse("a guest cannot have the host's network");
   // Only this thread enters the namespace: without privileges on the host, there would be no way back.
   OrError<std::optional<GuestNetwork>> result;
-  std::thread{[&] { result = connect_guest(name_space.get()); }}.join();
+  std::thread{[&] {
+    const auto entered = enter(name_space.get());
+    if (!entered) {
+      result = std::unexpected{entered.error()};
+    } else {
+      result = is_passt ? connect_by_passt(plan, nameservers) : connect_by_tap();
+    }
+  }}.join();
   return result;
 }
 

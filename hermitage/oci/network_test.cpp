@@ -1,5 +1,6 @@
 #include "hermitage/oci/network.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "testing/temporary_directory.hpp"
@@ -15,14 +16,19 @@ auto config(const std::string& namespaces, const std::string& annotations = "nul
 
 auto planned(const Json& from) -> std::string {
   const auto plan = plan_network(from);
-  return plan ? "in '" + plan->name_space + "'" : plan.error();
+  if (!plan) return plan.error();
+  const auto kind = plan->kind == NetworkPlan::Kind::none  ? "none"
+                    : plan->kind == NetworkPlan::Kind::tap ? "tap"
+                                                           : "passt";
+  return fmt::format("{} in '{}'{}", kind, plan->name_space, plan->forwards.empty() ? "" : " with ports");
 }
 
 TEST(NetworkPlan, IsTheContainers) {
-  EXPECT_EQ(planned(config(R"([{"type":"pid"},{"type":"network"}])")), "in ''");
-  EXPECT_EQ(planned(config(R"([{"type":"network","path":"/run/netns/x"}])")), "in '/run/netns/x'");
-  EXPECT_EQ(planned(config(R"([{"type":"network","path":"/x"},{"type":"user"}])")), "in '/x'");
-  EXPECT_EQ(planned(config(R"([{"type":"network","path":"/x"}])", R"({"org.hermitage.network":"tap"})")), "in '/x'");
+  EXPECT_EQ(planned(config(R"([{"type":"pid"},{"type":"network"}])")), "none in ''");
+  EXPECT_EQ(planned(config(R"([{"type":"network","path":"/run/netns/x"}])")), "tap in '/run/netns/x'");
+  EXPECT_EQ(planned(config(R"([{"type":"network","path":"/x"},{"type":"user"}])")), "tap in '/x'");
+  EXPECT_EQ(planned(config(R"([{"type":"network","path":"/x"}])", R"({"org.hermitage.network":"tap"})")),
+            "tap in '/x'");
 }
 
 TEST(NetworkPlan, IsRefusedWhereTheGuestWouldHaveNone) {
@@ -34,11 +40,26 @@ TEST(NetworkPlan, IsRefusedWhereTheGuestWouldHaveNone) {
 }
 
 TEST(NetworkPlan, MayBeNone) {
-  EXPECT_EQ(planned(config("[]", R"({"org.hermitage.network":"none"})")), "in ''");
+  EXPECT_EQ(planned(config("[]", R"({"org.hermitage.network":"none"})")), "none in ''");
   EXPECT_EQ(planned(config("[]", R"({"org.hermitage.network":"macvtap"})")),
-            "annotation org.hermitage.network: 'macvtap' is neither 'tap' nor 'none'");
+            "annotation org.hermitage.network: 'macvtap' is none of 'tap', 'passt' and 'none'");
   EXPECT_EQ(planned(config("[]", R"({"org.hermitage.network":7})")),
-            "annotation org.hermitage.network: '' is neither 'tap' nor 'none'");
+            "annotation org.hermitage.network: '' is none of 'tap', 'passt' and 'none'");
+}
+
+TEST(NetworkPlan, MayBePasst) {
+  const auto* const other = R"([{"type":"network","path":"/x"}])";
+  EXPECT_EQ(planned(config("[]", R"({"org.hermitage.network":"passt"})")), "passt in ''") << "the host's network";
+  EXPECT_EQ(planned(config(R"([{"type":"network"}])", R"({"org.hermitage.network":"passt"})")), "none in ''");
+  const auto publish = [&](const std::string& network, const std::string& ports) {
+    return planned(
+        config(other, R"({"org.hermitage.network":")" + network + R"(","org.hermitage.publish":)" + ports + "}"));
+  };
+  EXPECT_EQ(publish("passt", R"("8080:80,127.0.0.1:53:53/udp")"), "passt in '/x' with ports");
+  EXPECT_EQ(publish("tap", R"("8080:80")"), "annotation org.hermitage.publish: it needs org.hermitage.network=passt");
+  for (const auto* const ports : {R"("")", R"("80:80,")", R"("http")", "7"}) {
+    EXPECT_TRUE(publish("passt", ports).starts_with("annotation org.hermitage.publish: '")) << publish("passt", ports);
+  }
 }
 
 TEST(Nameservers, AreIpv4) {
@@ -62,8 +83,10 @@ TEST(Nameservers, AreThoseOfTheVolume) {
 }
 
 TEST(GuestNetwork, IsAnOptionOfRun) {
-  GuestNetwork network{.tap = {}, .mac = "02:00:00:00:00:01", .mtu = 1500};
+  GuestNetwork network{.link = {}, .mac = "02:00:00:00:00:01", .mtu = 1500};
   EXPECT_EQ(network.option(4, {"10.0.0.1"}), "fd:4,mac=02:00:00:00:00:01,mtu=1500");
+  EXPECT_EQ(network.option_for_snapshot(4), "fd:4,mac=02:00:00:00:00:01");
+  EXPECT_EQ(GuestNetwork{}.option(4, {"10.0.0.1"}), "fd:4");
   network.address = "10.88.0.5/16";
   EXPECT_EQ(network.option(4, {}), "fd:4,mac=02:00:00:00:00:01,mtu=1500,ip=10.88.0.5/16");
   network.gateway = "10.88.0.1";
@@ -72,11 +95,12 @@ TEST(GuestNetwork, IsAnOptionOfRun) {
 }
 
 TEST(Network, IsNotTheHosts) {
-  EXPECT_FALSE(*open_network({}));
-  const auto own = open_network({.name_space = "/proc/self/ns/net"});
+  using enum NetworkPlan::Kind;
+  EXPECT_FALSE(*open_network({}, {}));
+  const auto own = open_network({.kind = tap, .name_space = "/proc/self/ns/net"}, {});
   ASSERT_FALSE(own);
   EXPECT_TRUE(own.error().starts_with("a guest cannot have the host's network")) << own.error();
-  EXPECT_EQ(open_network({.name_space = "/none"}).error(), "open /none: No such file or directory");
+  EXPECT_EQ(open_network({.kind = passt, .name_space = "/none"}, {}).error(), "open /none: No such file or directory");
 }
 
 }  // namespace

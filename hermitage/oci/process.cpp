@@ -3,6 +3,7 @@
 #include <array>
 #include <cerrno>
 #include <cstddef>
+#include <functional>
 #include <utility>
 
 #include <fcntl.h>
@@ -55,16 +56,28 @@ auto run(const std::string& program, const std::vector<std::string>& arguments) 
   return child ? status_of(*child) : std::nullopt;
 }
 
-auto output_of(const std::string& program, const std::vector<std::string>& arguments) -> std::optional<std::string> {
+namespace {
+
+struct Said {
+  std::string text;
+  int status = 0;
+};
+
+// Runs the program to its end. Returns what it has written to `stream`, standard output or standard error; the other
+// one is discarded. `more` can add actions.
+auto text_of(const std::string& program, const std::vector<std::string>& arguments, int stream,
+             const std::function<void(posix_spawn_file_actions_t*)>& more) -> std::optional<Said> {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) return std::nullopt;
   const base::Descriptor reading{ends[0]};
   base::Descriptor writing{ends[1]};
+  const int other = stream == STDOUT_FILENO ? STDERR_FILENO : STDOUT_FILENO;
   posix_spawn_file_actions_t actions{};
   ::posix_spawn_file_actions_init(&actions);
   ::posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  ::posix_spawn_file_actions_adddup2(&actions, writing.get(), STDOUT_FILENO);
-  ::posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+  ::posix_spawn_file_actions_adddup2(&actions, writing.get(), stream);
+  ::posix_spawn_file_actions_addopen(&actions, other, "/dev/null", O_WRONLY, 0);
+  if (more) more(&actions);
   const auto child = spawn(program, arguments, &actions);
   ::posix_spawn_file_actions_destroy(&actions);
   if (!child) return std::nullopt;
@@ -73,8 +86,27 @@ auto output_of(const std::string& program, const std::vector<std::string>& argum
   }
   const auto bytes = base::read_all(reading.get(), kMaxOutput);
   const auto status = status_of(*child);
-  if (!bytes || status != 0) return std::nullopt;
-  return std::string{reinterpret_cast<const char*>(bytes->data()), bytes->size()};
+  if (!bytes || !status) return std::nullopt;
+  return Said{.text = {reinterpret_cast<const char*>(bytes->data()), bytes->size()}, .status = *status};
+}
+
+}  // namespace
+
+auto output_of(const std::string& program, const std::vector<std::string>& arguments) -> std::optional<std::string> {
+  auto said = text_of(program, arguments, STDOUT_FILENO, {});
+  if (!said || said->status != 0) return std::nullopt;
+  return std::move(said->text);
+}
+
+auto errors_of(const std::string& program, const std::vector<std::string>& arguments, int descriptor, int as)
+    -> std::optional<Errors> {
+  // A copy above the number: an action that keeps the number would keep FD_CLOEXEC, too.
+  const base::Descriptor copy{::fcntl(descriptor, F_DUPFD_CLOEXEC, as + 1)};
+  auto said = text_of(program, arguments, STDERR_FILENO, [&](posix_spawn_file_actions_t* actions) {
+    ::posix_spawn_file_actions_adddup2(actions, copy.get(), as);
+  });
+  if (!said) return std::nullopt;
+  return Errors{.text = std::move(said->text), .status = said->status};
 }
 
 }  // namespace hermitage::oci

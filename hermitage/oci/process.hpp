@@ -19,4 +19,13 @@ namespace hermitage::oci {
 [[nodiscard]] auto output_of(const std::string& program, const std::vector<std::string>& arguments)
     -> std::optional<std::string>;
 
+// Runs the program to its end, without its output, with a copy of this descriptor as number `as`. Returns what it has
+// printed on standard error, and its exit status as run() does; nothing if it cannot be started.
+struct Errors {
+  std::string text;
+  int status = 0;
+};
+[[nodiscard]] auto errors_of(const std::string& program, const std::vector<std::string>& arguments, int descriptor,
+                             int as) -> std::optional<Errors>;
+
 }  // namespace hermitage::oci

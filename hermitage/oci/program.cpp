@@ -21,6 +21,7 @@
 #include "hermitage/oci/bundle.hpp"
 #include "hermitage/oci/command_line.hpp"
 #include "hermitage/oci/container.hpp"
+#include "hermitage/oci/exec.hpp"
 #include "hermitage/oci/hermit_program.hpp"
 #include "hermitage/oci/image/json.hpp"
 #include "hermitage/oci/log.hpp"
@@ -91,12 +92,12 @@ struct Passed {
   [[nodiscard]] auto number() && -> std::expected<void, std::string> {
     // Above the numbers, so that none of them is in the way of another.
     const base::Descriptor device{::fcntl(kvm.get(), F_DUPFD_CLOEXEC, first + 2)};
-    const base::Descriptor tap{network ? ::fcntl(network->tap.get(), F_DUPFD_CLOEXEC, first + 2) : -1};
+    const base::Descriptor link{network ? ::fcntl(network->link.get(), F_DUPFD_CLOEXEC, first + 2) : -1};
     const bool has_network = network.has_value();
     kvm = base::Descriptor{};
     network.reset();
     if (auto passed = pass_on(device, first); !passed || !has_network) return passed;
-    return pass_on(tap, first + 1);
+    return pass_on(link, first + 1);
   }
 };
 
@@ -119,6 +120,13 @@ auto prepare_again(const CommandLine& line, int kvm, unsigned preserved) -> std:
   return Start{.words = line.preserving(preserved + 1), .passed = Passed{.first = first, .kvm = *std::move(device)}};
 }
 
+// The snapshot that the annotation names; empty without the annotation.
+auto find_snapshot(const Json& config, const RootFileSystem& root) -> std::expected<std::string, std::string> {
+  auto path = snapshot_in(config);
+  if (!path || path->empty() || root.read(*path, 1)) return path;
+  return std::unexpected{fmt::format("annotation {}: the image has no file {}", kSnapshotAnnotation, *path)};
+}
+
 // Rewrites the configuration of a Hermit container, and opens what it needs.
 auto prepare_hermit_container(const CommandLine& line, const Bundle& bundle, const HermitProgram& program,
                               const RootFileSystem& root, const std::string& monitor)
@@ -132,11 +140,18 @@ auto prepare_hermit_container(const CommandLine& line, const Bundle& bundle, con
   if (!device) return std::unexpected{device.error()};
   const auto plan = plan_network(bundle.config());
   if (!plan) return std::unexpected{plan.error()};
-  auto network = open_network(*plan);
+  const auto snapshot = find_snapshot(bundle.config(), root);
+  if (!snapshot) return std::unexpected{snapshot.error()};
+  const auto nameservers = nameservers_of(bundle.config());
+  auto network = open_network(*plan, nameservers);
   if (!network) return std::unexpected{network.error()};
   ContainerFacts facts{
       .monitor = monitor, .root = bundle.root(), .kvm = first, .requirements = *std::move(requirements)};
-  if (*network) facts.net = (*network)->option(first + 1, nameservers_of(bundle.config()));
+  facts.snapshot = *snapshot;
+  if (*network) {
+    facts.net =
+        snapshot->empty() ? (*network)->option(first + 1, nameservers) : (*network)->option_for_snapshot(first + 1);
+  }
   const auto config = make_hermit_container(bundle.config(), program, facts);
   if (!config) return std::unexpected{config.error()};
   if (auto replaced = bundle.replace(*config); !replaced) return std::unexpected{replaced.error()};
@@ -162,21 +177,30 @@ auto prepare(const CommandLine& line, const Settings& settings) -> std::expected
   return prepare_hermit_container(line, *bundle, *program, *root, *monitor);
 }
 
-// Whether a container, which exists, is a Hermit container.
-auto is_hermit_container(const CommandLine& line, const std::string& runtime) -> bool {
-  if (line.operands().empty()) return false;
+// The state of the Hermit container that the command line names; nothing for other containers.
+auto hermit_state(const CommandLine& line, const std::string& runtime) -> std::optional<Json> {
+  if (line.operands().empty()) return std::nullopt;
   const auto text = output_of(runtime, line.query({"state", line.operands().front()}));
-  const auto state = text ? parse_json(*text) : std::nullopt;
+  auto state = text ? parse_json(*text) : std::nullopt;
   const auto* const annotations = state ? member(*state, "annotations") : nullptr;
-  return annotations != nullptr && member(*annotations, kKernelAnnotation) != nullptr;
+  if (annotations == nullptr || member(*annotations, kKernelAnnotation) == nullptr) return std::nullopt;
+  return state;
+}
+
+// Returns the exit status.
+auto exec(const CommandLine& line, const Json& state) -> std::expected<int, std::string> {
+  const auto request = read_exec_request(line);
+  if (!request) return std::unexpected{request.error()};
+  const auto monitor = integer_of(member(state, "pid")).value_or(0);
+  if (string_of(member(state, "status")) != "running" || monitor <= 0) {
+    return std::unexpected{"exec: the container is not running"};
+  }
+  return exec_in_guest(*request, static_cast<pid_t>(monitor));
 }
 
 // The reason why a Hermit container cannot have this command; nothing for others.
 auto refusal_of(std::string_view command) -> std::optional<std::string_view> {
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kRefusals{{
-      {"exec",
-       "exec: a Hermit container runs one guest and no other program; for probes, use the network (httpGet, "
-       "tcpSocket)"},
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 2> kRefusals{{
       {"checkpoint", "checkpoint: a Hermit container cannot be checkpointed"},
       {"restore", "restore: a Hermit container cannot be restored"},
   }};
@@ -190,7 +214,7 @@ auto start_of(const CommandLine& line, const Settings& settings, const std::stri
   const auto command = line.command();
   if (command == "create" || command == "run") return prepare(line, settings);
   const auto refusal = refusal_of(command);
-  if (refusal && is_hermit_container(line, runtime)) return std::unexpected{std::string{*refusal}};
+  if (refusal && hermit_state(line, runtime)) return std::unexpected{std::string{*refusal}};
   return Start{line.words()};
 }
 
@@ -220,6 +244,12 @@ auto run_program(std::vector<std::string> words) -> int {
   const auto runtime = runtime_path(*settings);
   if (!runtime) return fail(line, runtime.error());
   if (asks_for_version(line)) return print_versions(line, *runtime);
+  if (line.command() == "exec") {
+    if (const auto state = hermit_state(line, *runtime)) {
+      const auto status = exec(line, *state);
+      return status ? *status : fail(line, status.error());
+    }
+  }
   auto start = start_of(line, *settings, *runtime);
   if (!start) return fail(line, start.error());
   if (start->passed) {

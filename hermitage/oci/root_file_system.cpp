@@ -40,11 +40,10 @@ auto RootFileSystem::open(const std::string& path) -> std::expected<RootFileSyst
 }
 
 auto RootFileSystem::read(const std::string& path, std::size_t most) const -> std::optional<std::string> {
-  if (path.find('\0') != std::string::npos) return std::nullopt;
-  const auto found = open_in_root(directory_.get(), path);
+  const auto found = find(path);
   struct stat status{};
-  if (!found.is_open() || ::fstat(found.get(), &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
-  const auto link = fmt::format("/proc/self/fd/{}", found.get());
+  if (!found || ::fstat(found->get(), &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
+  const auto link = fmt::format("/proc/self/fd/{}", found->get());
   const base::Descriptor file{::open(link.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC)};
   if (!file.is_open()) return std::nullopt;
   std::string text(most, '\0');
@@ -52,6 +51,28 @@ auto RootFileSystem::read(const std::string& path, std::size_t most) const -> st
   if (!size) return std::nullopt;
   text.resize(*size);
   return text;
+}
+
+auto RootFileSystem::find(const std::string& path) const -> std::optional<base::Descriptor> {
+  if (path.find('\0') != std::string::npos) return std::nullopt;
+  auto found = open_in_root(directory_.get(), path);
+  if (!found.is_open()) return std::nullopt;
+  return found;
+}
+
+auto RootFileSystem::create(const std::string& path) const -> std::expected<NewFile, std::string> {
+  constexpr int kFlags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+  const auto slash = path.rfind('/');
+  auto name = slash == std::string::npos ? path : path.substr(slash + 1);
+  auto directory = find(slash == std::string::npos ? "." : path.substr(0, slash + 1));
+  if (!directory) return std::unexpected{fmt::format("{}: its directory does not exist", path)};
+  base::Descriptor file{::openat(directory->get(), name.c_str(), kFlags, 0600)};
+  if (!file.is_open()) return std::unexpected{fmt::format("open {}: {}", path, std::strerror(errno))};
+  return NewFile{*std::move(directory), std::move(name), std::move(file)};
+}
+
+void NewFile::remove() const {
+  ::unlinkat(directory_.get(), name_.c_str(), 0);
 }
 
 }  // namespace hermitage::oci

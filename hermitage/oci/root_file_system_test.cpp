@@ -55,6 +55,29 @@ TEST_F(RootFileSystemTest, OpensNoPipes) {
   EXPECT_EQ(text_of("/pipe"), "nothing");
 }
 
+TEST_F(RootFileSystemTest, CreatesFilesThatDoNotExist) {
+  const auto root = RootFileSystem::open(directory.file("root")).value();
+  const auto path = directory.file("root/sub/new");
+  {
+    const auto file = root.create("/sub/new").value();
+    struct stat status{};
+    ASSERT_EQ(::stat(path.c_str(), &status), 0);
+    EXPECT_EQ(status.st_mode & 0777U, 0600U);
+    EXPECT_EQ(root.create("/sub/new").error(), "open /sub/new: File exists");
+    file.remove();
+  }
+  EXPECT_FALSE(fs::exists(path));
+  EXPECT_EQ(root.create("/none/new").error(), "/none/new: its directory does not exist");
+  EXPECT_FALSE(root.create("/sub/"));
+  EXPECT_FALSE(root.create("/sub/.."));
+  // A link leads to a directory of the container, and a link is not followed as the file.
+  fs::create_symlink(directory.path(), directory.file("root/out"));
+  fs::create_symlink(directory.file("outside"), directory.file("root/sub/link"));
+  EXPECT_FALSE(root.create("/out/new"));
+  EXPECT_FALSE(root.create("/sub/link"));
+  EXPECT_FALSE(fs::exists(directory.file("outside")) || fs::exists(directory.file("new")));
+}
+
 // Another process exchanges a directory for a link out of the root, again and again.
 TEST_F(RootFileSystemTest, IsNotLedAstrayByRenames) {
   directory.write("root/sub/secret", "inside");

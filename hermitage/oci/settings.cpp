@@ -33,7 +33,9 @@ auto own_path() -> std::filesystem::path {
   return std::filesystem::read_symlink("/proc/self/exe", error);
 }
 
-auto find_runtime(const std::string& name) -> std::optional<std::string> {
+}  // namespace
+
+auto find_system_program(const std::string& name) -> std::optional<std::string> {
   if (name.find('/') != std::string::npos) return name;
   if (auto found = base::find_program(name)) return found;
   for (const auto* const directory : {"/usr/local/sbin/", "/usr/local/bin/", "/usr/sbin/", "/usr/bin/"}) {
@@ -42,8 +44,6 @@ auto find_runtime(const std::string& name) -> std::optional<std::string> {
   }
   return std::nullopt;
 }
-
-}  // namespace
 
 auto parse_settings(std::string_view toml, const std::string& file) -> std::expected<Settings, std::string> {
   const auto parsed = toml::parse(toml);
@@ -83,7 +83,7 @@ auto monitor_path(const Settings& settings) -> std::expected<std::string, std::s
 }
 
 auto runtime_path(const Settings& settings) -> std::expected<std::string, std::string> {
-  const auto path = find_runtime(settings.runtime);
+  const auto path = find_system_program(settings.runtime);
   if (!path) {
     return std::unexpected{fmt::format("the runtime {} is not installed; install it, or set 'runtime' in {}",
                                        settings.runtime, kSettingsFile)};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <expected>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -25,6 +26,10 @@ inline constexpr const char* kSettingsFile = "/etc/hermitage/oci.toml";
 // Reads the file that the environment variable HERMITAGE_OCI_CONFIG names, or else kSettingsFile. Without that file,
 // the settings are the defaults.
 [[nodiscard]] auto read_settings() -> std::expected<Settings, std::string>;
+
+// A path as it is, or else the path of the program with this name in PATH or in the usual directories of system
+// programs, because engines can have a short PATH.
+[[nodiscard]] auto find_system_program(const std::string& name) -> std::optional<std::string>;
 
 // The path of the monitor on the host, which is executable. The error is a sentence.
 [[nodiscard]] auto monitor_path(const Settings& settings) -> std::expected<std::string, std::string>;

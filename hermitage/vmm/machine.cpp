@@ -15,6 +15,7 @@
 
 #include "hermitage/vmm/boot_setup.hpp"
 #include "hermitage/vmm/collected_writes.hpp"
+#include "hermitage/vmm/control_server.hpp"
 #include "hermitage/vmm/crash_record.hpp"
 #include "hermitage/vmm/deferred_close.hpp"
 #include "hermitage/vmm/devices/platform.hpp"
@@ -138,12 +139,15 @@ class Machine::State {
   // Takes the KVM objects of the guest, and makes everything that belongs to them. `code` is for a profile.
   [[nodiscard]] auto adopt(BootedVm booted, const std::vector<observe::CodeRange>& code) -> Result<void>;
   [[nodiscard]] auto make_saver() -> Result<void>;
+  [[nodiscard]] auto make_control_server() -> Result<void>;
+  [[nodiscard]] auto controlled_guest() -> ControlServer::Guest;
   void watch_output();
   [[nodiscard]] auto make_debugger() -> Result<void>;
   void attach_debugger(const entry::KernelObject& kernel);
   [[nodiscard]] auto add_network_card(std::unique_ptr<NetworkCard> card) -> Result<void>;
   [[nodiscard]] auto deadline() const -> std::optional<Clock::time_point>;
-  [[nodiscard]] auto statistics() const -> Statistics;
+  // Precondition: no vCPU runs.
+  [[nodiscard]] auto statistics(Clock::time_point entered_at, Clock::time_point until) const -> Statistics;
   [[nodiscard]] auto write_core(const CrashRecord& record, const Ending& ending)
       -> std::optional<Result<debug::CoreSummary>>;
   [[nodiscard]] auto core_time() const -> std::chrono::milliseconds;
@@ -155,6 +159,7 @@ class Machine::State {
   ArgumentVectors vectors_;
   Serial serial_;
   GuestAddress entry_point_;
+  bool is_restored_ = false;
   Clock::time_point begin_;
   Warnings warnings_;
   Hypercalls hypercalls_;
@@ -162,9 +167,10 @@ class Machine::State {
   std::unique_ptr<Supervisor> supervisor_;
   std::optional<DeferredClose> deferred_close_;  // of vm_; before it and its vCPUs, so that it is destroyed last
   std::optional<kvm::Vm> vm_;
-  std::unique_ptr<NetworkCard> network_card_;  // or null
-  std::unique_ptr<debug::Debugger> debugger_;  // or null
-  std::unique_ptr<snapshot::Saver> saver_;     // or null
+  std::unique_ptr<NetworkCard> network_card_;      // or null
+  std::unique_ptr<debug::Debugger> debugger_;      // or null
+  std::unique_ptr<snapshot::Saver> saver_;         // or null
+  std::unique_ptr<ControlServer> control_server_;  // or null
   std::optional<CollectedWrites> collected_writes_;
   std::vector<std::unique_ptr<observe::VcpuObserver>> observers_;  // one for each vCPU, or none
   std::vector<std::unique_ptr<Vcpu>> vcpus_;
@@ -195,6 +201,7 @@ auto Machine::State::prepare(const entry::KernelObject& kernel, int descriptor) 
 }
 
 auto Machine::State::prepare(const snapshot::MachineState& machine, const entry::KernelObject* kernel) -> Result<void> {
+  is_restored_ = true;
   if (auto made = make_supervisor(); !made) return made;
   auto booted = set_up_restored({.machine = machine, .options = options_, .memory = memory_, .warnings = warnings_});
   if (!booted) return std::unexpected{booted.error()};
@@ -212,6 +219,7 @@ auto Machine::State::adopt(BootedVm booted, const std::vector<observe::CodeRange
   collected_writes_.emplace(booted.coalesced_writes, platform_.ports(), supervisor_->gate());
   if (auto made = make_debugger(); !made) return made;
   if (auto made = make_saver(); !made) return made;
+  if (auto made = make_control_server(); !made) return made;
   watch_output();
   const VcpuEnvironment environment{.ports = platform_.ports(),
                                     .memory = platform_.memory(),
@@ -239,7 +247,7 @@ auto Machine::State::adopt(BootedVm booted, const std::vector<observe::CodeRange
                                   .network_card = network_card_.get(),
                                   .has_debugger = debugger_ != nullptr};
   machine_saver_.emplace(saved, std::move(booted.state_registers));
-  if (saver_) machine_saver_->prepare();
+  if (saver_ || control_server_) machine_saver_->prepare();
   const observe::Phase phase{options_.timeline.get(), "prepare isolation"};
   auto isolation = make_isolation(options_.isolation, files_, warnings_);
   if (!isolation) return std::unexpected{isolation.error()};
@@ -252,6 +260,8 @@ auto Machine::State::adopt(BootedVm booted, const std::vector<observe::CodeRange
                           .debugger = debugger_.get(),
                           .saver = saver_.get(),
                           .save = [this] { return machine_saver_->save_as_requested(); },
+                          .control_server = control_server_.get(),
+                          .controlled = controlled_guest(),
                           .isolation = *isolation_,
                           .warnings = warnings_,
                           .while_starting =
@@ -267,6 +277,36 @@ auto Machine::State::make_saver() -> Result<void> {
   if (!saver) return std::unexpected{saver.error()};
   saver_ = std::move(*saver);
   return {};
+}
+
+auto Machine::State::make_control_server() -> Result<void> {
+  if (!options_.control) return {};
+  if (options_.snapshot) return fail(ErrorCode::configuration, "--control and a snapshot exclude each other");
+  auto server = ControlServer::make(std::move(options_.control->listener));
+  if (!server) return std::unexpected{server.error()};
+  control_server_ = std::move(*server);
+  return {};
+}
+
+auto Machine::State::controlled_guest() -> ControlServer::Guest {
+  if (!control_server_) return {};
+  const auto lacks = [] { return fail(ErrorCode::configuration, "this monitor does not show it"); };
+  return {.pause = [this] { return supervisor_->pause(); },
+          .resume = [this] { supervisor_->resume(); },
+          .statistics = [this, lacks]() -> Result<std::string> {
+            if (!options_.control->show_statistics) return lacks();
+            return options_.control->show_statistics(statistics(supervisor_->began_at(), Clock::now()));
+          },
+          .hypercalls = [this, lacks]() -> Result<std::string> {
+            if (!options_.control->show_hypercalls) return lacks();
+            return options_.control->show_hypercalls(CrashRecord{memory_, vcpus_}.last_hypercalls());
+          },
+          .save = [this](int file) -> Result<void> {
+            // Memory that such a guest has not touched is only in its snapshot.
+            if (is_restored_) return fail(ErrorCode::configuration, "a restored guest cannot be saved again");
+            return machine_saver_->save(file, false, {});
+          },
+          .is_stopping = [this] { return supervisor_->control().is_stopping(); }};
 }
 
 void Machine::State::watch_output() {
@@ -326,7 +366,7 @@ auto Machine::State::run() -> Result<RunResult> {
   if (has_crashed) record.copy_stack(*crash);
   auto core = write_core(record, ending);
   return RunResult{.ending = std::move(ending),
-                   .statistics = statistics(),
+                   .statistics = statistics(vcpus_.front()->entered_at(), supervisor_->ended_at()),
                    .output = serial_.take_buffer(),
                    .undelivered_output = serial_.undelivered(),
                    .hypercalls = has_crashed ? record.last_hypercalls() : std::vector<std::vector<std::string>>{},
@@ -362,12 +402,11 @@ auto Machine::State::deadline() const -> std::optional<Clock::time_point> {
   return begin_ + std::min<Clock::duration>(*options_.timeout, Clock::time_point::max() - begin_);
 }
 
-auto Machine::State::statistics() const -> Statistics {
-  const auto entered_at = vcpus_.front()->entered_at();
+auto Machine::State::statistics(Clock::time_point entered_at, Clock::time_point until) const -> Statistics {
   Statistics result{.exits = {},
                     .coalesced_writes = collected_writes_->count(),
                     .preparation = entered_at - begin_,
-                    .run_time = supervisor_->ended_at() - entered_at,
+                    .run_time = until - entered_at,
                     .peak_memory = peak_memory(),
                     .hypercalls = hypercall_times(observers_)};
   for (const auto& vcpu : vcpus_) vcpu->exit_counts().add_to(result, vcpu->number(), vcpus_.size());

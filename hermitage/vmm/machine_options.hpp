@@ -14,6 +14,7 @@
 
 #include "hermitage/base/arguments.hpp"
 #include "hermitage/base/memory_size.hpp"
+#include "hermitage/vmm/control_options.hpp"
 #include "hermitage/vmm/debug/core_file.hpp"
 #include "hermitage/vmm/debug/debug_options.hpp"
 #include "hermitage/vmm/isolation/isolation.hpp"
@@ -59,6 +60,8 @@ struct MachineOptions {
   std::optional<debug::CoreOptions> core = std::nullopt;
   // Saves the guest while it runs.
   std::optional<SnapshotOptions> snapshot = std::nullopt;
+  // Commands from other processes. Excludes `snapshot`, which also saves the guest.
+  std::optional<ControlOptions> control = std::nullopt;
   // For restore(): open files of the guest on the host may have changed since they were saved.
   bool accepts_changed_files = false;
   IsolationOptions isolation = {};

@@ -20,6 +20,11 @@ using Clock = std::chrono::steady_clock;
 // The time after which a guest is not saved that never comes to rest, such as one that waits for the reader of output.
 constexpr std::chrono::seconds kRestLimit{10};
 
+auto image_of(const MachineOptions& options) -> std::string {
+  if (options.snapshot) return options.snapshot->image;
+  return options.control ? options.control->image : std::string{};
+}
+
 }  // namespace
 
 void MachineSaver::prepare() {
@@ -83,7 +88,7 @@ auto MachineSaver::is_at_rest() const -> bool {
 
 auto MachineSaver::machine_state() -> Result<snapshot::MachineState> {
   const auto& options = parts_.options;
-  snapshot::MachineState state{.image = options.snapshot ? options.snapshot->image : std::string{},
+  snapshot::MachineState state{.image = image_of(options),
                                .arguments = options.arguments,
                                .saved_at = kvm::host_time(),
                                .counter_khz = parts_.vcpus.front()->paused().counter_khz().value_or(0),

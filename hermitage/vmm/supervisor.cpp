@@ -197,7 +197,7 @@ void Supervisor::on_timer() noexcept {
 
 auto Supervisor::run_threads() -> Result<void> {
   const auto others = 1UZ + (guest_->network_card == nullptr ? 0 : 1) + (guest_->debugger == nullptr ? 0 : 1) +
-                      (guest_->saver == nullptr ? 0 : 1);
+                      (guest_->saver == nullptr ? 0 : 1) + (guest_->control_server == nullptr ? 0 : 1);
   StartingLine starting_line{guest_->vcpus.size() + others};
   std::latch has_own_descriptors{1};
   auto started = start_threads(starting_line, has_own_descriptors);
@@ -210,7 +210,7 @@ auto Supervisor::run_threads() -> Result<void> {
 // When it succeeds, the guest runs, and every thread is isolated.
 auto Supervisor::start_threads(StartingLine& starting_line, std::latch& has_own_descriptors) -> Result<void> {
   if (auto enclosed = guest_->isolation.enclose_caller(); !enclosed) return enclosed;
-  threads_.reserve(guest_->vcpus.size() + 3);
+  threads_.reserve(guest_->vcpus.size() + 4);
   try {
     const BlockedSignals blocked{call_back_signal()};
     if (guest_->network_card != nullptr) {
@@ -218,6 +218,7 @@ auto Supervisor::start_threads(StartingLine& starting_line, std::latch& has_own_
     }
     if (guest_->debugger != nullptr) threads_.emplace_back([&, this] { run_debugger(starting_line); });
     if (guest_->saver != nullptr) threads_.emplace_back([&, this] { run_saver(starting_line); });
+    if (guest_->control_server != nullptr) threads_.emplace_back([&, this] { run_control_server(starting_line); });
     for (const auto& vcpu : guest_->vcpus) threads_.emplace_back([&, this] { run_vcpu(*vcpu, starting_line); });
   } catch (const std::system_error& error) {
     return starting_line.arrive(
@@ -230,6 +231,7 @@ auto Supervisor::start_threads(StartingLine& starting_line, std::latch& has_own_
       return starting_line.arrive(std::move(hidden));
     }
   }
+  began_at_ = Clock::now();
   return starting_line.arrive(guest_->isolation.seal_caller());
 }
 
@@ -272,6 +274,12 @@ void Supervisor::run_saver(StartingLine& starting_line) {
   guest_->saver->run({.cpu_time = [this] { return cpu_time_of(guest_->vcpus); },
                       .is_stopping = [this] { return control_.is_stopping(); },
                       .save = guest_->save});
+}
+
+void Supervisor::run_control_server(StartingLine& starting_line) {
+  if (starting_line.arrive(guest_->isolation.enclose(isolation::Role::control))) {
+    guest_->control_server->run(guest_->controlled);
+  }
 }
 
 void Supervisor::join_threads() {
@@ -334,6 +342,7 @@ void Supervisor::call_back() noexcept {
   if (guest_->network_card != nullptr) guest_->network_card->call_back();
   if (guest_->debugger != nullptr) guest_->debugger->call_back();
   if (guest_->saver != nullptr) guest_->saver->call_back();
+  if (guest_->control_server != nullptr) guest_->control_server->call_back();
   for (const auto& vcpu : guest_->vcpus) vcpu->call_back();
 }
 

@@ -14,6 +14,7 @@
 
 #include "hermitage/base/timer.hpp"
 #include "hermitage/vmm/collected_writes.hpp"
+#include "hermitage/vmm/control_server.hpp"
 #include "hermitage/vmm/debug/debugger.hpp"
 #include "hermitage/vmm/error.hpp"
 #include "hermitage/vmm/event.hpp"
@@ -43,6 +44,8 @@ class Supervisor {
     debug::Debugger* debugger;                          // or null
     snapshot::Saver* saver;                             // or null
     std::function<std::optional<Result<void>>()> save;  // for the saver, which calls it at most once; see Saver::Guest
+    ControlServer* control_server;                      // or null
+    ControlServer::Guest controlled;                    // for the server
     const Isolation& isolation;
     Warnings& warnings;
     // The thread of run() calls it while the threads of the vCPUs start, before its system calls are filtered.
@@ -65,6 +68,8 @@ class Supervisor {
 
   // Runs the guest to its end, or to `deadline`. Call this once. Fails with host_failed.
   [[nodiscard]] auto run(std::optional<Clock::time_point> deadline) -> Result<void>;
+  // About when the guest was entered. Precondition: the threads of the guest run.
+  [[nodiscard]] auto began_at() const noexcept -> Clock::time_point { return began_at_; }
   // Precondition: run() has returned.
   [[nodiscard]] auto ended_at() const noexcept -> Clock::time_point { return ended_at_; }
 
@@ -87,6 +92,7 @@ class Supervisor {
   void run_network_card(StartingLine& starting_line, std::latch& has_own_descriptors);
   void run_debugger(StartingLine& starting_line);
   void run_saver(StartingLine& starting_line);
+  void run_control_server(StartingLine& starting_line);
   void join_threads();
 
   void supervise();
@@ -111,6 +117,7 @@ class Supervisor {
   std::atomic<bool> has_timer_ = false;  // timer_ can be set
   std::atomic<int> timer_users_ = 0;     // number of threads that set it now
   Clock::time_point deadline_ = Clock::time_point::max();
+  Clock::time_point began_at_;
   Clock::time_point ended_at_;
 };
 

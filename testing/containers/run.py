@@ -5,6 +5,7 @@ usage: run.py HERMITAGE HERMITAGE_OCI GUESTS CASE...
 
 CASE is a function below, without case_; `all` runs every one. Exit status 77: skipped, because something is missing.
 """
+import contextlib
 import json
 import os
 import shutil
@@ -183,13 +184,15 @@ class Podman:
     def __call__(self, *words, **options):
         return run("podman", *words, env=self.environment, **options)
 
-    def image(self, name, *guest_names):
-        """An image with guests, made of a tar archive. The first one is its program."""
+    def image(self, name, *guest_names, files=()):
+        """An image with guests and other files, made of a tar archive. The first guest is its program."""
         directory = work / f"image-{name}"
         for name_in_image in ("bin", "data"):
             (directory / name_in_image).mkdir(parents=True)
         for guest in guest_names:
             shutil.copy(guest_dir / guest, directory / "bin" / guest)
+        for file in files:
+            shutil.copy(file, directory)
         archive = work / f"{name}.tar"
         run("tar", "-C", directory, "-cf", archive, ".")
         done = self("import", "--change", f'ENTRYPOINT ["/bin/{guest_names[0]}"]', archive, f"localhost/{name}:1",
@@ -313,6 +316,80 @@ def case_podman_stops_guests():
     engine("rm", "-f", "-t", "0", container)
 
 
+def case_podman_sends_commands_to_guests():
+    engine, image = prepared("commands", "hostile", "hello")
+    container = engine.start(image, "loop")
+    wait_until(lambda: "round" in engine("logs", container).stdout, "output")
+    stats = engine("exec", container, "stats").stdout
+    check("Time to the first instruction" in stats and "hypercall" in stats, stats)
+    trace = engine("exec", container, "trace").stdout
+    check("last hypercalls of vCPU 0" in trace, trace)
+
+    def cpu_time():
+        process = engine("inspect", "--format", "{{.State.Pid}}", container).stdout.strip()
+        return sum(int(word) for word in Path(f"/proc/{process}/stat").read_text().rsplit(")")[-1].split()[11:13])
+
+    check(engine("exec", container, "pause").stdout == "", "output of pause")
+    before = cpu_time()
+    time.sleep(0.5)
+    check(cpu_time() - before <= 2, "the paused guest uses CPU time")
+    again = engine("exec", container, "pause", status=None)
+    check(again.returncode == 1 and "the guest is paused already" in again.stderr, f"{again}")
+    engine("exec", container, "resume")
+    wait_until(lambda: cpu_time() - before > 10, "CPU time after resume")
+    for words, message in ((["/hostile"], "runs one guest and no other program"),
+                           (["sh", "-c", "stats"], "runs one guest and no other program"),
+                           (["stats", "x"], "'stats' takes no arguments"),
+                           (["snapshot"], "takes the path of a new file"),
+                           (["snapshot", "x"], "not an absolute path")):
+        refused = engine("exec", container, *words, status=None)
+        check(refused.returncode != 0 and message in refused.stderr, f"{words}: {refused}")
+    refused = engine("exec", "-t", container, "stats", status=None)
+    check(refused.returncode != 0, f"{refused}")
+    engine("exec", container, "pause")
+    engine("stop", "-t", "5", container)
+    check(engine.status(container) == 143, "a paused guest does not stop")
+    # A monitor that is frozen, and a container that has ended.
+    check(engine("exec", container, "stats", status=None).returncode != 0, "a command for a guest that has ended")
+    engine("rm", container)
+
+
+def case_podman_starts_from_snapshots():
+    engine, image = prepared("saved", "count")
+    volume = work / "saved"
+    volume.mkdir(mode=0o777)
+    container = engine.start("-v", f"{volume}:/saved", image, "100000", "20")
+    def lines_of(name):
+        return [int(line.split()[0]) for line in engine("logs", name).stdout.splitlines()]
+
+    wait_until(lambda: len(lines_of(container)) > 3, "output")
+    engine("exec", container, "snapshot", "/saved/count.snap")
+    snapshot = volume / "count.snap"
+    check(snapshot.stat().st_mode & 0o777 == 0o600, "the mode of the snapshot")
+    run(hermitage, "snapshot", "verify", snapshot)
+    last = lines_of(container)[-1]
+    exists = engine("exec", container, "snapshot", "/saved/count.snap", status=None)
+    check(exists.returncode == 1 and "File exists" in exists.stderr, f"{exists}")
+    missing = engine("exec", container, "snapshot", "/none/x.snap", status=None)
+    check(missing.returncode == 1 and "its directory does not exist" in missing.stderr, f"{missing}")
+    wait_until(lambda: lines_of(container)[-1] > last, "output after the snapshot")
+    engine("rm", "-f", "-t", "0", container)
+    image = engine.image("restored", "count", files=[snapshot])
+    words = ["-v", f"{volume}:/saved", "--annotation", "org.hermitage.snapshot=/count.snap"]
+    continued = engine.start(*words, image)
+    wait_until(lambda: lines_of(continued), "output of the restored guest")
+    first = lines_of(continued)[0]
+    check(3 < first <= last + 1, f"the guest continues with line {first}, and was saved before {last}")
+    again = engine("exec", continued, "snapshot", "/saved/again.snap", status=None)
+    check(again.returncode == 1 and "cannot be saved again" in again.stderr, f"{again}")
+    check(not (volume / "again.snap").exists(), "a failed snapshot is left")
+    engine("rm", "-f", "-t", "0", continued)
+    refused = engine.run(*words, image, "argument", status=None)
+    check("takes no others" in refused.stderr, refused.stderr)
+    refused = engine.run("--annotation", "org.hermitage.snapshot=/none", image, status=None)
+    check("the image has no file /none" in refused.stderr, refused.stderr)
+
+
 def case_podman_maps_volumes():
     engine, image = prepared("volumes", "files")
     volume = work / "volume"
@@ -357,11 +434,11 @@ def case_podman_refuses_what_guests_cannot_have():
         check(done.returncode != 0 and message in done.stderr, f"{words}: {done.returncode}, {done.stderr}")
 
 
-def case_podman_connects_guests():
-    engine, image = prepared("net", "net")
+@contextlib.contextmanager
+def network_namespace():
+    """A namespace whose eth0 has 198.51.100.2, and the host 198.51.100.1."""
     for program in ("ip", "curl"):
         need(shutil.which(program), f"there is no {program}")
-    need(Path("/dev/net/tun").exists(), "there is no /dev/net/tun")
     name = f"hermitage{os.getpid()}"
     try:
         need(run("ip", "netns", "add", name, status=None).returncode == 0, "there are no network namespaces")
@@ -371,18 +448,165 @@ def case_podman_connects_guests():
         inside = ["ip", "-n", name]
         run(*inside, "address", "add", "198.51.100.2/24", "dev", "eth0")
         run(*inside, "link", "set", "eth0", "up")
+        run(*inside, "link", "set", "lo", "up")
         run(*inside, "route", "add", "default", "via", "198.51.100.1")
+        yield name
+    finally:
+        run("ip", "netns", "delete", name, status=None)
+        run("ip", "link", "delete", f"h{os.getpid()}", status=None)
+
+
+def page_at(address):
+    return run("curl", "-sS", "--max-time", "10", f"http://{address}:9975/").stdout
+
+
+def case_podman_connects_guests():
+    engine, image = prepared("net", "net")
+    need(Path("/dev/net/tun").exists(), "there is no /dev/net/tun")
+    with network_namespace() as name:
         for _ in range(2):  # the second one finds what the first has left
             container = engine("run", "--pull=never", "-d", "--network", f"ns:/run/netns/{name}", image).stdout.strip()
             wait_until(lambda: "198.51.100.2" in engine("logs", container).stdout, "the guest's address")
-            page = run("curl", "-sS", "--max-time", "10", "http://198.51.100.2:9975/").stdout
+            page = page_at("198.51.100.2")
             check("Hello from the guest net" in page, page)
             second = engine("run", "--pull=never", "--rm", "--network", f"ns:/run/netns/{name}", image, status=None)
             check("another Hermit container uses this network" in second.stderr, second.stderr)
             engine("rm", "-f", "-t", "0", container)
-    finally:
-        run("ip", "netns", "delete", name, status=None)
-        run("ip", "link", "delete", f"h{os.getpid()}", status=None)
+
+
+def case_podman_connects_guests_by_passt():
+    engine, image = prepared("passt", "net")
+    need(shutil.which("passt"), "there is no passt")
+    passts = lambda: run("pgrep", "-f", "^[^ ]*passt .*9975", status=None).stdout.split()  # noqa: E731
+    with network_namespace() as name:
+        words = ["run", "--pull=never", "-d", "--network", f"ns:/run/netns/{name}"]
+        # What a container with a tap leaves in the namespace is removed.
+        tap = engine(*words, image).stdout.strip()
+        wait_until(lambda: "198.51.100.2" in engine("logs", tap).stdout, "the guest's address")
+        by_passt = ["--annotation", "org.hermitage.network=passt", "--annotation"]
+        refused = engine(*words, *by_passt, "org.hermitage.publish=9975:9975", image, status=None)
+        check("another Hermit container has taken over" in refused.stderr, refused.stderr)
+        engine("rm", "-f", "-t", "0", tap)
+        before = passts()
+        one = engine(*words, *by_passt, "org.hermitage.publish=9975:9975", image).stdout.strip()
+        two = engine(*words, *by_passt, "org.hermitage.publish=9976:9975", image).stdout.strip()
+        for container in (one, two):
+            wait_until(lambda: "198.51.100.2" in engine("logs", container).stdout, "the guest's address")
+        check("Hello from the guest net" in page_at("198.51.100.2"), "the page from outside")
+        for port in (9975, 9976):
+            page = run("ip", "netns", "exec", name, "curl", "-sS", "--max-time", "10", f"http://127.0.0.1:{port}/").stdout
+            check("Hello from the guest net" in page, f"the page from a sidecar: {page}")
+        engine("rm", "-f", "-t", "0", one, two)
+        wait_until(lambda: set(passts()) <= set(before), "the end of passt")
+        for publish, message in (("9975", "annotation org.hermitage.publish: '9975'"), ("99999:1", "'99999:1'")):
+            refused = engine(*words, *by_passt, f"org.hermitage.publish={publish}", image, status=None)
+            check(refused.returncode != 0 and message in refused.stderr, refused.stderr)
+
+
+def monitors():
+    """The processes of monitors in containers."""
+    found = set()
+    for command in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if command.read_bytes().startswith(b"/dev/hermitage/monitor\0"):
+                found.add(int(command.parent.name))
+    return found
+
+
+def case_podman_runs_fifty_guests():
+    engine, image = prepared("fifty", "waits", "count")
+    before = monitors()
+    names = [f"{work.name}-{number}" for number in range(50)]
+    words = ["--entrypoint", "/bin/count", image, "100000", "1000", "halt"]
+    starting = []
+    for name in names:  # five at a time
+        starting.append(subprocess.Popen(["podman", "run", "--pull=never", "-d", "--network", "none", "--name", name, *words],
+                                         env=engine.environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE))
+        if len(starting) == 5:
+            process = starting.pop(0)
+            check(process.wait(100) == 0, process.stderr.read())
+    for process in starting:
+        check(process.wait(100) == 0, process.stderr.read())
+    wait_until(lambda: len(monitors() - before) == 50, "50 monitors")
+    running = engine("ps", "-q").stdout.split()
+    check(len(running) == 50, f"{len(running)} containers run")
+    for name in names[::10]:
+        wait_until(lambda: engine("logs", name).stdout.startswith("1 "), f"output of {name}")
+        check("Run time" in engine("exec", name, "stats").stdout, "statistics")
+    engine("rm", "-f", "-t", "0", "-a")
+    wait_until(lambda: monitors() <= before, "the end of all monitors")
+
+
+def case_podman_cleans_up_after_kills():
+    engine, image = prepared("killed", "count")
+    need(Path("/dev/net/tun").exists(), "there is no /dev/net/tun")
+    before = monitors()
+    # The monitor is killed.
+    container = engine.start(image, "100000", "10", "halt")
+    process = int(engine("inspect", "--format", "{{.State.Pid}}", container).stdout)
+    os.kill(process, signal.SIGKILL)
+    check(engine.status(container) == 137, "exit status of a killed monitor")
+    engine("start", container)
+    # conmon, which reads the output, is killed: the monitor ends with its next line.
+    conmon = int(engine("inspect", "--format", "{{.State.ConmonPid}}", container).stdout)
+    os.kill(conmon, signal.SIGKILL)
+    wait_until(lambda: monitors() <= before, "the end of the monitor")
+    wait_until(lambda: engine("rm", "-f", "-t", "0", container, status=None).returncode == 0, "rm of the container")
+    # The runtime is killed in the middle of create, at several moments.
+    with network_namespace() as name:
+        killed = 0
+        for delay in (0.02, 0.05, 0.08, 0.12, 0.2):
+            directory = bundle(f"killed-{delay}", ["/count", "100000", "10", "halt"], guest_dir / "count")
+            config = json.loads((directory / "config.json").read_text())
+            for one in config["linux"]["namespaces"]:
+                if one["type"] == "network":
+                    one["path"] = f"/run/netns/{name}"
+            (directory / "config.json").write_text(json.dumps(config))
+            words = [runtime(), "--root", work / "root", "create", "--bundle", directory, f"killed-{delay}"]
+            process = subprocess.Popen([str(word) for word in words], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                       stderr=subprocess.DEVNULL, start_new_session=True)
+            time.sleep(delay)
+            killed += process.poll() is None
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait(WAIT)
+            json.loads((directory / "config.json").read_text())  # old or new, and complete
+            check(not list(directory.glob("config.json?*")), f"{list(directory.iterdir())}")
+            run(runtime(), "--root", work / "root", "delete", "--force", f"killed-{delay}", status=None)
+            wait_until(lambda: monitors() <= before, "the end of the monitor")
+            links = lambda: run("ip", "-n", name, "-br", "link").stdout  # noqa: E731
+            wait_until(lambda: "hermitage0" not in links(), "the end of the tap")
+        check(killed > 0, "create was too fast to be killed")
+        # What they have left is in nobody's way.
+        container = engine("run", "--pull=never", "-d", "--network", f"ns:/run/netns/{name}", image, "9", "10", "halt")
+        check(engine.status(container.stdout.strip()) == 0, "exit status of a container after the killed ones")
+
+
+def case_podman_plays_kube():
+    engine, image = prepared("kube", "count")
+    plain = work / "pause"
+    plain.mkdir()
+    shutil.copy(static_program(), plain / "busybox")
+    run("tar", "-C", plain, "-cf", work / "pause.tar", ".")
+    engine("import", "--change", 'ENTRYPOINT ["/busybox", "sleep", "1000"]', work / "pause.tar", "localhost/pause:1")
+    config = work / "containers.conf"
+    config.write_text(config.read_text().replace("[engine]\n", '[engine]\ninfra_image = "localhost/pause:1"\n'))
+    pod = work / "pod.yaml"
+    pod.write_text(json.dumps({
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": f"pod{os.getpid()}",
+                                                        "annotations": {"org.hermitage.network": "none"}},
+        "spec": {"containers": [
+            {"name": "guest", "image": image, "imagePullPolicy": "Never", "args": ["100000", "1000", "halt"]},
+            {"name": "sidecar", "image": "localhost/plain:1", "imagePullPolicy": "Never",
+             "command": ["/busybox", "sleep", "1000"]}]}}))
+    done = engine("play", "kube", "--network", "none", pod, status=None)
+    need(done.returncode == 0 or "hermitage" in done.stderr, f"podman plays no pods here: {done.stderr.strip()}")
+    check(done.returncode == 0, done.stderr)
+    guest = f"pod{os.getpid()}-guest"
+    check(engine.is_running(guest), engine("logs", guest).stdout)
+    check("Run time" in engine("exec", guest, "stats").stdout, "statistics")
+    engine("exec", f"pod{os.getpid()}-sidecar", "/busybox", "true")
+    engine("play", "kube", "--down", pod)
 
 
 def case_process_1_ends_on_every_signal():

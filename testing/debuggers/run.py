@@ -374,8 +374,8 @@ def case_wrong_places_are_said():
         port = taken.getsockname()[1]
         for place, message in (("unix:", "a path of 1 to 107 bytes is expected behind unix:"),
                                ("host:1", "PORT, ADDRESS:PORT or unix:PATH is expected"),
-                               (f"127.0.0.1:{port}", f"bind of 127.0.0.1:{port} for a debugger: Address already in use"),
-                               ("unix:/nowhere/gdb", "bind of unix:/nowhere/gdb for a debugger: No such file")):
+                               (f"127.0.0.1:{port}", f"bind of 127.0.0.1:{port}: Address already in use"),
+                               ("unix:/nowhere/gdb", "bind of unix:/nowhere/gdb: No such file")):
             ran = subprocess.run([HERMITAGE, "run", "--engine", "kvm", "--gdb", place, str(guest)], capture_output=True,
                                  text=True, timeout=SECONDS)
             check(ran.returncode in (2, 125) and message in ran.stderr and ran.stderr.count("\n") == 1, ran.stderr)

@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 
+#include "hermitage/vmm/control_options.hpp"
 #include "hermitage/vmm/ending.hpp"
 #include "hermitage/vmm/error.hpp"
 #include "hermitage/vmm/files/guest_files.hpp"
@@ -33,6 +34,19 @@
 namespace examples {
 
 using namespace hermitage::vmm;
+
+//! [hermitage/vmm/control_options.hpp]
+// `echo stats | nc -U PATH` prints the guest's run time.
+auto take_commands(const char* path, MachineOptions options) -> Result<MachineOptions> {
+  auto listener = listen_for_control(path);
+  if (!listener) return std::unexpected{listener.error()};
+  options.control =
+      ControlOptions{.listener = *std::move(listener), .show_statistics = [](const Statistics& statistics) {
+                       return std::to_string(statistics.run_time.count()) + " ns\n";
+                     }};
+  return options;
+}
+//! [hermitage/vmm/control_options.hpp]
 
 //! [hermitage/vmm/ending.hpp]
 auto exit_status(const Ending& ending) -> int {

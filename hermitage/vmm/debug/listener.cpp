@@ -23,7 +23,7 @@ constexpr std::string_view kUnix = "unix:";
 constexpr int kOne = 1;
 
 auto failed(const char* call, std::string_view place) -> std::unexpected<Error> {
-  return system_failure(fmt::format("{} of {} for a debugger", call, place), errno);
+  return system_failure(fmt::format("{} of {}", call, place), errno);
 }
 
 auto open_socket(int domain) -> Descriptor {

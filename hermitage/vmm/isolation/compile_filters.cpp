@@ -96,6 +96,7 @@ void write_all(std::FILE* output) {
   write_filter(output, "kNetworkFilter", Role::network);
   write_filter(output, "kDebuggerFilter", Role::debugger);
   write_filter(output, "kSaverFilter", Role::saver);
+  write_filter(output, "kControlFilter", Role::control);
   write_names(output);
 }
 

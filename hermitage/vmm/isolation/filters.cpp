@@ -19,6 +19,7 @@ auto filter_of(Role role) noexcept -> std::span<const sock_filter> {
     case Role::network: return kNetworkFilter;
     case Role::debugger: return kDebuggerFilter;
     case Role::saver: return kSaverFilter;
+    case Role::control: return kControlFilter;
   }
   return {};
 }

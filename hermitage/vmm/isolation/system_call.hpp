@@ -12,8 +12,10 @@ enum class Role : std::uint8_t {
   network,     // moves frames between the guest's queues and the network
   debugger,    // serves a debugger
   saver,       // saves the guest to a snapshot
+  control,     // serves commands for the guest, and saves it, too
 };
-inline constexpr std::array kRoles{Role::vcpu, Role::supervisor, Role::network, Role::debugger, Role::saver};
+inline constexpr std::array kRoles{Role::vcpu,     Role::supervisor, Role::network,
+                                   Role::debugger, Role::saver,      Role::control};
 
 // A set of roles.
 using Roles = unsigned;
@@ -25,7 +27,9 @@ inline constexpr Roles kSupervisor = roles_of(Role::supervisor);
 inline constexpr Roles kNetwork = roles_of(Role::network);
 inline constexpr Roles kDebugger = roles_of(Role::debugger);
 inline constexpr Roles kSaver = roles_of(Role::saver);
-inline constexpr Roles kAll = kVcpu | kSupervisor | kNetwork | kDebugger | kSaver;
+inline constexpr Roles kControl = roles_of(Role::control);
+inline constexpr Roles kSaving = kSaver | kControl;
+inline constexpr Roles kAll = kVcpu | kSupervisor | kNetwork | kDebugger | kSaving;
 
 // The name of the role in messages and tests.
 [[nodiscard]] constexpr auto name_of(Role role) noexcept -> const char* {
@@ -35,6 +39,7 @@ inline constexpr Roles kAll = kVcpu | kSupervisor | kNetwork | kDebugger | kSave
     case Role::network: return "network";
     case Role::debugger: return "debugger";
     case Role::saver: return "saver";
+    case Role::control: return "control";
   }
   return "";
 }

@@ -26,8 +26,8 @@ inline constexpr std::uint64_t kSetGsiRouting = _IOW(KVMIO, 0x6a, std::uint64_t)
 
 // If `ioctl` is the most frequent call of a thread, it comes first: see compile_filters.cpp.
 inline constexpr std::array kCommonCalls{
-    ioctl_of(kVcpu | kSaver, KVM_RUN, "KVM_RUN"),
-    ioctl_of(kVcpu | kSaver, KVM_GET_MP_STATE, "KVM_GET_MP_STATE"),
+    ioctl_of(kVcpu | kSaving, KVM_RUN, "KVM_RUN"),
+    ioctl_of(kVcpu | kSaving, KVM_GET_MP_STATE, "KVM_GET_MP_STATE"),
     ioctl_of(kDebugger, KVM_SET_GUEST_DEBUG, "KVM_SET_GUEST_DEBUG"),
     ioctl_of(kNetwork, kSetGsiRouting, "KVM_SET_GSI_ROUTING"),
     ioctl_of(kNetwork, TUNSETOFFLOAD, "TUNSETOFFLOAD"),
@@ -41,16 +41,16 @@ inline constexpr std::array kCommonCalls{
 
     // Output, standard input, and open files.
     SystemCall{"close", kAll},
-    SystemCall{"fstat", kVcpu | kSupervisor | kSaver},
+    SystemCall{"fstat", kVcpu | kSupervisor | kSaving},
     SystemCall{"fstatfs", kVcpu},
     SystemCall{"ftruncate", kVcpu | kSupervisor},
     SystemCall{"getdents64", kVcpu | kSupervisor},
-    SystemCall{"lseek", kVcpu | kSupervisor | kSaver},
+    SystemCall{"lseek", kVcpu | kSupervisor | kSaving},
     SystemCall{"newfstatat", kVcpu | kSupervisor},
     SystemCall{"epoll_ctl", kSupervisor | kNetwork | kDebugger},
-    SystemCall{"pread64", kVcpu | kSaver},
-    SystemCall{"preadv", kVcpu | kSaver},
-    SystemCall{"pwrite64", kVcpu | kSaver},
+    SystemCall{"pread64", kVcpu | kSaving},
+    SystemCall{"preadv", kVcpu | kSaving},
+    SystemCall{"pwrite64", kVcpu | kSaving},
     SystemCall{"pwritev", kVcpu},
     SystemCall{"read", kAll},
     SystemCall{"readv", kVcpu},
@@ -58,15 +58,15 @@ inline constexpr std::array kCommonCalls{
     SystemCall{"writev", kVcpu | kSupervisor | kNetwork},
 
     // Frames, on a connected socket.
-    SystemCall{"recvmsg", kNetwork | kDebugger},
-    SystemCall{"sendmsg", kNetwork | kDebugger},
+    SystemCall{"recvmsg", kNetwork | kDebugger | kControl},
+    SystemCall{"sendmsg", kNetwork | kDebugger | kControl},
 
-    // Connections of debuggers.
-    SystemCall{"accept4", kDebugger},
+    // Connections of debuggers, and of clients that send commands.
+    SystemCall{"accept4", kDebugger | kControl},
 
     // Paths: in mapped directories and the private directory, restricted by Landlock.
     SystemCall{"mkdirat", kVcpu},
-    SystemCall{"openat", kVcpu | kSaver},
+    SystemCall{"openat", kVcpu | kSaving},
     SystemCall{"openat2", kVcpu},
     SystemCall{"readlinkat", kVcpu},
     SystemCall{"unlinkat", kVcpu | kSupervisor},
@@ -86,7 +86,7 @@ inline constexpr std::array kCommonCalls{
     SystemCall{"exit_group", kAll},
     SystemCall{"futex", kAll},
     SystemCall{"getpid", kAll},
-    SystemCall{"getrusage", kSupervisor},
+    SystemCall{"getrusage", kSupervisor | kControl},
     SystemCall{"gettid", kAll},
     SystemCall{"restart_syscall", kAll},
     SystemCall{"rt_sigprocmask", kAll},

@@ -22,6 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "hermitage/base/passt_options.hpp"
 #include "hermitage/base/program.hpp"
 
 namespace hermitage::vmm::net {
@@ -158,13 +159,6 @@ auto check_ports(std::span<const PortForward> forwards) -> Result<void> {
   return {};
 }
 
-// In the format of passt's options -t and -u.
-auto specification_of(const PortForward& forward) -> std::string {
-  const auto range = [&forward](unsigned first) { return fmt::format("{}-{}", first, first + forward.count - 1); };
-  const auto prefix = forward.address.empty() ? std::string{} : forward.address + "/";
-  return fmt::format("{}{}:{}", prefix, range(forward.host_port), range(forward.guest_port));
-}
-
 auto arguments_for(const PasstOptions& options) -> std::vector<std::string> {
   // passt writes its process ID to its standard output when it is ready.
   std::vector<std::string> arguments{options.program,
@@ -176,14 +170,8 @@ auto arguments_for(const PasstOptions& options) -> std::vector<std::string> {
                                      "/proc/self/fd/1",
                                      "--mtu",
                                      std::to_string(options.mtu)};
-  for (const auto transport : {Transport::tcp, Transport::udp}) {
-    const auto* const option = transport == Transport::tcp ? "-t" : "-u";
-    const auto before = arguments.size();
-    for (const auto& forward : options.forwards) {
-      if (forward.transport == transport) arguments.insert(arguments.end(), {option, specification_of(forward)});
-    }
-    if (arguments.size() == before) arguments.insert(arguments.end(), {option, "none"});
-  }
+  const auto ports = base::passt_port_options(options.forwards);
+  arguments.insert(arguments.end(), ports.begin(), ports.end());
   return arguments;
 }
 

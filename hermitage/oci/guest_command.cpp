@@ -1,0 +1,150 @@
+#include "hermitage/oci/guest_command.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/un.h>
+
+#include "hermitage/base/descriptor.hpp"
+#include "hermitage/base/file_io.hpp"
+#include "hermitage/oci/container.hpp"
+#include "hermitage/oci/root_file_system.hpp"
+
+namespace hermitage::oci {
+namespace {
+
+using base::ControlCommand;
+
+constexpr std::size_t kMaxAnswer = std::size_t{4} << 20;  // bytes
+constexpr time_t kAnswerSeconds = 10;
+
+auto call_failure(std::string_view call) -> std::unexpected<std::string> {
+  return std::unexpected{fmt::format("{}: {}", call, std::strerror(errno))};
+}
+
+// A monitor that answers nothing must not keep this process. Saving a guest takes as long as its file system does.
+auto limit_waiting(int socket, ControlCommand command) -> bool {
+  if (command == ControlCommand::snapshot) return true;
+  const timeval limit{.tv_sec = kAnswerSeconds, .tv_usec = 0};
+  return ::setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) == 0;
+}
+
+// Whether the process listens at the other end.
+auto is_of_process(int socket, pid_t process) -> bool {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  return ::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.pid == process;
+}
+
+auto connect_to(pid_t monitor, const RootFileSystem& files) -> std::expected<base::Descriptor, std::string> {
+  const auto place = files.find(std::string{kControlPath});
+  struct stat status{};
+  if (!place || ::fstat(place->get(), &status) != 0 || !S_ISSOCK(status.st_mode)) {
+    return std::unexpected{"the monitor takes no commands: it has not started, or has ended"};
+  }
+  base::Descriptor socket{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  if (!socket.is_open()) return call_failure("socket");
+  sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
+  fmt::format_to_n(std::begin(address.sun_path), sizeof address.sun_path - 1, "/proc/self/fd/{}", place->get());
+  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    return call_failure("connect to the monitor");
+  }
+  if (!is_of_process(socket.get(), monitor)) {
+    return std::unexpected{"the socket in the container is not that of its monitor"};
+  }
+  return socket;
+}
+
+// Sends the line, and the file if there is one.
+auto send_line(int socket, const std::string& line, const base::Descriptor* file) -> std::expected<void, std::string> {
+  alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(int))> control{};
+  iovec source{.iov_base = const_cast<char*>(line.data()), .iov_len = line.size()};
+  msghdr message{};
+  message.msg_iov = &source;
+  message.msg_iovlen = 1;
+  if (file != nullptr) {
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    auto* const header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(int));
+    const int number = file->get();
+    std::memcpy(CMSG_DATA(header), &number, sizeof number);
+  }
+  if (::sendmsg(socket, &message, MSG_NOSIGNAL) != static_cast<ssize_t>(line.size())) return call_failure("sendmsg");
+  return {};
+}
+
+auto printable_lines(std::string text) -> std::string {
+  std::ranges::replace_if(text, [](unsigned char c) { return (c < ' ' && c != '\n') || c > '~'; }, '?');
+  if (!text.empty() && !text.ends_with('\n')) text += '\n';
+  return text;
+}
+
+auto read_answer(int socket) -> std::expected<std::string, std::string> {
+  const auto bytes = base::read_all(socket, kMaxAnswer);
+  if (!bytes) return std::unexpected{"the monitor has not answered in time, or too much"};
+  std::string text{reinterpret_cast<const char*>(bytes->data()), bytes->size()};
+  const char outcome = text.empty() ? '\0' : text.front();
+  if (outcome != base::kControlDone && outcome != base::kControlFailed) {
+    return std::unexpected{"the monitor has not answered"};
+  }
+  text = printable_lines(text.substr(1));
+  if (outcome == base::kControlDone) return text;
+  if (text.ends_with('\n')) text.pop_back();
+  return std::unexpected{std::move(text)};
+}
+
+auto converse(pid_t monitor, const RootFileSystem& files, const GuestCommand& command, const base::Descriptor* file)
+    -> std::expected<std::string, std::string> {
+  const auto socket = connect_to(monitor, files);
+  if (!socket) return std::unexpected{socket.error()};
+  if (!limit_waiting(socket->get(), command.command)) return call_failure("setsockopt SO_RCVTIMEO");
+  if (auto sent = send_line(socket->get(), command.name + '\n', file); !sent) return std::unexpected{sent.error()};
+  return read_answer(socket->get());
+}
+
+}  // namespace
+
+auto parse_guest_command(const std::vector<std::string>& words) -> std::expected<GuestCommand, std::string> {
+  const auto command = words.empty() ? std::nullopt : base::parse_control_command(words.front());
+  if (!command) {
+    return std::unexpected{
+        "exec: a Hermit container runs one guest and no other program; the commands are stats, trace, pause, resume "
+        "and snapshot FILE; for probes, use the network (httpGet, tcpSocket)"};
+  }
+  const bool has_file = *command == ControlCommand::snapshot;
+  if (words.size() != (has_file ? 2U : 1U)) {
+    return std::unexpected{fmt::format("exec: '{}' takes {}", words.front(),
+                                       has_file ? "the path of a new file in the container" : "no arguments")};
+  }
+  GuestCommand result{.command = *command, .name = words.front(), .file = has_file ? words.back() : ""};
+  if (has_file && !result.file.starts_with('/')) {
+    return std::unexpected{fmt::format("exec: snapshot '{}': not an absolute path in the container", result.file)};
+  }
+  return result;
+}
+
+auto send_guest_command(pid_t monitor, const GuestCommand& command) -> std::expected<std::string, std::string> {
+  const auto files = RootFileSystem::open(fmt::format("/proc/{}/root", monitor));
+  if (!files) return std::unexpected{files.error()};
+  if (command.command != ControlCommand::snapshot) return converse(monitor, *files, command, nullptr);
+  const auto file = files->create(command.file);
+  if (!file) return std::unexpected{file.error()};
+  auto answer = converse(monitor, *files, command, &file->contents());
+  if (!answer) file->remove();
+  return answer;
+}
+
+}  // namespace hermitage::oci
