@@ -24,7 +24,7 @@ help:
 	@echo 'make bench        compare speed with hermit-entry, memcpy and tar (needs cargo 1.85)'
 	@echo 'make bench-vmm    compare hermitage run with Uhyve (needs cargo) and the bare KVM calls'
 	@echo 'make bench-net    compare its network with that of Uhyve and a loop that only copies frames (needs root)'
-	@echo 'make bench-snapshot  measure how guests are saved and restored (needs KVM and root)'
+	@echo 'make bench-snapshot  measure how guests are saved and restored (needs root)'
 	@echo 'make start-order  link the program in the order in which it starts a guest (needs KVM)'
 	@echo 'make conformance  compare with hermit-entry, kernel by kernel and image by image (needs cargo 1.85)'
 	@echo 'make fuzz         run every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS) (needs clang-19)'
@@ -85,9 +85,9 @@ bench-net:
 	$(call BUILD,release)
 	bench/net/net_bench --programs build/release/bin --guests build/release/guests/x86_64/if3 --output build/bench/net.json
 
-# On the host's KVM, as root. Takes two minutes.
+# Natively as root only; always in the lab. Takes five minutes.
 bench-snapshot:
-	@cmake/packages build
+	@cmake/packages build lab
 	$(call CONFIGURE,release) -DHERMITAGE_BUILD_TESTS=OFF -DHERMITAGE_BUILD_VMM_BENCHMARK=ON
 	$(call BUILD,release)
 	bench/snapshot/snapshot_bench --programs build/release/bin --guests build/release/guests/x86_64/if3 \

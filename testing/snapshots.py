@@ -3,7 +3,8 @@
 
 usage: testing/snapshots.py [--rounds N] [-k TEXT] PROGRAM GUESTS
 
-GUESTS is the directory of x86_64 guests of one interface. Exits with 77 if guests cannot run here.
+GUESTS is the directory of x86_64 guests of one interface. The tests of `Rounds` save and continue each kind of guest N
+times. Exits with 77 if guests cannot run here.
 """
 
 import argparse
@@ -72,12 +73,13 @@ class SnapshotTest(unittest.TestCase):
     def files(self):
         return sorted(path.name for path in Path(self.folder.name).iterdir())
 
-
-class Snapshots(SnapshotTest):
     def check_echo(self, *options):
         run = hermitage("run", *options, self.path, input="abc\x04")
         self.assertEqual((run.returncode, run.stdout), (0, "abc3 bytes\n"), run.stderr)
+        return run.stderr
 
+
+class Snapshots(SnapshotTest):
     def wait_for_helper(self):
         """The process that gives the file its name has the command line of the one that it helps."""
         name, limit = str(self.path).encode(), time.monotonic() + LIMIT
@@ -101,8 +103,8 @@ class Snapshots(SnapshotTest):
         self.assertIn("app.snap: the guest is saved", errors)
         self.assertEqual(self.files(), ["app.snap"])
         self.assertEqual(self.path.stat().st_mode & 0o7777, 0o600)
-        for _ in range(arguments.rounds):
-            self.check_echo()
+        self.check_echo()
+        self.check_echo()
 
     def test_when_idle(self):
         self.save("--when-idle", guest("serial_echo"))
@@ -128,11 +130,6 @@ class Snapshots(SnapshotTest):
             output, errors = process.communicate("x\x04", timeout=LIMIT)
         self.assertEqual((process.returncode, output), (0, "x1 bytes\n"), errors)
         self.assertEqual(self.path.stat().st_ino, saved.st_ino)
-
-    def test_saved_many_times(self):
-        for _ in range(arguments.rounds):
-            self.save("--when", "ready", guest("serial_echo"))
-            self.check_echo()
 
     def test_continue(self):
         with started("snapshot", "--continue", "-o", self.path, "--when", "ready", guest("serial_echo")) as process:
@@ -256,6 +253,20 @@ class Snapshots(SnapshotTest):
         self.assertIn("32.0 MiB", text)
         self.assertIn("serial_echo", text)
 
+    def test_clones(self):
+        """A warning for all guests but the first that start from one file."""
+        self.save("--when", "ready", guest("serial_echo"))
+        self.assertEqual(self.check_echo(), "")
+        self.assertEqual(self.check_echo("--clones", "allow"), "")
+        errors = self.check_echo()
+        if os.access("/run", os.W_OK):
+            self.assertIn(f"hermitage: warning: {self.path}: a guest has already started from this snapshot", errors)
+            self.assertEqual(errors.count("\n"), 1)
+        self.save("--when", "ready", guest("serial_echo"))
+        self.assertEqual(self.check_echo("--clones", "warn"), "")
+        self.assertEqual(hermitage("run", "--clones", "allow", guest("hello")).returncode, 2)
+        self.assertEqual(hermitage("run", "--clones", "often", self.path).returncode, 2)
+
     def test_refused_options(self):
         self.save("--when", "ready", guest("serial_echo"))
         for options in (["-m", "64M"], ["-c", "2"], ["-e", "A=b"], ["--no-aslr"], ["--pit"]):
@@ -349,6 +360,49 @@ class Snapshots(SnapshotTest):
             self.assertEqual((status["Seccomp"], status["NoNewPrivs"], int(status["CapEff"], 16)), ("2", "1", 0))
 
 
+class Rounds(SnapshotTest):
+    """Each kind of guest, saved and continued many times."""
+
+    def check_count(self, *words):
+        for number in range(arguments.rounds):
+            output, _ = self.save("--when", "\n2 ", guest("count"), "6", "50", *words)
+            run = hermitage("run", self.path)
+            numbers = [int(line.split()[0]) for line in (output + run.stdout).splitlines()]
+            self.assertEqual((run.returncode, numbers), (0, [1, 2, 3, 4, 5, 6]), (number, run.stderr))
+
+    def test_counts(self):
+        self.check_count()
+
+    def test_halts_with_a_timer(self):
+        self.check_count("halt")
+
+    def test_waits_for_input(self):
+        for _ in range(arguments.rounds):
+            self.save("--when", "ready", guest("serial_echo"))
+            self.check_echo()
+
+    def test_holds_files(self):
+        """One of the host, and one of its own."""
+        file = Path(self.folder.name) / "file"
+        file.write_text("0123456789")
+        mapping = ["--file-mapping", f"{file}:/data/file:ro"]
+        for number in range(arguments.rounds):
+            self.save(*mapping, "--when", "ready", guest("holds"), "/data/file", "/root/own")
+            for _ in range(2):
+                run = hermitage("run", *mapping, self.path)
+                self.assertEqual((run.returncode, run.stdout), (0, "456789\n0123456789\n"), (number, run.stderr))
+
+    def test_four_vcpus(self):
+        """All of them make hypercalls, before and after."""
+        statistics = Path(f"{self.path}.stats")
+        for number in range(arguments.rounds):
+            self.save("-c", "4", "--when", "ready", guest("waits"), "stay", "hypercalls")
+            run = hermitage("run", "--timeout", "1.5", "--stats-file", statistics, self.path)
+            self.assertEqual(run.returncode, 124, (number, run.stderr))
+            counts = json.loads(statistics.read_text())["exits"]["hypercall close"]["by_cpu"]
+            self.assertTrue(len(counts) == 4 and all(counts), (number, counts))
+
+
 class Networks(SnapshotTest):
     """Guests with a network card."""
 
@@ -394,6 +448,17 @@ class Networks(SnapshotTest):
                 self.assertIn("Hello from the guest net", self.page(*clone[1:3]))
             for clone in clones:
                 self.assertIn(" requests, ", self.check_net(*clone))
+
+    def test_rounds(self):
+        """One clone at a time, saved and continued many times."""
+        if not shutil.which("passt"):
+            self.skipTest("no passt")
+        for _ in range(arguments.rounds):
+            self.save_net("-n", "user", guest("net"))
+            tcp, udp = free_port(socket.SOCK_STREAM), free_port(socket.SOCK_DGRAM)
+            forwards = ["-p", f"127.0.0.1:{tcp}:9975", "-p", f"127.0.0.1:{udp}:9976/udp"]
+            with started("run", *forwards, self.path) as clone:
+                self.assertIn(" requests, ", self.check_net(clone, "127.0.0.1", tcp, udp))
 
     def test_tap(self):
         in_network_namespace(self, self.check_tap)

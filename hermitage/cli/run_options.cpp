@@ -168,6 +168,8 @@ constexpr std::array kOptions{
     Option{0, "stale-files", "MODE",
            "for a snapshot: `refuse` open files of the guest that have changed on the host (default), or `allow` them",
            set<&RunOptions::stale_files>, one_of("refuse allow")},
+    Option{0, "clones", "MODE", "for a snapshot: `warn` if a guest has started from it before (default), or `allow` it",
+           set<&RunOptions::clones>, one_of("warn allow")},
     Option{'s', "gdb-port", "PORT", "wait for gdb or lldb on this port of 127.0.0.1", set_gdb_port},
     Option{0, "gdb", "PLACE", "wait for gdb or lldb at `ADDRESS:PORT` or `unix:PATH`", set<&RunOptions::gdb>},
     Option{0, "gdb-no-wait", nullptr, "start the guest without waiting for a debugger", set<&RunOptions::gdb_no_wait>},
@@ -222,8 +224,8 @@ constexpr std::array kOwnSnapshotOptions{
 
 // Options of `hermitage run` that cannot be used for a guest that is saved.
 constexpr auto is_refused_for_snapshots(std::string_view name) -> bool {
-  constexpr std::array<std::string_view, 9> kNames{"engine", "qemu-arg", "loader",      "dry-run", "stale-files",
-                                                   "gdb",    "gdb-port", "gdb-no-wait", "control"};
+  constexpr std::array<std::string_view, 10> kNames{"engine",      "qemu-arg", "loader",   "dry-run",     "clones",
+                                                    "stale-files", "gdb",      "gdb-port", "gdb-no-wait", "control"};
   return std::ranges::find(kNames, name) != kNames.end();
 }
 

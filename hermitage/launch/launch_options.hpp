@@ -38,6 +38,7 @@ struct LaunchOptions {
   std::vector<std::string> publish = {};        // see base::parse_port_forward()
   std::optional<std::string> pcap = {};         // a file
   std::optional<std::string> stale_files = {};  // "refuse" or "allow"
+  std::optional<std::string> clones = {};       // "warn" or "allow"
   std::optional<std::string> gdb = {};          // where debuggers connect: see vmm::debug::listen_at()
   std::optional<std::string> control = {};      // the path of a Unix socket
   std::optional<std::string> core = {};         // a file

@@ -42,13 +42,14 @@ void fill_in(std::vector<Value>& list, const std::vector<Value>& weaker) {
 template <class Options>
 auto members_of(Options& options) {
   auto& [output, memory_size, cpu_count, affinity, tempdir, temp_limit, image_mode, file_isolation, sandbox, io_mode,
-         env_vars, kernel_args, words, file_mappings, net, publish, pcap, stale_files, gdb, control, core, core_on,
-         core_limit, timeline, profile, profile_rate, timeout_seconds, kvm_fd, gdb_no_wait, no_aslr, huge_pages,
-         merges_pages, timer, manages_power, stats, engine, loader, qemu_args, config] = options;
+         env_vars, kernel_args, words, file_mappings, net, publish, pcap, stale_files, clones, gdb, control, core,
+         core_on, core_limit, timeline, profile, profile_rate, timeout_seconds, kvm_fd, gdb_no_wait, no_aslr,
+         huge_pages, merges_pages, timer, manages_power, stats, engine, loader, qemu_args, config] = options;
   return std::tie(output, memory_size, cpu_count, affinity, tempdir, temp_limit, image_mode, file_isolation, sandbox,
-                  io_mode, env_vars, kernel_args, words, file_mappings, net, publish, pcap, stale_files, gdb, control,
-                  core, core_on, core_limit, timeline, profile, profile_rate, timeout_seconds, kvm_fd, gdb_no_wait,
-                  no_aslr, huge_pages, merges_pages, timer, manages_power, stats, engine, loader, qemu_args, config);
+                  io_mode, env_vars, kernel_args, words, file_mappings, net, publish, pcap, stale_files, clones, gdb,
+                  control, core, core_on, core_limit, timeline, profile, profile_rate, timeout_seconds, kvm_fd,
+                  gdb_no_wait, no_aslr, huge_pages, merges_pages, timer, manages_power, stats, engine, loader,
+                  qemu_args, config);
 }
 
 void fill_in(LaunchOptions& options, const LaunchOptions& weaker) {
@@ -80,7 +81,7 @@ class OptionParser {
          {&OptionParser::parse_affinity_list, &OptionParser::parse_isolation, &OptionParser::parse_sandbox,
           &OptionParser::parse_mode, &OptionParser::parse_files, &OptionParser::parse_forwards,
           &OptionParser::parse_net, &OptionParser::parse_debug, &OptionParser::parse_core, &OptionParser::parse_profile,
-          &OptionParser::parse_stale_files}) {
+          &OptionParser::parse_stale_files, &OptionParser::parse_clones}) {
       if (auto outcome = (this->*step)(spec); !outcome) return outcome;
     }
     return {};
@@ -185,6 +186,11 @@ class OptionParser {
     constexpr std::pair<std::string_view, bool> kModes[] = {{"refuse", false}, {"allow", true}};
     return parse_word(options_.stale_files, kModes, spec.accepts_stale_files, "--stale-files",
                       "neither refuse nor allow");
+  }
+
+  auto parse_clones(LaunchSpec& spec) const -> OrFailure<void> {
+    constexpr std::pair<std::string_view, bool> kModes[] = {{"warn", false}, {"allow", true}};
+    return parse_word(options_.clones, kModes, spec.accepts_clones, "--clones", "neither warn nor allow");
   }
 
   template <class Value, std::size_t count>

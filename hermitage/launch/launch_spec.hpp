@@ -92,6 +92,7 @@ struct LaunchSpec {
   std::optional<FileIsolation> file_isolation = {};
   std::optional<bool> has_sandbox = {};
   std::optional<bool> accepts_stale_files = {};  // a snapshot's open files may have changed since it was saved
+  std::optional<bool> accepts_clones = {};       // do not warn if a guest has started from the snapshot before
 
   int kvm = -1;  // an inherited descriptor of /dev/kvm; negative: none
 

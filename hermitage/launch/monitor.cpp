@@ -14,6 +14,7 @@
 
 #include <fmt/format.h>
 
+#include "hermitage/launch/clones.hpp"
 #include "hermitage/launch/machine_options.hpp"
 #include "hermitage/launch/mapped_guest.hpp"
 #include "hermitage/launch/network_options.hpp"
@@ -137,6 +138,13 @@ auto add_core(const LaunchSpec& spec, vmm::MachineOptions& options) -> OrFailure
                                          .image = spec.image,
                                          .program = "hermitage " HERMITAGE_VERSION_STRING};
   return {};
+}
+
+auto clone_warning(const std::string& snapshot) -> std::string {
+  return fmt::format(
+      "{}: a guest has already started from this snapshot, and its random number generators have the "
+      "same state; --clones allow disables this warning",
+      snapshot);
 }
 
 }  // namespace
@@ -267,6 +275,8 @@ auto MonitorRun::prepare_restored(const RunRequest& request, const vmm::Isolatio
   }
   auto machine = vmm::Machine::restore(*snapshot, std::move(options), std::move(*files));
   if (!machine) return failure_of(request.image, std::move(machine.error()));
+  const bool is_clone = note_start(noted_starts(), request.source.descriptor());
+  if (is_clone && !state->spec.accepts_clones.value_or(false)) request.warn(clone_warning(request.image));
   const auto& memory = snapshot->machine().memory;
   state->spec.memory_size = memory.end.value - memory.start.value;
   state->kind = KernelSource::Kind::snapshot;
@@ -287,6 +297,7 @@ auto MonitorRun::prepare(const RunRequest& request) -> OrFailure<MonitorRun> {
     return prepare_restored(request, *isolation, std::move(timeline));
   }
   if (without_image->accepts_stale_files) return wrong_usage("--stale-files is for snapshots");
+  if (without_image->accepts_clones) return wrong_usage("--clones is for snapshots");
   auto guest = open_guest(*without_image, request);
   if (!guest) return std::unexpected{guest.error()};
 

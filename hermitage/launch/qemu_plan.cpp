@@ -20,6 +20,7 @@
 #include "hermitage/base/memory_size.hpp"
 #include "hermitage/base/network.hpp"
 #include "hermitage/entry/shell_word.hpp"
+#include "hermitage/launch/given_option.hpp"
 #include "hermitage/launch/monitor_host.hpp"
 #include "hermitage/qemu/places.hpp"
 
@@ -41,7 +42,7 @@ auto check_file(const std::string& path) -> OrFailure<void> {
 
 // The name of an option that has no meaning in QEMU or that QEMU does not support. Null if there is none.
 auto refused_option(const LaunchSpec& spec, const QemuOptions& options, Arch arch, bool uses_kvm) -> const char* {
-  const std::pair<bool, const char*> refused[] = {
+  const GivenOption refused[] = {
       {!spec.affinity.empty(), "--affinity"},
       {!spec.file_mappings.empty(), "--file-mapping"},
       {spec.io_mode.has_value(), "--io-mode"},
@@ -58,8 +59,7 @@ auto refused_option(const LaunchSpec& spec, const QemuOptions& options, Arch arc
       {spec.timer && arch != Arch::x86_64, "--pit"},
       {spec.manages_power && !uses_kvm, "--cpu-pm without KVM"},
   };
-  const auto* const given = std::ranges::find(refused, true, &std::pair<bool, const char*>::first);
-  return given == std::end(refused) ? nullptr : given->second;
+  return first_given(refused);
 }
 
 auto network_of(const LaunchSpec& spec) -> OrFailure<qemu::Network> {

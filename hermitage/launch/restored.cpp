@@ -6,12 +6,14 @@
 
 #include <fmt/format.h>
 
+#include "hermitage/launch/given_option.hpp"
+
 namespace hermitage::launch {
 
 using vmm::snapshot::Snapshot;
 
 auto option_refused_by_snapshots(const LaunchOptions& options) -> const char* {
-  const std::pair<bool, const char*> given[] = {
+  const GivenOption refused[] = {
       {options.memory_size.has_value(), "--memory-size"},
       {options.cpu_count.has_value(), "--cpu-count"},
       {!options.env_vars.empty(), "--env-vars"},
@@ -26,8 +28,7 @@ auto option_refused_by_snapshots(const LaunchOptions& options) -> const char* {
       {!options.loader.empty(), "--loader"},
       {!options.qemu_args.empty(), "--qemu-arg"},
   };
-  const auto* const found = std::ranges::find(given, true, &std::pair<bool, const char*>::first);
-  return found == std::end(given) ? nullptr : found->second;
+  return first_given(refused);
 }
 
 auto check_snapshot_options(const RunRequest& request) -> OrFailure<void> {

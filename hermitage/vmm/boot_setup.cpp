@@ -68,12 +68,14 @@ struct VmRequest {
   MachineOptions& options;
   const GuestMemory& memory;
   Warnings& warnings;
+  // Getting them is one of the longest steps on a host that is a guest itself: each CPUID leaves it.
+  bool needs_features = true;
 };
 
-// Sets the state of vCPU `number`. Can adapt the features to it.
-using SetState = std::function<Result<void>(kvm::Vcpu& vcpu, kvm::Features& features, std::uint32_t number)>;
+// Sets the state of vCPU `number`. Can adapt the features to it, which are null if the request does not need them.
+using SetState = std::function<Result<void>(kvm::Vcpu& vcpu, kvm::Features* features, std::uint32_t number)>;
 
-auto create_vcpus(const VmRequest& request, kvm::Vm& vm, kvm::Features& features, const SetState& set_state)
+auto create_vcpus(const VmRequest& request, kvm::Vm& vm, kvm::Features* features, const SetState& set_state)
     -> Result<std::vector<kvm::Vcpu>> {
   std::vector<kvm::Vcpu> vcpus;
   vcpus.reserve(request.options.cpu_count);
@@ -113,11 +115,15 @@ auto create_vm(const VmRequest& request, const SetState& set_state) -> Result<Bo
   if (auto made = vm->create_devices(*kvm, devices); !made) return std::unexpected{made.error()};
   auto network_card = make_network_card(request, *vm);
   if (!network_card) return std::unexpected{network_card.error()};
-  auto features = kvm->supported_features(*vm);
-  if (!features) return std::unexpected{features.error()};
+  std::optional<kvm::Features> features;
+  if (request.needs_features) {
+    auto supported = kvm->supported_features(*vm);
+    if (!supported) return std::unexpected{supported.error()};
+    features = *std::move(supported);
+  }
   auto registers = kvm->state_registers();
   if (!registers) return std::unexpected{registers.error()};
-  auto vcpus = create_vcpus(request, *vm, *features, set_state);
+  auto vcpus = create_vcpus(request, *vm, features ? &*features : nullptr, set_state);
   if (!vcpus) return std::unexpected{vcpus.error()};
   if (auto finished = vm->finish_devices(); !finished) return std::unexpected{finished.error()};
 
@@ -228,8 +234,8 @@ auto set_up(const BootRequest& request) -> Result<BootedVm> {
     return std::unexpected{written.error()};
   }
   phase.emplace(timeline, "create the virtual machine");
-  const auto enter = [&](kvm::Vcpu& vcpu, kvm::Features& features, std::uint32_t number) {
-    return vcpu.configure(features, number, arch::entry_state(layout, loaded->entry_point, number));
+  const auto enter = [&](kvm::Vcpu& vcpu, kvm::Features* features, std::uint32_t number) {
+    return vcpu.configure(*features, number, arch::entry_state(layout, loaded->entry_point, number));
   };
   auto booted = create_vm(
       {.interface = kernel.uhyve_interface_version(), .options = options, .memory = memory, .warnings = warnings},
@@ -248,11 +254,16 @@ auto set_up(const BootRequest& request) -> Result<BootedVm> {
 
 auto set_up_restored(const RestoreRequest& request) -> Result<BootedVm> {
   const auto& [machine, options, memory, warnings] = request;
-  const auto restore = [&](kvm::Vcpu& vcpu, kvm::Features& features, std::uint32_t number) {
+  const auto restore = [&](kvm::Vcpu& vcpu, kvm::Features* features, std::uint32_t number) {
     return vcpu.restore_state(machine.vcpus[number].parts, features, number);
   };
-  auto booted =
-      create_vm({.interface = machine.interface, .options = options, .memory = memory, .warnings = warnings}, restore);
+  const bool is_same_boot = !machine.host_boot.empty() && machine.host_boot == kvm::host_boot();
+  auto booted = create_vm({.interface = machine.interface,
+                           .options = options,
+                           .memory = memory,
+                           .warnings = warnings,
+                           .needs_features = !is_same_boot},
+                          restore);
   if (!booted) return booted;
   if (machine.network) {
     if (auto restored = booted->network_card->restore_state(*machine.network); !restored) {

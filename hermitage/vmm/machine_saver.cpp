@@ -28,7 +28,9 @@ auto image_of(const MachineOptions& options) -> std::string {
 }  // namespace
 
 void MachineSaver::prepare() {
-  if (!pages_) pages_ = PageMap::open();
+  if (pages_) return;
+  pages_ = PageMap::open();
+  host_boot_ = kvm::host_boot();
 }
 
 auto MachineSaver::save_as_requested() -> std::optional<Result<void>> {
@@ -47,9 +49,9 @@ auto MachineSaver::save(int file, bool ends, const std::function<Result<void>()>
     return fail(ErrorCode::configuration, "a guest whose network is served by vhost-net cannot be saved");
   }
   if (parts_.has_debugger) return fail(ErrorCode::configuration, "a guest with a debugger cannot be saved");
+  prepare();
   if (auto paused = pause_at_rest(); !paused) return paused;
   const auto state = machine_state();
-  prepare();
   auto outcome = state ? snapshot::write(file, *state, parts_.memory, *pages_) : std::unexpected{state.error()};
   if (ends) parts_.supervisor.control().finish(Saved{});
   parts_.supervisor.resume();
@@ -90,6 +92,7 @@ auto MachineSaver::machine_state() -> Result<snapshot::MachineState> {
   const auto& options = parts_.options;
   snapshot::MachineState state{.image = image_of(options),
                                .arguments = options.arguments,
+                               .host_boot = host_boot_,
                                .saved_at = kvm::host_time(),
                                .counter_khz = parts_.vcpus.front()->paused().counter_khz().value_or(0),
                                .interface = parts_.interface,

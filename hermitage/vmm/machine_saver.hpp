@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <utility>
 
 #include "hermitage/entry/version.hpp"
@@ -62,6 +63,7 @@ class MachineSaver {
   Parts parts_;
   kvm::StateRegisters registers_;
   std::optional<PageMap> pages_;
+  std::string host_boot_;
 };
 
 }  // namespace hermitage::vmm

@@ -15,10 +15,13 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <thread>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include <arpa/inet.h>
@@ -40,7 +43,9 @@
 #include "hermitage/vmm/machine.hpp"
 #include "hermitage/vmm/memory/mapped_file.hpp"
 #include "hermitage/vmm/net/inherited.hpp"
+#include "hermitage/vmm/snapshot/snapshot.hpp"
 #include "testing/images.hpp"
+#include "testing/input_pipe.hpp"
 #include "testing/temporary_directory.hpp"
 
 namespace hermitage::vmm {
@@ -418,24 +423,64 @@ auto guest_path(const std::string& name) -> std::string {
   return (lab != nullptr ? std::string{lab} + "/guests/" : std::string{HERMITAGE_GUESTS} + "/x86_64/") + name;
 }
 
-// Runs a guest in a separate process with this isolation. `hook` is called while the monitor handles a hypercall.
-auto run_guest(const std::string& guest, IsolationOptions isolation, const std::function<void()>& hook) -> Ended {
+// Makes a machine with these options.
+using MakeMachine = std::function<Result<Machine>(MachineOptions options, GuestFiles files)>;
+
+// Starts a guest.
+auto starts(const std::string& guest) -> MakeMachine {
+  auto file = std::make_shared<Result<MappedFile>>(MappedFile::open(guest_path(guest)));
+  return [file](MachineOptions options, GuestFiles files) -> Result<Machine> {
+    if (!*file) return std::unexpected{file->error()};
+    return Machine::create({.elf = (*file)->bytes(), .descriptor = (*file)->descriptor()}, std::move(options),
+                           std::move(files));
+  };
+}
+
+// Continues a guest from its snapshot.
+auto continues(int snapshot) -> MakeMachine {
+  return [snapshot](MachineOptions options, GuestFiles files) -> Result<Machine> {
+    const auto saved = snapshot::Snapshot::open(Descriptor{::dup(snapshot)});
+    if (!saved) return std::unexpected{saved.error()};
+    return Machine::restore(*saved, std::move(options), std::move(files));
+  };
+}
+
+// Runs a machine in a separate process with this isolation. `hook` is called while the monitor handles a hypercall.
+auto run_machine(const MakeMachine& make, IsolationOptions isolation, const std::function<void()>& hook) -> Ended {
   const testing::TemporaryDirectory directory;
   return in_a_process([&] {
-    const auto file = MappedFile::open(guest_path(guest));
-    if (!file) return 1;
-    auto machine = Machine::create({.elf = file->bytes(), .descriptor = file->descriptor()},
-                                   {.ends_in_background = true,
-                                    .output = NoOutput{},
-                                    .timeout = std::chrono::seconds{20},
-                                    .isolation = isolation,
-                                    .trace = [&](std::string_view) { hook(); }},
-                                   GuestFiles{directory.path()});
+    auto machine = make({.ends_in_background = true,
+                         .output = NoOutput{},
+                         .timeout = std::chrono::seconds{20},
+                         .isolation = isolation,
+                         .trace = [&](std::string_view) { hook(); }},
+                        GuestFiles{directory.path()});
     if (!machine) return 2;
     const auto result = machine->run();
     if (!result) return 3;
     return std::holds_alternative<GuestExit>(result->ending) ? 0 : 4;
   });
+}
+
+constexpr IsolationOptions kAll{.file_isolation = FileIsolation::normal, .sandbox = true, .around_caller = true};
+
+// Every attempt of a guest that has taken over the monitor ends the process.
+void expect_that_it_is_stopped(const MakeMachine& make) {
+  for (const auto& attempt : attempts()) {
+    const auto ended = run_machine(make, kAll, attempt.make);
+    EXPECT_EQ(ended.status, kViolationStatus) << attempt.call << ": " << ended.said;
+    EXPECT_NE(ended.said.find(words_about(attempt.call)), std::string::npos) << ended.said;
+  }
+}
+
+void expect_that_it_finds_no_file(const MakeMachine& make) {
+  if (isolation::landlock_version() == 0) GTEST_SKIP() << "this kernel has no Landlock";
+  constexpr IsolationOptions kFiles{.file_isolation = FileIsolation::strict, .sandbox = false, .around_caller = true};
+  const auto ended = run_machine(make, kFiles, [] {
+    const int file = ::open("/etc/passwd", O_RDONLY | O_CLOEXEC);
+    if (file >= 0 || errno != EACCES) ::_exit(42);
+  });
+  EXPECT_EQ(ended.status, 0);
 }
 
 class OwnedMonitor : public ::testing::TestWithParam<std::string> {
@@ -444,16 +489,14 @@ class OwnedMonitor : public ::testing::TestWithParam<std::string> {
 #ifdef HERMITAGE_HAS_SANITIZERS
     GTEST_SKIP() << "sanitizers make system calls of their own";
 #endif
-    static const bool runs = run_guest(guest(), {}, [] {}).status == 0;
+    static const bool runs = run_machine(starts(guest()), {}, [] {}).status == 0;
     if (!runs) GTEST_SKIP() << "no guest, or no KVM for it";
   }
   static auto guest() -> std::string { return GetParam() + "/hello"; }
-  static constexpr IsolationOptions kAll{
-      .file_isolation = FileIsolation::normal, .sandbox = true, .around_caller = true};
 };
 
 TEST_P(OwnedMonitor, RunsItsGuest) {
-  const auto ended = run_guest(guest(), kAll, [] {});
+  const auto ended = run_machine(starts(guest()), kAll, [] {});
   EXPECT_EQ(ended.status, 0) << ended.said;
 }
 
@@ -471,21 +514,11 @@ TEST_P(OwnedMonitor, DoesNotStartWithoutItsWalls) {
 }
 
 TEST_P(OwnedMonitor, IsStopped) {
-  for (const auto& attempt : attempts()) {
-    const auto ended = run_guest(guest(), kAll, attempt.make);
-    EXPECT_EQ(ended.status, kViolationStatus) << attempt.call << ": " << ended.said;
-    EXPECT_NE(ended.said.find(words_about(attempt.call)), std::string::npos) << ended.said;
-  }
+  expect_that_it_is_stopped(starts(guest()));
 }
 
 TEST_P(OwnedMonitor, FindsNoFile) {
-  if (isolation::landlock_version() == 0) GTEST_SKIP() << "this kernel has no Landlock";
-  const auto ended =
-      run_guest(guest(), {.file_isolation = FileIsolation::strict, .sandbox = false, .around_caller = true}, [] {
-        const int file = ::open("/etc/passwd", O_RDONLY | O_CLOEXEC);
-        if (file >= 0 || errno != EACCES) ::_exit(42);
-      });
-  EXPECT_EQ(ended.status, 0);
+  expect_that_it_finds_no_file(starts(guest()));
 }
 
 auto cpu_time_of_process() -> std::chrono::nanoseconds {
@@ -548,7 +581,53 @@ TEST_P(OwnedMonitor, LeavesTheCallerAlone) {
   EXPECT_EQ(ended.status, 0) << ended.said;
 }
 
+// The same for a guest that continues from a snapshot.
+class RestoredMonitor : public OwnedMonitor {
+ protected:
+  void SetUp() override {
+    OwnedMonitor::SetUp();
+    if (IsSkipped()) return;
+    ASSERT_EQ(::fchmod(snapshot.get(), 0600), 0);
+    save();
+    input_.emplace("");
+  }
+
+  Descriptor snapshot{::memfd_create("snapshot", MFD_CLOEXEC)};
+
+ private:
+  // The guest waits for input when it is saved, and will find its end.
+  void save() {
+    const testing::TemporaryDirectory directory;
+    const testing::InputPipe input;
+    MachineOptions options{.output = OutputFile{directory.file("output")}, .timeout = std::chrono::seconds{20}};
+    options.snapshot =
+        SnapshotOptions{.file = Descriptor{::dup(snapshot.get())}, .image = "echo", .when_output = "ready"};
+    auto machine = starts(GetParam() + "/serial_echo")(std::move(options), GuestFiles{directory.path()});
+    ASSERT_TRUE(machine) << machine.error().message();
+    const auto result = machine->run();
+    ASSERT_TRUE(result) << result.error().message();
+    ASSERT_TRUE(result->saved && *result->saved);
+  }
+
+  std::optional<testing::InputPipe> input_;
+};
+
+TEST_P(RestoredMonitor, RunsItsGuest) {
+  const auto ended = run_machine(continues(snapshot.get()), kAll, [] {});
+  EXPECT_EQ(ended.status, 0) << ended.said;
+}
+
+TEST_P(RestoredMonitor, IsStopped) {
+  expect_that_it_is_stopped(continues(snapshot.get()));
+}
+
+TEST_P(RestoredMonitor, FindsNoFile) {
+  expect_that_it_finds_no_file(continues(snapshot.get()));
+}
+
 INSTANTIATE_TEST_SUITE_P(Interface, OwnedMonitor, ::testing::Values("if1", "if3"),
+                         [](const auto& test) { return test.param; });
+INSTANTIATE_TEST_SUITE_P(Interface, RestoredMonitor, ::testing::Values("if1", "if3"),
                          [](const auto& test) { return test.param; });
 
 }  // namespace

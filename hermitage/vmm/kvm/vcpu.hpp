@@ -63,9 +63,9 @@ class Vcpu {
   // For snapshots. Any thread can call these while no thread runs the vCPU. They fail with kvm_failed.
   [[nodiscard]] auto save_state(const StateRegisters& registers) const -> Result<State>;
   // Sets the complete state of a new vCPU, instead of configure(). Time stamps continue as if the vCPU had not been
-  // saved. Adapts `features`, which are those of this host, to vCPU `number`. Also fails with image if a part of the
-  // state is missing or has a wrong size.
-  [[nodiscard]] auto restore_state(std::span<const StatePart> state, Features& features, std::uint32_t number)
+  // saved. Adapts the features of this host to vCPU `number`, and compares them with those of the state; null: they are
+  // not compared. Also fails with image if a part of the state is missing or has a wrong size.
+  [[nodiscard]] auto restore_state(std::span<const StatePart> state, Features* host, std::uint32_t number)
       -> Result<void>;
 
   [[nodiscard]] auto descriptor() const noexcept -> int { return descriptor_.get(); }

@@ -1,13 +1,19 @@
 // Guests that are saved while they run, and continue in another machine.
+#include <linux/kvm.h>
+
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <cstddef>
+#include <cstdint>
 #include <fstream>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <thread>
 #include <utility>
@@ -17,6 +23,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "hermitage/vmm/kvm/state.hpp"
 #include "hermitage/vmm/machine.hpp"
 #include "hermitage/vmm/machine_testing.hpp"
 #include "hermitage/vmm/snapshot/snapshot_testing.hpp"
@@ -51,6 +58,19 @@ class MachineSnapshotTest : public MachineTest {
     if (std::holds_alternative<StandardOutput>(options.output)) options.output = OutputBuffer{};
     options.timeout = 1min;
     return Machine::restore(*saved, std::move(options), GuestFiles{directory.path()});
+  }
+
+  // Replaces the first place of some bytes in the header and the tables, and sets the checksums right.
+  void replace(std::span<const std::byte> bytes, std::ptrdiff_t offset, std::span<const std::byte> by) {
+    auto content = snapshot::content_of(file);
+    const auto size = snapshot::head_size(content, content.size());
+    ASSERT_TRUE(size);
+    const auto head = std::span{content}.first(*size);
+    const auto found = std::ranges::search(head, bytes);
+    ASSERT_FALSE(found.empty());
+    std::ranges::copy(by, found.begin() + offset);
+    snapshot::seal(head);
+    ASSERT_EQ(::pwrite(file.get(), head.data(), head.size(), 0), static_cast<ssize_t>(head.size()));
   }
 
   Descriptor file = [] {
@@ -197,6 +217,40 @@ TEST_P(MachineSnapshotTest, RefusesWhatASnapshotDetermines) {
   const auto restored = restore({.affinity = {0, 0}});
   ASSERT_FALSE(restored);
   EXPECT_EQ(restored.error().message(), "cannot bind 1 vCPUs to a list of 2 CPUs");
+}
+
+// Within one boot of the host, they stay the same.
+TEST_P(MachineSnapshotTest, ComparesFeaturesThatAreOfAnotherBoot) {
+  const testing::InputPipe input;
+  save("serial_echo", {}, snapshot_options("ready"));
+  const auto boot = kvm::host_boot();
+  if (boot.empty()) GTEST_SKIP() << "the host does not identify its boots";
+  constexpr std::array<std::uint32_t, 2> kLeaf{0x8000'0001, 0};  // function and index
+  const std::uint32_t all_features = UINT32_MAX;
+  replace(std::as_bytes(std::span{&kLeaf, 1}).first(offsetof(kvm_cpuid_entry2, flags)), offsetof(kvm_cpuid_entry2, edx),
+          std::as_bytes(std::span{&all_features, 1}));
+  EXPECT_TRUE(restore());
+  const std::string other(boot.size(), 'x');
+  replace(std::as_bytes(std::span{boot}), 0, std::as_bytes(std::span{other}));
+  const auto restored = restore();
+  ASSERT_FALSE(restored);
+  constexpr auto kMessage = "this host lacks features of the CPU that the guest uses: CPUID 0x80000001.0 EDX bit ";
+  EXPECT_TRUE(restored.error().message().starts_with(kMessage)) << restored.error().message();
+}
+
+TEST_P(MachineSnapshotTest, ContinuesAGuestOfAnotherBoot) {
+  const testing::InputPipe input;
+  save("serial_echo", {}, snapshot_options("ready"));
+  const auto boot = kvm::host_boot();
+  if (boot.empty()) GTEST_SKIP() << "the host does not identify its boots";
+  const std::string other(boot.size(), 'x');
+  replace(std::as_bytes(std::span{boot}), 0, std::as_bytes(std::span{other}));
+  const testing::InputPipe more{"x\x04"};
+  auto machine = restore();
+  ASSERT_TRUE(machine) << machine.error().message();
+  const auto result = machine->run();
+  ASSERT_TRUE(result) << result.error().message();
+  EXPECT_EQ(result->output, "x1 bytes\n");
 }
 
 TEST_P(MachineSnapshotTest, RefusesWhatNeedsTheKernelWithoutIt) {

@@ -27,6 +27,7 @@ struct VcpuState {
 struct MachineState {
   std::string image = {};          // the name of the image, as the user has given it
   base::Arguments arguments = {};  // for users: the guest has them in its memory
+  std::string host_boot = {};      // see kvm::host_boot()
   std::uint64_t saved_at = 0;      // nanoseconds since 1970
   std::uint32_t counter_khz = 0;   // of the time stamp counter; 0 if it is unknown
   entry::UhyveInterfaceVersion interface = {};

@@ -36,6 +36,7 @@ inline auto test_machine() -> MachineState {
                                      .kernel = {"-v"},
                                      .application = {"one", "two words"},
                                      .environment = {"KEY=value"}},
+                       .host_boot = "a boot",
                        .saved_at = 1'700'000'000'000'000'000,
                        .counter_khz = 2'000'000,
                        .interface = {3},

@@ -379,6 +379,7 @@ void get_machine(Reader& reader, MachineState& machine) {
   machine.arguments.kernel = reader.get_strings("an argument");
   machine.arguments.application = reader.get_strings("an argument");
   machine.arguments.environment = reader.get_strings("an environment variable");
+  machine.host_boot = reader.get_string("the host");
   machine.saved_at = reader.get<std::uint64_t>();
   machine.counter_khz = reader.get<std::uint32_t>();
   machine.interface.value = reader.get<std::uint32_t>();
@@ -413,6 +414,7 @@ auto encode(const MachineState& machine, std::span<const MemoryRun> runs) -> std
   writer.put_strings(machine.arguments.kernel);
   writer.put_strings(machine.arguments.application);
   writer.put_strings(machine.arguments.environment);
+  writer.put_string(machine.host_boot);
   writer.put(machine.saved_at);
   writer.put(machine.counter_khz);
   writer.put(static_cast<std::uint32_t>(machine.interface.value));

@@ -72,7 +72,7 @@ auto Vcpu::save_state(const StateRegisters& /*registers*/) const -> Result<State
   return no_snapshots();
 }
 
-auto Vcpu::restore_state(std::span<const StatePart> /*state*/, Features& /*features*/, std::uint32_t /*number*/)
+auto Vcpu::restore_state(std::span<const StatePart> /*state*/, Features* /*host*/, std::uint32_t /*number*/)
     -> Result<void> {
   return no_snapshots();
 }

@@ -240,12 +240,14 @@ auto check_features(std::span<const kvm_cpuid_entry2> guest, std::span<const kvm
               fmt::format("this host lacks features of the CPU that the guest uses: {}", missing));
 }
 
-auto restore_features(const Descriptor& vcpu, std::span<const StatePart> state, Features& features,
-                      std::uint32_t number) -> Result<void> {
+auto restore_features(const Descriptor& vcpu, std::span<const StatePart> state, Features* host, std::uint32_t number)
+    -> Result<void> {
   auto entries = read_list<kvm_cpuid_entry2>(state, StateKind::features, x86_64::kMaxFeatures);
   if (!entries) return std::unexpected{entries.error()};
-  adapt_cpuid(features.entries(), number);
-  if (auto checked = check_features(entries->entries(), features.entries()); !checked) return checked;
+  if (host != nullptr) {
+    adapt_cpuid(host->entries(), number);
+    if (auto checked = check_features(entries->entries(), host->entries()); !checked) return checked;
+  }
   return call(vcpu, kSetCpuid, entries->header(), "KVM_SET_CPUID2");
 }
 
@@ -289,8 +291,8 @@ auto Vcpu::save_state(const StateRegisters& registers) const -> Result<State> {
 
 // KVM accepts most parts only after those on which they depend: registers after the features, the deadline after the
 // counter and the interrupt controller.
-auto Vcpu::restore_state(std::span<const StatePart> state, Features& features, std::uint32_t number) -> Result<void> {
-  if (auto restored = restore_features(descriptor_, state, features, number); !restored) return restored;
+auto Vcpu::restore_state(std::span<const StatePart> state, Features* host, std::uint32_t number) -> Result<void> {
+  if (auto restored = restore_features(descriptor_, state, host, number); !restored) return restored;
   features_ = find(state, StateKind::features)->bytes;
   const auto counter = read<Counter>(state, StateKind::counter);
   if (!counter) return std::unexpected{counter.error()};
