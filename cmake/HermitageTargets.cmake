@@ -109,8 +109,9 @@ function(hermitage_unite target)
     return()
   endif()
   set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_MODE GROUP)
-  # A local variable may have the name of a function of another source.
-  target_compile_options(${target} PRIVATE -Wno-shadow)
+  # A local variable may have the name of a function of another source, and a class of one source may have members of a
+  # type in its unnamed namespace: g++ takes all but the first source for headers.
+  target_compile_options(${target} PRIVATE -Wno-shadow $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
   foreach(source IN LISTS ARGN)
     get_filename_component(directory ${source} DIRECTORY)
     string(REPLACE / _ directory "${directory}")

@@ -11,7 +11,8 @@ void FrameWriter::common(const std::vector<std::uint8_t>& instructions) {
   put(1, 1);  // version
   if (!is_debug_frame_) put_all({'z', 'R'});
   put(0, 1);
-  put_all({1, 0x78, 16});  // code step, data step, return register
+  put_all({1, 0x78});  // code step, data step
+  put(return_register_, 1);
   if (!is_debug_frame_) put_all({1, 0x1b});
   put_all(instructions);
   patch_size(common_);

@@ -21,11 +21,11 @@ std::atomic<void (*)()> on_bus_error = nullptr;
 
 void put_zeros(int /*signal*/, siginfo_t* info, void* /*context*/) {
   const int error = errno;
-  const auto address = reinterpret_cast<std::uintptr_t>(info->si_addr) & ~(base::kHostPageSize - 1);
+  const auto address = reinterpret_cast<std::uintptr_t>(info->si_addr) & ~(base::host_page_size() - 1);
   // NOLINTNEXTLINE(performance-no-int-to-ptr): the beginning of the page, for mmap
   auto* const page = reinterpret_cast<void*>(address);
   // BUS_ADRERR: a page after the end of a mapped file. Other codes are errors of the machine or of this program.
-  if (info->si_code != BUS_ADRERR || ::mmap(page, base::kHostPageSize, PROT_READ | PROT_WRITE,
+  if (info->si_code != BUS_ADRERR || ::mmap(page, base::host_page_size(), PROT_READ | PROT_WRITE,
                                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED) {
     constexpr std::string_view kLine = "hermitage: SIGBUS: cannot read the memory of this process\n";
     [[maybe_unused]] const auto written = ::write(STDERR_FILENO, kLine.data(), kLine.size());

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "hermitage/entry/arch.hpp"
 #include "hermitage/inspect/demangle.hpp"
 #include "hermitage/inspect/line_table.hpp"
 #include "hermitage/inspect/names.hpp"
@@ -16,7 +17,6 @@
 namespace hermitage::inspect {
 namespace {
 
-constexpr std::uint16_t kMachineX86_64 = 62;  // EM_X86_64
 constexpr std::uint64_t kWordSize = 8;
 constexpr std::uint64_t kSearchedSize = 8192;  // bytes of the stack
 
@@ -57,10 +57,47 @@ auto frame_sections(const entry::ElfFile& file) -> FrameSections {
   return result;
 }
 
+// Whether bytes can end with `call rel32` or `call r/m64`.
+auto ends_with_x86_64_call(std::span<const std::byte> bytes) -> bool {
+  constexpr std::byte kCallRelative{0xe8};
+  constexpr std::size_t kRelativeSize = 5;
+  constexpr std::byte kGroup5{0xff};
+  const auto before = [&](std::size_t distance) { return bytes[bytes.size() - distance]; };
+  if (before(kRelativeSize) == kCallRelative) return true;
+  return std::ranges::any_of(std::array{2, 3, 4, 6, 7}, [&](std::size_t size) {
+    // The operation is in bits 3 to 5 of the next byte: 2 is a call.
+    return before(size) == kGroup5 && (std::to_integer<unsigned>(before(size - 1)) >> 3 & 7) == 2;
+  });
+}
+
+// Whether bytes end with `bl` or `blr`. Instructions are little-endian in all kernels.
+auto ends_with_aarch64_call(std::span<const std::byte> bytes) -> bool {
+  const entry::ByteView code{bytes, entry::Endian::little};
+  const auto instruction = code.get<std::uint32_t>(bytes.size() - sizeof(std::uint32_t));
+  return (instruction & 0xfc00'0000) == 0x9400'0000 || (instruction & 0xffff'fc1f) == 0xd63f'0000;
+}
+
+// How functions call each other on an architecture.
+struct CallingRules {
+  FrameFormat format;
+  std::size_t longest_call = 0;  // bytes
+  bool (*ends_with_call)(std::span<const std::byte> bytes) = nullptr;
+};
+constexpr CallingRules kX86_64Calls{
+    .format = kX86_64Frames, .longest_call = 7, .ends_with_call = ends_with_x86_64_call};
+constexpr CallingRules kAarch64Calls{
+    .format = kAarch64Frames, .longest_call = 4, .ends_with_call = ends_with_aarch64_call};
+
+// Null for architectures whose frames are not known.
+auto calling_rules(std::optional<entry::Arch> arch) -> const CallingRules* {
+  if (arch == entry::Arch::x86_64) return &kX86_64Calls;
+  return arch == entry::Arch::aarch64 ? &kAarch64Calls : nullptr;
+}
+
 // The code of the kernel. Addresses are as linked.
 class Code {
  public:
-  explicit Code(const entry::ElfFile& file) {
+  Code(const entry::ElfFile& file, const CallingRules& rules) : rules_{rules} {
     for (const auto segment : file.segments()) {
       const bool is_code = segment.type == entry::elf::kSegmentLoad && (segment.flags & entry::elf::kFlagExecute) != 0;
       if (!is_code || segments_.size() == kMaxSegments) continue;
@@ -70,20 +107,10 @@ class Code {
 
   [[nodiscard]] auto contains(std::uint64_t address) const -> bool { return !bytes_from(address, 1).empty(); }
 
-  // Whether the instruction before the address can be a call: `call rel32` or `call r/m64`.
+  // Whether the instruction before the address can be a call.
   [[nodiscard]] auto follows_call(std::uint64_t address) const -> bool {
-    constexpr std::size_t kLongest = 7;
-    constexpr std::byte kCallRelative{0xe8};
-    constexpr std::size_t kRelativeSize = 5;
-    constexpr std::byte kGroup5{0xff};
-    const auto bytes = bytes_from(address - kLongest, kLongest);
-    if (bytes.empty()) return false;
-    const auto before = [&](std::size_t distance) { return bytes[kLongest - distance]; };
-    if (before(kRelativeSize) == kCallRelative) return true;
-    return std::ranges::any_of(std::array{2, 3, 4, 6, 7}, [&](std::size_t size) {
-      // The operation is in bits 3 to 5 of the next byte: 2 is a call.
-      return before(size) == kGroup5 && (std::to_integer<unsigned>(before(size - 1)) >> 3 & 7) == 2;
-    });
+    const auto bytes = bytes_from(address - rules_.longest_call, rules_.longest_call);
+    return !bytes.empty() && rules_.ends_with_call(bytes);
   }
 
  private:
@@ -103,19 +130,25 @@ class Code {
     return {};
   }
 
+  const CallingRules& rules_;
   std::vector<Segment> segments_;
 };
 
 class Unwinder {
  public:
-  Unwinder(const entry::ElfFile& file, std::uint64_t load_offset, const ReadWord& read, Budget& budget)
-      : code_{file}, frames_{frame_sections(file), budget}, load_offset_{load_offset}, read_{read} {}
+  Unwinder(const entry::ElfFile& file, const CallingRules& rules, std::uint64_t load_offset, const ReadWord& read,
+           Budget& budget)
+      : format_{rules.format},
+        code_{file, rules},
+        frames_{frame_sections(file), rules.format, budget},
+        load_offset_{load_offset},
+        read_{read} {}
 
   [[nodiscard]] auto unwind(FrameRegisters registers) const -> std::vector<BacktraceFrame> {
     std::vector<BacktraceFrame> result;
     bool is_guess = false;
     while (result.size() < kMaxFrames) {
-      const auto address = registers.values[FrameRegisters::kProgramCounter];
+      const auto address = registers.values[format_.program_counter];
       if (!address) break;
       result.push_back({.address = *address, .is_guess = is_guess});
       const auto caller = caller_of(registers, result.size() == 1, is_guess);
@@ -128,40 +161,48 @@ class Unwinder {
  private:
   [[nodiscard]] auto caller_of(const FrameRegisters& registers, bool is_first, bool& is_guess) const
       -> std::optional<FrameRegisters> {
-    const auto linked = *registers.values[FrameRegisters::kProgramCounter] - load_offset_;
+    const auto linked = *registers.values[format_.program_counter] - load_offset_;
     is_guess = false;
     if (is_first && !code_.contains(linked)) return return_from_call(registers);
     // A call can be the last instruction of a function, so its return address can be in the next function.
     auto [outcome, caller] = frames_.caller_of(is_first ? linked : linked - 1, registers, read_);
     if (outcome == CallFrames::Outcome::outermost) return std::nullopt;
     if (outcome == CallFrames::Outcome::found) {
-      return is_above(registers, caller) && is_code(caller) ? std::optional{caller} : std::nullopt;
+      // A function without a frame, which can only be the innermost one, leaves the stack as it is.
+      const bool can_stay = is_first && format_.has_link_register();
+      const bool is_valid = is_above(registers, caller) || (can_stay && has_same_stack(registers, caller));
+      return is_valid && is_code(caller) ? std::optional{caller} : std::nullopt;
     }
     if (const auto found = by_frame_pointer(registers)) return found;
     is_guess = true;
     return by_search(registers);
   }
 
-  // A jump to a wrong address: the return address is at the top of the stack.
+  // A call of a wrong address: the return address is in its register, or at the top of the stack.
   [[nodiscard]] auto return_from_call(const FrameRegisters& registers) const -> std::optional<FrameRegisters> {
-    const auto stack = registers.values[FrameRegisters::kStackPointer];
+    const auto stack = registers.values[format_.stack_pointer];
     if (!stack) return std::nullopt;
-    return returned(registers, *stack);
+    if (!format_.has_link_register()) return returned(registers, *stack);
+    const auto target = registers.values[format_.return_address];
+    if (!target || !code_.follows_call(*target - load_offset_)) return std::nullopt;
+    auto caller = registers;
+    caller.values[format_.program_counter] = target;
+    return caller;
   }
 
   [[nodiscard]] auto by_frame_pointer(const FrameRegisters& registers) const -> std::optional<FrameRegisters> {
-    const auto stack = registers.values[FrameRegisters::kStackPointer];
-    const auto base = registers.values[FrameRegisters::kBasePointer];
+    const auto stack = registers.values[format_.stack_pointer];
+    const auto base = registers.values[format_.frame_pointer];
     if (!stack || !base || *base < *stack || *base % kWordSize != 0) return std::nullopt;
     const auto saved = read_(*base);
     auto caller = returned(registers, *base + kWordSize);
     if (!saved || !caller) return std::nullopt;
-    caller->values[FrameRegisters::kBasePointer] = saved;
+    caller->values[format_.frame_pointer] = saved;
     return caller;
   }
 
   [[nodiscard]] auto by_search(const FrameRegisters& registers) const -> std::optional<FrameRegisters> {
-    const auto stack = registers.values[FrameRegisters::kStackPointer];
+    const auto stack = registers.values[format_.stack_pointer];
     if (!stack) return std::nullopt;
     const auto begin = (*stack + kWordSize - 1) & ~(kWordSize - 1);
     for (std::uint64_t offset = 0; offset < kSearchedSize; offset += kWordSize) {
@@ -176,22 +217,26 @@ class Unwinder {
     const auto target = read_(address);
     if (!target || !code_.follows_call(*target - load_offset_)) return std::nullopt;
     auto caller = registers;
-    caller.values[FrameRegisters::kProgramCounter] = target;
-    caller.values[FrameRegisters::kStackPointer] = address + kWordSize;
+    caller.values[format_.program_counter] = target;
+    caller.values[format_.stack_pointer] = address + kWordSize;
     if (!is_above(registers, caller)) return std::nullopt;
     return caller;
   }
 
-  [[nodiscard]] static auto is_above(const FrameRegisters& registers, const FrameRegisters& caller) -> bool {
-    const auto stack = registers.values[FrameRegisters::kStackPointer];
-    const auto next = caller.values[FrameRegisters::kStackPointer];
+  [[nodiscard]] auto is_above(const FrameRegisters& registers, const FrameRegisters& caller) const -> bool {
+    const auto stack = registers.values[format_.stack_pointer];
+    const auto next = caller.values[format_.stack_pointer];
     return stack && next && *next > *stack;
+  }
+  [[nodiscard]] auto has_same_stack(const FrameRegisters& registers, const FrameRegisters& caller) const -> bool {
+    return registers.values[format_.stack_pointer] == caller.values[format_.stack_pointer];
   }
 
   [[nodiscard]] auto is_code(const FrameRegisters& caller) const -> bool {
-    return code_.contains(*caller.values[FrameRegisters::kProgramCounter] - load_offset_ - 1);
+    return code_.contains(*caller.values[format_.program_counter] - load_offset_ - 1);
   }
 
+  FrameFormat format_;
   Code code_;
   CallFrames frames_;
   std::uint64_t load_offset_;
@@ -242,11 +287,10 @@ void add_lines(const entry::ElfFile& file, const std::vector<std::uint64_t>& lin
 
 auto make_backtrace(const entry::ElfFile& file, std::uint64_t load_offset, const FrameRegisters& registers,
                     const ReadWord& read) -> std::vector<BacktraceFrame> {
-  const auto first = registers.values[FrameRegisters::kProgramCounter];
-  if (!first) return {};
-  if (file.header().machine != kMachineX86_64) return {{.address = *first}};
+  const auto* const rules = calling_rules(entry::arch_of_machine(file.header().machine));
+  if (rules == nullptr || !registers.values[rules->format.program_counter]) return {};
   Budget budget{file.bytes().size()};
-  auto frames = Unwinder{file, load_offset, read, budget}.unwind(registers);
+  auto frames = Unwinder{file, *rules, load_offset, read, budget}.unwind(registers);
   const auto linked = linked_addresses(frames, load_offset);
   add_functions(file, linked, frames);
   add_lines(file, linked, budget, frames);

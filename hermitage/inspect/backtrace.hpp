@@ -1,4 +1,4 @@
-// The functions that were active when a kernel crashed, with their source lines. For x86_64.
+// The functions that were active when a kernel crashed, with their source lines. For x86_64 and aarch64.
 #pragma once
 
 #include <cstddef>
@@ -31,7 +31,7 @@ inline constexpr std::size_t kMaxFrames = 64;
 // before it, so the result is finite for any stack.
 //
 // The caller of a function is found by .eh_frame and .debug_frame, otherwise by the frame pointer, otherwise by a
-// search of 8 KiB of stack. Returns only the first frame for other architectures.
+// search of 8 KiB of stack. Empty for other architectures.
 [[nodiscard]] auto make_backtrace(const entry::ElfFile& file, std::uint64_t load_offset,
                                   const FrameRegisters& registers, const ReadWord& read) -> std::vector<BacktraceFrame>;
 

@@ -36,14 +36,18 @@ extern "C" auto LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t siz
   for (std::size_t i = 0; i < registers.values.size(); ++i) {
     registers.values[i] = i < size ? std::to_integer<std::uint64_t>(bytes[i]) : 0;
   }
-  inspect::Budget budget{size};
-  const inspect::CallFrames frames{{.eh_frame = view, .eh_frame_address = 0, .debug_frame = view}, budget};
-  for (std::uint64_t address = 0; address < 64; ++address) {
-    [[maybe_unused]] const auto caller = frames.caller_of(address * 16, registers, read);
+  for (const auto& format : {inspect::kX86_64Frames, inspect::kAarch64Frames}) {
+    inspect::Budget budget{size};
+    const inspect::CallFrames frames{{.eh_frame = view, .eh_frame_address = 0, .debug_frame = view}, format, budget};
+    for (std::uint64_t address = 0; address < 64; ++address) {
+      [[maybe_unused]] const auto caller = frames.caller_of(address * 16, registers, read);
+    }
   }
   if (const auto file = entry::ElfFile::open(bytes)) {
     for (const auto segment : file->segments()) {
-      registers.values[inspect::FrameRegisters::kProgramCounter] = segment.vaddr + 1;
+      for (const auto& format : {inspect::kX86_64Frames, inspect::kAarch64Frames}) {
+        registers.values[format.program_counter] = segment.vaddr + 1;
+      }
       check_text(inspect::make_backtrace(*file, 0, registers, read));
       break;
     }

@@ -24,13 +24,16 @@ constexpr std::uint64_t kReturn = 0x15;  // after the call in each function
 // A kernel of three functions a, b and c. Each of them has one call, which ends at kReturn.
 class Kernel {
  public:
-  Kernel() : elf_{testing::minimal_kernel(Arch::x86_64, Endian::little, true)} {
+  Kernel() : Kernel{Arch::x86_64, kX86_64Frames, kReturn - 5, std::byte{0xe8}} {}
+  // `call` is the byte that makes the instruction at this offset in each function a call.
+  Kernel(Arch arch, const FrameFormat& format, std::uint64_t call_offset, std::byte call)
+      : format_{format}, elf_{testing::minimal_kernel(arch, Endian::little, true)} {
     auto& code = elf_.segments.front();
     start_ = code.vaddr;
     elf_.symbols.clear();
     for (const auto* const name : {"_ZN3app1aEv", "_ZN3app1bEv", "c"}) {
       const auto begin = elf_.symbols.size() * kFunctionSize;
-      code.bytes[begin + kReturn - 5] = std::byte{0xe8};
+      code.bytes[begin + call_offset] = call;
       elf_.symbols.push_back({.name = name, .value = start_ + begin, .size = kFunctionSize});
     }
   }
@@ -45,13 +48,15 @@ class Kernel {
     return at(function, offset) + kOffset;
   }
 
+  // `link`: the register with the return address, if the architecture has one.
   [[nodiscard]] auto backtrace(std::uint64_t address, std::uint64_t stack, std::uint64_t base,
-                               const std::map<std::uint64_t, std::uint64_t>& memory) const
+                               const std::map<std::uint64_t, std::uint64_t>& memory, std::uint64_t link = 0) const
       -> std::vector<BacktraceFrame> {
     FrameRegisters registers;
-    registers.values[FrameRegisters::kProgramCounter] = address;
-    registers.values[FrameRegisters::kStackPointer] = stack;
-    registers.values[FrameRegisters::kBasePointer] = base;
+    registers.values[format_.return_address] = link;
+    registers.values[format_.program_counter] = address;
+    registers.values[format_.stack_pointer] = stack;
+    registers.values[format_.frame_pointer] = base;
     const auto bytes = write(elf_);
     const auto file = entry::ElfFile::open(bytes).value();
     return make_backtrace(file, kOffset, registers, [&](std::uint64_t word) -> std::optional<std::uint64_t> {
@@ -61,6 +66,7 @@ class Kernel {
   }
 
  private:
+  FrameFormat format_;
   testing::Elf elf_;
   std::uint64_t start_ = 0;
 };
@@ -149,14 +155,51 @@ TEST(Backtrace, EndsWithCallFramesThatDoNotMove) {
   EXPECT_EQ(kernel.backtrace(kernel.loaded(0, 3), kStack, 0, {{kStack, kernel.loaded(1)}}).size(), 1U);
 }
 
-TEST(Backtrace, HasOneFrameForOtherArchitectures) {
-  const auto bytes = write(testing::minimal_kernel(Arch::aarch64, Endian::little, true));
+// `bl` ends at 0x14 in each function. Its highest byte is the last one of the instruction.
+auto arm_kernel() -> Kernel {
+  return {Arch::aarch64, kAarch64Frames, 0x13, std::byte{0x94}};
+}
+constexpr std::uint64_t kArmReturn = 0x14;
+
+TEST(Backtrace, FollowsTheLinkRegister) {
+  auto kernel = arm_kernel();
+  testing::FrameWriter writer{0, true, kAarch64Frames.return_address};
+  writer.common({0x0c, 31, 0});
+  writer.function(kernel.at(0), 0x20, {});
+  writer.function(kernel.at(1), 0x20, {0x0e, 16, 0x9d, 2, 0x9e, 1});
+  writer.function(kernel.at(2), 0x20, {0x07, 30});
+  kernel.elf().extra_sections = {{.name = ".debug_frame", .bytes = writer.bytes()}};
+  const auto frames = kernel.backtrace(kernel.loaded(0, 4), kStack, 0, {{kStack + 8, kernel.loaded(2, kArmReturn)}},
+                                       kernel.loaded(1, kArmReturn));
+  EXPECT_EQ(frames, (std::vector<BacktraceFrame>{{.address = kernel.loaded(0, 4), .function = "app::a()+0x4"},
+                                                 {.address = kernel.loaded(1, kArmReturn), .function = "app::b()+0x14"},
+                                                 {.address = kernel.loaded(2, kArmReturn), .function = "c+0x14"}}));
+  // Only the innermost function can have no frame.
+  const auto stays = kernel.backtrace(kernel.loaded(0, 4), kStack, 0, {}, kernel.loaded(0, kArmReturn));
+  EXPECT_EQ(addresses(stays), (std::vector{kernel.loaded(0, 4), kernel.loaded(0, kArmReturn)}));
+}
+
+TEST(Backtrace, FollowsFrameRecordsAndCallsOfNothing) {
+  const auto kernel = arm_kernel();
+  const auto frames = kernel.backtrace(0, kStack, kStack + 16,
+                                       {{kStack + 16, kStack + 64},
+                                        {kStack + 24, kernel.loaded(1, kArmReturn)},
+                                        {kStack + 64, 0},
+                                        {kStack + 72, kernel.loaded(2, kArmReturn)}},
+                                       kernel.loaded(0, kArmReturn));
+  EXPECT_EQ(addresses(frames), (std::vector{std::uint64_t{0}, kernel.loaded(0, kArmReturn),
+                                            kernel.loaded(1, kArmReturn), kernel.loaded(2, kArmReturn)}));
+  const auto wrong = kernel.backtrace(0, kStack, 0, {}, kernel.loaded(0, kArmReturn + 4));
+  EXPECT_EQ(addresses(wrong), (std::vector{std::uint64_t{0}})) << "X30 does not follow a call";
+}
+
+TEST(Backtrace, IsEmptyForOtherArchitectures) {
+  const auto bytes = write(testing::minimal_kernel(Arch::riscv64, Endian::little, true));
   FrameRegisters registers;
+  registers.values.fill(0x1234);
   const auto file = entry::ElfFile::open(bytes).value();
   const auto read = [](std::uint64_t) -> std::optional<std::uint64_t> { return 0; };
   EXPECT_TRUE(make_backtrace(file, 0, registers, read).empty());
-  registers.values[FrameRegisters::kProgramCounter] = 0x1234;
-  EXPECT_EQ(make_backtrace(file, 0, registers, read), std::vector<BacktraceFrame>{{.address = 0x1234}});
 }
 
 TEST(Backtrace, SteersNoTerminal) {

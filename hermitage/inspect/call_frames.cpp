@@ -34,7 +34,8 @@ enum Instruction : std::uint8_t {
   kValueOffset = 0x14,
   kValueOffsetSigned = 0x15,
   kValueExpression = 0x16,
-  kArgumentsSize = 0x2e,  // DW_CFA_GNU_args_size
+  kNegateSignature = 0x2d,  // DW_CFA_AARCH64_negate_ra_state
+  kArgumentsSize = 0x2e,    // DW_CFA_GNU_args_size
   // In the two highest bits, with an operand in the others.
   kAdvance = 0x40,
   kOffset = 0x80,
@@ -108,7 +109,7 @@ struct Rules {
   bool has_cfa = false;
   std::uint64_t cfa_register = 0;
   std::int64_t cfa_offset = 0;
-  std::array<Rule, FrameRegisters::kCount> registers = {};
+  std::array<Rule, FrameRegisters::kMaxCount> registers = {};
 };
 
 // Executes instructions up to an address.
@@ -146,6 +147,8 @@ class Interpreter {
 
   auto extended_step(std::uint8_t opcode, DwarfCursor& cursor) -> bool {
     switch (opcode) {
+      // A signed return address is not recognized as an address of code.
+      case kNegateSignature:
       case kNop: return true;
       case kAdvance1: return advance(cursor.number<std::uint8_t>());
       case kAdvance2: return advance(cursor.number<std::uint16_t>());
@@ -259,27 +262,28 @@ auto value_of(const Rule& rule, std::size_t number, std::uint64_t cfa, const Fra
   return std::nullopt;
 }
 
-auto apply(const Rules& rules, const FrameRegisters& registers, const ReadWord& read) -> CallFrames::Caller {
+auto apply(const Rules& rules, const FrameFormat& format, const FrameRegisters& registers, const ReadWord& read)
+    -> CallFrames::Caller {
   using Outcome = CallFrames::Outcome;
-  const auto& return_address = rules.registers[FrameRegisters::kProgramCounter];
+  const auto& return_address = rules.registers[format.return_address];
   if (return_address.kind == Rule::Kind::undefined) return {.outcome = Outcome::outermost};
-  if (!rules.has_cfa || rules.cfa_register >= FrameRegisters::kCount) return {};
+  if (!rules.has_cfa || rules.cfa_register >= format.count) return {};
   const auto base = registers.values[rules.cfa_register];
-  if (!base || return_address.kind == Rule::Kind::same) return {};
+  if (!base || (return_address.kind == Rule::Kind::same && !format.has_link_register())) return {};
   const auto cfa = sum(*base, rules.cfa_offset);
   CallFrames::Caller caller{.outcome = Outcome::found};
-  for (std::size_t number = 0; number < FrameRegisters::kCount; ++number) {
-    caller.registers.values[number] = value_of(rules.registers[number], number, cfa, registers, read);
+  auto& values = caller.registers.values;
+  for (std::size_t number = 0; number < format.count; ++number) {
+    values[number] = value_of(rules.registers[number], number, cfa, registers, read);
   }
-  if (rules.registers[FrameRegisters::kStackPointer].kind == Rule::Kind::same) {
-    caller.registers.values[FrameRegisters::kStackPointer] = cfa;
-  }
-  return caller.registers.values[FrameRegisters::kProgramCounter] ? caller : CallFrames::Caller{};
+  if (rules.registers[format.stack_pointer].kind == Rule::Kind::same) values[format.stack_pointer] = cfa;
+  values[format.program_counter] = values[format.return_address];
+  return values[format.program_counter] ? caller : CallFrames::Caller{};
 }
 
 }  // namespace
 
-CallFrames::CallFrames(const FrameSections& sections, Budget& budget) {
+CallFrames::CallFrames(const FrameSections& sections, const FrameFormat& format, Budget& budget) : format_{format} {
   read(sections.eh_frame, sections.eh_frame_address, Format::eh_frame, budget);
   read(sections.debug_frame, 0, Format::debug_frame, budget);
   std::ranges::sort(functions_, {}, &Function::begin);
@@ -317,7 +321,7 @@ void CallFrames::read(ByteView section, std::uint64_t section_address, Format fo
   }
 }
 
-auto CallFrames::read_common(ByteView bytes) -> std::optional<Common> {
+auto CallFrames::read_common(ByteView bytes) const -> std::optional<Common> {
   constexpr std::size_t kMaxAugmentation = 8;
   DwarfCursor cursor{bytes};
   Common common;
@@ -328,8 +332,8 @@ auto CallFrames::read_common(ByteView bytes) -> std::optional<Common> {
   if (version == 4) cursor.number<std::uint16_t>();  // sizes of addresses and of segment selectors
   common.code_step = cursor.leb128();
   common.data_step = cursor.signed_leb128();
-  common.return_register = version == 1 ? cursor.number<std::uint8_t>() : cursor.leb128();
-  if (common.return_register != FrameRegisters::kProgramCounter) return std::nullopt;
+  const auto return_register = version == 1 ? cursor.number<std::uint8_t>() : cursor.leb128();
+  if (return_register != format_.return_address) return std::nullopt;
   common.has_augmentation = augmentation.starts_with('z');
   if (!augmentation.empty() && !common.has_augmentation) return std::nullopt;
   if (common.has_augmentation) {
@@ -386,7 +390,7 @@ auto CallFrames::caller_of(std::uint64_t address, const FrameRegisters& register
   if (!interpreter.run(common.instructions)) return {};
   interpreter.begin_function();
   if (!interpreter.run(function->instructions)) return {};
-  return apply(interpreter.rules(), registers, read);
+  return apply(interpreter.rules(), format_, registers, read);
 }
 
 }  // namespace hermitage::inspect

@@ -153,7 +153,7 @@ auto write_device_tree(const BootRequest& request, std::optional<GuestRange> ima
                              .counter_khz = counter_khz,
                              .image = image,
                              .mounts = request.options.mounts},
-                            arch::kDeviceTreeSize);
+                            kDeviceTreeSize);
   if (!tree) return std::unexpected{tree.error()};
   const auto target = request.memory.span(request.layout.device_tree, tree->size());
   if (!target) return fail(ErrorCode::configuration, "the device tree is outside of the guest memory");

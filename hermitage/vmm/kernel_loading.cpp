@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "hermitage/base/page.hpp"
 #include "hermitage/entry/load_plan.hpp"
 #include "hermitage/vmm/arch/arch.hpp"
 
@@ -26,7 +27,7 @@ auto unloadable(const entry::Problem& problem) -> std::unexpected<Error> {
 
 auto is_worth_mapping(const entry::LoadStep& step) -> bool {
   return step.action == entry::LoadStep::Action::map && step.size >= kLeastMappedSize &&
-         step.relocated_pages * kMostRelocatedShare <= step.size / arch::kPageSize;
+         step.relocated_pages * kMostRelocatedShare <= step.size / base::host_page_size();
 }
 
 // Copies or maps bytes of the file to their place in the memory.
@@ -51,9 +52,10 @@ class Placement {
 
   // Maps large ranges of a kernel if possible, because most of it is never touched.
   [[nodiscard]] auto map_and_copy() const -> Result<void> {
-    const auto page_count = entry::LoadPlan::page_count(kernel_, start_, arch::kPageSize);
+    const auto page_size = base::host_page_size();  // the unit of mappings
+    const auto page_count = entry::LoadPlan::page_count(kernel_, start_, page_size);
     const auto page_flags = std::make_unique<bool[]>(page_count);
-    const auto plan = entry::LoadPlan::make(kernel_, start_, arch::kPageSize, {page_flags.get(), page_count});
+    const auto plan = entry::LoadPlan::make(kernel_, start_, page_size, {page_flags.get(), page_count});
     if (!plan) return unloadable(plan.error());
     for (const auto& step : *plan) {
       if (step.action == entry::LoadStep::Action::zero) continue;  // newly allocated memory is zero

@@ -7,7 +7,7 @@ import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-KEYS = {"run", "each", "needs", "stdin", "exit", "limit", "expect", "attempts"}
+KEYS = {"run", "each", "needs", "stdin", "exit", "limit", "expect", "attempts", "excluded"}
 VERBS = {"is", "contains", "lacks", "matches", "json"}
 LIMIT_SECONDS = 30
 
@@ -27,6 +27,8 @@ class Case:
     limit: int = LIMIT_SECONDS
     # The number of attempts until the exit status is correct. Emulated time differs from real time.
     attempts: int = 1
+    # architecture → a regular expression: cases with such a name do not run on it
+    excluded: dict = field(default_factory=dict)
     # subject ("stdout", "stderr" or a file that the case creates) → verb → texts
     expect: dict = field(default_factory=dict)
 

@@ -118,12 +118,18 @@ class Reporting(unittest.TestCase):
     def test_obstacles(self):
         case = cases.Case("case", "true", needs=["sse", "images/there"])
         files = {"lab/images": Path(__file__).parent, "lab/bin/there": Path(__file__)}
-        self.assertIn("paravirtual", lab.obstacle(case, files, lab.Kvm("paravirtual"), emulated=False))
-        self.assertEqual(lab.obstacle(case, files, lab.Kvm("none"), emulated=False), "there is no KVM")
-        self.assertEqual(lab.obstacle(case, files, lab.Kvm("real"), emulated=True), "there is no images/there")
+        self.assertIn("paravirtual", lab.obstacle(case, files, lab.Kvm("paravirtual"), "host"))
+        self.assertEqual(lab.obstacle(case, files, lab.Kvm("none"), "host"), "there is no KVM")
+        self.assertEqual(lab.obstacle(case, files, lab.Kvm("real"), "6.1"), "there is no images/there")
         for needs in (["images/lab", "bin/there"], ["kvm", "sse", "lab"], []):
-            self.assertIsNone(lab.obstacle(cases.Case("case", "true", needs), files, lab.Kvm("real"), emulated=True))
-        self.assertIn("emulated", lab.obstacle(cases.Case("case", "true", ["lab"]), files, lab.Kvm("real"), emulated=False))
+            self.assertIsNone(lab.obstacle(cases.Case("case", "true", needs), files, lab.Kvm("real"), "6.1"))
+        self.assertIn("emulated", lab.obstacle(cases.Case("case", "true", ["lab"]), files, lab.Kvm("real"), "host"))
+        excluded = cases.Case("one/if1", "true", excluded={"aarch64": "if1$"})
+        self.assertIsNone(lab.obstacle(excluded, files, lab.Kvm("real"), "6.1"))
+        self.assertIn("excluded", lab.obstacle(excluded, files, lab.Kvm("real"), "arm-6.1"))
+        for name, need in (("6.1", "aarch64"), ("arm-6.1", "x86_64")):
+            self.assertIn(f"is for {need}", lab.obstacle(cases.Case("case", "true", [need]), files, lab.Kvm("real"), name))
+            self.assertIsNone(lab.obstacle(cases.Case("case", "true", [machine.architecture(name)]), files, lab.Kvm("real"), name))
 
 
 class Machine(unittest.TestCase):

@@ -7,6 +7,7 @@ initramfs. Its output is written to a disk, so that it does not share the consol
 import contextlib
 import lzma
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -19,15 +20,18 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hermitage-lab"
 
-# The name of a kernel in the lab → the names of its packages. Those that begin with "arm-" are for aarch64.
+# The name of a kernel in the lab → the names of its packages. Those that begin with "arm-" are for aarch64. "-16k" has
+# pages of 16 KiB, and is not a cloud kernel: its driver of the disk is a module.
 KERNELS = {
     "6.1": re.compile(r"linux-image-6\.1\.0-[0-9]+-cloud-amd64"),
     "6.12": re.compile(r"linux-image-6\.12\.[0-9][^-]*-cloud-amd64"),
     "arm-6.1": re.compile(r"linux-image-6\.1\.0-[0-9]+-cloud-arm64"),
     "arm-6.12": re.compile(r"linux-image-6\.12\.[0-9][^-]*-cloud-arm64"),
+    "arm-6.12-16k": re.compile(r"linux-image-6\.12\.[0-9][^-]*-arm64-16k-unsigned"),
 }
 X86_64_KERNELS = [kernel for kernel in KERNELS if not kernel.startswith("arm-")]
 MODULES_X86_64 = ("irqbypass", "kvm", "kvm-amd", "tun", "tap", "vhost_iotlb", "vhost", "vhost_net")
+MODULES_DISK = ("nvme-auth", "nvme-core", "nvme")
 MODULES_AARCH64 = ("tun", "tap", "vhost_iotlb", "vhost", "vhost_net")  # KVM is part of the kernel
 # A multiple of a page, larger than the results of any run so far. The file is sparse.
 DISK_SIZE = 1 << 30
@@ -60,9 +64,22 @@ def is_aarch64(kernel):
     return kernel.startswith("arm-")
 
 
+def has_large_pages(kernel):
+    return kernel.endswith("-16k")
+
+
+def architecture(name):
+    """Returns the architecture of a machine, as uname prints it."""
+    if name == "host":
+        return platform.machine()
+    return "aarch64" if is_aarch64(name) else "x86_64"
+
+
 def modules(kernel):
     """Returns the modules that the machine loads, in the order of loading."""
-    return MODULES_AARCH64 if is_aarch64(kernel) else MODULES_X86_64
+    if not is_aarch64(kernel):
+        return MODULES_X86_64
+    return (*MODULES_DISK, *MODULES_AARCH64) if has_large_pages(kernel) else MODULES_AARCH64
 
 
 def apt_options(kernel):
@@ -114,7 +131,7 @@ def packages(kernel):
     """Returns the names of a kernel's packages in apt, the newest first."""
     if not shutil.which("apt-cache"):
         return []
-    prefix = f"linux-image-{kernel.removeprefix('arm-')}"
+    prefix = f"linux-image-{kernel.removeprefix('arm-').removesuffix('-16k')}"
     listed = subprocess.run(["apt-cache", *apt_options(kernel), "pkgnames", prefix], capture_output=True, text=True).stdout
     return sorted(filter(KERNELS[kernel].fullmatch, listed.split()), key=version_key, reverse=True)
 
@@ -258,7 +275,8 @@ def run_here(files, results, say=lambda case: None):
 def qemu(kernel, kernel_directory, initrd, emulation, *more):
     if is_aarch64(kernel):
         name, console = "qemu-system-aarch64", "ttyAMA0"
-        computer = ("-machine", "virt,virtualization=on,gic-version=3", "-cpu", "cortex-a72")
+        cpu = "neoverse-n1" if has_large_pages(kernel) else "cortex-a72"  # which has no pages of 16 KiB
+        computer = ("-machine", "virt,virtualization=on,gic-version=3", "-cpu", cpu)
     else:
         name, console = "qemu-system-x86_64", "ttyS0"
         computer = ("-machine", "q35", "-cpu", "EPYC,+svm,+npt")

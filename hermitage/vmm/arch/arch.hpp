@@ -4,7 +4,7 @@
 //   debug_state.hpp    the state of a vCPU that a debugger can access
 //   device_nodes.hpp   nodes of the device tree
 //   limits.hpp         what a guest cannot have
-//   memory_layout.hpp  the layout of the guest memory
+//   memory_layout.hpp  the addresses of the guest memory; memory_plan.hpp has the layout
 //   page_tables.hpp    translation of guest-virtual addresses
 //   register_text.hpp  registers for users
 //   stack.hpp          the registers and the calls by which a stack is walked

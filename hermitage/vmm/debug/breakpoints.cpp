@@ -14,6 +14,14 @@ void visit_overlap(GuestAddress first, std::size_t first_size, GuestAddress seco
   if (start < end) visit(start - first.value, start - second.value, end - start);
 }
 
+// Writes bytes that the guest can execute. The instruction caches of some CPUs, such as those of aarch64, do not notice
+// writes; on others, the compiler's function does nothing.
+void write_code(std::span<const std::byte> bytes, std::span<std::byte> target) {
+  std::ranges::copy(bytes, target.begin());
+  auto* const begin = reinterpret_cast<char*>(target.data());
+  __builtin___clear_cache(begin, begin + bytes.size());
+}
+
 }  // namespace
 
 auto Breakpoints::insert(arch::PagingState paging, std::uint64_t address) -> bool {
@@ -26,7 +34,7 @@ auto Breakpoints::insert(arch::PagingState paging, std::uint64_t address) -> boo
   // Another virtual address can refer to the same place, with an existing breakpoint.
   read(place->address, breakpoint.original);
   all_.push_back(breakpoint);
-  std::ranges::copy(arch::kBreakpointInstruction, bytes->begin());
+  write_code(arch::kBreakpointInstruction, *bytes);
   return true;
 }
 
@@ -61,7 +69,7 @@ void Breakpoints::put_back() {
     if (!breakpoint.is_lifted) continue;
     breakpoint.is_lifted = false;
     const auto bytes = memory_.span(breakpoint.place, kSize);
-    if (bytes) std::ranges::copy(arch::kBreakpointInstruction, bytes->begin());
+    if (bytes) write_code(arch::kBreakpointInstruction, *bytes);
   }
 }
 
@@ -69,7 +77,7 @@ void Breakpoints::put_back() {
 void Breakpoints::restore(const Breakpoint& breakpoint) const {
   const auto bytes = memory_.span(breakpoint.place, kSize);
   if (bytes && std::ranges::equal(*bytes, arch::kBreakpointInstruction)) {
-    std::ranges::copy(breakpoint.original, bytes->begin());
+    write_code(breakpoint.original, *bytes);
   }
 }
 
@@ -87,12 +95,12 @@ void Breakpoints::read(GuestAddress address, std::span<std::byte> bytes) const {
 void Breakpoints::write(GuestAddress address, std::span<const std::byte> bytes) {
   const auto target = memory_.span(address, bytes.size());
   if (!target) return;
-  std::ranges::copy(bytes, target->begin());
+  write_code(bytes, *target);
   for (auto& breakpoint : all_) {
     visit_overlap(address, bytes.size(), breakpoint.place, kSize, [&](std::size_t from, std::size_t to, std::size_t n) {
       std::ranges::copy(bytes.subspan(from, n), std::span{breakpoint.original}.subspan(to, n).begin());
       if (breakpoint.is_lifted) return;
-      std::ranges::copy(std::span{arch::kBreakpointInstruction}.subspan(to, n), target->subspan(from, n).begin());
+      write_code(std::span{arch::kBreakpointInstruction}.subspan(to, n), target->subspan(from, n));
     });
   }
 }

@@ -40,9 +40,10 @@ GuestMemory::~GuestMemory() {
 }
 
 auto GuestMemory::allocate(GuestAddress base, std::uint64_t size, Options options) -> Result<GuestMemory> {
-  const auto alignment = options.huge_pages ? kHugePageSize : base::kHostPageSize;
+  const auto page_size = base::host_page_size();
+  const auto alignment = options.huge_pages ? kHugePageSize : page_size;
   std::size_t mapping_size = 0;
-  if (__builtin_add_overflow(size, alignment - base::kHostPageSize, &mapping_size)) {
+  if (__builtin_add_overflow(size, alignment - page_size, &mapping_size)) {
     return fail(ErrorCode::configuration, fmt::format("a guest cannot have {} bytes of memory", size));
   }
   auto* const start =
@@ -93,8 +94,9 @@ auto GuestMemory::map_file(GuestAddress address, std::uint64_t size, int descrip
 }
 
 void GuestMemory::populate(GuestRange range) const noexcept {
-  const auto start = range.start.value & ~(base::kHostPageSize - 1);
-  const auto end = (range.end.value + base::kHostPageSize - 1) & ~(base::kHostPageSize - 1);
+  const auto offset_mask = base::host_page_size() - 1;
+  const auto start = range.start.value & ~offset_mask;
+  const auto end = (range.end.value + offset_mask) & ~offset_mask;
   const auto pages = span({start}, end - start);
   if (pages) ::madvise(pages->data(), pages->size(), MADV_POPULATE_WRITE);
 }

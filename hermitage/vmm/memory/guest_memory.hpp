@@ -41,7 +41,7 @@ class GuestMemory {
   };
 
   // Allocates memory that is all zeros. The host provides pages when they are touched. `size` is in bytes, a multiple
-  // of 4096. Fails with host_failed.
+  // of the host's page size. Fails with host_failed.
   [[nodiscard]] static auto allocate(GuestAddress base, std::uint64_t size, Options options) -> Result<GuestMemory>;
 
   GuestMemory(GuestMemory&& other) noexcept;
@@ -89,7 +89,7 @@ class GuestMemory {
 
   // Maps bytes of a file over whole pages of the memory, privately: the guest's writes do not reach the file. Returns
   // false if the host fails to map them. Precondition: span(address, size) exists, and all three numbers are multiples
-  // of 4096. Only the thread that prepares the guest calls this.
+  // of the host's page size. Only the thread that prepares the guest calls this.
   [[nodiscard]] auto map_file(GuestAddress address, std::uint64_t size, int descriptor, std::uint64_t file_offset) const
       -> bool;
   // The ranges that were mapped from files. All other memory is anonymous: pages that were never touched are zeros.

@@ -22,11 +22,13 @@ auto PageMap::open() noexcept -> PageMap {
 }
 
 auto PageMap::existing(std::span<const std::byte> pages) const -> std::vector<bool> {
-  const auto count = pages.size() / base::kHostPageSize;
-  std::vector<bool> result(count, true);
-  if (!file_.is_open()) return result;
+  const auto page_size = base::host_page_size();
+  const auto begin = reinterpret_cast<std::uintptr_t>(pages.data());
+  std::vector<bool> result(pages.size() / kPageSize, true);
+  if (!file_.is_open() || result.empty()) return result;
+  const auto first = begin / page_size;
+  const auto count = (begin + pages.size() - 1) / page_size - first + 1;
   std::vector<std::uint64_t> entries(count);
-  const auto first = reinterpret_cast<std::uintptr_t>(pages.data()) / base::kHostPageSize;
   for (std::size_t done = 0; done < count;) {
     const auto got = ::pread(file_.get(), entries.data() + done, (count - done) * sizeof(std::uint64_t),
                              static_cast<off_t>((first + done) * sizeof(std::uint64_t)));
@@ -34,8 +36,9 @@ auto PageMap::existing(std::span<const std::byte> pages) const -> std::vector<bo
     if (got < static_cast<ssize_t>(sizeof(std::uint64_t))) return result;
     done += static_cast<std::size_t>(got) / sizeof(std::uint64_t);
   }
-  for (std::size_t page = 0; page < count; ++page) {
-    result[page] = (entries[page] & (kIsPresent | kIsSwappedOut)) != 0;
+  for (std::size_t page = 0; page < result.size(); ++page) {
+    const auto entry = entries[(begin + page * kPageSize) / page_size - first];
+    result[page] = (entry & (kIsPresent | kIsSwappedOut)) != 0;
   }
   return result;
 }

@@ -17,8 +17,11 @@ class PageMap {
   // Reads from this descriptor instead. If it is closed, all pages count as existing.
   explicit PageMap(Descriptor file) noexcept : file_{std::move(file)} {}
 
-  // For each page of whole pages of memory: whether the page is in memory, or swapped out. A page of an anonymous
-  // mapping that does not exist has never been touched, and is zeros; one of a file has the file's content.
+  static constexpr std::size_t kPageSize = 4096;
+
+  // For each 4096 bytes of memory, a multiple of them: whether their page of the host is in memory, or swapped out. A
+  // page of an anonymous mapping that does not exist has never been touched, and is zeros; one of a file has the file's
+  // content.
   [[nodiscard]] auto existing(std::span<const std::byte> pages) const -> std::vector<bool>;
 
  private:

@@ -14,7 +14,7 @@
 namespace hermitage::vmm {
 namespace {
 
-constexpr auto kPage = base::kHostPageSize;
+const auto kPage = base::host_page_size();
 
 TEST(PageMap, FindsTouchedPages) {
   const auto memory = GuestMemory::allocate({0}, 8 * kPage, {}).value();

@@ -36,7 +36,16 @@ auto StackWalker::walk(arch::PagingState paging, const arch::StackRegisters& reg
   stack_page_ = {};
   code_page_ = {};
   add({.address = registers.instruction, .callee = 0, .is_certain = true});
+  // The return address of a function without a frame. In other functions, it can be that of an earlier call.
+  const auto linked = candidate_of(registers.link);
+  if (linked.address != 0) add(linked);
   if (sp_ < kHighest) follow_frame_pointers();
+  // A function that has just made its frame has the address in both places.
+  auto& frames = stack_.frames;
+  if (linked.address != 0 && stack_.count > 2 && frames[2].address == linked.address) {
+    std::shift_left(frames.begin() + 1, frames.begin() + static_cast<std::ptrdiff_t>(stack_.count), 1);
+    --stack_.count;
+  }
   return stack_;
 }
 
@@ -93,7 +102,12 @@ auto StackWalker::candidate_at(std::uint64_t address) -> Frame {
   if (words_left_ == 0) return {};
   --words_left_;
   std::uint64_t word = 0;
-  if (!read_word(address, word) || !is_code(word - 1)) return {};
+  return read_word(address, word) ? candidate_of(word) : Frame{};
+}
+
+// The frame with this return address, or one with the address 0.
+auto StackWalker::candidate_of(std::uint64_t word) -> Frame {
+  if (!is_code(word - 1)) return {};
   // A call can begin on the page before; then the shorter forms are still recognized.
   const auto before = std::min<std::uint64_t>(arch::kMaxCallSize, ((word - 1) & kPageMask) + 1);
   const auto code = bytes_at(word - before, code_page_);

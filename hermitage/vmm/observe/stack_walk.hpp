@@ -39,8 +39,9 @@ struct Stack {
 };
 
 // Follows frame pointers. Where there is none, adds each word of the stack that could be a return address: it is in one
-// of the ranges, and a call instruction precedes it; at most 4 KiB after the one before. The registers, the page tables
-// and the stack are untrusted. Reads at most kMaxWords words of the stack, and 7 bytes of code for each candidate.
+// of the ranges, and a call instruction precedes it; at most 4 KiB after the one before. The register that calls set,
+// if the architecture has one, counts as such a word. The registers, the page tables and the stack are untrusted. Reads
+// at most kMaxWords words of the stack, and 7 bytes of code for each candidate.
 class StackWalker {
  public:
   static constexpr std::size_t kMaxWords = 2048;
@@ -62,6 +63,7 @@ class StackWalker {
   void scan(std::uint64_t end, std::size_t limit);
   void skip_data(std::span<const std::byte> bytes) noexcept;
   [[nodiscard]] auto candidate_at(std::uint64_t address) -> Frame;
+  [[nodiscard]] auto candidate_of(std::uint64_t word) -> Frame;
   [[nodiscard]] auto is_code(std::uint64_t address) const noexcept -> bool;
   [[nodiscard]] auto read_word(std::uint64_t address, std::uint64_t& word) noexcept -> bool;
   [[nodiscard]] auto bytes_at(std::uint64_t address, Page& page) noexcept -> std::span<const std::byte>;

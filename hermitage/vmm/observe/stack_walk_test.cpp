@@ -53,6 +53,22 @@ class StackWalkerTest : public ::testing::Test {
   std::uint64_t top = kStack;
 };
 
+// As on aarch64, where a call sets a register.
+TEST_F(StackWalkerTest, TakesTheReturnAddressOfTheRegister) {
+  write_call(kCode + 0x100, kCode);
+  write_call(kCode + 0x200, kCode + 0x80);
+  write(kStack + 0x20, std::uint64_t{0});
+  write(kStack + 0x28, kCode + 0x200);
+  StackWalker walker{memory, code};
+  const auto walk_with = [&](std::uint64_t link) {
+    return addresses_of(
+        walker.walk({kPageMap, 4}, {.instruction = kCode, .stack = kStack, .frame = kStack + 0x20, .link = link}));
+  };
+  EXPECT_EQ(walk_with(kCode + 0x100), (Addresses{kCode, kCode + 0x100, kCode + 0x200}));
+  EXPECT_EQ(walk_with(kCode + 0x200), (Addresses{kCode, kCode + 0x200})) << "also on the stack";
+  EXPECT_EQ(walk_with(kCode + 0x104), (Addresses{kCode, kCode + 0x200})) << "after no call";
+}
+
 TEST_F(StackWalkerTest, FollowsFramePointers) {
   write_call(kCode + 0x100, kCode);
   write_call(kCode + 0x200, kCode + 0x80);

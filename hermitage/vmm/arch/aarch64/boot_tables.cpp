@@ -1,5 +1,7 @@
 #include "hermitage/vmm/arch/aarch64/boot_tables.hpp"
 
+#include <algorithm>
+
 #include "hermitage/vmm/arch/aarch64/page_tables.hpp"
 
 namespace hermitage::vmm::aarch64 {
@@ -14,7 +16,8 @@ auto write_boot_tables(const GuestMemory& memory, const MemoryLayout& layout, Gu
   // The tables are adjacent, so the host provides them in one call.
   memory.populate({layout.page_map, layout.page_map + kFirstTables});
   const GuestAddress guard{(layout.boot_stack.value - kPageSize) & ~(kPageSize - 1)};
-  TableWriter writer{memory, layout.page_map, layout.page_tables};
+  const GuestRange tables{layout.page_tables.start, std::min(layout.page_tables.end, guard)};
+  TableWriter writer{memory, layout.page_map, tables};
   const bool fits = writer.map(kHypercallPages, MemoryKind::device) &&
                     writer.map({layout.memory.start, guard}, MemoryKind::normal) &&
                     writer.map({guard + kPageSize, mapped_end}, MemoryKind::normal) && writer.map_itself();

@@ -1,5 +1,6 @@
 #include "hermitage/vmm/arch/aarch64/register_text.hpp"
 
+#include <algorithm>
 #include <cstddef>
 
 #include <fmt/format.h>
@@ -24,9 +25,11 @@ auto register_text(const Registers& registers, bool all) -> std::string {
                             registers.vbar);
 }
 
-auto frame_registers(const Registers& registers) noexcept -> std::array<std::optional<std::uint64_t>, 17> {
-  std::array<std::optional<std::uint64_t>, 17> result{};
-  result.back() = registers.pc;
+auto frame_registers(const Registers& registers) noexcept -> FrameRegisterValues {
+  FrameRegisterValues result{};
+  std::ranges::copy(registers.x, result.begin());
+  result[registers.x.size()] = registers.sp;
+  result[registers.x.size() + 1] = registers.pc;
   return result;
 }
 

@@ -1,13 +1,11 @@
 // The registers of a crashed vCPU, for users.
 #pragma once
 
-#include <array>
-#include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 
 #include "hermitage/vmm/arch/aarch64/vcpu_state.hpp"
+#include "hermitage/vmm/arch/frame_registers.hpp"
 
 namespace hermitage::vmm::aarch64 {
 
@@ -19,7 +17,7 @@ inline constexpr std::string_view kProgramCounterName = "pc";
 // All registers but the program counter as lines. Without `all`, only the most useful ones.
 [[nodiscard]] auto register_text(const Registers& registers, bool all) -> std::string;
 
-// The last one is the program counter. The others are missing: unwind information of aarch64 is not read.
-[[nodiscard]] auto frame_registers(const Registers& registers) noexcept -> std::array<std::optional<std::uint64_t>, 17>;
+// The registers that unwind information refers to, in DWARF's order: x0 to x30, sp, pc.
+[[nodiscard]] auto frame_registers(const Registers& registers) noexcept -> FrameRegisterValues;
 
 }  // namespace hermitage::vmm::aarch64

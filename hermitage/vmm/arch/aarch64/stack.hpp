@@ -14,11 +14,16 @@ struct StackRegisters {
   std::uint64_t instruction = 0;
   std::uint64_t stack = 0;
   std::uint64_t frame = 0;  // points to the caller's, and the return address is behind it, in code with frame pointers
+  std::uint64_t link = 0;   // the return address, in a function that has made no call
 };
 
 [[nodiscard]] inline auto stack_registers(const Registers& registers) noexcept -> StackRegisters {
   constexpr std::size_t kFramePointer = 29;
-  return {.instruction = registers.pc, .stack = registers.sp, .frame = registers.x[kFramePointer]};
+  constexpr std::size_t kLink = 30;
+  return {.instruction = registers.pc,
+          .stack = registers.sp,
+          .frame = registers.x[kFramePointer],
+          .link = registers.x[kLink]};
 }
 
 // A call instruction.

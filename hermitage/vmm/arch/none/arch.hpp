@@ -13,8 +13,9 @@
 #include <vector>
 
 #include "hermitage/entry/arch.hpp"
-#include "hermitage/entry/version.hpp"
+#include "hermitage/vmm/arch/frame_registers.hpp"
 #include "hermitage/vmm/arch/mapped_range.hpp"
+#include "hermitage/vmm/arch/memory_plan.hpp"
 #include "hermitage/vmm/device_node.hpp"
 #include "hermitage/vmm/error.hpp"
 #include "hermitage/vmm/machine_shape.hpp"
@@ -24,22 +25,10 @@ namespace hermitage::vmm::none {
 
 inline constexpr auto kArch = entry::Arch::riscv64;
 inline constexpr std::uint64_t kPageSize = 0x1000;
-inline constexpr std::uint64_t kDeviceTreeSize = 4 * kPageSize;
 inline constexpr std::string_view kCounterNode = "none";
 
-struct MemoryLayout {
-  GuestRange memory;
-  GuestAddress device_tree;
-  GuestAddress boot_info;
-  GuestRange kernel;
-};
-struct Placement {
-  entry::UhyveInterfaceVersion interface;
-  std::uint64_t kernel_size = 0;
-  std::optional<GuestAddress> kernel_start;
-  std::uint64_t memory_size = 0;
-};
-[[nodiscard]] auto plan_memory(const Placement& placement, std::optional<std::uint64_t> random) -> Result<MemoryLayout>;
+using vmm::MemoryLayout;
+[[nodiscard]] auto plan_memory(const MemoryNeeds& needs, std::optional<std::uint64_t> random) -> Result<MemoryLayout>;
 
 [[nodiscard]] auto check_limits(const MachineShape& shape) -> Result<void>;
 [[nodiscard]] auto device_nodes(std::uint32_t cpu_count) -> std::vector<DeviceNode>;
@@ -65,7 +54,7 @@ struct Registers {};
 inline constexpr std::string_view kProgramCounterName = "none";
 [[nodiscard]] auto are_reset(const Registers& registers) noexcept -> bool;
 [[nodiscard]] auto register_text(const Registers& registers, bool all) -> std::string;
-[[nodiscard]] auto frame_registers(const Registers& registers) noexcept -> std::array<std::optional<std::uint64_t>, 17>;
+[[nodiscard]] auto frame_registers(const Registers& registers) noexcept -> FrameRegisterValues;
 
 inline constexpr std::size_t kHardwareBreakpoints = 1;
 inline constexpr std::array kBreakpointInstruction{std::byte{0}};
@@ -90,6 +79,7 @@ struct StackRegisters {
   std::uint64_t instruction = 0;
   std::uint64_t stack = 0;
   std::uint64_t frame = 0;
+  std::uint64_t link = 0;
 };
 [[nodiscard]] auto stack_registers(const Registers& registers) noexcept -> StackRegisters;
 struct Call {

@@ -23,7 +23,7 @@ auto write_boot_tables(const GuestMemory& memory, const MemoryLayout& layout, Gu
       !written) {
     return written;
   }
-  if (!memory.write(layout.descriptor_table, kDescriptorTable)) {
+  if (!memory.write(descriptor_table(layout), kDescriptorTable)) {
     return fail(ErrorCode::configuration, "the descriptor table is outside of the guest memory");
   }
   return {};

@@ -29,7 +29,7 @@ auto register_text(const Registers& registers, bool all) -> std::string {
   return text;
 }
 
-auto frame_registers(const Registers& registers) noexcept -> std::array<std::optional<std::uint64_t>, 17> {
+auto frame_registers(const Registers& registers) noexcept -> FrameRegisterValues {
   return {registers.rax, registers.rdx, registers.rcx, registers.rbx, registers.rsi, registers.rdi,
           registers.rbp, registers.rsp, registers.r8,  registers.r9,  registers.r10, registers.r11,
           registers.r12, registers.r13, registers.r14, registers.r15, registers.rip};

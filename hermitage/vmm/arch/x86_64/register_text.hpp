@@ -1,12 +1,10 @@
 // The registers of a crashed vCPU, for users.
 #pragma once
 
-#include <array>
-#include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 
+#include "hermitage/vmm/arch/frame_registers.hpp"
 #include "hermitage/vmm/arch/x86_64/vcpu_state.hpp"
 
 namespace hermitage::vmm::x86_64 {
@@ -19,7 +17,7 @@ inline constexpr std::string_view kProgramCounterName = "rip";
 // All registers but the program counter as lines. Without `all`, only the most useful ones.
 [[nodiscard]] auto register_text(const Registers& registers, bool all) -> std::string;
 
-// The registers that unwind information refers to, in DWARF's order. The last one is the program counter.
-[[nodiscard]] auto frame_registers(const Registers& registers) noexcept -> std::array<std::optional<std::uint64_t>, 17>;
+// The registers that unwind information refers to, in DWARF's order: those of general use, and RIP.
+[[nodiscard]] auto frame_registers(const Registers& registers) noexcept -> FrameRegisterValues;
 
 }  // namespace hermitage::vmm::x86_64

@@ -14,6 +14,7 @@ struct StackRegisters {
   std::uint64_t instruction = 0;
   std::uint64_t stack = 0;
   std::uint64_t frame = 0;  // points to the caller's, and the return address is behind it, in code with frame pointers
+  std::uint64_t link = 0;   // always 0: calls use the stack
 };
 
 [[nodiscard]] inline auto stack_registers(const Registers& registers) noexcept -> StackRegisters {

@@ -43,7 +43,7 @@ struct EntryState {
           .rsi = number,
           .rsp = layout.boot_stack.value,
           .cr3 = layout.page_map.value,
-          .gdt = layout.descriptor_table.value};
+          .gdt = descriptor_table(layout).value};
 }
 
 struct Registers {

@@ -14,7 +14,7 @@
 namespace hermitage::vmm::kvm {
 namespace {
 
-constexpr std::uint64_t kMemorySize = aarch64::kPlaceSize;
+constexpr std::uint64_t kMemorySize = kPlaceSize;
 constexpr std::uint64_t kDone = 0x800;  // in the hypercall pages
 constexpr int kMaxExits = 16;
 
