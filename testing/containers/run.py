@@ -609,6 +609,53 @@ def case_podman_plays_kube():
     engine("play", "kube", "--down", pod)
 
 
+# ---- containerd
+
+
+@contextlib.contextmanager
+def containerd():
+    """A function that runs ctr with a containerd of its own."""
+    need(os.geteuid() == 0, "not root")
+    for program in ("containerd", "ctr", "containerd-shim-runc-v2", "runc"):
+        need(shutil.which(program), f"there is no {program}")
+    need_guests()
+    place = work / "containerd"
+    place.mkdir()
+    socket = place / "socket"
+    (place / "config.toml").write_text(
+        f'version = 2\nroot = "{place}/root"\nstate = "{place}/state"\noom_score = 0\n'
+        f'disabled_plugins = ["io.containerd.grpc.v1.cri"]\n[grpc]\naddress = "{socket}"\n')
+    with open(place / "log", "w") as log:
+        daemon = subprocess.Popen(["containerd", "--config", place / "config.toml"], stdout=log, stderr=log)
+    try:
+        wait_until(socket.exists, "containerd's socket")
+        yield lambda *words, **options: run("ctr", "--address", socket, *words, **options)
+    finally:
+        daemon.terminate()
+        daemon.wait(WAIT)
+
+
+def case_containerd_runs_guests():
+    with containerd() as ctr:
+        archive = work / "ctr.tar"
+        run(hermitage, "image", "create", "--oci", "-o", archive, "--name", "app:v1", "--kernel", guest_dir / "count",
+            "--app-arg", "3", "--app-arg", "10")
+        ctr("image", "import", archive)
+        image = ctr("image", "list", "-q").stdout.split()[0]
+        words = ["--runtime", "io.containerd.runc.v2", "--runc-binary", runtime()]
+        out = ctr("run", "--rm", *words, image, "once").stdout
+        check([line.split()[0] for line in out.splitlines()] == ["1", "2", "3"], out)
+        ctr("run", "-d", *words, image, "long", "/count", "100000", "10", "halt")
+        check("Run time" in ctr("task", "exec", "--exec-id", "a", "long", "stats").stdout, "statistics")
+        check("last hypercalls" in ctr("task", "exec", "--exec-id", "b", "long", "trace").stdout, "hypercalls")
+        refused = ctr("task", "exec", "--exec-id", "c", "long", "sh", status=None)
+        check(refused.returncode != 0 and "runs one guest and no other program" in refused.stderr, f"{refused}")
+        ctr("task", "kill", "long")
+        wait_until(lambda: "STOPPED" in ctr("task", "list").stdout, "the end of the task")
+        ctr("task", "delete", "long", status=None)
+        ctr("container", "delete", "long")
+
+
 def case_process_1_ends_on_every_signal():
     need(os.geteuid() == 0, "not root")
     need(shutil.which("unshare"), "there is no unshare")
