@@ -329,7 +329,7 @@ auto forwards_of(const Json* annotations, bool is_passt) -> OrError<std::vector<
     const auto forward = base::parse_port_forward(rest.substr(0, comma));
     if (!forward) {
       return std::unexpected{
-          fmt::format("annotation {}: '{}': {}", kPublishAnnotation, rest.substr(0, comma), forward.error())};
+          fmt::format("annotation {}: '{}': {}", kPublishAnnotation, rest.substr(0, comma), forward.error().message())};
     }
     forwards.push_back(*forward);
     rest.erase(0, comma + 1);
