@@ -57,9 +57,10 @@ def need_guests():
 
 def runtime(below="runc"):
     """A script that starts hermitage-oci with settings for this test. An engine does not pass on its environment."""
-    settings = work / f"{below}.toml"
+    name = Path(below).name
+    settings = work / f"{name}.toml"
     settings.write_text(f'runtime = "{below}"\nmonitor = "{hermitage}"\n')
-    script = work / f"hermitage-oci-{below}"
+    script = work / f"hermitage-oci-{name}"
     script.write_text(f'#!/bin/sh\nHERMITAGE_OCI_CONFIG={settings} exec {hermitage_oci} "$@"\n')
     script.chmod(0o755)
     return script
@@ -157,6 +158,63 @@ def case_errors_go_to_the_log():
     check((entry["level"], entry["msg"]) == ("error", message), f"{entry}")
     check(done.stderr == f"hermitage-oci: {message}\n", done.stderr)
     check((directory / "config.json").read_bytes() == before, "config.json has changed")
+
+
+# A monitor that a guest has taken over. It has a /dev of its own, says which process listens, and gives one answer to
+# each client.
+HOSTILE_MONITOR = """
+import os, socket, subprocess, sys
+subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/dev"], check=True)
+os.makedirs("/dev/hermitage/tmp")
+if sys.argv[1] == "link":
+    os.symlink("/run", "/dev/hermitage/tmp/control")
+if sys.argv[1] == "child" and os.fork():
+    os.wait()
+answer = {"escape": b"+\\x1b[31mred\\n", "long": b"+" + b"x" * (8 << 20), "none": b"", "wrong": b"?ok"}.get(sys.argv[1], b"+ok")
+listener = socket.socket(socket.AF_UNIX)
+if sys.argv[1] != "link":
+    listener.bind("/dev/hermitage/tmp/control")
+    listener.listen()
+print("ready", flush=True)
+while sys.argv[1] != "link":
+    client = listener.accept()[0]
+    try:
+        client.recv(100)
+        client.sendall(answer)
+    except OSError:
+        pass
+    client.close()
+sys.stdin.read()
+"""
+
+
+def case_exec_does_not_trust_the_monitor():
+    need(os.geteuid() == 0, "not root")
+    need(shutil.which("unshare"), "there is no unshare")
+    need(run("unshare", "--mount", "true", status=None).returncode == 0, "there are no namespaces")
+    state = work / "state.json"
+    below = work / "below"
+    below.write_text(f'#!/bin/sh\ncat {state}\n')
+    below.chmod(0o755)
+    for kind, status, expected in (("good", 0, "ok\n"), ("escape", 0, "?[31mred\n"),
+                                   ("long", 1, "has not answered in time, or too much"),
+                                   ("none", 1, "the monitor has not answered"), ("wrong", 1, "the monitor has not answered"),
+                                   ("link", 1, "the monitor takes no commands"),
+                                   ("child", 1, "is not that of its monitor")):
+        monitor = subprocess.Popen(["unshare", "--mount", sys.executable, "-c", HOSTILE_MONITOR, kind],
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
+        try:
+            check(monitor.stdout.readline() == b"ready\n", "the monitor of this test has not started")
+            state.write_text(json.dumps({"pid": monitor.pid, "status": "running",
+                                         "annotations": {"org.hermitage.kernel": "/app"}}))
+            done = run(runtime(below), "exec", "name", "stats", status=status)
+            check(expected in (done.stderr if status else done.stdout), f"{kind}: {done}")
+            check(kind != "good" or done.stdout == expected, f"{done}")
+        finally:
+            os.killpg(monitor.pid, signal.SIGKILL)
+            monitor.communicate()
+    state.write_text(json.dumps({"pid": 0, "status": "stopped", "annotations": {"org.hermitage.kernel": "/app"}}))
+    check("is not running" in run(runtime(below), "exec", "name", "stats", status=1).stderr, "a stopped container")
 
 
 # ---- podman
