@@ -670,31 +670,49 @@ def case_podman_plays_kube():
 # ---- containerd
 
 
+CRI_PLUGIN = """
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "localhost/pause:1"
+  restrict_oom_score_adj = true
+  [plugins."io.containerd.grpc.v1.cri".cni]
+    bin_dir = "/usr/lib/cni"
+    conf_dir = "{place}/cni.d"
+  [plugins."io.containerd.grpc.v1.cri".containerd]
+    snapshotter = "native"
+    default_runtime_name = "hermitage"
+  [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.hermitage]
+    runtime_type = "io.containerd.runc.v2"
+    pod_annotations = ["org.hermitage.*"]
+    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.hermitage.options]
+      BinaryName = "{runtime}"
+"""
+
+
 @contextlib.contextmanager
-def containerd():
-    """A function that runs ctr with a containerd of its own."""
+def containerd(plugin='disabled_plugins = ["io.containerd.grpc.v1.cri"]\n'):
+    """A function that runs ctr with a containerd of its own, and its socket."""
     need(os.geteuid() == 0, "not root")
     for program in ("containerd", "ctr", "containerd-shim-runc-v2", "runc"):
         need(shutil.which(program), f"there is no {program}")
     need_guests()
-    place = work / "containerd"
-    place.mkdir()
+    place = Path(tempfile.mkdtemp(dir=work))
     socket = place / "socket"
     (place / "config.toml").write_text(
         f'version = 2\nroot = "{place}/root"\nstate = "{place}/state"\noom_score = 0\n'
-        f'disabled_plugins = ["io.containerd.grpc.v1.cri"]\n[grpc]\naddress = "{socket}"\n')
+        + (plugin if plugin.startswith("disabled") else "") + f'[grpc]\naddress = "{socket}"\n'
+        + ("" if plugin.startswith("disabled") else plugin.format(place=place, runtime=runtime())))
     with open(place / "log", "w") as log:
         daemon = subprocess.Popen(["containerd", "--config", place / "config.toml"], stdout=log, stderr=log)
     try:
         wait_until(socket.exists, "containerd's socket")
-        yield lambda *words, **options: run("ctr", "--address", socket, *words, **options)
+        yield lambda *words, **options: run("ctr", "--address", socket, *words, **options), socket
     finally:
         daemon.terminate()
         daemon.wait(WAIT)
 
 
 def case_containerd_runs_guests():
-    with containerd() as ctr:
+    with containerd() as (ctr, _):
         archive = work / "ctr.tar"
         run(hermitage, "image", "create", "--oci", "-o", archive, "--name", "app:v1", "--kernel", guest_dir / "count",
             "--app-arg", "3", "--app-arg", "10")
@@ -712,6 +730,72 @@ def case_containerd_runs_guests():
         wait_until(lambda: "STOPPED" in ctr("task", "list").stdout, "the end of the task")
         ctr("task", "delete", "long", status=None)
         ctr("container", "delete", "long")
+
+
+def case_cri_runs_pods():
+    """A pod with a pause container, a guest and a sidecar, with a tap and with passt."""
+    need(shutil.which("crictl"), "there is no crictl")
+    need(Path("/usr/lib/cni/bridge").exists(), "there are no CNI plugins (package containernetworking-plugins)")
+    need(shutil.which("passt"), "there is no passt")
+    engine, image = prepared("net", "net")
+    engine("import", "--change", 'ENTRYPOINT ["/busybox", "sleep", "1000"]', work / "plain.tar", "localhost/pause:1")
+    bridge = f"h{os.getpid()}"
+    with containerd(CRI_PLUGIN) as (ctr, socket):
+        settings = socket.parent / "cni.d"
+        settings.mkdir(exist_ok=True)
+        (settings / "10.conflist").write_text(json.dumps({"cniVersion": "0.4.0", "name": bridge, "plugins": [
+            {"type": "bridge", "bridge": bridge, "isGateway": True,
+             "ipam": {"type": "host-local", "subnet": "198.51.100.0/24", "routes": [{"dst": "0.0.0.0/0"}]}}]}))
+        for name in (image, "localhost/pause:1"):
+            archive = work / "archive.tar"
+            archive.unlink(missing_ok=True)
+            engine("save", "--format", "oci-archive", "-o", archive, name)
+            ctr("--namespace", "k8s.io", "image", "import", "--index-name", name, archive)
+        address = f"unix://{socket}"
+        try:
+            for annotations in ({}, {"org.hermitage.network": "passt", "org.hermitage.publish": "9975:9975"}):
+                try_pod(lambda *words, **options: run("crictl", "-t", "60s", "--runtime-endpoint", address,
+                                                      "--image-endpoint", address, *words, **options),
+                        image, annotations)
+        finally:
+            run("ip", "link", "delete", bridge, status=None)
+
+
+def try_pod(crictl, image, annotations):
+    def write(name, content):
+        (work / f"{name}.json").write_text(json.dumps(content))
+        return work / f"{name}.json"
+
+    pod_file = write("pod", {"metadata": {"name": "pod", "uid": "1", "namespace": "default", "attempt": 1},
+                             "log_directory": str(work), "linux": {"cgroup_parent": f"/{work.name}"},
+                             "annotations": annotations})
+    guest_file, sidecar_file = (write(name, {"metadata": {"name": name}, "image": {"image": of}, "log_path": f"{name}.log"})
+                                for name, of in (("guest", image), ("sidecar", "localhost/pause:1")))
+    pod = crictl("runp", "--runtime", "hermitage", pod_file).stdout.strip()
+
+    def start(file):
+        container = crictl("create", pod, file, pod_file).stdout.strip()
+        crictl("start", container)
+        return container
+
+    try:
+        guest, sidecar = start(guest_file), start(sidecar_file)
+        address = json.loads(crictl("inspectp", pod).stdout)["status"]["network"]["ip"]
+        wait_until(lambda: address in crictl("logs", guest).stdout, "the guest's address")
+        check("Hello from the guest net" in page_at(address), "the page from the host")
+        inside = crictl("exec", sidecar, "/busybox", "wget", "-qO-", "http://127.0.0.1:9975/", status=None)
+        check((inside.returncode == 0) == bool(annotations), f"the page from the sidecar: {inside}")
+        check("Run time" in crictl("exec", guest, "stats").stdout, "statistics")
+        refused = crictl("exec", guest, "sh", status=None)
+        check(refused.returncode == 1 and "runs one guest and no other program" in refused.stderr, f"{refused}")
+        crictl("stop", "-t", "5", guest)
+        check(json.loads(crictl("inspect", guest).stdout)["status"]["exitCode"] == 143, "exit status")
+        crictl("rm", guest)
+        again = start(guest_file)
+        wait_until(lambda: address in crictl("logs", again).stdout, "the address of the second guest")
+        check("Hello from the guest net" in page_at(address), "the page of the second guest")
+    finally:
+        crictl("rmp", "-f", pod)
 
 
 def case_process_1_ends_on_every_signal():
