@@ -1,7 +1,6 @@
 #include "hermitage/oci/exec.hpp"
 
 #include <array>
-#include <cerrno>
 #include <cstddef>
 #include <cstring>
 #include <span>
@@ -14,22 +13,19 @@
 
 #include "hermitage/base/descriptor.hpp"
 #include "hermitage/base/file_io.hpp"
+#include "hermitage/oci/call_failure.hpp"
 #include "hermitage/oci/guest_command.hpp"
 #include "hermitage/oci/image/json.hpp"
 
 namespace hermitage::oci {
 namespace {
 
-constexpr int kFailed = 1;
-
-auto call_failed(std::string_view call) -> std::unexpected<std::string> {
-  return std::unexpected{fmt::format("{}: {}", call, std::strerror(errno))};
-}
+constexpr int kCommandFailed = 1;
 
 auto read_process(const std::string& path, ExecRequest& request) -> std::expected<void, std::string> {
   constexpr std::size_t kMaxSize = std::size_t{1} << 20;  // bytes
   const base::Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-  if (!file.is_open()) return call_failed(fmt::format("open {}", path));
+  if (!file.is_open()) return call_failure(fmt::format("open {}", path));
   const auto bytes = base::read_all(file.get(), kMaxSize);
   if (!bytes) return std::unexpected{fmt::format("read {}: {}", path, std::strerror(bytes.error()))};
   const auto process = parse_json({reinterpret_cast<const char*>(bytes->data()), bytes->size()});
@@ -46,17 +42,17 @@ auto write_text(int file, std::string_view text) -> bool {
 // Returns the exit status.
 auto do_command(const GuestCommand& command, pid_t monitor) -> int {
   const auto answer = send_guest_command(monitor, command);
-  if (answer) return write_text(STDOUT_FILENO, *answer) ? 0 : kFailed;
+  if (answer) return write_text(STDOUT_FILENO, *answer) ? 0 : kCommandFailed;
   [[maybe_unused]] const auto told =
       write_text(STDERR_FILENO, fmt::format("hermitage-oci: {}: {}\n", command.name, answer.error()));
-  return kFailed;
+  return kCommandFailed;
 }
 
 auto write_pid(const std::string& path, pid_t process) -> std::expected<void, std::string> {
   if (path.empty()) return {};
   const base::Descriptor file{::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)};
-  if (!file.is_open()) return call_failed(fmt::format("open {}", path));
-  if (!write_text(file.get(), fmt::format("{}", process))) return call_failed(fmt::format("write {}", path));
+  if (!file.is_open()) return call_failure(fmt::format("open {}", path));
+  if (!write_text(file.get(), fmt::format("{}", process))) return call_failure(fmt::format("write {}", path));
   return {};
 }
 
@@ -92,19 +88,19 @@ auto exec_in_guest(const ExecRequest& request, pid_t monitor) -> std::expected<i
     return do_command(*command, monitor);
   }
   std::array<int, 2> ends{};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return call_failed("pipe2");
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return call_failure("pipe2");
   const base::Descriptor reading{ends[0]};
   base::Descriptor writing{ends[1]};
   const auto child = ::fork();
-  if (child < 0) return call_failed("fork");
+  if (child < 0) return call_failure("fork");
   if (child == 0) {
     // The engine must know the ID of this process before it ends.
     char byte = 0;
     writing = base::Descriptor{};
-    ::_exit(::read(reading.get(), &byte, 1) == 1 ? do_command(*command, monitor) : kFailed);
+    ::_exit(::read(reading.get(), &byte, 1) == 1 ? do_command(*command, monitor) : kCommandFailed);
   }
   if (auto written = write_pid(request.pid_file, child); !written) return std::unexpected{written.error()};
-  if (::write(writing.get(), "", 1) != 1) return call_failed("write to a child process");
+  if (::write(writing.get(), "", 1) != 1) return call_failure("write to a child process");
   return 0;
 }
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstddef>
 #include <cstring>
 #include <optional>
@@ -17,6 +16,7 @@
 
 #include "hermitage/base/descriptor.hpp"
 #include "hermitage/base/file_io.hpp"
+#include "hermitage/oci/call_failure.hpp"
 #include "hermitage/oci/container.hpp"
 #include "hermitage/oci/root_file_system.hpp"
 
@@ -27,10 +27,6 @@ using base::ControlCommand;
 
 constexpr std::size_t kMaxAnswer = std::size_t{4} << 20;  // bytes
 constexpr time_t kAnswerSeconds = 10;
-
-auto call_failure(std::string_view call) -> std::unexpected<std::string> {
-  return std::unexpected{fmt::format("{}: {}", call, std::strerror(errno))};
-}
 
 // A monitor that answers nothing must not keep this process. Saving a guest takes as long as its file system does.
 auto limit_waiting(int socket, ControlCommand command) -> bool {

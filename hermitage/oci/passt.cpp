@@ -1,14 +1,13 @@
 #include "hermitage/oci/passt.hpp"
 
 #include <array>
-#include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include <fmt/format.h>
 #include <sys/socket.h>
 
 #include "hermitage/base/passt_options.hpp"
+#include "hermitage/oci/call_failure.hpp"
 #include "hermitage/oci/process.hpp"
 #include "hermitage/oci/settings.hpp"
 
@@ -29,9 +28,7 @@ auto start_passt(const std::vector<base::PortForward>& forwards, const std::vect
   const auto program = find_system_program("passt");
   if (!program) return std::unexpected{"the program passt is not installed"};
   std::array<int, 2> ends{};
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
-    return std::unexpected{fmt::format("socketpair: {}", std::strerror(errno))};
-  }
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) return call_failure("socketpair");
   base::Descriptor guests_end{ends[0]};
   const base::Descriptor passts_end{ends[1]};
   std::vector<std::string> arguments{"--quiet", "--fd", std::to_string(kSocketInPasst)};

@@ -57,9 +57,10 @@ def need_guests():
 
 def runtime(below="runc"):
     """A script that starts hermitage-oci with settings for this test. An engine does not pass on its environment."""
-    settings = work / f"{below}.toml"
+    name = Path(below).name
+    settings = work / f"{name}.toml"
     settings.write_text(f'runtime = "{below}"\nmonitor = "{hermitage}"\n')
-    script = work / f"hermitage-oci-{below}"
+    script = work / f"hermitage-oci-{name}"
     script.write_text(f'#!/bin/sh\nHERMITAGE_OCI_CONFIG={settings} exec {hermitage_oci} "$@"\n')
     script.chmod(0o755)
     return script
@@ -157,6 +158,63 @@ def case_errors_go_to_the_log():
     check((entry["level"], entry["msg"]) == ("error", message), f"{entry}")
     check(done.stderr == f"hermitage-oci: {message}\n", done.stderr)
     check((directory / "config.json").read_bytes() == before, "config.json has changed")
+
+
+# A monitor that a guest has taken over. It has a /dev of its own, says which process listens, and gives one answer to
+# each client.
+HOSTILE_MONITOR = """
+import os, socket, subprocess, sys
+subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/dev"], check=True)
+os.makedirs("/dev/hermitage/tmp")
+if sys.argv[1] == "link":
+    os.symlink("/run", "/dev/hermitage/tmp/control")
+if sys.argv[1] == "child" and os.fork():
+    os.wait()
+answer = {"escape": b"+\\x1b[31mred\\n", "long": b"+" + b"x" * (8 << 20), "none": b"", "wrong": b"?ok"}.get(sys.argv[1], b"+ok")
+listener = socket.socket(socket.AF_UNIX)
+if sys.argv[1] != "link":
+    listener.bind("/dev/hermitage/tmp/control")
+    listener.listen()
+print("ready", flush=True)
+while sys.argv[1] != "link":
+    client = listener.accept()[0]
+    try:
+        client.recv(100)
+        client.sendall(answer)
+    except OSError:
+        pass
+    client.close()
+sys.stdin.read()
+"""
+
+
+def case_exec_does_not_trust_the_monitor():
+    need(os.geteuid() == 0, "not root")
+    need(shutil.which("unshare"), "there is no unshare")
+    need(run("unshare", "--mount", "true", status=None).returncode == 0, "there are no namespaces")
+    state = work / "state.json"
+    below = work / "below"
+    below.write_text(f'#!/bin/sh\ncat {state}\n')
+    below.chmod(0o755)
+    for kind, status, expected in (("good", 0, "ok\n"), ("escape", 0, "?[31mred\n"),
+                                   ("long", 1, "has not answered in time, or too much"),
+                                   ("none", 1, "the monitor has not answered"), ("wrong", 1, "the monitor has not answered"),
+                                   ("link", 1, "the monitor takes no commands"),
+                                   ("child", 1, "is not that of its monitor")):
+        monitor = subprocess.Popen(["unshare", "--mount", sys.executable, "-c", HOSTILE_MONITOR, kind],
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
+        try:
+            check(monitor.stdout.readline() == b"ready\n", "the monitor of this test has not started")
+            state.write_text(json.dumps({"pid": monitor.pid, "status": "running",
+                                         "annotations": {"org.hermitage.kernel": "/app"}}))
+            done = run(runtime(below), "exec", "name", "stats", status=status)
+            check(expected in (done.stderr if status else done.stdout), f"{kind}: {done}")
+            check(kind != "good" or done.stdout == expected, f"{done}")
+        finally:
+            os.killpg(monitor.pid, signal.SIGKILL)
+            monitor.communicate()
+    state.write_text(json.dumps({"pid": 0, "status": "stopped", "annotations": {"org.hermitage.kernel": "/app"}}))
+    check("is not running" in run(runtime(below), "exec", "name", "stats", status=1).stderr, "a stopped container")
 
 
 # ---- podman
@@ -607,6 +665,137 @@ def case_podman_plays_kube():
     check("Run time" in engine("exec", guest, "stats").stdout, "statistics")
     engine("exec", f"pod{os.getpid()}-sidecar", "/busybox", "true")
     engine("play", "kube", "--down", pod)
+
+
+# ---- containerd
+
+
+CRI_PLUGIN = """
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "localhost/pause:1"
+  restrict_oom_score_adj = true
+  [plugins."io.containerd.grpc.v1.cri".cni]
+    bin_dir = "/usr/lib/cni"
+    conf_dir = "{place}/cni.d"
+  [plugins."io.containerd.grpc.v1.cri".containerd]
+    snapshotter = "native"
+    default_runtime_name = "hermitage"
+  [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.hermitage]
+    runtime_type = "io.containerd.runc.v2"
+    pod_annotations = ["org.hermitage.*"]
+    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.hermitage.options]
+      BinaryName = "{runtime}"
+"""
+
+
+@contextlib.contextmanager
+def containerd(plugin='disabled_plugins = ["io.containerd.grpc.v1.cri"]\n'):
+    """A function that runs ctr with a containerd of its own, and its socket."""
+    need(os.geteuid() == 0, "not root")
+    for program in ("containerd", "ctr", "containerd-shim-runc-v2", "runc"):
+        need(shutil.which(program), f"there is no {program}")
+    need_guests()
+    place = Path(tempfile.mkdtemp(dir=work))
+    socket = place / "socket"
+    (place / "config.toml").write_text(
+        f'version = 2\nroot = "{place}/root"\nstate = "{place}/state"\noom_score = 0\n'
+        + (plugin if plugin.startswith("disabled") else "") + f'[grpc]\naddress = "{socket}"\n'
+        + ("" if plugin.startswith("disabled") else plugin.format(place=place, runtime=runtime())))
+    with open(place / "log", "w") as log:
+        daemon = subprocess.Popen(["containerd", "--config", place / "config.toml"], stdout=log, stderr=log)
+    try:
+        wait_until(socket.exists, "containerd's socket")
+        yield lambda *words, **options: run("ctr", "--address", socket, *words, **options), socket
+    finally:
+        daemon.terminate()
+        daemon.wait(WAIT)
+
+
+def case_containerd_runs_guests():
+    with containerd() as (ctr, _):
+        archive = work / "ctr.tar"
+        run(hermitage, "image", "create", "--oci", "-o", archive, "--name", "app:v1", "--kernel", guest_dir / "count",
+            "--app-arg", "3", "--app-arg", "10")
+        ctr("image", "import", archive)
+        image = ctr("image", "list", "-q").stdout.split()[0]
+        words = ["--runtime", "io.containerd.runc.v2", "--runc-binary", runtime()]
+        out = ctr("run", "--rm", *words, image, "once").stdout
+        check([line.split()[0] for line in out.splitlines()] == ["1", "2", "3"], out)
+        ctr("run", "-d", *words, image, "long", "/count", "100000", "10", "halt")
+        check("Run time" in ctr("task", "exec", "--exec-id", "a", "long", "stats").stdout, "statistics")
+        check("last hypercalls" in ctr("task", "exec", "--exec-id", "b", "long", "trace").stdout, "hypercalls")
+        refused = ctr("task", "exec", "--exec-id", "c", "long", "sh", status=None)
+        check(refused.returncode != 0 and "runs one guest and no other program" in refused.stderr, f"{refused}")
+        ctr("task", "kill", "long")
+        wait_until(lambda: "STOPPED" in ctr("task", "list").stdout, "the end of the task")
+        ctr("task", "delete", "long", status=None)
+        ctr("container", "delete", "long")
+
+
+def case_cri_runs_pods():
+    """A pod with a pause container, a guest and a sidecar, with a tap and with passt."""
+    need(shutil.which("crictl"), "there is no crictl")
+    need(Path("/usr/lib/cni/bridge").exists(), "there are no CNI plugins (package containernetworking-plugins)")
+    need(shutil.which("passt"), "there is no passt")
+    engine, image = prepared("net", "net")
+    engine("import", "--change", 'ENTRYPOINT ["/busybox", "sleep", "1000"]', work / "plain.tar", "localhost/pause:1")
+    bridge = f"h{os.getpid()}"
+    with containerd(CRI_PLUGIN) as (ctr, socket):
+        settings = socket.parent / "cni.d"
+        settings.mkdir(exist_ok=True)
+        (settings / "10.conflist").write_text(json.dumps({"cniVersion": "0.4.0", "name": bridge, "plugins": [
+            {"type": "bridge", "bridge": bridge, "isGateway": True,
+             "ipam": {"type": "host-local", "subnet": "198.51.100.0/24", "routes": [{"dst": "0.0.0.0/0"}]}}]}))
+        for name in (image, "localhost/pause:1"):
+            archive = work / "archive.tar"
+            archive.unlink(missing_ok=True)
+            engine("save", "--format", "oci-archive", "-o", archive, name)
+            ctr("--namespace", "k8s.io", "image", "import", "--index-name", name, archive)
+        address = f"unix://{socket}"
+        try:
+            for annotations in ({}, {"org.hermitage.network": "passt", "org.hermitage.publish": "9975:9975"}):
+                try_pod(lambda *words, **options: run("crictl", "-t", "60s", "--runtime-endpoint", address,
+                                                      "--image-endpoint", address, *words, **options),
+                        image, annotations)
+        finally:
+            run("ip", "link", "delete", bridge, status=None)
+
+
+def try_pod(crictl, image, annotations):
+    def write(name, content):
+        (work / f"{name}.json").write_text(json.dumps(content))
+        return work / f"{name}.json"
+
+    pod_file = write("pod", {"metadata": {"name": "pod", "uid": "1", "namespace": "default", "attempt": 1},
+                             "log_directory": str(work), "linux": {"cgroup_parent": f"/{work.name}"},
+                             "annotations": annotations})
+    guest_file, sidecar_file = (write(name, {"metadata": {"name": name}, "image": {"image": of}, "log_path": f"{name}.log"})
+                                for name, of in (("guest", image), ("sidecar", "localhost/pause:1")))
+    pod = crictl("runp", "--runtime", "hermitage", pod_file).stdout.strip()
+
+    def start(file):
+        container = crictl("create", pod, file, pod_file).stdout.strip()
+        crictl("start", container)
+        return container
+
+    try:
+        guest, sidecar = start(guest_file), start(sidecar_file)
+        address = json.loads(crictl("inspectp", pod).stdout)["status"]["network"]["ip"]
+        wait_until(lambda: address in crictl("logs", guest).stdout, "the guest's address")
+        check("Hello from the guest net" in page_at(address), "the page from the host")
+        inside = crictl("exec", sidecar, "/busybox", "wget", "-qO-", "http://127.0.0.1:9975/", status=None)
+        check((inside.returncode == 0) == bool(annotations), f"the page from the sidecar: {inside}")
+        check("Run time" in crictl("exec", guest, "stats").stdout, "statistics")
+        refused = crictl("exec", guest, "sh", status=None)
+        check(refused.returncode == 1 and "runs one guest and no other program" in refused.stderr, f"{refused}")
+        crictl("stop", "-t", "5", guest)
+        check(json.loads(crictl("inspect", guest).stdout)["status"]["exitCode"] == 143, "exit status")
+        crictl("rm", guest)
+        again = start(guest_file)
+        wait_until(lambda: address in crictl("logs", again).stdout, "the address of the second guest")
+        check("Hello from the guest net" in page_at(address), "the page of the second guest")
+    finally:
+        crictl("rmp", "-f", pod)
 
 
 def case_process_1_ends_on_every_signal():
