@@ -74,7 +74,7 @@ test:
 cross:
 	@cmake/packages cross
 	cmake/sysroot arm64 build/sysroot-arm64
-	$(call CONFIGURE,release-aarch64) -DHERMITAGE_BUILD_TESTS=ON
+	$(call CONFIGURE,release-aarch64) -DHERMITAGE_BUILD_TESTS=ON -DHERMITAGE_UNITED_SOURCES=ON
 	$(call BUILD,release-aarch64) --target hermitage_cli isolation_test
 
 bench:

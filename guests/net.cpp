@@ -52,6 +52,7 @@ struct Arguments {
   bool moves_ranges = false;
   bool refills = true;
   bool sends_loop = false;
+  bool prints_ipv6 = false;
 };
 
 // ---- Arguments
@@ -135,6 +136,8 @@ auto read_flag(std::string_view flag, Arguments& arguments) -> bool {
     arguments.refills = false;
   } else if (flag == "loop") {
     arguments.sends_loop = true;
+  } else if (flag == "print-ipv6") {
+    arguments.prints_ipv6 = true;
   } else if (flag == "reset") {
     arguments.reset_after = kFramesBetweenResets;
   } else {
@@ -376,7 +379,7 @@ class Run {
       if (!announced_.is_none()) print_address(interface);
     }
     const auto global = interface.global_address();
-    if (announced_global_ != global) {
+    if (arguments_->prints_ipv6 && announced_global_ != global) {
       announced_global_ = global;
       if (!global.is_none()) print_global_address(interface);
     }

@@ -556,7 +556,7 @@ def inside_publish_ipv6():
                     "addr add 2001:db8:1::5/64 dev host0 nodad", "link set host0 up", "route add default via 192.0.2.1",
                     "-6 route add default via fe80::1 dev host0"):
         subprocess.run(["ip", *command.split()], check=True)
-    with HostGuest(loopback="::1") as guest:
+    with HostGuest(["print-ipv6"], loopback="::1") as guest:
         guest.wait_for(r"^net: [0-9a-f:]{17} 2001:db8:1:0:[0-9a-f:]+/64\r?$")
         guest.everything(300_000)
 

@@ -211,9 +211,6 @@ void HttpServer::answer(Connection& connection, Session& session) {
   switch (page_of(session)) {
     case Page::home:
       body.append("Hello from the guest net\naddress: ").append(text_of(interface_->address()));
-      if (const auto address = interface_->global_address(); !address.is_none()) {
-        body.append("\naddress: ").append(text_of(address));
-      }
       body.append("\nrequests: ").append_decimal(requests_).append('\n');
       send_page(connection, session, kOk, body);
       break;
