@@ -77,7 +77,7 @@ auto guest_port(std::string_view published) -> std::uint16_t {
 
 //! [hermitage/base/page.hpp]
 auto page_count(std::uint64_t size) -> std::uint64_t {
-  return (size + kHostPageSize - 1) / kHostPageSize;
+  return (size + host_page_size() - 1) / host_page_size();
 }
 //! [hermitage/base/page.hpp]
 
