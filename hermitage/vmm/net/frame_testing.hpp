@@ -34,8 +34,8 @@ inline auto ethernet_frame(std::size_t size, unsigned seed) -> Bytes {
   return frame;
 }
 
-// A TCP segment without payload, with these flags. The host is 10.0.0.1 or 2001:db8::1, port 5000, and the guest
-// 10.0.0.2 or 2001:db8::2, port 80.
+// A TCP segment with these flags. A guest's acknowledges the host's first one. The host is 10.0.0.1 or 2001:db8::1,
+// port 5000, and the guest 10.0.0.2 or 2001:db8::2, port 80.
 struct SegmentFrame {
   static constexpr unsigned kSyn = 0x02;
   static constexpr unsigned kReset = 0x04;
@@ -45,7 +45,9 @@ struct SegmentFrame {
   bool is_ipv6 = false;
   bool is_from_guest = false;
   unsigned host_port = 5000;
-  unsigned options_size = 0;  // of IPv4, in bytes, a multiple of 4
+  unsigned sequence = 1000;      // of the host; the guest's is 9000
+  std::size_t payload_size = 0;  // bytes
+  unsigned options_size = 0;     // of IPv4, in bytes, a multiple of 4
 
   [[nodiscard]] auto bytes() const -> Bytes;
 };
@@ -56,12 +58,13 @@ inline auto SegmentFrame::bytes() const -> Bytes {
     bytes[at + 1] = static_cast<std::byte>(value);
   };
   const auto header_size = is_ipv6 ? 40U : 20U + options_size;
-  Bytes frame(kEthernetSize + header_size + 20);
+  Bytes frame(kEthernetSize + header_size + 20 + payload_size);
   const unsigned source = is_from_guest ? 2 : 1;
   const auto packet = kEthernetSize;
   if (is_ipv6) {
     set16(frame, 12, 0x86dd);
     frame[packet] = std::byte{0x60};
+    set16(frame, packet + 4, static_cast<unsigned>(20 + payload_size));
     frame[packet + 6] = std::byte{6};
     for (const std::size_t at : {packet + 8, packet + 24}) {
       set16(frame, at, 0x2001);
@@ -72,6 +75,7 @@ inline auto SegmentFrame::bytes() const -> Bytes {
   } else {
     set16(frame, 12, 0x0800);
     frame[packet] = static_cast<std::byte>(0x40 | header_size / 4);
+    set16(frame, packet + 2, static_cast<unsigned>(header_size + 20 + payload_size));
     frame[packet + 9] = std::byte{6};
     frame[packet + 12] = frame[packet + 16] = std::byte{10};
     frame[packet + 15] = static_cast<std::byte>(source);
@@ -80,6 +84,8 @@ inline auto SegmentFrame::bytes() const -> Bytes {
   const auto segment = packet + header_size;
   set16(frame, segment, is_from_guest ? 80 : host_port);
   set16(frame, segment + 2, is_from_guest ? host_port : 80);
+  set16(frame, segment + 6, is_from_guest ? 9000 : sequence);
+  if (is_from_guest) set16(frame, segment + 10, sequence + 1);
   frame[segment + 12] = std::byte{0x50};
   frame[segment + 13] = static_cast<std::byte>(flags);
   return frame;

@@ -26,6 +26,24 @@ struct Message {
   [[nodiscard]] auto span() noexcept -> std::span<iovec> { return std::span{pieces}.first(count); }
 };
 
+// A copy of the first bytes of a frame, which the guest cannot change.
+class Headers {
+ public:
+  Headers() = default;
+  explicit Headers(std::span<const iovec> frame) noexcept {
+    visit_pieces(frame, kHeaderSize, [this](std::span<const std::byte> bytes) {
+      const auto here = bytes.first(std::min(bytes.size(), bytes_.size() - size_));
+      std::ranges::copy(here, bytes_.begin() + static_cast<std::ptrdiff_t>(size_));
+      size_ += here.size();
+    });
+  }
+  [[nodiscard]] auto bytes() const noexcept -> std::span<const std::byte> { return std::span{bytes_}.first(size_); }
+
+ private:
+  std::array<std::byte, SynRepeater::kHeadersSize> bytes_{};
+  std::size_t size_ = 0;
+};
+
 auto header_of(std::span<iovec> pieces) -> msghdr {
   msghdr header{};
   header.msg_iov = pieces.data();
@@ -107,7 +125,11 @@ auto StreamSocket::send(std::span<const iovec> frame) -> std::expected<bool, Clo
   }
   if (auto flushed = flush(); !flushed) return std::unexpected{flushed.error()};
   if (has_pending()) return false;
-  watch_answers(frame);
+  const auto headers = repeater_.is_empty() ? Headers{} : Headers{frame};
+  if (repeater_.repeats_answer(headers.bytes())) {
+    repeater_.on_sent(headers.bytes());
+    return true;
+  }
   auto length = encode_length(static_cast<std::uint32_t>(size - kHeaderSize));
   Message message;
   message.add({.iov_base = length.data(), .iov_len = length.size()});
@@ -116,20 +138,9 @@ auto StreamSocket::send(std::span<const iovec> frame) -> std::expected<bool, Clo
   if (sent < 0 && is_blocked(errno)) return false;
   if (sent < 0 && errno == EFAULT) return true;  // the guest's page does not exist: its file was truncated
   if (sent < 0) return closed_for(peer_, "sendmsg", errno);
+  repeater_.on_sent(headers.bytes());
   keep(message.span(), static_cast<std::size_t>(sent));
   return true;
-}
-
-void StreamSocket::watch_answers(std::span<const iovec> frame) {
-  if (repeater_.is_empty()) return;
-  std::array<std::byte, SynRepeater::kHeadersSize> headers{};
-  std::size_t size = 0;
-  visit_pieces(frame, kHeaderSize, [&](std::span<const std::byte> bytes) {
-    const auto here = std::min(bytes.size(), headers.size() - size);
-    std::ranges::copy(bytes.first(here), headers.begin() + static_cast<std::ptrdiff_t>(size));
-    size += here;
-  });
-  repeater_.on_sent(std::span{headers}.first(size));
 }
 
 void StreamSocket::keep(std::span<const iovec> pieces, std::size_t sent) noexcept {

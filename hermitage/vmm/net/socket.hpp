@@ -40,7 +40,6 @@ class StreamSocket final : public Backend {
   static constexpr std::size_t kLargest = kMaxFrame - kHeaderSize;
 
   void keep(std::span<const iovec> pieces, std::size_t sent) noexcept;
-  void watch_answers(std::span<const iovec> frame);
 
   Descriptor socket_;
   std::string peer_;

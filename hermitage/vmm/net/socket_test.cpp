@@ -152,6 +152,8 @@ TEST(StreamSocket, RepeatsAConnectionUntilTheGuestAnswers) {
   const auto answer = SegmentFrame{.flags = SegmentFrame::kSyn | SegmentFrame::kAck, .is_from_guest = true}.bytes();
   EXPECT_EQ(send_in_pieces(socket, with_header(answer), 9), true);
   EXPECT_EQ(read_now(ends.peer), with_length(answer));
+  EXPECT_EQ(send_in_pieces(socket, with_header(answer), 9), true);
+  EXPECT_TRUE(read_now(ends.peer).empty()) << "the answer to the second one";
   EXPECT_EQ(socket.deadline(), std::nullopt);
 }
 

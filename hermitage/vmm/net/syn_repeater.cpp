@@ -18,6 +18,10 @@ auto get16(std::span<const std::byte> bytes, std::size_t at) -> std::uint16_t {
   return entry::read<std::uint16_t, entry::Endian::big>(bytes, at);
 }
 
+auto get32(std::span<const std::byte> bytes, std::size_t at) -> std::uint32_t {
+  return entry::read<std::uint32_t, entry::Endian::big>(bytes, at);
+}
+
 }  // namespace
 
 auto SynRepeater::Connection::reversed() const -> Connection {
@@ -25,14 +29,23 @@ auto SynRepeater::Connection::reversed() const -> Connection {
       .source = destination, .destination = source, .source_port = destination_port, .destination_port = source_port};
 }
 
-auto SynRepeater::parse_ports(std::span<const std::byte> segment, Segment& result) -> bool {
-  constexpr std::size_t kFlagsAt = 13;
+// `size` is that of the segment, of which `bytes` may be a part.
+auto SynRepeater::parse_tcp(std::span<const std::byte> bytes, std::size_t size, Segment& result) -> bool {
+  constexpr std::size_t kHeaderSize = 20;
   constexpr std::byte kSyn{0x02};
+  constexpr std::byte kReset{0x04};
+  constexpr std::byte kPush{0x08};
   constexpr std::byte kAck{0x10};
-  if (segment.size() <= kFlagsAt) return false;
-  result.connection.source_port = get16(segment, 0);
-  result.connection.destination_port = get16(segment, 2);
-  result.begins = (segment[kFlagsAt] & (kSyn | kAck)) == kSyn;
+  if (bytes.size() < kHeaderSize) return false;
+  const auto header_size = 4 * std::to_integer<std::size_t>(bytes[12] >> 4);
+  const auto flags = bytes[13] & std::byte{0x3f};
+  result.connection.source_port = get16(bytes, 0);
+  result.connection.destination_port = get16(bytes, 2);
+  result.sequence = get32(bytes, 4);
+  result.acknowledged = get32(bytes, 8);
+  result.begins = (flags & (kSyn | kAck)) == kSyn;
+  result.resets = (flags & kReset) == kReset;
+  result.only_confirms = (flags & ~(kSyn | kPush)) == kAck && size <= header_size;
   return true;
 }
 
@@ -46,55 +59,89 @@ auto SynRepeater::parse(std::span<const std::byte> frame) -> std::optional<Segme
   if (type == kTypeIpv4) {
     constexpr std::uint16_t kFragmentOffset = 0x1fff;
     const auto header_size = 4 * std::to_integer<std::size_t>(packet[0] & std::byte{0xf});
+    const std::size_t size = get16(packet, 2);
     if (packet[9] != kTcp || (get16(packet, 6) & kFragmentOffset) != 0) return std::nullopt;
-    if (header_size < kIpv4HeaderSize || header_size > packet.size()) return std::nullopt;
+    if (header_size < kIpv4HeaderSize || header_size > packet.size() || header_size > size) return std::nullopt;
     std::ranges::copy(packet.subspan(12, 4), source.begin());
     std::ranges::copy(packet.subspan(16, 4), destination.begin());
-    return parse_ports(packet.subspan(header_size), segment) ? std::optional{segment} : std::nullopt;
+    if (!parse_tcp(packet.subspan(header_size), size - header_size, segment)) return std::nullopt;
+    return segment;
   }
   if (type != kTypeIpv6 || packet.size() < kIpv6HeaderSize || packet[6] != kTcp) return std::nullopt;
+  segment.is_ipv6 = true;
   std::ranges::copy(packet.subspan(8, 16), source.begin());
   std::ranges::copy(packet.subspan(24, 16), destination.begin());
-  return parse_ports(packet.subspan(kIpv6HeaderSize), segment) ? std::optional{segment} : std::nullopt;
+  if (!parse_tcp(packet.subspan(kIpv6HeaderSize), get16(packet, 4), segment)) return std::nullopt;
+  return segment;
+}
+
+auto SynRepeater::find(const Connection& connection) -> std::vector<Waiting>::iterator {
+  return std::ranges::find(waiting_, connection, &Waiting::connection);
 }
 
 void SynRepeater::on_delivered(std::span<const std::byte> frame) {
   if (frame.size() > kMaxFrame) return;
   const auto segment = parse(frame);
   if (!segment) return;
-  // Also a reset: the client no longer waits.
-  forget(segment->connection);
-  if (!segment->begins || waiting_.size() == kCapacity) return;
+  const auto known = find(segment->connection);
+  // After a reset, the client no longer waits.
+  if (known != waiting_.end() && (segment->resets || segment->begins)) waiting_.erase(known);
+  const bool is_ready = segment->is_ipv6 ? is_ready_ipv6_ : is_ready_;
+  if (!segment->begins || segment->resets || is_ready || waiting_.size() == kCapacity) return;
   const auto now = Clock::now();
   auto& waiting = waiting_.emplace_back(Waiting{.connection = segment->connection,
                                                 .frame = {},
                                                 .size = frame.size(),
+                                                .sequence = segment->sequence,
+                                                .unanswered = 1,
+                                                .is_answered = false,
                                                 .due = now + kFirstInterval,
                                                 .end = now + kPatience,
                                                 .interval = kFirstInterval});
   std::ranges::copy(frame, waiting.frame.begin());
 }
 
-void SynRepeater::on_sent(std::span<const std::byte> frame) {
-  if (waiting_.empty()) return;
-  if (const auto segment = parse(frame)) forget(segment->connection.reversed());
+auto SynRepeater::is_answer(const Segment& segment, const Waiting& waiting) -> bool {
+  return segment.only_confirms && segment.acknowledged == waiting.sequence + 1;
 }
 
-void SynRepeater::forget(const Connection& connection) {
-  std::erase_if(waiting_, [&](const Waiting& waiting) { return waiting.connection == connection; });
+void SynRepeater::on_sent(std::span<const std::byte> frame) {
+  if (waiting_.empty()) return;
+  const auto segment = parse(frame);
+  if (!segment) return;
+  (segment->is_ipv6 ? is_ready_ipv6_ : is_ready_) = true;
+  const auto waiting = find(segment->connection.reversed());
+  if (waiting == waiting_.end()) return;
+  if (waiting->is_answered && !is_answer(*segment, *waiting)) return;
+  waiting->is_answered = true;
+  if (--waiting->unanswered == 0) waiting_.erase(waiting);
+}
+
+auto SynRepeater::repeats_answer(std::span<const std::byte> frame) -> bool {
+  if (waiting_.empty()) return false;
+  const auto segment = parse(frame);
+  if (!segment) return false;
+  const auto waiting = find(segment->connection.reversed());
+  return waiting != waiting_.end() && waiting->is_answered && is_answer(*segment, *waiting);
 }
 
 auto SynRepeater::deadline() const -> std::optional<Clock::time_point> {
-  if (waiting_.empty()) return std::nullopt;
-  return std::ranges::min(waiting_, {}, &Waiting::due).due;
+  std::optional<Clock::time_point> first;
+  for (const auto& waiting : waiting_) {
+    const auto next = waiting.is_answered ? waiting.end : waiting.due;
+    if (!first || next < *first) first = next;
+  }
+  return first;
 }
 
 auto SynRepeater::take_due(Clock::time_point now) -> std::span<const std::byte> {
   std::erase_if(waiting_, [now](const Waiting& waiting) { return now >= waiting.end; });
-  const auto due = std::ranges::find_if(waiting_, [now](const Waiting& waiting) { return now >= waiting.due; });
+  const auto due = std::ranges::find_if(
+      waiting_, [now](const Waiting& waiting) { return !waiting.is_answered && now >= waiting.due; });
   if (due == waiting_.end()) return {};
   due->interval = std::min(2 * due->interval, kLongestInterval);
   due->due = now + due->interval;
+  ++due->unanswered;
   return std::span{due->frame}.first(due->size);
 }
 

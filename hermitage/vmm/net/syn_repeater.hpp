@@ -25,12 +25,16 @@ class SynRepeater {
   // When passt gives up, and closes the client's connection.
   static constexpr std::chrono::seconds kPatience{10};
   // The bytes at the start of a frame that identify its connection.
-  static constexpr std::size_t kHeadersSize = 14 + 60 + 14;
+  static constexpr std::size_t kHeadersSize = 14 + 60 + 20;
 
-  // All frames are Ethernet frames without a virtio header. A first segment that was delivered is repeated.
+  // All frames are Ethernet frames without a virtio header. A first segment that was delivered is repeated. When the
+  // guest has answered one, it is ready, and those of new connections are not.
   void on_delivered(std::span<const std::byte> frame);
-  // A frame of the guest, or its first kHeadersSize bytes. If it belongs to a connection, the guest has answered.
+  // A frame of the guest, or its first kHeadersSize bytes, was sent, or dropped by repeats_answer().
   void on_sent(std::span<const std::byte> frame);
+  // Whether a frame of the guest must be dropped: the answer to a repeated segment, after the first answer. passt of
+  // 2023 would then send its data again, without an end.
+  [[nodiscard]] auto repeats_answer(std::span<const std::byte> frame) -> bool;
 
   [[nodiscard]] auto is_empty() const noexcept -> bool { return waiting_.empty(); }
   // The time of the next frame; nothing: there is none.
@@ -53,22 +57,33 @@ class SynRepeater {
   };
   struct Segment {
     Connection connection;
-    bool begins = false;  // SYN without ACK
+    bool is_ipv6 = false;
+    std::uint32_t sequence = 0;
+    std::uint32_t acknowledged = 0;
+    bool begins = false;         // SYN without ACK
+    bool resets = false;         // RST
+    bool only_confirms = false;  // ACK, with or without SYN, and neither payload nor other flags
   };
   struct Waiting {
     Connection connection;
     std::array<std::byte, kMaxFrame> frame;
     std::size_t size;
+    std::uint32_t sequence;
+    unsigned unanswered;  // copies that were delivered, less the answers
+    bool is_answered;
     Clock::time_point due;
     Clock::time_point end;
     std::chrono::milliseconds interval;
   };
 
   [[nodiscard]] static auto parse(std::span<const std::byte> frame) -> std::optional<Segment>;
-  [[nodiscard]] static auto parse_ports(std::span<const std::byte> segment, Segment& result) -> bool;
-  void forget(const Connection& connection);
+  [[nodiscard]] static auto parse_tcp(std::span<const std::byte> bytes, std::size_t size, Segment& result) -> bool;
+  [[nodiscard]] auto find(const Connection& connection) -> std::vector<Waiting>::iterator;
+  [[nodiscard]] static auto is_answer(const Segment& segment, const Waiting& waiting) -> bool;
 
-  std::vector<Waiting> waiting_;
+  std::vector<Waiting> waiting_;  // for the first answer, and then for those to the copies
+  bool is_ready_ = false;         // the guest, by IPv4
+  bool is_ready_ipv6_ = false;
 };
 
 }  // namespace hermitage::vmm::net

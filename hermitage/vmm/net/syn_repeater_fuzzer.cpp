@@ -18,7 +18,12 @@ extern "C" auto LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t siz
     input = input.subspan(1);
     const auto frame = input.first(std::min(first, input.size()));
     input = input.subspan(frame.size());
-    first % 2 == 0 ? repeater.on_delivered(frame) : repeater.on_sent(frame);
+    if (first % 2 == 0) {
+      repeater.on_delivered(frame);
+    } else {
+      if (repeater.repeats_answer(frame) && repeater.is_empty()) std::abort();
+      repeater.on_sent(frame);
+    }
     now += 30ms;
     const auto due = repeater.take_due(now);
     if (!due.empty() && repeater.is_empty()) std::abort();

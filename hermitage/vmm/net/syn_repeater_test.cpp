@@ -30,21 +30,68 @@ class SynRepeaterTest : public ::testing::Test {
   SynRepeater::Clock::time_point begin_ = SynRepeater::Clock::now() + 1ms;  // after the first frame is delivered
 };
 
-TEST_F(SynRepeaterTest, RepeatsUntilTheGuestAnswers) {
+TEST(SynRepeater, RepeatsUntilTheGuestAnswers) {
   for (const bool is_ipv6 : {false, true}) {
     for (const auto answer : {kSyn | kAck, kReset | kAck, kAck}) {
+      SynRepeater repeater;
+      const auto later = SynRepeater::Clock::now() + 1s;
+      const auto due = [&](std::chrono::milliseconds after) {
+        const auto frame = repeater.take_due(later + after);
+        return Bytes{frame.begin(), frame.end()};
+      };
       const auto syn = SegmentFrame{.is_ipv6 = is_ipv6}.bytes();
-      repeater_.on_delivered(syn);
-      EXPECT_FALSE(repeater_.is_empty());
-      EXPECT_TRUE(due(0ms).empty());
+      repeater.on_delivered(syn);
+      EXPECT_FALSE(repeater.is_empty());
+      EXPECT_TRUE(repeater.take_due(later - 1s).empty());
+      EXPECT_EQ(due(0s), syn);
+      EXPECT_TRUE(due(0s).empty());
       EXPECT_EQ(due(1s), syn);
-      EXPECT_TRUE(due(1s).empty());
-      EXPECT_EQ(due(2s), syn);
-      repeater_.on_sent(SegmentFrame{.flags = answer, .is_ipv6 = is_ipv6, .is_from_guest = true}.bytes());
-      EXPECT_TRUE(repeater_.is_empty());
-      EXPECT_EQ(repeater_.deadline(), std::nullopt);
+      const auto answered = SegmentFrame{.flags = answer, .is_ipv6 = is_ipv6, .is_from_guest = true}.bytes();
+      EXPECT_FALSE(repeater.repeats_answer(answered));
+      repeater.on_sent(answered);
+      EXPECT_TRUE(due(2s).empty());
+      EXPECT_TRUE(due(SynRepeater::kPatience).empty());
+      EXPECT_TRUE(repeater.is_empty());
+      EXPECT_EQ(repeater.deadline(), std::nullopt);
     }
   }
+}
+
+// The guest may answer every copy, with SYN or without, and sends other segments between.
+TEST_F(SynRepeaterTest, DropsTheAnswersToCopies) {
+  const auto syn = SegmentFrame{}.bytes();
+  repeater_.on_delivered(syn);
+  EXPECT_EQ(due(1s), syn);
+  EXPECT_EQ(due(2s), syn);
+  const auto answer = SegmentFrame{.flags = kSyn | kAck, .is_from_guest = true}.bytes();
+  const auto confirmation = SegmentFrame{.flags = kAck, .is_from_guest = true}.bytes();
+  EXPECT_FALSE(repeater_.repeats_answer(answer));
+  EXPECT_FALSE(repeater_.repeats_answer(answer)) << "it was not sent yet";
+  repeater_.on_sent(answer);
+  EXPECT_TRUE(repeater_.repeats_answer(answer));
+  repeater_.on_sent(answer);
+  for (const auto& other : {SegmentFrame{.flags = kAck, .is_from_guest = true, .payload_size = 1},
+                            SegmentFrame{.flags = kAck | kReset, .is_from_guest = true},
+                            SegmentFrame{.flags = kAck | 1, .is_from_guest = true},
+                            SegmentFrame{.flags = kAck, .is_from_guest = true, .sequence = 1018},
+                            SegmentFrame{.flags = kAck, .is_from_guest = true, .host_port = 5001}}) {
+    EXPECT_FALSE(repeater_.repeats_answer(other.bytes()));
+    repeater_.on_sent(other.bytes());
+  }
+  EXPECT_TRUE(repeater_.repeats_answer(confirmation));
+  repeater_.on_sent(confirmation);
+  EXPECT_FALSE(repeater_.repeats_answer(confirmation)) << "all copies are answered";
+  EXPECT_TRUE(repeater_.is_empty());
+}
+
+TEST_F(SynRepeaterTest, RepeatsNothingForAGuestThatIsReady) {
+  repeater_.on_delivered(SegmentFrame{}.bytes());
+  repeater_.on_sent(SegmentFrame{.flags = kSyn | kAck, .is_from_guest = true}.bytes());
+  EXPECT_TRUE(repeater_.is_empty());
+  repeater_.on_delivered(SegmentFrame{.host_port = 5001}.bytes());
+  EXPECT_TRUE(repeater_.is_empty());
+  repeater_.on_delivered(SegmentFrame{.is_ipv6 = true}.bytes());
+  EXPECT_FALSE(repeater_.is_empty()) << "by IPv6, it may not be";
 }
 
 TEST_F(SynRepeaterTest, WaitsLongerEachTime) {
@@ -101,7 +148,7 @@ TEST_F(SynRepeaterTest, TellsConnectionsApart) {
                             SegmentFrame{.flags = kAck, .is_from_guest = false}}) {
     repeater_.on_sent(other.bytes());
   }
-  repeater_.on_sent(SegmentFrame{.flags = kAck, .is_from_guest = true}.bytes());
+  repeater_.on_sent(SegmentFrame{.flags = kSyn | kAck, .is_from_guest = true}.bytes());
   std::vector<Bytes> left{due(1s), due(1s), due(1s)};
   std::ranges::sort(left, {}, &Bytes::size);
   EXPECT_EQ(left, (std::vector{Bytes{}, SegmentFrame{.is_ipv6 = true}.bytes(),
@@ -120,7 +167,7 @@ TEST_F(SynRepeaterTest, KeepsALimitedNumber) {
 
 TEST_F(SynRepeaterTest, IgnoresTruncatedFrames) {
   for (const auto& frame : {SegmentFrame{.options_size = 8}.bytes(), SegmentFrame{.is_ipv6 = true}.bytes()}) {
-    for (std::size_t size = 0; size < frame.size() - 6; ++size) {
+    for (std::size_t size = 0; size < frame.size(); ++size) {
       repeater_.on_delivered(std::span{frame}.first(size));
       repeater_.on_sent(std::span{frame}.first(size));
     }
