@@ -175,7 +175,7 @@ def case_debian_packages():
     listed = run("dpkg-deb", "--contents", development).stdout
     check("/usr/include/hermitage/entry/kernel_object.hpp" in listed and "/usr/bin/" not in listed, listed)
     if shutil.which("lintian"):
-        run("lintian", "--allow-root", "--fail-on", "error", package, development)
+        run("lintian", "--allow-root", "--fail-on", "error", package, development, timeout=300)
     else:
         print("lintian: skipped, it is missing")
     check_development_package(development)
