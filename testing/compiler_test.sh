@@ -62,19 +62,17 @@ if command -v clang++-19 >/dev/null; then
   accepts clang++-19 <<<'const auto file = make<vmm::MappedFile>();
     const auto bytes = file.bytes();
     return bytes.size();'
+  # Together, because the headers take a second to compile. Each line is an error.
   refuses clang++-19 dangling <<<'const auto bytes = make<vmm::MappedFile>().bytes();
-    return bytes.size();'
-  refuses clang++-19 dangling <<<'const auto bytes = make<vmm::GuestMemory>().bytes();
-    return bytes.size();'
-  refuses clang++-19 dangling <<<'const auto& layout = make<vmm::Machine>().layout();
-    return layout.memory.end.value;'
-  refuses clang++-19 dangling <<<'const auto& name = make<vmm::net::Tap>().name();
-    return name.size();'
-  refuses clang++-19 dangling <<<'const auto& path = make<launch::KernelSource>().path();
-    return path.size();'
-  refuses clang++-19 dangling <<<'const auto* crash = make<launch::MonitorRun>().crash();
-    return crash == nullptr;'
-  refuses clang++-19 dangling <<<'const auto& spec = make<launch::QemuRun>().spec();
-    return spec.memory_size;'
+    const auto memory = make<vmm::GuestMemory>().bytes();
+    const auto& layout = make<vmm::Machine>().layout();
+    const auto& name = make<vmm::net::Tap>().name();
+    const auto& path = make<launch::KernelSource>().path();
+    const auto* crash = make<launch::MonitorRun>().crash();
+    const auto& spec = make<launch::QemuRun>().spec();
+    return bytes.size() + memory.size() + layout.memory.end.value + name.size() + path.size() + (crash ? 1 : 0) +
+        spec.memory_size;'
+  found=$(grep -c 'error: .*dangling' "$work/errors")
+  [[ $found == 7 ]] || { echo "clang++-19: $found dangling views instead of 7:" >&2; cat "$work/errors" >&2; exit 1; }
   echo "clang++-19, dangling views: ok"
 fi

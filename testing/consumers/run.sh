@@ -32,7 +32,7 @@ for compilers in 'gcc g++' 'clang-19 clang++-19'; do
   read -r c_compiler compiler <<<"$compilers"
   command -v "$compiler" >/dev/null || { echo "consumers by $compiler: skipped, it is missing"; continue; }
   for consumer in cxx c image c_image; do
-    cmake -S "$here/$consumer" -B "$work/$compiler/$consumer" -DCMAKE_PREFIX_PATH="$work/prefix" \
+    cmake --no-warn-unused-cli -S "$here/$consumer" -B "$work/$compiler/$consumer" -DCMAKE_PREFIX_PATH="$work/prefix" \
       -DCMAKE_CXX_COMPILER="$compiler" -DCMAKE_C_COMPILER="$c_compiler" >/dev/null
     cmake --build "$work/$compiler/$consumer" >/dev/null
     file=$kernel

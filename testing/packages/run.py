@@ -171,11 +171,11 @@ def case_debian_packages():
     need_static_build()
     for tool in ("dpkg-deb", "cmake"):
         need(shutil.which(tool), f"there is no {tool}")
-    package, development = map(Path, run(packaging / "deb", build, work / "deb").stdout.split())
+    package, development = map(Path, run(packaging / "deb", build, work / "deb", timeout=300).stdout.split())
     listed = run("dpkg-deb", "--contents", development).stdout
     check("/usr/include/hermitage/entry/kernel_object.hpp" in listed and "/usr/bin/" not in listed, listed)
     if shutil.which("lintian"):
-        run("lintian", "--allow-root", "--fail-on", "error", package, development)
+        run("lintian", "--allow-root", "--fail-on", "error", package, development, timeout=300)
     else:
         print("lintian: skipped, it is missing")
     check_development_package(development)

@@ -21,7 +21,7 @@ int main(int, char** argv) {
   auto source = launch::KernelSource::open(argv[1], launch::KernelSource::Streams::refuse);
   if (!source) return complain(source.error().message());
   const auto environment = launch::options_of_environment({});
-  if (!environment) return complain(environment.error());
+  if (!environment) return complain(environment.error().message());
   launch::RunRequest request{.image = argv[1],
                              .sources = {.command_line = {.timeout_seconds = 60}, .environment = *environment},
                              .source = *std::move(source)};
