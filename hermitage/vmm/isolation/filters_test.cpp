@@ -4,6 +4,7 @@
 #include <linux/audit.h>
 #include <linux/seccomp.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <fstream>
@@ -99,7 +100,7 @@ TEST_P(Filter, LetsWhatIsOnTheListAndNothingElse) {
           EXPECT_EQ(answer(call(number, rule.argument, rule.value)), SECCOMP_RET_ALLOW) << name;
           for (const std::uint64_t other : {rule.value + 1, rule.value - 1, rule.value | std::uint64_t{1} << 32,
                                             rule.value ^ 0x8000'0000, std::uint64_t{0}}) {
-            if (other == rule.value) continue;
+            if (std::ranges::find(rules, other, &Condition::value) != rules.end()) continue;  // of this or another rule
             EXPECT_EQ(answer(call(number, rule.argument, other)), SECCOMP_RET_TRAP) << name << " " << other;
           }
           break;

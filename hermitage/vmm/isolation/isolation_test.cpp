@@ -525,6 +525,7 @@ TEST_P(OwnedMonitor, FindsNoFile) {
   expect_that_it_finds_no_file(starts(guest()));
 }
 
+#ifdef __x86_64__  // guests for aarch64 have no network
 auto cpu_time_of_process() -> std::chrono::nanoseconds {
   timespec used{};
   ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
@@ -566,16 +567,19 @@ TEST_P(OwnedMonitor, PausesItsNetwork) {
   });
   EXPECT_EQ(ended.status, 0) << ended.said;
 }
+#endif
 
 // Only the vCPUs are isolated: the calling thread continues as before.
 TEST_P(OwnedMonitor, LeavesTheCallerAlone) {
   const testing::TemporaryDirectory directory;
   const auto ended = in_a_process([&] {
     const auto file = MappedFile::open(guest_path(guest()));
-    auto machine =
-        Machine::create({.elf = file->bytes()},
-                        {.cpu_count = 2, .output = NoOutput{}, .isolation = {FileIsolation::normal, true, false}},
-                        GuestFiles{directory.path()});
+    const bool can_have_two =
+        arch::kArch == entry::Arch::x86_64 || GetParam() != "if1";  // Hermit 0.11 for aarch64: one
+    auto machine = Machine::create(
+        {.elf = file->bytes()},
+        {.cpu_count = can_have_two ? 2U : 1U, .output = NoOutput{}, .isolation = {FileIsolation::normal, true, false}},
+        GuestFiles{directory.path()});
     if (!machine || !machine->run()) return 1;
     if (::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 0 || ::prctl(PR_GET_SECCOMP, 0, 0, 0, 0) != 0) return 2;
     if (::prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 1) return 3;
