@@ -392,15 +392,20 @@ class Rounds(SnapshotTest):
                 run = hermitage("run", *mapping, self.path)
                 self.assertEqual((run.returncode, run.stdout), (0, "456789\n0123456789\n"), (number, run.stderr))
 
+    def hypercalls_by_cpu(self, seconds):
+        statistics = Path(f"{self.path}.stats")
+        run = hermitage("run", "--clones", "allow", "--timeout", seconds, "--stats-file", statistics, self.path)
+        self.assertEqual(run.returncode, 124, run.stderr)
+        # It is empty if a busy host has not started the guest by then.
+        exits = json.loads(statistics.read_text() or '{"exits": {}}')["exits"]
+        return exits.get("hypercall close", {"by_cpu": [0]})["by_cpu"]
+
     def test_four_vcpus(self):
         """All of them make hypercalls, before and after."""
-        statistics = Path(f"{self.path}.stats")
         for number in range(arguments.rounds):
             self.save("-c", "4", "--when", "ready", guest("waits"), "stay", "hypercalls")
-            run = hermitage("run", "--timeout", "1.5", "--stats-file", statistics, self.path)
-            self.assertEqual(run.returncode, 124, (number, run.stderr))
-            counts = json.loads(statistics.read_text())["exits"]["hypercall close"]["by_cpu"]
-            self.assertTrue(len(counts) == 4 and all(counts), (number, counts))
+            counts = next((counts for seconds in (1, 5, 25) if all(counts := self.hypercalls_by_cpu(seconds))), [])
+            self.assertEqual(len(counts), 4, (number, counts))
 
 
 class Networks(SnapshotTest):
