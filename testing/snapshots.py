@@ -365,10 +365,12 @@ class Rounds(SnapshotTest):
 
     def check_count(self, *words):
         for number in range(arguments.rounds):
-            output, _ = self.save("--when", "\n2 ", guest("count"), "6", "50", *words)
-            run = hermitage("run", self.path)
-            numbers = [int(line.split()[0]) for line in (output + run.stdout).splitlines()]
-            self.assertEqual((run.returncode, numbers), (0, [1, 2, 3, 4, 5, 6]), (number, run.stderr))
+            output, _ = self.save("--when", "\n2 ", guest("count"), "1000", "20", *words)
+            with started("run", self.path) as process:
+                output += "".join(process.stdout.readline() for _ in range(3))
+            numbers = [int(line.split()[0]) for line in output.splitlines()]
+            self.assertGreaterEqual(len(numbers), 5, number)
+            self.assertEqual(numbers, list(range(1, len(numbers) + 1)), number)
 
     def test_counts(self):
         self.check_count()
@@ -392,15 +394,20 @@ class Rounds(SnapshotTest):
                 run = hermitage("run", *mapping, self.path)
                 self.assertEqual((run.returncode, run.stdout), (0, "456789\n0123456789\n"), (number, run.stderr))
 
+    def hypercalls_by_cpu(self, seconds):
+        statistics = Path(f"{self.path}.stats")
+        run = hermitage("run", "--clones", "allow", "--timeout", seconds, "--stats-file", statistics, self.path)
+        self.assertEqual(run.returncode, 124, run.stderr)
+        # It is empty if a busy host has not started the guest by then.
+        exits = json.loads(statistics.read_text() or '{"exits": {}}')["exits"]
+        return exits.get("hypercall close", {"by_cpu": [0]})["by_cpu"]
+
     def test_four_vcpus(self):
         """All of them make hypercalls, before and after."""
-        statistics = Path(f"{self.path}.stats")
         for number in range(arguments.rounds):
             self.save("-c", "4", "--when", "ready", guest("waits"), "stay", "hypercalls")
-            run = hermitage("run", "--timeout", "1.5", "--stats-file", statistics, self.path)
-            self.assertEqual(run.returncode, 124, (number, run.stderr))
-            counts = json.loads(statistics.read_text())["exits"]["hypercall close"]["by_cpu"]
-            self.assertTrue(len(counts) == 4 and all(counts), (number, counts))
+            counts = next((counts for seconds in (1, 5, 25) if all(counts := self.hypercalls_by_cpu(seconds))), [])
+            self.assertEqual(len(counts), 4, (number, counts))
 
 
 class Networks(SnapshotTest):

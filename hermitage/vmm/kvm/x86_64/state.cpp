@@ -144,8 +144,9 @@ auto set_msr(const Descriptor& vcpu, std::uint32_t index, std::uint64_t value) -
   List<kvm_msr_entry> one{1};
   one.entries().front() = {.index = index, .reserved = 0, .data = value};
   if (::ioctl(vcpu.get(), kSetMsrs, one.header()) == 1) return {};
-  // Some registers of a host's CPU cannot be written, but are as they were.
-  if (get_msr(vcpu, index) == value) return {};
+  // Some registers of a host's CPU cannot be written, but are as they were. Kernels differ in the registers that they
+  // list: one that this host does not have, and that is zero, was not in use.
+  if (get_msr(vcpu, index).value_or(0) == value) return {};
   return fail(
       ErrorCode::kvm_failed,
       fmt::format("KVM_SET_MSRS: this host cannot set the model-specific register {:#x} to {:#x}", index, value));
