@@ -70,6 +70,7 @@ TEST_F(QemuPlanTest, RefusesWhatQemuDoesNotHave) {
       {{.affinity = "0"}, "--affinity"},
       {{.tempdir = "/tmp"}, "--tempdir"},
       {{.temp_limit = "1M"}, "--temp-limit"},
+      {{.control = "path"}, "--control"},
       {{.core = "file"}, "--core"},
       {{.image_mode = "external"}, "--hermit-image-mode external"},
       {{.file_isolation = "strict"}, "--file-isolation"},
