@@ -69,12 +69,12 @@ test:
 	timeout 600 build/thread/bin/hypercalls_at_once 3000
 	ctest --preset release -j $(JOBS)
 
-# The program for aarch64, and what its machine in the lab runs.
+# The program for aarch64, and what its machine in the lab runs. Little optimized: it compiles in half the time.
 .PHONY: cross
 cross:
 	@cmake/packages cross
 	cmake/sysroot arm64 build/sysroot-arm64
-	$(call CONFIGURE,release-aarch64) -DHERMITAGE_BUILD_TESTS=ON -DHERMITAGE_UNITED_SOURCES=ON
+	$(call CONFIGURE,release-aarch64) -DHERMITAGE_BUILD_TESTS=ON -DCMAKE_CXX_FLAGS_RELEASE='-O1 -DNDEBUG'
 	$(call BUILD,release-aarch64) --target hermitage_cli isolation_test
 
 bench:

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 
 #include "hermitage/base/arguments.hpp"
+#include "hermitage/base/control.hpp"
 #include "hermitage/base/descriptor.hpp"
 #include "hermitage/base/file_io.hpp"
 #include "hermitage/base/file_mapping.hpp"
@@ -15,6 +16,7 @@
 #include "hermitage/base/memory_size.hpp"
 #include "hermitage/base/network.hpp"
 #include "hermitage/base/page.hpp"
+#include "hermitage/base/passt_options.hpp"
 #include "hermitage/base/privileges.hpp"
 #include "hermitage/base/program.hpp"
 #include "hermitage/base/reader_limit.hpp"
@@ -30,6 +32,13 @@ auto command_line() -> std::string {
       .value_or("");
 }
 //! [hermitage/base/arguments.hpp]
+
+//! [hermitage/base/control.hpp]
+auto changes_the_guest(std::string_view line) -> bool {
+  const auto command = parse_control_command(line);
+  return command == ControlCommand::pause || command == ControlCommand::resume;
+}
+//! [hermitage/base/control.hpp]
 
 //! [hermitage/base/descriptor.hpp]
 auto open_file(const char* path) -> Descriptor {
@@ -80,6 +89,14 @@ auto page_count(std::uint64_t size) -> std::uint64_t {
   return (size + host_page_size() - 1) / host_page_size();
 }
 //! [hermitage/base/page.hpp]
+
+//! [hermitage/base/passt_options.hpp]
+auto passt_command(const std::vector<PortForward>& forwards) -> std::vector<std::string> {
+  std::vector<std::string> words{"passt", "--foreground"};
+  for (auto& option : passt_port_options(forwards)) words.push_back(std::move(option));
+  return words;
+}
+//! [hermitage/base/passt_options.hpp]
 
 //! [hermitage/base/privileges.hpp]
 void drop_privileges() {
