@@ -41,9 +41,10 @@ help:
 	@echo 'make dist         make a tarball of the static programs in build/packages'
 	@echo 'make image        make the container image hermitage, with podman'
 
+# Compiles the sources of each directory together, which takes half the time. A build in the same tree after it does, too.
 demo:
 	@cmake/packages build
-	$(call CONFIGURE,release) -DHERMITAGE_BUILD_TESTS=OFF
+	$(call CONFIGURE,release) -DHERMITAGE_BUILD_TESTS=OFF -DHERMITAGE_UNITED_SOURCES=ON
 	$(call BUILD,release) --target demo
 	@testing/demo $(PROGRAM) build/release/guests
 
