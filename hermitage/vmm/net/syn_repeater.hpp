@@ -37,7 +37,7 @@ class SynRepeater {
   [[nodiscard]] auto repeats_answer(std::span<const std::byte> frame) -> bool;
 
   [[nodiscard]] auto is_empty() const noexcept -> bool { return waiting_.empty(); }
-  // The time of the next frame; nothing: there is none.
+  // The time of the next frame; nothing: no connection waits.
   [[nodiscard]] auto deadline() const -> std::optional<Clock::time_point>;
   // The frame to deliver again, valid until the next call of a function; empty: none is due.
   [[nodiscard]] auto take_due(Clock::time_point now) -> std::span<const std::byte>;
