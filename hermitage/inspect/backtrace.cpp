@@ -168,7 +168,7 @@ class Unwinder {
     auto [outcome, caller] = frames_.caller_of(is_first ? linked : linked - 1, registers, read_);
     if (outcome == CallFrames::Outcome::outermost) return std::nullopt;
     if (outcome == CallFrames::Outcome::found) {
-      // A function without a frame, which can only be the innermost one, leaves the stack as it is.
+      // Only the innermost function can have no frame. It does not change the stack pointer.
       const bool can_stay = is_first && format_.has_link_register();
       const bool is_valid = is_above(registers, caller) || (can_stay && has_same_stack(registers, caller));
       return is_valid && is_code(caller) ? std::optional{caller} : std::nullopt;

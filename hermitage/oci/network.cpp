@@ -106,7 +106,7 @@ class Namespace {
     return Namespace{std::move(socket), Cache{links}};
   }
 
-  // The interface of the default route, or else the only one with a link; nothing if there is none.
+  // The interface of the default route, or else the only one with a link; nothing if neither exists.
   [[nodiscard]] auto find_interface() const -> OrError<std::optional<Interface>> {
     Interface found;
     for (const int family : {AF_INET, AF_INET6}) {

@@ -27,8 +27,8 @@ inline constexpr const char* kSettingsFile = "/etc/hermitage/oci.toml";
 // the settings are the defaults.
 [[nodiscard]] auto read_settings() -> std::expected<Settings, std::string>;
 
-// A path as it is, or else the path of the program with this name in PATH or in the usual directories of system
-// programs, because engines can have a short PATH.
+// Returns a path unchanged. For a name, finds the program in PATH, and then in the usual directories of system
+// programs: engines can have a short PATH.
 [[nodiscard]] auto find_system_program(const std::string& name) -> std::optional<std::string>;
 
 // The path of the monitor on the host, which is executable. The error is a sentence.

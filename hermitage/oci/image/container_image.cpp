@@ -198,7 +198,7 @@ void split_arguments(Words words, Config& config) {
   config.app_args.assign(dashes + 1, words.end());
 }
 
-// The configuration of hermit.toml in the image; nothing if there is none.
+// The configuration of hermit.toml in the image; nothing if the image does not contain that file.
 auto own_config(image::Tree& tree) -> std::expected<std::optional<Config>, Problem> {
   const auto* const node = tree.resolve(image::kConfigPath);
   if (node == nullptr || node->file.kind != image::FileKind::regular) return std::nullopt;
