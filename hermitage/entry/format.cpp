@@ -118,7 +118,7 @@ auto is_html(std::string_view text) noexcept -> bool {
   return begins_like(text, "<!doctype html") || begins_like(text, "<html");
 }
 
-auto detect_other(Bytes bytes) noexcept -> Format {
+[[maybe_unused]] auto detect_other(Bytes bytes) noexcept -> Format {
   if (bytes.empty()) return Format::empty;
   for (const auto& magic : kMagics) {
     if (has_at(bytes, magic.offset, magic.bytes)) return magic.format;
