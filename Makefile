@@ -68,6 +68,9 @@ test:
 	$(call BUILD,thread) --target vmm_test hypercalls_at_once
 	ctest --preset thread -j $(JOBS)
 	timeout 600 build/thread/bin/hypercalls_at_once 3000
+	$(call CONFIGURE,bare)
+	$(call BUILD,bare)
+	ctest --preset bare -j $(JOBS)
 	ctest --preset release -j $(JOBS)
 
 # The program for aarch64, and what its machine in the lab runs. Little optimized: it compiles in half the time.
