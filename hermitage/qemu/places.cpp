@@ -24,7 +24,7 @@ auto is_regular_file(const std::string& path) -> bool {
 }
 
 // Loaders are smaller than 64 KiB, so the beginning of a larger file is sufficient.
-constexpr std::size_t kMaxLoaderSize = std::size_t{16} << 20;
+constexpr std::size_t kMaxLoaderSize = std::size_t{128} << 10;
 
 }  // namespace
 
