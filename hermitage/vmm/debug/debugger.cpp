@@ -23,22 +23,6 @@ using Register = kvm::HardwareBreakpoint;
 
 constexpr std::size_t kReceiveSize = 16384;
 
-// None if the CPU has no such debug register: a watchpoint for reads only. A debugger then uses one for all accesses.
-auto register_kind(BreakpointKind kind) -> Register::Kind {
-  switch (kind) {
-    case BreakpointKind::software:
-    case BreakpointKind::hardware: return Register::Kind::execution;
-    case BreakpointKind::write_watch: return Register::Kind::write;
-    case BreakpointKind::access_watch: return Register::Kind::access;
-    case BreakpointKind::read_watch: break;
-  }
-  return Register::Kind::none;
-}
-
-auto is_hardware_size(std::uint64_t address, std::uint64_t size) -> bool {
-  return (size == 1 || size == 2 || size == 4 || size == 8) && address % size == 0;
-}
-
 constexpr const char* kHelp =
     "regs            the registers of the vCPU\n"
     "stats           what the vCPU has left the guest for\n"
@@ -63,6 +47,7 @@ auto Debugger::make(DebugOptions options, unsigned vcpus) -> Result<std::unique_
   std::unique_ptr<Debugger> debugger{
       new Debugger{std::move(options), std::move(*stops), std::move(*events), std::move(*wakeup)}};
   debugger->support_ = *support;
+  debugger->debug_registers_ = DebugRegisters{*support};
   if (auto watched = debugger->watch_events(); !watched) return std::unexpected{watched.error()};
   return debugger;
 }
@@ -251,7 +236,7 @@ auto Debugger::stop_of(const Report& report) -> Stop {
     const auto address = program_counter_of(report.vcpu);
     stop.kind = address && breakpoints_->is_at(*address) ? Stop::Kind::breakpoint : Stop::Kind::guests_breakpoint;
   } else if (report.event.kind == kvm::DebugEvent::Kind::hardware) {
-    const auto& [at, kind] = hardware_[report.event.hardware];
+    const auto& [at, kind] = debug_registers_[report.event.hardware];
     if (at.kind == Register::Kind::none) return stop;
     stop.address = at.address;
     stop.watch = kind;
@@ -322,24 +307,18 @@ auto Debugger::vcpu_at_breakpoint() -> std::optional<unsigned> {
 }
 
 auto Debugger::has_breakpoint(std::uint64_t address) const -> bool {
-  return breakpoints_->is_at(address) || std::ranges::any_of(hardware_, [&](const Hardware& hardware) {
-           return hardware.at.kind == Register::Kind::execution && hardware.at.address == address;
-         });
+  return breakpoints_->is_at(address) || debug_registers_.stops_at(address);
 }
 
 auto Debugger::setting_of(unsigned vcpu, bool goes) -> kvm::DebugSetting {
   const auto& state = states_[vcpu];
   const bool steps_over = steps_over_ == vcpu;
   kvm::DebugSetting setting{.stops_at_breakpoints = session_.has_value(),
-                            .steps = steps_over || state.action.kind == Action::Kind::step};
+                            .steps = steps_over || state.action.kind == Action::Kind::step,
+                            .hardware = debug_registers_.setting(steps_over ? state.stopped_at : std::nullopt)};
   // The guest handles its own breakpoints.
   setting.delivers_breakpoint = goes && state.stop == Stop::Kind::guests_breakpoint && state.stopped_at &&
                                 program_counter_of(vcpu) == state.stopped_at;
-  for (std::size_t i = 0; i < hardware_.size(); ++i) {
-    const auto& at = hardware_[i].at;
-    const bool is_stepped_over = steps_over && at.kind == Register::Kind::execution && at.address == *state.stopped_at;
-    if (!is_stepped_over) setting.hardware[i] = at;
-  }
   return setting;
 }
 
@@ -421,46 +400,21 @@ auto Debugger::write_memory(unsigned vcpu, std::uint64_t address, std::span<cons
 
 auto Debugger::insert(unsigned vcpu, BreakpointKind kind, std::uint64_t address, std::uint64_t size)
     -> BreakpointOutcome {
-  if (kind != BreakpointKind::software || !support_.instructions) return insert_hardware(kind, address, size);
+  if (kind != BreakpointKind::software || !support_.instructions) {
+    return debug_registers_.insert(kind, address, size);
+  }
   const bool inserted = breakpoints_->insert(guest_->vcpus[vcpu]->paging(), address);
   return inserted ? BreakpointOutcome::done : BreakpointOutcome::failed;
 }
 
-auto Debugger::find_hardware(BreakpointKind kind, std::uint64_t address, std::uint64_t size) -> Hardware* {
-  const auto found = std::ranges::find_if(hardware_, [&](const Hardware& hardware) {
-    const auto& [at, register_for] = hardware;
-    return at.kind != Register::Kind::none && register_for == kind && at.address == address &&
-           (at.kind == Register::Kind::execution || at.size == size);
-  });
-  return found == hardware_.end() ? nullptr : &*found;
-}
-
-auto Debugger::insert_hardware(BreakpointKind kind, std::uint64_t address, std::uint64_t size) -> BreakpointOutcome {
-  const auto wanted = register_kind(kind);
-  const bool is_execution = wanted == Register::Kind::execution;
-  const bool works = is_execution ? support_.execution_registers : support_.data_registers;
-  if (wanted == Register::Kind::none || !works) return BreakpointOutcome::unsupported;
-  if (find_hardware(kind, address, size) != nullptr) return BreakpointOutcome::done;
-  if (is_execution) size = 1;
-  const auto unused = std::ranges::find_if(
-      hardware_, [](const Hardware& hardware) { return hardware.at.kind == Register::Kind::none; });
-  if (unused == hardware_.end() || !is_hardware_size(address, size)) return BreakpointOutcome::failed;
-  *unused = {.at = {.kind = wanted, .address = address, .size = static_cast<std::uint8_t>(size)}, .kind = kind};
-  return BreakpointOutcome::done;
-}
-
 auto Debugger::remove(BreakpointKind kind, std::uint64_t address, std::uint64_t size) -> BreakpointOutcome {
-  if (register_kind(kind) == Register::Kind::none) return BreakpointOutcome::unsupported;
   if (kind == BreakpointKind::software && breakpoints_->remove(address)) return BreakpointOutcome::done;
-  auto* const hardware = find_hardware(kind, address, size);
-  if (hardware == nullptr) return BreakpointOutcome::failed;
-  *hardware = {};
-  return BreakpointOutcome::done;
+  return debug_registers_.remove(kind, address, size);
 }
 
 void Debugger::remove_all() {
   breakpoints_->remove_all();
-  hardware_ = {};
+  debug_registers_.remove_all();
   std::erase_if(reports_, [](const Report& report) { return !report.is_crash; });
 }
 

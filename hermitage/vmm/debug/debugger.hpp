@@ -3,7 +3,6 @@
 
 #include <sys/types.h>
 
-#include <array>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -16,6 +15,7 @@
 #include "hermitage/vmm/arch/arch.hpp"
 #include "hermitage/vmm/debug/breakpoints.hpp"
 #include "hermitage/vmm/debug/debug_options.hpp"
+#include "hermitage/vmm/debug/debug_registers.hpp"
 #include "hermitage/vmm/debug/session.hpp"
 #include "hermitage/vmm/debug/target.hpp"
 #include "hermitage/vmm/debug/vcpu_stops.hpp"
@@ -101,12 +101,6 @@ class Debugger final : public Target {
     Action action;                              // of the last resume()
   };
 
-  // The use of a debug register, and the kind that the debugger asked for.
-  struct Hardware {
-    kvm::HardwareBreakpoint at;
-    BreakpointKind kind = BreakpointKind::hardware;
-  };
-
   Debugger(DebugOptions options, std::unique_ptr<VcpuStops> stops, EventLoop events, Event wakeup);
 
   [[nodiscard]] auto watch_events() -> Result<void>;
@@ -129,9 +123,6 @@ class Debugger final : public Target {
   [[nodiscard]] auto program_counter_of(unsigned vcpu) -> std::optional<std::uint64_t>;
   template <class Visit>
   auto visit_memory(unsigned vcpu, std::uint64_t address, std::size_t size, const Visit& visit) const -> std::size_t;
-  [[nodiscard]] auto find_hardware(BreakpointKind kind, std::uint64_t address, std::uint64_t size) -> Hardware*;
-  [[nodiscard]] auto insert_hardware(BreakpointKind kind, std::uint64_t address, std::uint64_t size)
-      -> BreakpointOutcome;
   [[nodiscard]] auto show_registers(unsigned vcpu) -> std::string;
   [[nodiscard]] auto show_hypercalls(unsigned vcpu) const -> std::string;
   [[nodiscard]] auto switch_trace(std::string_view setting) -> std::string;
@@ -147,7 +138,7 @@ class Debugger final : public Target {
   // Only the thread of run() uses the following members, except before run() starts.
   std::optional<Guest> guest_;
   std::optional<Breakpoints> breakpoints_;
-  std::array<Hardware, arch::kHardwareBreakpoints> hardware_ = {};
+  DebugRegisters debug_registers_;
   kvm::BreakpointSupport support_;  // debug registers replace breakpoint instructions that do not work
   std::vector<VcpuState> states_;
   std::vector<Report> reports_;         // not yet reported to the debugger

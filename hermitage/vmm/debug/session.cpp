@@ -62,14 +62,10 @@ auto triple() -> std::string {
 }
 
 auto kind_of(char type) -> std::optional<BreakpointKind> {
-  switch (type) {
-    case '0': return BreakpointKind::software;
-    case '1': return BreakpointKind::hardware;
-    case '2': return BreakpointKind::write_watch;
-    case '3': return BreakpointKind::read_watch;
-    case '4': return BreakpointKind::access_watch;
-    default: return std::nullopt;
-  }
+  using enum BreakpointKind;
+  constexpr std::array kKinds{software, hardware, write_watch, read_watch, access_watch};
+  const auto number = static_cast<std::size_t>(type) - '0';
+  return number < kKinds.size() ? std::optional{kKinds[number]} : std::nullopt;
 }
 
 auto name_of(BreakpointKind watch) -> const char* {
