@@ -336,6 +336,7 @@ auto merged(const LaunchSources& sources) -> LaunchOptions {
 
 auto make_launch_spec(const std::string& image, const LaunchSources& sources) -> OrFailure<LaunchSpec> {
   const auto options = merged(sources);
+  if (options.control == "") return wrong_usage("--control '': the path of a socket is expected");
   const auto memory_size = memory_of(image, options, sources.image);
   if (!memory_size) return std::unexpected{memory_size.error()};
   const auto cpu_count = cpu_count_of(image, options, sources.image);

@@ -258,6 +258,7 @@ TEST(Types, AreRefusedWhereTheyAreWrong) {
         Wrong{{.image_mode = "x"}, "--hermit-image-mode 'x': neither external nor internal"},
         Wrong{{.file_isolation = "x"}, "--file-isolation 'x': not one of none, normal and strict"},
         Wrong{{.sandbox = "x"}, "--sandbox 'x': neither none nor normal"},
+        Wrong{{.control = ""}, "--control '': the path of a socket is expected"},
         Wrong{{.io_mode = "x"}, "--io-mode 'x': not host=direct, host=sync or both"},
         Wrong{{.env_vars = {"x"}}, "-e 'x': neither KEY=VALUE nor host"}}) {
     const auto spec = make_launch_spec("image", {.command_line = options});

@@ -4,12 +4,16 @@
 #include <cerrno>
 #include <climits>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
+#include <cstdlib>
+#include <expected>
 #include <filesystem>
 #include <utility>
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -84,14 +88,23 @@ auto start_helper(const Work& work, const Descriptor& own_end) -> OrFileError<vo
   const auto child = ::fork();
   if (child < 0) return call_failed("fork", errno);
   if (child == 0) {
-    if (::fork() != 0) ::_exit(0);
+    const auto helper = ::fork();
+    if (helper != 0) ::_exit(helper < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
     ::close(own_end.get());
     help(work);
   }
   int status = 0;
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
+  if (status != 0) return call_failed("fork of the helper process", EAGAIN);
   return {};
+}
+
+// Random, because another process, even one with the same number in another container, can save a file of this name.
+auto temporary_name(const std::string& name) -> std::expected<std::string, int> {
+  std::uint64_t number = 0;
+  if (::getrandom(&number, sizeof number, 0) != sizeof number) return std::unexpected{errno};
+  return fmt::format(".{}.{:016x}", name.substr(0, NAME_MAX / 2), number);
 }
 
 }  // namespace
@@ -105,7 +118,9 @@ auto SnapshotFile::create(const std::string& path) -> OrFileError<SnapshotFile> 
   }
   const Descriptor directory{::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
   if (!directory.is_open()) return call_failed("open of its directory", errno);
-  work.temporary = fmt::format(".{}.{}", work.name.substr(0, NAME_MAX / 2), ::getpid());
+  auto temporary = temporary_name(work.name);
+  if (!temporary) return call_failed("getrandom", temporary.error());
+  work.temporary = *std::move(temporary);
   Descriptor file{::openat(directory.get(), ".", O_TMPFILE | O_RDWR | O_CLOEXEC, kMode)};
   if (!file.is_open() && (errno == EOPNOTSUPP || errno == EISDIR || errno == ENOENT)) {
     constexpr int kFlags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;

@@ -22,7 +22,8 @@ class SnapshotFile {
 
   // The file, empty and open for writing. It stays open for the helper.
   [[nodiscard]] auto release() noexcept -> base::Descriptor { return std::move(file_); }
-  // Writes the file to the disk, and replaces `path` by it. Call this once.
+  // Writes the file to the disk, and replaces `path` by it. Call this once, in a thread in which SIGPIPE is blocked or
+  // ignored.
   [[nodiscard]] auto publish() const -> OrFileError<void>;
 
  private:

@@ -63,6 +63,15 @@ TEST_F(SnapshotFileTest, ReplacesAFile) {
   EXPECT_EQ(count(), 1);
 }
 
+TEST_F(SnapshotFileTest, CanBeMadeTwiceAtOnce) {
+  const auto [first, first_descriptor] = make(path, "first");
+  const auto [second, second_descriptor] = make(path, "second");
+  ASSERT_TRUE(second.publish());
+  ASSERT_TRUE(first.publish());
+  EXPECT_EQ(read(path), "first");
+  EXPECT_EQ(count(), 1);
+}
+
 TEST_F(SnapshotFileTest, LeavesNothingOfAProcessThatIsKilled) {
   std::ofstream{path} << "old";
   const auto child = ::fork();

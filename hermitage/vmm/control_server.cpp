@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -18,6 +19,9 @@ namespace hermitage::vmm {
 namespace {
 
 using base::ControlCommand;
+
+// Clients are served one after another.
+constexpr int kBacklog = 16;
 
 auto refuse(std::string text) -> std::unexpected<Error> {
   return fail(ErrorCode::configuration, std::move(text));
@@ -65,9 +69,7 @@ auto take_descriptor(msghdr& message) -> Descriptor {
 }  // namespace
 
 auto listen_for_control(const std::string& path) -> Result<Descriptor> {
-  const auto before = ::umask(0177);
-  auto listener = debug::listen_at("unix:" + path);
-  ::umask(before);
+  auto listener = debug::listen_at("unix:" + path, {.mode = S_IRUSR | S_IWUSR, .backlog = kBacklog});
   if (!listener) return std::unexpected{std::move(listener.error())};
   return std::move(listener->socket);
 }
@@ -176,10 +178,22 @@ auto ControlServer::resume(const Guest& guest) -> Result<std::string> {
   return {};
 }
 
+// Whether a snapshot can be written there. With O_APPEND, the host would ignore where each part belongs.
+auto ControlServer::check_file(int file) -> Result<void> {
+  struct stat status{};
+  if (::fstat(file, &status) != 0) return system_failure("fstat of the file for the snapshot", errno);
+  if (!S_ISREG(status.st_mode)) return refuse("the file for the snapshot is not a regular file");
+  if (status.st_size != 0) return refuse("the file for the snapshot is not empty");
+  const int flags = ::fcntl(file, F_GETFL);
+  const bool is_writable = flags >= 0 && (flags & O_ACCMODE) != O_RDONLY && (flags & (O_APPEND | O_PATH)) == 0;
+  if (!is_writable) return refuse("the file for the snapshot is not open for writing, or only for appending");
+  return {};
+}
+
 auto ControlServer::save(const Request& request, const Guest& guest) const -> Result<std::string> {
   if (is_paused_) return refuse("the guest is paused; resume it to save it");
   if (!request.file.is_open()) return refuse("no file was passed for the snapshot");
-  if (::lseek(request.file.get(), 0, SEEK_END) != 0) return refuse("the file for the snapshot is not empty");
+  if (auto checked = check_file(request.file.get()); !checked) return std::unexpected{std::move(checked.error())};
   if (auto saved = guest.save(request.file.get()); !saved) return std::unexpected{std::move(saved.error())};
   return {};
 }

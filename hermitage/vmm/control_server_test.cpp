@@ -144,7 +144,18 @@ TEST_F(ControlServerTest, RefusesOtherFiles) {
   ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
   const Descriptor reading{ends[0]};
   const Descriptor writing{ends[1]};
-  EXPECT_EQ(ask_with_file("snapshot\n", writing.get()), kNotEmpty);
+  constexpr auto* kNotRegular = "-the file for the snapshot is not a regular file";
+  EXPECT_EQ(ask_with_file("snapshot\n", writing.get()), kNotRegular);
+  const Descriptor null{::open("/dev/null", O_RDWR | O_CLOEXEC)};
+  EXPECT_EQ(ask_with_file("snapshot\n", null.get()), kNotRegular);
+  for (const int flags : {O_RDONLY, O_WRONLY | O_APPEND, O_PATH}) {
+    const auto name = directory.path() + "/new";
+    const Descriptor made{::open(name.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600)};
+    const Descriptor unsuitable{::open(name.c_str(), flags | O_CLOEXEC)};
+    EXPECT_EQ(ask_with_file("snapshot\n", unsuitable.get()),
+              "-the file for the snapshot is not open for writing, or only for appending")
+        << flags;
+  }
   const Descriptor program{::open("/proc/self/exe", O_RDONLY | O_CLOEXEC)};
   EXPECT_EQ(ask_with_file("snapshot\n", program.get()), kNotEmpty);
   EXPECT_EQ(ask("pause\n"), "+");

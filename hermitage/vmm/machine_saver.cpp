@@ -45,6 +45,7 @@ auto MachineSaver::save_as_requested() -> std::optional<Result<void>> {
 }
 
 auto MachineSaver::save(int file, bool ends, const std::function<Result<void>()>& publish) -> Result<void> {
+  const std::scoped_lock lock{saving_};
   if (parts_.network_card != nullptr && parts_.network_card->has_vhost()) {
     return fail(ErrorCode::configuration, "a guest whose network is served by vhost-net cannot be saved");
   }

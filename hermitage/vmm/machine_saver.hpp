@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -60,6 +61,7 @@ class MachineSaver {
   [[nodiscard]] auto is_at_rest() const -> bool;
   [[nodiscard]] auto machine_state() -> Result<snapshot::MachineState>;
 
+  std::mutex saving_;  // held while the guest is saved
   Parts parts_;
   kvm::StateRegisters registers_;
   std::optional<PageMap> pages_;

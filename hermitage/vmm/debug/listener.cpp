@@ -31,10 +31,11 @@ auto open_socket(int domain) -> Descriptor {
 }
 
 template <class Address>
-auto bind_and_listen(Descriptor socket, const Address& address, std::string_view place) -> Result<Descriptor> {
+auto bind_and_listen(Descriptor socket, const Address& address, std::string_view place, int backlog)
+    -> Result<Descriptor> {
   if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
     return failed("bind", place);
-  if (::listen(socket.get(), 1) != 0) return failed("listen", place);
+  if (::listen(socket.get(), backlog) != 0) return failed("listen", place);
   return socket;
 }
 
@@ -49,7 +50,7 @@ auto is_abandoned(const sockaddr_un& address) -> bool {
          errno == ECONNREFUSED;
 }
 
-auto listen_at_path(std::string_view place) -> Result<Listener> {
+auto listen_at_path(std::string_view place, const ListenOptions& options) -> Result<Listener> {
   const auto path = place.substr(kUnix.size());
   sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
   if (path.empty() || path.size() >= sizeof address.sun_path) {
@@ -60,7 +61,9 @@ auto listen_at_path(std::string_view place) -> Result<Listener> {
   auto socket = open_socket(AF_UNIX);
   if (!socket.is_open()) return failed("socket", place);
   if (is_abandoned(address)) ::unlink(std::begin(address.sun_path));
-  auto listening = bind_and_listen(std::move(socket), address, place);
+  // bind(2) gives the file the mode of the socket, less the umask.
+  if (options.mode && ::fchmod(socket.get(), *options.mode) != 0) return failed("fchmod", place);
+  auto listening = bind_and_listen(std::move(socket), address, place, options.backlog);
   if (!listening) return std::unexpected{listening.error()};
   return Listener{.socket = std::move(*listening), .address = std::string{path}};
 }
@@ -94,8 +97,8 @@ auto name_of(const Descriptor& socket, const sockaddr_in& address) -> std::strin
 
 }  // namespace
 
-auto listen_at(std::string_view place) -> Result<Listener> {
-  if (place.starts_with(kUnix)) return listen_at_path(place);
+auto listen_at(std::string_view place, const ListenOptions& options) -> Result<Listener> {
+  if (place.starts_with(kUnix)) return listen_at_path(place, options);
   const auto address = parse_address(place);
   if (!address) {
     return fail(ErrorCode::configuration, fmt::format("'{}': PORT, ADDRESS:PORT or unix:PATH is expected", place));
@@ -105,7 +108,7 @@ auto listen_at(std::string_view place) -> Result<Listener> {
   // Connections inherit it: short replies are sent without delay.
   ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &kOne, sizeof kOne);
   ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &kOne, sizeof kOne);
-  auto listening = bind_and_listen(std::move(socket), *address, place);
+  auto listening = bind_and_listen(std::move(socket), *address, place, options.backlog);
   if (!listening) return std::unexpected{listening.error()};
   auto name = name_of(*listening, *address);
   return Listener{.socket = std::move(*listening), .address = std::move(name)};

@@ -4,6 +4,7 @@
 
 #include <linux/if_tun.h>
 #include <linux/kvm.h>
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include "hermitage/vmm/vhost_calls.hpp"
@@ -41,6 +42,7 @@ inline constexpr std::array kCommonCalls{
 
     // Output, standard input, and open files.
     SystemCall{"close", kAll},
+    SystemCall{"fcntl", kControl, {Condition::Kind::equals, 1, F_GETFL, "F_GETFL"}},
     SystemCall{"fstat", kVcpu | kSupervisor | kSaving},
     SystemCall{"fstatfs", kVcpu},
     SystemCall{"ftruncate", kVcpu | kSupervisor},

@@ -56,6 +56,8 @@ auto Pcap::create(const std::string& path, std::unique_ptr<Backend> inner, std::
   const auto written = ::write(file.get(), &header, sizeof header);
   if (written < 0) return system_failure(fmt::format("write to {}", path), errno);
   if (written != sizeof header) return fail(ErrorCode::host_failed, fmt::format("write to {}: it is full", path));
+  // A pipe without a reader must not hold up the network.
+  if (::fcntl(file.get(), F_SETFL, O_NONBLOCK) != 0) return system_failure(fmt::format("fcntl of {}", path), errno);
   return std::unique_ptr<Pcap>{new Pcap{std::move(file), path, std::move(inner), std::move(warn)}};
 }
 
@@ -97,8 +99,14 @@ void Pcap::record(std::span<const iovec> frame) {
     pieces[count++] = {.iov_base = bytes.data(), .iov_len = bytes.size()};
   });
   const auto written = ::writev(file_.get(), pieces.data(), static_cast<int>(count));
+  if (written < 0 && errno == EAGAIN) return note_missing_frame();
   if (written < 0) return give_up(std::strerror(errno));
   if (static_cast<std::size_t>(written) != sizeof header + size) give_up("there is no more room");
+}
+
+void Pcap::note_missing_frame() {
+  if (std::exchange(misses_frames_, true) || !warn_) return;
+  warn_(fmt::format("write to {}: its reader is too slow; some frames are missing", path_));
 }
 
 void Pcap::give_up(const char* reason) {

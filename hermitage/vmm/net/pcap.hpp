@@ -14,7 +14,7 @@ namespace hermitage::vmm::net {
 
 // A backend that wraps another one. The file is a classic pcap file: nanoseconds, Ethernet frames, in the byte order of
 // this machine. Each frame is written with one call of writev(2) when it is received or sent. If that fails, the
-// network continues without the file.
+// network continues without the file. A pipe must have a reader; frames for which it has no room are left out.
 class Pcap final : public WrappedBackend {
  public:
   // Creates or empties the file. If writing fails later, `warn` receives one line in the thread that calls receive() or
@@ -35,10 +35,12 @@ class Pcap final : public WrappedBackend {
       : WrappedBackend{std::move(inner)}, file_{std::move(file)}, path_{std::move(path)}, warn_{std::move(warn)} {}
 
   void record(std::span<const iovec> frame);
+  void note_missing_frame();
   void give_up(const char* reason);
 
   Descriptor file_;
   bool is_recording_ = true;  // until writing fails
+  bool misses_frames_ = false;
   std::string path_;
   std::function<void(const std::string&)> warn_;
 };

@@ -7,6 +7,7 @@
 #include <iterator>
 #include <string>
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -123,6 +124,23 @@ TEST_F(PcapTest, WarnsOnceWhenWritingFails) {
   ASSERT_EQ(warnings_.size(), 1U);
   EXPECT_EQ(warnings_[0], "write to " + path + ": there is no more room; frames from here on are not written");
   EXPECT_EQ(receive_frame(*peer_), ethernet_frame(100, 1));
+}
+
+TEST_F(PcapTest, LeavesOutFramesForWhichAPipeHasNoRoom) {
+  const auto path = directory_.file("pipe");
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  const Descriptor reader{::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC)};
+  auto pcap = make(path);
+  ASSERT_TRUE(pcap) << pcap.error().message();
+  ASSERT_EQ(::fcntl(reader.get(), F_SETPIPE_SZ, 4096), 4096);
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(send_frame(**pcap, ethernet_frame(1514, 1)), true);
+  std::vector<std::byte> bytes(16384);
+  const auto size = ::read(reader.get(), bytes.data(), bytes.size());
+  EXPECT_EQ(size, 24 + 2 * (16 + 1514)) << "two whole frames";
+  ASSERT_EQ(warnings_.size(), 1U);
+  EXPECT_EQ(warnings_[0], "write to " + path + ": its reader is too slow; some frames are missing");
+  EXPECT_EQ(send_frame(**pcap, ethernet_frame(1514, 2)), true);
+  EXPECT_EQ(::read(reader.get(), bytes.data(), bytes.size()), 16 + 1514) << "there is room again";
 }
 
 TEST_F(PcapTest, SaysWhyTheFileCannotBeMade) {

@@ -55,6 +55,9 @@ auto has_right_checksum(std::span<const std::byte> page) -> bool {
   return checksum_of(copy) == expected;
 }
 
+// The largest file of a guest that is read, in bytes.
+constexpr auto kMaxRead = kMaxKernelFile;
+
 // A whole file of the guest, or the kernel's: mapped, or read.
 auto content_of(const Descriptor& file, std::uint64_t offset, std::uint64_t size, bool is_mapped)
     -> Result<std::shared_ptr<const std::byte[]>> {
@@ -65,6 +68,12 @@ auto content_of(const Descriptor& file, std::uint64_t offset, std::uint64_t size
     return std::shared_ptr<const std::byte[]>{static_cast<const std::byte*>(start), [size](const std::byte* bytes) {
                                                 ::munmap(const_cast<std::byte*>(bytes), size);
                                               }};
+  }
+  if (size > kMaxRead) {
+    return refused(
+        fmt::format("has a file of {} MiB, which is only mapped from a snapshot that no other user can write; "
+                    "chmod go-w",
+                    size >> 20));
   }
   std::shared_ptr<std::byte[]> bytes = std::make_unique_for_overwrite<std::byte[]>(size);
   if (auto read = read_at(file, offset, {bytes.get(), size}); !read) return std::unexpected{read.error()};
