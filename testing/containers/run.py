@@ -8,8 +8,11 @@ CASE is a function below, without case_; `all` runs every one. Exit status 77: s
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -55,13 +58,15 @@ def need_guests():
     need("INTERP" not in interpreter, "the monitor is not linked statically, so it runs in no container")
 
 
-def runtime(below="runc"):
+def runtime(below="runc", without_tun=False):
     """A script that starts hermitage-oci with settings for this test. An engine does not pass on its environment."""
     name = Path(below).name
     settings = work / f"{name}.toml"
     settings.write_text(f'runtime = "{below}"\nmonitor = "{hermitage}"\n')
-    script = work / f"hermitage-oci-{name}"
-    script.write_text(f'#!/bin/sh\nHERMITAGE_OCI_CONFIG={settings} exec {hermitage_oci} "$@"\n')
+    script = work / f"hermitage-oci-{name}{'-without-tun' if without_tun else ''}"
+    start = f"HERMITAGE_OCI_CONFIG={settings} exec {hermitage_oci} \"$@\"\n"
+    hide = f"exec unshare --mount sh -c 'mount -t tmpfs tmpfs /dev/net; {start.strip()}' sh \"$@\"\n"
+    script.write_text("#!/bin/sh\n" + (hide if without_tun else start))
     script.chmod(0o755)
     return script
 
@@ -494,20 +499,25 @@ def case_podman_refuses_what_guests_cannot_have():
 
 @contextlib.contextmanager
 def network_namespace():
-    """A namespace whose eth0 has 198.51.100.2, and the host 198.51.100.1."""
+    """A namespace whose eth0 has 198.51.100.2 and 2001:db8:51::2, and the host those with 1."""
     for program in ("ip", "curl"):
         need(shutil.which(program), f"there is no {program}")
     name = f"hermitage{os.getpid()}"
     try:
         need(run("ip", "netns", "add", name, status=None).returncode == 0, "there are no network namespaces")
         run("ip", "link", "add", f"h{os.getpid()}", "type", "veth", "peer", "name", "eth0", "netns", name)
-        run("ip", "address", "add", "198.51.100.1/24", "dev", f"h{os.getpid()}")
-        run("ip", "link", "set", f"h{os.getpid()}", "up")
+        outside = f"h{os.getpid()}"
+        run("ip", "address", "add", "198.51.100.1/24", "dev", outside)
+        run("ip", "link", "set", outside, "addrgenmode", "none", "up")
+        run("ip", "address", "add", "fe80::1/64", "dev", outside, "nodad")
+        run("ip", "address", "add", "2001:db8:51::1/64", "dev", outside, "nodad")
         inside = ["ip", "-n", name]
         run(*inside, "address", "add", "198.51.100.2/24", "dev", "eth0")
         run(*inside, "link", "set", "eth0", "up")
         run(*inside, "link", "set", "lo", "up")
         run(*inside, "route", "add", "default", "via", "198.51.100.1")
+        run(*inside, "address", "add", "2001:db8:51::2/64", "dev", "eth0", "nodad")
+        run(*inside, "-6", "route", "add", "default", "via", "fe80::1", "dev", "eth0")
         yield name
     finally:
         run("ip", "netns", "delete", name, status=None)
@@ -518,18 +528,94 @@ def page_at(address):
     return run("curl", "-sS", "--max-time", "10", f"http://{address}:9975/").stdout
 
 
+def advertise_router():
+    """Sends one router advertisement from the host, with the prefix 2001:db8:51::/64 (RFC 4861, 4.2)."""
+    interface = f"h{os.getpid()}"
+    mac = bytes.fromhex(Path(f"/sys/class/net/{interface}/address").read_text().replace(":", ""))
+    seconds = 1800
+    message = (struct.pack("!BBHBBHII", 134, 0, 0, 64, 0, seconds, 0, 0) + bytes([1, 1]) + mac
+               + struct.pack("!BBBBIII", 3, 4, 64, 0xc0, seconds, seconds, 0) + socket.inet_pton(socket.AF_INET6, "2001:db8:51::"))
+    with socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6) as sender:
+        sender.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
+        sender.sendto(message, ("ff02::1", 0, 0, socket.if_nametoindex(interface)))
+
+
+def ipv6_address_in(log):
+    found = re.search(r"^net: [0-9a-f:]{17} (2001:db8:51:[0-9a-f:]+)/64", log, re.MULTILINE)
+    return found and found[1]
+
+
+def redirections(namespace, interface):
+    """The number of ingress queues, and of redirections in them."""
+    queues = run("tc", "-n", namespace, "qdisc", "show", "dev", interface).stdout.count("qdisc ingress")
+    filters = run("tc", "-n", namespace, "filter", "show", "dev", interface, "ingress", status=None).stdout
+    return queues, filters.count("mirred")
+
+
 def case_podman_connects_guests():
     engine, image = prepared("net", "net")
     need(Path("/dev/net/tun").exists(), "there is no /dev/net/tun")
+    need(shutil.which("tc"), "there is no tc")
     with network_namespace() as name:
-        for _ in range(2):  # the second one finds what the first has left
-            container = engine("run", "--pull=never", "-d", "--network", f"ns:/run/netns/{name}", image).stdout.strip()
+        in_network = ["--pull=never", "--network", f"ns:/run/netns/{name}"]
+        container = engine("run", "-d", *in_network, image, "print-ipv6").stdout.strip()
+
+        def serves(count):
+            """Whether the guest answers for the count-th time that it runs."""
+            wait_until(lambda: engine("logs", container).stdout.count("198.51.100.2") == count, "the guest's address")
+            check("Hello from the guest net" in page_at("198.51.100.2"), "the page")
+            check((redirections(name, "eth0"), redirections(name, "hermitage0")) == ((1, 1), (1, 1)), "redirections")
+
+        serves(1)
+        second = engine("run", "--rm", *in_network, image, status=None)
+        check("another Hermit container uses this network" in second.stderr, second.stderr)
+        advertise_router()
+        wait_until(lambda: ipv6_address_in(engine("logs", container).stdout), "the guest's IPv6 address")
+        page = page_at(f"[{ipv6_address_in(engine('logs', container).stdout)}]")
+        check("Hello from the guest net" in page, page)
+        # What an earlier guest has left is replaced, also that of a killed one.
+        engine("restart", "-t", "5", container)
+        serves(2)
+        os.kill(int(engine("inspect", "--format", "{{.State.Pid}}", container).stdout), signal.SIGKILL)
+        engine.status(container)
+        check("hermitage0" not in run("ip", "-n", name, "-br", "link").stdout, "the tap of the killed monitor is left")
+        check(redirections(name, "eth0") == (1, 1), "this test expects a redirection that is left")
+        engine("start", container)
+        serves(3)
+        engine("rm", "-f", "-t", "0", container)
+
+
+def case_podman_chooses_passt():
+    """Without a choice of the user, passt connects guests that share a network, and guests on a host without taps."""
+    engine, image = prepared("chooses", "net")
+    need(shutil.which("passt"), "there is no passt")
+    with network_namespace() as name:
+        words = ["run", "--pull=never", "-d", "--network", f"ns:/run/netns/{name}"]
+        names = lambda: run("ip", "netns", "exec", name, "cat", "/proc/net/unix").stdout.count("@hermitage/passt/")  # noqa: E731
+
+        def start(*more):
+            container = engine(*words, *more, image).stdout.strip()
             wait_until(lambda: "198.51.100.2" in engine("logs", container).stdout, "the guest's address")
-            page = page_at("198.51.100.2")
-            check("Hello from the guest net" in page, page)
-            second = engine("run", "--pull=never", "--rm", "--network", f"ns:/run/netns/{name}", image, status=None)
-            check("another Hermit container uses this network" in second.stderr, second.stderr)
-            engine("rm", "-f", "-t", "0", container)
+            return container
+
+        one = start("--annotation", "org.hermitage.publish=9975:9975")
+        check(names() == 1, "the annotation for ports does not choose passt")
+        two = start()
+        check(names() == 2, "a second guest in a network does not get passt")
+        three = engine(*words, "--annotation", "org.hermitage.network=tap", image, status=None)
+        check("share this network by passt" in three.stderr, three.stderr)
+        check("Hello from the guest net" in page_at("198.51.100.2"), "the page of the first guest")
+        engine("rm", "-f", "-t", "0", one)
+        check(names() == 1, "the second guest has lost its passt")
+        engine("rm", "-f", "-t", "0", two)
+        wait_until(lambda: names() == 0, "the end of passt")
+        # A host without /dev/net/tun.
+        words += ["--runtime", runtime(without_tun=True)]
+        four = start()
+        check(names() == 1 and "hermitage0" not in run("ip", "-n", name, "-br", "link").stdout, "no passt without a tap")
+        engine("rm", "-f", "-t", "0", four)
+        refused = engine(*words, "--annotation", "org.hermitage.network=tap", image, status=None)
+        check("open /dev/net/tun: No such file or directory" in refused.stderr, refused.stderr)
 
 
 def case_podman_connects_guests_by_passt():
@@ -546,13 +632,14 @@ def case_podman_connects_guests_by_passt():
         check("another Hermit container has taken over" in refused.stderr, refused.stderr)
         engine("rm", "-f", "-t", "0", tap)
         before = passts()
-        one = engine(*words, *by_passt, "org.hermitage.publish=9975:9975", image).stdout.strip()
+        one = engine(*words, *by_passt, "org.hermitage.publish=9975:9975", image, "print-ipv6").stdout.strip()
         two = engine(*words, *by_passt, "org.hermitage.publish=9976:9975", image).stdout.strip()
         for container in (one, two):
             wait_until(lambda: "198.51.100.2" in engine("logs", container).stdout, "the guest's address")
         check("Hello from the guest net" in page_at("198.51.100.2"), "the page from outside")
-        for port in (9975, 9976):
-            page = run("ip", "netns", "exec", name, "curl", "-sS", "--max-time", "10", f"http://127.0.0.1:{port}/").stdout
+        wait_until(lambda: ipv6_address_in(engine("logs", one).stdout), "the guest's IPv6 address")
+        for place in ("127.0.0.1:9975", "[::1]:9975", "127.0.0.1:9976"):
+            page = run("ip", "netns", "exec", name, "curl", "-sS", "--max-time", "10", f"http://{place}/").stdout
             check("Hello from the guest net" in page, f"the page from a sidecar: {page}")
         engine("rm", "-f", "-t", "0", one, two)
         wait_until(lambda: set(passts()) <= set(before), "the end of passt")
@@ -696,16 +783,16 @@ def containerd(plugin='disabled_plugins = ["io.containerd.grpc.v1.cri"]\n'):
         need(shutil.which(program), f"there is no {program}")
     need_guests()
     place = Path(tempfile.mkdtemp(dir=work))
-    socket = place / "socket"
+    address = place / "socket"
     (place / "config.toml").write_text(
         f'version = 2\nroot = "{place}/root"\nstate = "{place}/state"\noom_score = 0\n'
-        + (plugin if plugin.startswith("disabled") else "") + f'[grpc]\naddress = "{socket}"\n'
+        + (plugin if plugin.startswith("disabled") else "") + f'[grpc]\naddress = "{address}"\n'
         + ("" if plugin.startswith("disabled") else plugin.format(place=place, runtime=runtime())))
     with open(place / "log", "w") as log:
         daemon = subprocess.Popen(["containerd", "--config", place / "config.toml"], stdout=log, stderr=log)
     try:
-        wait_until(socket.exists, "containerd's socket")
-        yield lambda *words, **options: run("ctr", "--address", socket, *words, **options), socket
+        wait_until(address.exists, "containerd's socket")
+        yield lambda *words, **options: run("ctr", "--address", address, *words, **options), address
     finally:
         daemon.terminate()
         daemon.wait(WAIT)
@@ -740,8 +827,8 @@ def case_cri_runs_pods():
     engine, image = prepared("net", "net")
     engine("import", "--change", 'ENTRYPOINT ["/busybox", "sleep", "1000"]', work / "plain.tar", "localhost/pause:1")
     bridge = f"h{os.getpid()}"
-    with containerd(CRI_PLUGIN) as (ctr, socket):
-        settings = socket.parent / "cni.d"
+    with containerd(CRI_PLUGIN) as (ctr, listener):
+        settings = listener.parent / "cni.d"
         settings.mkdir(exist_ok=True)
         (settings / "10.conflist").write_text(json.dumps({"cniVersion": "0.4.0", "name": bridge, "plugins": [
             {"type": "bridge", "bridge": bridge, "isGateway": True,
@@ -751,7 +838,7 @@ def case_cri_runs_pods():
             archive.unlink(missing_ok=True)
             engine("save", "--format", "oci-archive", "-o", archive, name)
             ctr("--namespace", "k8s.io", "image", "import", "--index-name", name, archive)
-        address = f"unix://{socket}"
+        address = f"unix://{listener}"
         try:
             for annotations in ({}, {"org.hermitage.network": "passt", "org.hermitage.publish": "9975:9975"}):
                 try_pod(lambda *words, **options: run("crictl", "-t", "60s", "--runtime-endpoint", address,
