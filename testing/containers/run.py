@@ -840,7 +840,7 @@ def case_cri_runs_pods():
             ctr("--namespace", "k8s.io", "image", "import", "--index-name", name, archive)
         address = f"unix://{listener}"
         try:
-            for annotations in ({}, {"org.hermitage.network": "passt", "org.hermitage.publish": "9975:9975"}):
+            for annotations in ({}, {"org.hermitage.publish": "none", "org.hermitage.publish.guest": "9975:9975"}):
                 try_pod(lambda *words, **options: run("crictl", "-t", "60s", "--runtime-endpoint", address,
                                                       "--image-endpoint", address, *words, **options),
                         image, annotations)
