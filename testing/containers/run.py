@@ -258,8 +258,8 @@ class Podman:
             shutil.copy(file, directory)
         archive = work / f"{name}.tar"
         run("tar", "-C", directory, "-cf", archive, ".")
-        done = self("import", "--change", f'ENTRYPOINT ["/bin/{guest_names[0]}"]', archive, f"localhost/{name}:1",
-                    status=None)
+        entry = ["--change", f'ENTRYPOINT ["/bin/{guest_names[0]}"]'] if guest_names else []
+        done = self("import", *entry, archive, f"localhost/{name}:1", status=None)
         need(done.returncode == 0, f"podman makes no images here: {done.stderr.strip()}")
         return f"localhost/{name}:1"
 
@@ -725,6 +725,114 @@ def case_podman_cleans_up_after_kills():
         # What they have left is in nobody's way.
         container = engine("run", "--pull=never", "-d", "--network", f"ns:/run/netns/{name}", image, "9", "10", "halt")
         check(engine.status(container.stdout.strip()) == 0, "exit status of a container after the killed ones")
+
+
+# A user for podman, in a mount namespace with its own lists of users and its own device nodes.
+ROOTLESS_ID = 54321
+ROOTLESS_SETUP = """
+set -e
+cd "$1"
+mknod -m 660 kvm c 10 232
+mknod -m 666 tun c 10 200
+chown 0:54322 kvm
+for name in passwd group; do cp /etc/$name $name; done
+echo "hermit-test:x:54321:54321::$1:/bin/sh" >>passwd
+echo "hermit-test:x:54321:" >>group
+echo "hermit-kvm:x:54322:hermit-test" >>group
+echo "hermit-test:1000000:65536" | tee subuid >subgid
+touch /etc/subuid /etc/subgid
+for name in passwd group subuid subgid; do mount --bind $name /etc/$name; done
+mount --bind kvm /dev/kvm
+mount --bind tun /dev/net/tun
+echo ready
+exec sleep 1000
+"""
+
+
+class RootlessPodman(Podman):
+    """podman as an ordinary user, who may open /dev/kvm as a member of a second group only."""
+
+    def __init__(self):
+        super().__init__()
+        for program in ("newuidmap", "newgidmap", "slirp4netns", "unshare", "nsenter", "setpriv"):
+            need(shutil.which(program), f"there is no {program} (packages uidmap and slirp4netns)")
+        need(Path("/dev/net/tun").exists(), "there is no /dev/net/tun")
+        self.home = work / "home"
+        self.home.mkdir()
+        work.chmod(0o755)
+        # For sockets, and podman's lists, whose paths it limits to 50 characters.
+        self.short = Path(tempfile.mkdtemp(prefix="h-"))
+        for directory in (self.home, self.short):
+            os.chown(directory, ROOTLESS_ID, ROOTLESS_ID)
+        # The user may not enter the directory of the build.
+        for program in (hermitage, hermitage_oci):
+            shutil.copy(program, work)
+        (work / "runc.toml").write_text(f'runtime = "runc"\nmonitor = "{work}/{hermitage.name}"\n')
+        runtime_script = work / "hermitage-oci-runc"
+        runtime_script.write_text(runtime_script.read_text().replace(str(hermitage_oci), f"{work}/{hermitage_oci.name}"))
+        for name in ("storage.conf", "containers.conf"):
+            file = work / name
+            file.write_text(re.sub(f"{work}/(graph|run|tmp)", f"{self.short}/\\1", file.read_text()))
+        place = work / "private"
+        place.mkdir()
+        self.keeper = subprocess.Popen(["unshare", "--mount", "--propagation", "private", "sh", "-c", ROOTLESS_SETUP, "sh", place],
+                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        need(self.keeper.stdout.readline() == "ready\n", f"there is no user here: {self.keeper.poll()}")
+
+    def __call__(self, *words, **options):
+        environment = {name: value for name, value in self.environment.items() if name in ("PATH", "CONTAINERS_CONF",
+                                                                                           "CONTAINERS_STORAGE_CONF")}
+        return run("nsenter", f"--mount=/proc/{self.keeper.pid}/ns/mnt", f"--wd={self.home}", "setpriv", "--reuid", "hermit-test", "--regid",
+                   "hermit-test", "--init-groups", "podman", *words,
+                   env=environment | {"HOME": str(self.home), "XDG_RUNTIME_DIR": str(self.short)}, **options)
+
+    def end(self):
+        self("rm", "-f", "-t", "0", "-a", status=None)
+        self("system", "migrate", status=None)  # ends the process that keeps podman's user namespace
+        self.keeper.kill()
+        self.keeper.communicate()
+        remove_with_mounts(self.short)
+
+
+def case_podman_runs_guests_without_root():
+    engine = RootlessPodman()
+    try:
+        try_without_root(engine)
+    finally:
+        engine.end()
+
+
+def try_without_root(engine):
+    done = engine("info", status=None)
+    need(done.returncode == 0, f"podman without root does not work here: {done.stderr.strip()}")
+    plain = engine.image("plain", files=[static_program()])
+    need_containers(engine, plain)
+    image = engine.image("rootless", "net", "hello", "files", "exit_code")
+    volume = engine.home / "volume"
+    volume.mkdir()
+    os.chown(volume, ROOTLESS_ID, ROOTLESS_ID)
+    check("Hello from a Hermit kernel" in engine.run("--entrypoint", "hello", image).stdout, "the output")
+    engine.run("--entrypoint", "exit_code", image, "42", status=42)
+    engine.run("--group-add", "keep-groups", "--entrypoint", "hello", image)
+    engine.run("--user", "1000", "--entrypoint", "hello", image)
+    check("WRONG" not in engine.run("-v", f"{volume}:/data", "--entrypoint", "files", image, "/data").stdout, "the volume")
+    check((volume / "folder").stat().st_uid == ROOTLESS_ID, "the owner of the guest's directory")
+    kept = engine.run("--userns", "keep-id", "--annotation", "org.hermitage.network=none", "--entrypoint", "hello", image)
+    check("Hello from a Hermit kernel" in kept.stdout, f"{kept}")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    # podman's own forwarder connects inside the network, past a tap.
+    for words in (["--network", "slirp4netns:port_handler=slirp4netns"],
+                  ["--network", "slirp4netns", "--annotation", "org.hermitage.publish=9975:9975"]):
+        container = engine("run", "--pull=never", "-d", "-p", f"127.0.0.1:{port}:9975", *words, image).stdout.strip()
+        wait_until(lambda: "10.0.2.100" in engine("logs", container).stdout, "the guest's address")
+        page = run("curl", "-sS", "--max-time", "10", f"http://127.0.0.1:{port}/").stdout
+        check("Hello from the guest net" in page, f"{words}: {page}")
+        engine("stop", "-t", "5", container)
+        check(engine.status(container) == 143, "exit status")
+    Path(work, "private/kvm").chmod(0o600)
+    refused = engine.run("--entrypoint", "hello", image, status=None)
+    check("open /dev/kvm: Permission denied" in refused.stderr, f"{refused}")
 
 
 def case_podman_plays_kube():
