@@ -21,6 +21,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from case_runner import Failed, Skipped, check, remove_with_mounts, run_cases  # noqa: E402
+from engine import write_bundle, write_config, write_podman_settings, write_runtime  # noqa: E402
 
 hermitage, hermitage_oci, guests = (Path(word).resolve() for word in sys.argv[1:4])
 work = Path(tempfile.mkdtemp(prefix="hermitage-containers-"))
@@ -58,15 +59,15 @@ def need_guests():
     need("INTERP" not in interpreter, "the monitor is not linked statically, so it runs in no container")
 
 
-def runtime(below="runc", without_tun=False):
-    """A script that starts hermitage-oci with settings for this test. An engine does not pass on its environment."""
-    name = Path(below).name
-    settings = work / f"{name}.toml"
-    settings.write_text(f'runtime = "{below}"\nmonitor = "{hermitage}"\n')
-    script = work / f"hermitage-oci-{name}{'-without-tun' if without_tun else ''}"
-    start = f"HERMITAGE_OCI_CONFIG={settings} exec {hermitage_oci} \"$@\"\n"
-    hide = f"exec unshare --mount sh -c 'mount -t tmpfs tmpfs /dev/net; {start.strip()}' sh \"$@\"\n"
-    script.write_text("#!/bin/sh\n" + (hide if without_tun else start))
+def runtime(below="runc"):
+    return write_runtime(work, hermitage, hermitage_oci, below)
+
+
+def runtime_without_tun():
+    """A runtime on a host without /dev/net/tun."""
+    script = work / "hermitage-oci-without-tun"
+    script.write_text("#!/bin/sh\n"
+                      f"exec unshare --mount sh -c 'mount -t tmpfs tmpfs /dev/net; exec {runtime()} \"$@\"' sh \"$@\"\n")
     script.chmod(0o755)
     return script
 
@@ -82,18 +83,10 @@ def need_runc():
 def bundle(name, args, program=None):
     """A bundle whose root file system has one program, at the path of the first argument."""
     directory = work / name
-    (directory / "rootfs").mkdir(parents=True)
-    if program:
-        shutil.copy(program, directory / "rootfs" / args[0].removeprefix("/"))
-    run("runc", "spec", cwd=directory)
-    path = directory / "config.json"
-    config = json.loads(path.read_text())
-    config["process"].update(args=args, terminal=False)
-    config["process"].pop("rlimits", None)
-    config["linux"]["cgroupsPath"] = f"/{work.name}-{name}"
+    config = write_bundle(directory, args, f"{work.name}-{name}", program)
     config["annotations"] = {"large": "9223372036854775807"}
     config["unknown"] = 18446744073709551615
-    path.write_text(json.dumps(config, indent=3))
+    write_config(directory, config)
     return directory
 
 
@@ -233,16 +226,7 @@ class Podman:
         for program in ("podman", "runc", "conmon"):
             need(shutil.which(program), f"there is no {program}")
         need_guests()
-        (work / "storage.conf").write_text(f'[storage]\ndriver = "vfs"\ngraphroot = "{work}/graph"\n'
-                                           f'runroot = "{work}/run"\n')
-        (work / "containers.conf").write_text(
-            '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1000:1000"]\nlog_driver = "k8s-file"\n'
-            f'[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\nlock_type = "file"\ntmp_dir = "{work}/tmp"\n'
-            'runtime = "hermitage"\nruntime_supports_json = ["crun", "runc", "hermitage"]\n'
-            f'[engine.runtimes]\nhermitage = ["{runtime()}"]\n')
-        self.environment = os.environ | {"CONTAINERS_CONF": f"{work}/containers.conf",
-                                         "CONTAINERS_STORAGE_CONF": f"{work}/storage.conf"}
-        self.environment.pop("LISTEN_FDS", None)
+        self.environment = write_podman_settings(work, runtime())
 
     def __call__(self, *words, **options):
         return run("podman", *words, env=self.environment, **options)
@@ -610,7 +594,7 @@ def case_podman_chooses_passt():
         engine("rm", "-f", "-t", "0", two)
         wait_until(lambda: names() == 0, "the end of passt")
         # A host without /dev/net/tun.
-        words += ["--runtime", runtime(without_tun=True)]
+        words += ["--runtime", runtime_without_tun()]
         four = start()
         check(names() == 1 and "hermitage0" not in run("ip", "-n", name, "-br", "link").stdout, "no passt without a tap")
         engine("rm", "-f", "-t", "0", four)
