@@ -884,10 +884,29 @@ def containerd(plugin='disabled_plugins = ["io.containerd.grpc.v1.cri"]\n'):
         daemon = subprocess.Popen(["containerd", "--config", place / "config.toml"], stdout=log, stderr=log)
     try:
         wait_until(address.exists, "containerd's socket")
-        yield lambda *words, **options: run("ctr", "--address", address, *words, **options), address
+        def ctr(*words, **options):
+            return run("ctr", "--address", address, *words, **options)
+
+        ctr.address = address
+        yield ctr, address
     finally:
         daemon.terminate()
         daemon.wait(WAIT)
+
+
+def start_task(ctr, *options):
+    """Starts a guest that runs until it is killed, as the task `long`."""
+    archive = work / "task.tar"
+    if not archive.exists():
+        run(hermitage, "image", "create", "--oci", "-o", archive, "--name", "task:v1", "--kernel", guest_dir / "count")
+        ctr("image", "import", archive)
+    image = ctr("image", "list", "-q").stdout.split()[0]
+    ctr("run", "-d", *options, "--runtime", "io.containerd.runc.v2", "--runc-binary", runtime(), image, "long", "/count", "100000",
+        "100", "halt")
+
+
+def pid_of_task(ctr):
+    return next(int(line.split()[1]) for line in ctr("task", "list").stdout.splitlines() if line.startswith("long "))
 
 
 def case_containerd_runs_guests():
@@ -911,9 +930,81 @@ def case_containerd_runs_guests():
         ctr("container", "delete", "long")
 
 
+def fill_memory_of(process):
+    """Fills the control group of a container's process with a file in memory: the kernel kills the largest process in the
+    group, which is not the small one that writes the file."""
+    group = next((line.split(":")[2] for line in Path(f"/proc/{process}/cgroup").read_text().splitlines() if ":memory:" in line),
+                 None)
+    need(group, "there are no control groups of version 1 for memory")
+    place = work / f"memory-{process}"
+    place.mkdir()
+    run("mount", "-t", "tmpfs", "tmpfs", place)
+    try:
+        run("/bin/busybox", "sh", "-c", f"echo 0 >/sys/fs/cgroup/memory{group}/cgroup.procs && "
+            f"exec /bin/busybox dd if=/dev/zero of={place}/file bs=64k count=2000", status=None)
+        end = time.monotonic() + WAIT
+        while Path(f"/proc/{process}/exe").exists() and time.monotonic() < end:
+            time.sleep(0.02)
+    finally:
+        run("umount", place)
+
+
+def case_podman_reports_out_of_memory():
+    """A guest's container does as one of runc does, whose podman 4.3 reports it with some control groups only."""
+    engine, image = prepared("memory", "count")
+    outcomes = []
+    for words in (["--runtime", "runc", "localhost/plain:1", "/busybox", "sleep", "1000"], [image, "100000", "100", "halt"]):
+        done = engine("run", "--pull=never", "-d", "--network", "none", "--memory", "64m", *words, status=None)
+        need(done.returncode == 0, f"there are no limits here: {done.stderr.strip()}")
+        container = done.stdout.strip()
+        process = int(engine("inspect", "--format", "{{.State.Pid}}", container).stdout)
+        fill_memory_of(process)
+        check(engine.status(container) == 137, "exit status")
+        outcomes.append(engine("inspect", "--format", "{{.State.OOMKilled}} {{.State.ExitCode}}", container).stdout)
+        engine("rm", "-f", "-t", "0", container)
+    check(outcomes[0] == outcomes[1], f"runc and hermitage: {outcomes}")
+
+
+def case_containerd_reports_out_of_memory():
+    static_program()
+    with containerd() as (ctr, _):
+        start_task(ctr, "--memory-limit", str(64 << 20))
+        events = subprocess.Popen(["ctr", "--address", ctr.address, "events"], stdout=subprocess.PIPE, text=True)
+        try:
+            time.sleep(0.5)  # until it listens
+            fill_memory_of(pid_of_task(ctr))
+            wait_until(lambda: "STOPPED" in ctr("task", "list").stdout, "the end of the task")
+        finally:
+            time.sleep(0.5)
+            events.terminate()
+            text = events.communicate()[0]
+        check('/tasks/oom {"container_id":"long"}' in text, f"no event: {text}")
+        check('"exit_status":137' in text, f"the exit status: {text}")
+        ctr("task", "delete", "long", status=None)
+
+
+def case_containerd_cleans_up_after_kills():
+    before = monitors()
+    with containerd() as (ctr, _):
+        for kills_shim in (False, True):
+            start_task(ctr)
+            monitor = pid_of_task(ctr)
+            shim = int(Path(f"/proc/{monitor}/stat").read_text().rsplit(")")[-1].split()[1])
+            check("containerd-shim" in Path(f"/proc/{shim}/cmdline").read_text(), "the parent of a monitor is not the shim")
+            os.kill(shim if kills_shim else monitor, signal.SIGKILL)
+            wait_until(lambda: "RUNNING" not in ctr("task", "list").stdout, "the end of the task")
+            ctr("task", "delete", "--force", "long", status=None)
+            wait_until(lambda: monitors() <= before, "the end of the monitor")
+            wait_until(lambda: "long" not in ctr("task", "list").stdout, "the deletion of the task")
+            ctr("container", "delete", "long")
+            wait_until(lambda: f"{work}" not in Path("/proc/mounts").read_text(), "the end of the container's mounts")
+
+
 def case_cri_runs_pods():
     """A pod with a pause container, a guest and a sidecar, with a tap and with passt."""
-    need(shutil.which("crictl"), "there is no crictl")
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    crictl = shutil.which("crictl") or next(cache.glob("hermitage-tests/crictl-*/crictl"), None)
+    need(crictl, "there is no crictl; testing/containers/get-crictl builds it")
     need(Path("/usr/lib/cni/bridge").exists(), "there are no CNI plugins (package containernetworking-plugins)")
     need(shutil.which("passt"), "there is no passt")
     engine, image = prepared("net", "net")
@@ -933,7 +1024,7 @@ def case_cri_runs_pods():
         address = f"unix://{listener}"
         try:
             for annotations in ({}, {"org.hermitage.publish": "none", "org.hermitage.publish.guest": "9975:9975"}):
-                try_pod(lambda *words, **options: run("crictl", "-t", "60s", "--runtime-endpoint", address,
+                try_pod(lambda *words, **options: run(crictl, "-t", "60s", "--runtime-endpoint", address,
                                                       "--image-endpoint", address, *words, **options),
                         image, annotations)
         finally:
