@@ -17,7 +17,7 @@ GUESTS_OF_RELEASE = rm -rf build/$(1)/guests && ln -s ../release/guests build/$(
 NO_CROSS = cross build for aarch64: skipped, its libraries cannot be downloaded (cmake/sysroot)
 
 .NOTPARALLEL:
-.PHONY: help demo build test bench bench-vmm bench-net bench-snapshot bench-scale conformance fuzz mutate lint format reference
+.PHONY: help demo build test bench bench-vmm bench-net bench-snapshot bench-scale bench-containers conformance fuzz mutate lint format reference
 .PHONY: install deb dist image clean
 help:
 	@echo 'make demo         install missing packages, build, and inspect, pack and run a kernel built from source'
@@ -29,6 +29,7 @@ help:
 	@echo 'make bench-net    compare its network with that of Uhyve and a loop that only copies frames (needs root)'
 	@echo 'make bench-snapshot  measure how guests are saved and restored (needs root)'
 	@echo 'make bench-scale     measure 300 idle guests at once (needs KVM and root)'
+	@echo 'make bench-containers  compare guests in containers with programs in containers of runc (needs KVM, podman and root)'
 	@echo 'make conformance  compare with hermit-entry, kernel by kernel and image by image (needs cargo 1.85)'
 	@echo 'make fuzz         run every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS) (needs clang-19)'
 	@echo 'make mutate       change the code in MUTANTS=$(MUTANTS) places, one at a time, and list changes that no unit test detects'
@@ -115,6 +116,14 @@ bench-scale:
 	$(call CONFIGURE,release) -DHERMITAGE_BUILD_TESTS=OFF
 	$(call BUILD,release)
 	bench/scale/scale_bench --programs build/release/bin --guests build/release/guests/x86_64/if3 --output build/bench/scale.json
+
+# On the host's KVM, as root. Takes two minutes.
+bench-containers:
+	@cmake/packages build test
+	$(call CONFIGURE,release) -DHERMITAGE_BUILD_TESTS=OFF
+	$(call BUILD,release)
+	bench/containers/container_bench --programs build/release/bin --guests build/release/guests/x86_64/if3 \
+	  --output build/bench/containers.json
 
 conformance:
 	@cmake/packages build bench

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #include "hermitage/base/memory_size.hpp"
+#include "hermitage/oci/annotations.hpp"
 #include "hermitage/oci/network.hpp"
 
 namespace hermitage::oci {
@@ -291,7 +292,8 @@ auto check_annotations(const Json& config) -> std::expected<void, std::string> {
   if (annotations == nullptr || !annotations->is_object()) return {};
   for (const auto& [key, value] : annotations->items()) {
     if (!key.starts_with(kOwn) || key.starts_with(kOfImages)) continue;
-    if (std::ranges::find(kKnown, key) != kKnown.end()) continue;
+    const auto is_this = [&](std::string_view known) { return is_annotation(config, key, known); };
+    if (std::ranges::any_of(kKnown, is_this)) continue;
     return refuse("annotation {}: it is not known", key);
   }
   return {};
@@ -317,8 +319,7 @@ auto make_hermit_container(Json config, const HermitProgram& program, const Cont
 }
 
 auto snapshot_in(const Json& config) -> std::expected<std::string, std::string> {
-  const auto* const annotations = member(config, "annotations");
-  const auto* const value = annotations == nullptr ? nullptr : member(*annotations, kSnapshotAnnotation);
+  const auto* const value = annotation_of(config, kSnapshotAnnotation);
   if (value == nullptr) return std::string{};
   auto path = string_of(value);
   if (!path.starts_with('/')) return refuse("annotation {}: '{}' is not an absolute path", kSnapshotAnnotation, path);

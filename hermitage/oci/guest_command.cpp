@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstring>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <utility>
 
@@ -15,6 +16,7 @@
 #include <sys/un.h>
 
 #include "hermitage/base/descriptor.hpp"
+#include "hermitage/base/descriptor_message.hpp"
 #include "hermitage/base/file_io.hpp"
 #include "hermitage/oci/call_failure.hpp"
 #include "hermitage/oci/container.hpp"
@@ -61,27 +63,6 @@ auto connect_to(pid_t monitor, const RootFileSystem& files) -> std::expected<bas
   return socket;
 }
 
-// Sends the line, and the file if there is one.
-auto send_line(int socket, const std::string& line, const base::Descriptor* file) -> std::expected<void, std::string> {
-  alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(int))> control{};
-  iovec source{.iov_base = const_cast<char*>(line.data()), .iov_len = line.size()};
-  msghdr message{};
-  message.msg_iov = &source;
-  message.msg_iovlen = 1;
-  if (file != nullptr) {
-    message.msg_control = control.data();
-    message.msg_controllen = control.size();
-    auto* const header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof(int));
-    const int number = file->get();
-    std::memcpy(CMSG_DATA(header), &number, sizeof number);
-  }
-  if (::sendmsg(socket, &message, MSG_NOSIGNAL) != static_cast<ssize_t>(line.size())) return call_failure("sendmsg");
-  return {};
-}
-
 auto printable_lines(std::string text) -> std::string {
   std::ranges::replace_if(text, [](unsigned char c) { return (c < ' ' && c != '\n') || c > '~'; }, '?');
   if (!text.empty() && !text.ends_with('\n')) text += '\n';
@@ -102,12 +83,15 @@ auto read_answer(int socket) -> std::expected<std::string, std::string> {
   return std::unexpected{std::move(text)};
 }
 
-auto converse(pid_t monitor, const RootFileSystem& files, const GuestCommand& command, const base::Descriptor* file)
+// The command carries these descriptors.
+auto converse(pid_t monitor, const RootFileSystem& files, const GuestCommand& command, std::span<const int> descriptors)
     -> std::expected<std::string, std::string> {
   const auto socket = connect_to(monitor, files);
   if (!socket) return std::unexpected{socket.error()};
   if (!limit_waiting(socket->get(), command.command)) return call_failure("setsockopt SO_RCVTIMEO");
-  if (auto sent = send_line(socket->get(), command.name + '\n', file); !sent) return std::unexpected{sent.error()};
+  const auto line = command.name + '\n';
+  const auto sent = base::send_with_descriptors(socket->get(), std::as_bytes(std::span{line}), descriptors);
+  if (!sent) return std::unexpected{fmt::format("sendmsg: {}", std::strerror(sent.error()))};
   return read_answer(socket->get());
 }
 
@@ -135,10 +119,10 @@ auto parse_guest_command(const std::vector<std::string>& words) -> std::expected
 auto send_guest_command(pid_t monitor, const GuestCommand& command) -> std::expected<std::string, std::string> {
   const auto files = RootFileSystem::open(fmt::format("/proc/{}/root", monitor));
   if (!files) return std::unexpected{files.error()};
-  if (command.command != ControlCommand::snapshot) return converse(monitor, *files, command, nullptr);
+  if (command.command != ControlCommand::snapshot) return converse(monitor, *files, command, {});
   const auto file = files->create(command.file);
   if (!file) return std::unexpected{file.error()};
-  auto answer = converse(monitor, *files, command, &file->contents());
+  auto answer = converse(monitor, *files, command, std::array{file->contents().get()});
   if (!answer) file->remove();
   return answer;
 }

@@ -16,6 +16,7 @@
 #include "hermitage/base/file_io.hpp"
 #include "hermitage/base/program.hpp"
 #include "hermitage/entry/elf_file.hpp"
+#include "hermitage/oci/network.hpp"
 #include "hermitage/oci/settings.hpp"
 
 namespace hermitage::oci {
@@ -65,12 +66,14 @@ auto check_monitor(const Settings& settings) -> HostCheck {
 }
 
 auto check_tap() -> HostCheck {
-  const base::Descriptor device{::open("/dev/net/tun", O_RDWR | O_CLOEXEC)};
-  if (device.is_open()) return {.subject = "network", .finding = "/dev/net/tun is usable"};
-  return {.subject = "network",
-          .outcome = Outcome::weak,
-          .finding =
-              fmt::format("/dev/net/tun: {}; containers with a network need it (modprobe tun)", std::strerror(errno))};
+  const auto tried = try_tap();
+  if (tried) return {.subject = "network", .finding = "guests can take over the interfaces of containers"};
+  return {
+      .subject = "network",
+      .outcome = Outcome::weak,
+      .finding = fmt::format("{}; guests get taps only where root can make them, with the kernel's tun, sch_ingress, "
+                             "cls_u32 and act_mirred, and otherwise passt",
+                             tried.error())};
 }
 
 // Whether an engine, if it is installed, has the name of this runtime in its configuration.

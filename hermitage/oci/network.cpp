@@ -4,6 +4,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <initializer_list>
 #include <memory>
 #include <span>
 #include <thread>
@@ -28,6 +29,7 @@
 #include <sys/stat.h>
 
 #include "hermitage/base/file_io.hpp"
+#include "hermitage/oci/annotations.hpp"
 #include "hermitage/oci/passt.hpp"
 
 namespace hermitage::oci {
@@ -35,6 +37,7 @@ namespace {
 
 constexpr const char* kTapName = "hermitage0";
 constexpr std::size_t kMostNameservers = 2;
+constexpr std::string_view kNoPorts = "none";
 
 template <class Value>
 using OrError = std::expected<Value, std::string>;
@@ -50,6 +53,28 @@ auto failure(std::string_view call, int error_number) -> std::unexpected<std::st
 // `code` is a negative number of libnl.
 auto netlink_failure(std::string_view what, int code) -> std::unexpected<std::string> {
   return std::unexpected{fmt::format("netlink: {}: {}", what, ::nl_geterror(code))};
+}
+
+// The reason why a guest has no tap.
+struct NoTap {
+  std::string text;
+  bool is_of_host = false;  // the kernel lacks a part, or this user may not use it
+};
+
+template <class Number>
+auto is_one_of(Number number, std::initializer_list<Number> numbers) -> bool {
+  return std::ranges::find(numbers, number) != numbers.end();
+}
+
+auto no_tap(std::string_view call, int error_number) -> std::unexpected<NoTap> {
+  const bool is_of_host = is_one_of(error_number, {ENOENT, ENODEV, ENXIO, EOPNOTSUPP, EPERM, EACCES});
+  return std::unexpected{NoTap{.text = failure(call, error_number).error(), .is_of_host = is_of_host}};
+}
+
+// The kernel reports a queue, a filter or an action that it does not have as not found.
+auto no_redirection(std::string_view what, int code) -> std::unexpected<NoTap> {
+  const bool is_of_host = is_one_of(-code, {NLE_OBJ_NOTFOUND, NLE_OPNOTSUPP, NLE_PERM, NLE_NOACCESS});
+  return std::unexpected{NoTap{.text = netlink_failure(what, code).error(), .is_of_host = is_of_host}};
 }
 
 template <auto release>
@@ -125,14 +150,14 @@ class Namespace {
   }
 
   // Sets the tap up, with the MTU of the interface.
-  [[nodiscard]] auto set_up(int tap, unsigned mtu) const -> OrError<void> {
+  [[nodiscard]] auto set_up(int tap, unsigned mtu) const -> std::expected<void, NoTap> {
     const Link changes{::rtnl_link_alloc()};
     const Link wanted{::rtnl_link_alloc()};
     ::rtnl_link_set_ifindex(wanted.get(), tap);
     ::rtnl_link_set_flags(changes.get(), IFF_UP);
     ::rtnl_link_set_mtu(changes.get(), mtu);
     if (const int code = ::rtnl_link_change(socket_.get(), wanted.get(), changes.get(), 0); code < 0) {
-      return netlink_failure("set the tap up", code);
+      return no_redirection("set the tap up", code);
     }
     return {};
   }
@@ -152,7 +177,7 @@ class Namespace {
   }
 
   // Every frame that arrives at the interface `from` leaves at `to`.
-  [[nodiscard]] auto redirect(int from, int to) const -> OrError<void> {
+  [[nodiscard]] auto redirect(int from, int to) const -> std::expected<void, NoTap> {
     const Qdisc ingress{::rtnl_qdisc_alloc()};
     auto* const traffic = TC_CAST(ingress.get());
     ::rtnl_tc_set_ifindex(traffic, from);
@@ -161,7 +186,7 @@ class Namespace {
     ::rtnl_tc_set_handle(traffic, TC_H_MAKE(TC_H_INGRESS, 0));
     ::rtnl_tc_set_kind(traffic, "ingress");
     if (const int code = ::rtnl_qdisc_add(socket_.get(), ingress.get(), NLM_F_CREATE | NLM_F_EXCL); code < 0) {
-      return netlink_failure("ingress queue", code);
+      return no_redirection("ingress queue", code);
     }
     return add_filter(from, to);
   }
@@ -211,7 +236,7 @@ class Namespace {
     return {};
   }
 
-  [[nodiscard]] auto add_filter(int from, int to) const -> OrError<void> {
+  [[nodiscard]] auto add_filter(int from, int to) const -> std::expected<void, NoTap> {
     const Action action{::rtnl_act_alloc()};
     ::rtnl_tc_set_kind(TC_CAST(action.get()), "mirred");
     ::rtnl_mirred_set_action(action.get(), TCA_EGRESS_REDIR);
@@ -227,10 +252,10 @@ class Namespace {
     ::rtnl_u32_add_key_uint32(filter.get(), 0, 0, 0, 0);
     ::rtnl_u32_set_cls_terminal(filter.get());
     if (const int code = ::rtnl_u32_add_action(filter.get(), action.get()); code < 0) {
-      return netlink_failure("redirection", code);
+      return no_redirection("redirection", code);
     }
     if (const int code = ::rtnl_cls_add(socket_.get(), filter.get(), NLM_F_CREATE | NLM_F_EXCL); code < 0) {
-      return netlink_failure("redirection", code);
+      return no_redirection("redirection", code);
     }
     return {};
   }
@@ -244,23 +269,23 @@ struct Tap {
   int index = 0;
 };
 
-auto make_tap() -> OrError<Tap> {
+auto make_tap() -> std::expected<Tap, NoTap> {
   Tap tap{.descriptor = base::Descriptor{::open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK)}};
-  if (!tap.descriptor.is_open()) return failure("open /dev/net/tun", errno);
+  if (!tap.descriptor.is_open()) return no_tap("open /dev/net/tun", errno);
   ifreq request{};
   std::strncpy(request.ifr_name, kTapName, sizeof request.ifr_name - 1);
   request.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
   if (::ioctl(tap.descriptor.get(), TUNSETIFF, &request) != 0) {
     if (errno == EBUSY) {
-      return std::unexpected{fmt::format(
+      return std::unexpected{NoTap{fmt::format(
           "another Hermit container uses this network, which serves one guest; the annotation {}=passt for all of them "
           "lets them share it",
-          kNetworkAnnotation)};
+          kNetworkAnnotation)}};
     }
-    return failure("TUNSETIFF", errno);
+    return no_tap("TUNSETIFF", errno);
   }
   const base::Descriptor any{::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
-  if (::ioctl(any.get(), SIOCGIFINDEX, &request) != 0) return failure("SIOCGIFINDEX", errno);
+  if (::ioctl(any.get(), SIOCGIFINDEX, &request) != 0) return no_tap("SIOCGIFINDEX", errno);
   tap.index = request.ifr_ifindex;
   return tap;
 }
@@ -296,12 +321,12 @@ auto connect_by_passt(const NetworkPlan& plan, const std::vector<std::string>& n
 }
 
 // The calling thread is in the container's namespace.
-auto connect_by_tap() -> OrError<std::optional<GuestNetwork>> {
+auto connect_by_tap() -> std::expected<std::optional<GuestNetwork>, NoTap> {
   // Without the tap, which does not exist yet.
   const auto before = Namespace::open();
-  if (!before) return std::unexpected{before.error()};
+  if (!before) return std::unexpected{NoTap{before.error()}};
   auto interface = before->find_interface();
-  if (!interface) return std::unexpected{interface.error()};
+  if (!interface) return std::unexpected{NoTap{interface.error()}};
   if (!*interface) return std::nullopt;
   auto tap = make_tap();
   if (!tap) return std::unexpected{tap.error()};
@@ -316,14 +341,39 @@ auto connect_by_tap() -> OrError<std::optional<GuestNetwork>> {
                       .gateway = std::move((*interface)->gateway)};
 }
 
-// The ports in the annotation, which has no meaning without passt.
-auto forwards_of(const Json* annotations, bool is_passt) -> OrError<std::vector<base::PortForward>> {
-  std::vector<base::PortForward> forwards;
-  const auto* const value = annotations == nullptr ? nullptr : member(*annotations, kPublishAnnotation);
-  if (value == nullptr) return forwards;
-  if (!is_passt) {
-    return std::unexpected{fmt::format("annotation {}: it needs {}=passt", kPublishAnnotation, kNetworkAnnotation)};
+// Redirects between a tap and the loopback interface of the calling thread's namespace.
+auto redirect_loopback() -> std::expected<void, NoTap> {
+  constexpr int kLoopback = 1;
+  constexpr unsigned kMtu = 1500;
+  const auto network = Namespace::open();
+  if (!network) return std::unexpected{NoTap{network.error()}};
+  const auto tap = make_tap();
+  if (!tap) return std::unexpected{tap.error()};
+  if (auto set = network->set_up(tap->index, kMtu); !set) return set;
+  if (auto redirected = network->redirect(kLoopback, tap->index); !redirected) return redirected;
+  return network->redirect(tap->index, kLoopback);
+}
+
+// A tap, unless passt suits better and the user has not chosen. The calling thread is in the container's namespace.
+auto connect_by_tap_or_passt(const NetworkPlan& plan, const std::vector<std::string>& nameservers)
+    -> OrError<std::optional<GuestNetwork>> {
+  if (passt_serves_this_network()) {
+    if (plan.can_be_passt) return connect_by_passt(plan, nameservers);
+    return refuse("other Hermit containers share this network by passt, which a tap would cut off");
   }
+  auto by_tap = connect_by_tap();
+  if (by_tap) return *std::move(by_tap);
+  if (!plan.can_be_passt || !by_tap.error().is_of_host) return std::unexpected{by_tap.error().text};
+  auto by_passt = connect_by_passt(plan, nameservers);
+  if (by_passt) return by_passt;
+  return std::unexpected{fmt::format("{}; {}, which needs no tap", by_tap.error().text, by_passt.error())};
+}
+
+// The ports in the annotation.
+auto forwards_of(const Json* value) -> OrError<std::vector<base::PortForward>> {
+  std::vector<base::PortForward> forwards;
+  if (value == nullptr) return forwards;
+  if (string_of(value) == kNoPorts) return forwards;
   auto rest = string_of(value) + ',';
   for (auto comma = rest.find(','); comma != std::string::npos; comma = rest.find(',')) {
     const auto forward = base::parse_port_forward(rest.substr(0, comma));
@@ -347,15 +397,18 @@ auto is_own_namespace(int name_space) -> bool {
 }  // namespace
 
 auto plan_network(const Json& config) -> std::expected<NetworkPlan, std::string> {
-  const auto* const annotations = member(config, "annotations");
-  const auto* const wanted = annotations == nullptr ? nullptr : member(*annotations, kNetworkAnnotation);
-  const auto name = wanted == nullptr ? "tap" : string_of(wanted);
+  const auto* const wanted = annotation_of(config, kNetworkAnnotation);
+  const auto* const ports = annotation_of(config, kPublishAnnotation);
+  const auto name = wanted == nullptr ? std::string{ports == nullptr ? "tap" : "passt"} : string_of(wanted);
   const bool is_passt = name == "passt";
   if (!is_passt && name != "none" && name != "tap") {
     return std::unexpected{
         fmt::format("annotation {}: '{}' is none of 'tap', 'passt' and 'none'", kNetworkAnnotation, name)};
   }
-  auto forwards = forwards_of(annotations, is_passt);
+  if (ports != nullptr && !is_passt) {
+    return std::unexpected{fmt::format("annotation {}: it needs {}=passt", kPublishAnnotation, kNetworkAnnotation)};
+  }
+  auto forwards = forwards_of(ports);
   if (!forwards) return std::unexpected{forwards.error()};
   if (name == "none") return NetworkPlan{};
   const auto namespaces = elements_of(member(config, {"linux", "namespaces"}));
@@ -367,6 +420,7 @@ auto plan_network(const Json& config) -> std::expected<NetworkPlan, std::string>
   const bool is_hosts = network == namespaces.end();
   if (is_hosts && !is_passt) return refuse("a guest cannot have the host's network");
   NetworkPlan plan{.kind = is_passt ? NetworkPlan::Kind::passt : NetworkPlan::Kind::tap,
+                   .can_be_passt = wanted == nullptr,
                    .name_space = is_hosts ? std::string{} : string_of(member(**network, "path")),
                    .forwards = *std::move(forwards)};
   if (is_hosts || !plan.name_space.empty()) return plan;
@@ -440,10 +494,19 @@ auto open_network(const NetworkPlan& plan, const std::vector<std::string>& names
     if (!entered) {
       result = std::unexpected{entered.error()};
     } else {
-      result = is_passt ? connect_by_passt(plan, nameservers) : connect_by_tap();
+      result = is_passt ? connect_by_passt(plan, nameservers) : connect_by_tap_or_passt(plan, nameservers);
     }
   }}.join();
   return result;
+}
+
+auto try_tap() -> std::expected<void, std::string> {
+  std::expected<void, NoTap> result;
+  std::thread{[&result] {
+    result = ::unshare(CLONE_NEWNET) == 0 ? redirect_loopback() : no_tap("unshare a network namespace", errno);
+  }}.join();
+  if (!result) return std::unexpected{std::move(result.error().text)};
+  return {};
 }
 
 }  // namespace hermitage::oci

@@ -15,9 +15,10 @@
 
 namespace hermitage::oci {
 
-// "tap": the default. "passt": see NetworkPlan. "none": the guest has no network, whatever network the container has.
+// "tap" or "passt": see NetworkPlan. "none": the guest has no network, whatever network the container has.
 inline constexpr std::string_view kNetworkAnnotation = "org.hermitage.network";
-// The ports of the container that passt forwards to the guest, separated by commas: see base::parse_port_forward().
+// The ports of the container that passt forwards to the guest, separated by commas: see base::parse_port_forward(). Or
+// "none". It selects passt.
 inline constexpr std::string_view kPublishAnnotation = "org.hermitage.publish";
 
 // The network that a container requests.
@@ -29,6 +30,7 @@ struct NetworkPlan {
   };
 
   Kind kind = Kind::none;
+  bool can_be_passt = false;                     // instead of a tap: the user has not chosen
   std::string name_space = {};                   // the path of the network namespace on the host; empty: the host's own
   std::vector<base::PortForward> forwards = {};  // for passt
 };
@@ -60,9 +62,14 @@ struct GuestNetwork {
 // With a tap: makes a tap interface in a network namespace, and redirects every frame that arrives at the interface of
 // its default route (or else its only one) to the tap, and every frame from the tap to the interface. The guest uses
 // the interface's addresses. Nothing if the namespace has no interface with a link. With passt: starts it in the
-// namespace. Removes what an earlier container has left. The error is a sentence: the host's own namespace (with a
-// tap), another guest with a tap in the namespace, or a failed call.
+// namespace. Without a choice of the user, passt takes the place of a tap if it serves other guests in the namespace,
+// or if the host lacks what a tap needs. Removes what an earlier container has left. The error is a sentence: the
+// host's own namespace (with a tap), another guest in the namespace that a tap would cut off, or a failed call.
 [[nodiscard]] auto open_network(const NetworkPlan& plan, const std::vector<std::string>& nameservers)
     -> std::expected<std::optional<GuestNetwork>, std::string>;
+
+// Whether this host has what a tap needs: makes one with its redirection, in a network namespace that ends with this
+// call. The error is a sentence: the call that failed, such as unshare(2) without privileges.
+[[nodiscard]] auto try_tap() -> std::expected<void, std::string>;
 
 }  // namespace hermitage::oci

@@ -1,5 +1,8 @@
 #include "hermitage/oci/network.hpp"
 
+#include <filesystem>
+#include <iterator>
+
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -17,16 +20,16 @@ auto config(const std::string& namespaces, const std::string& annotations = "nul
 auto planned(const Json& from) -> std::string {
   const auto plan = plan_network(from);
   if (!plan) return plan.error();
-  const auto kind = plan->kind == NetworkPlan::Kind::none  ? "none"
-                    : plan->kind == NetworkPlan::Kind::tap ? "tap"
-                                                           : "passt";
-  return fmt::format("{} in '{}'{}", kind, plan->name_space, plan->forwards.empty() ? "" : " with ports");
+  if (plan->kind == NetworkPlan::Kind::none) return fmt::format("none in '{}'", plan->name_space);
+  const auto* const kind = plan->kind == NetworkPlan::Kind::tap ? "tap" : "passt";
+  return fmt::format("{}{} in '{}'{}", plan->can_be_passt ? "by default " : "", kind, plan->name_space,
+                     plan->forwards.empty() ? "" : " with ports");
 }
 
 TEST(NetworkPlan, IsTheContainers) {
   EXPECT_EQ(planned(config(R"([{"type":"pid"},{"type":"network"}])")), "none in ''");
-  EXPECT_EQ(planned(config(R"([{"type":"network","path":"/run/netns/x"}])")), "tap in '/run/netns/x'");
-  EXPECT_EQ(planned(config(R"([{"type":"network","path":"/x"},{"type":"user"}])")), "tap in '/x'");
+  EXPECT_EQ(planned(config(R"([{"type":"network","path":"/run/netns/x"}])")), "by default tap in '/run/netns/x'");
+  EXPECT_EQ(planned(config(R"([{"type":"network","path":"/x"},{"type":"user"}])")), "by default tap in '/x'");
   EXPECT_EQ(planned(config(R"([{"type":"network","path":"/x"}])", R"({"org.hermitage.network":"tap"})")),
             "tap in '/x'");
 }
@@ -56,6 +59,8 @@ TEST(NetworkPlan, MayBePasst) {
         config(other, R"({"org.hermitage.network":")" + network + R"(","org.hermitage.publish":)" + ports + "}"));
   };
   EXPECT_EQ(publish("passt", R"("8080:80,127.0.0.1:53:53/udp")"), "passt in '/x' with ports");
+  EXPECT_EQ(publish("passt", R"("none")"), "passt in '/x'");
+  EXPECT_EQ(planned(config(other, R"({"org.hermitage.publish":"8080:80"})")), "by default passt in '/x' with ports");
   EXPECT_EQ(publish("tap", R"("8080:80")"), "annotation org.hermitage.publish: it needs org.hermitage.network=passt");
   for (const auto* const ports : {R"("")", R"("80:80,")", R"("http")", "7"}) {
     EXPECT_TRUE(publish("passt", ports).starts_with("annotation org.hermitage.publish: '")) << publish("passt", ports);
@@ -101,6 +106,16 @@ TEST(Network, IsNotTheHosts) {
   ASSERT_FALSE(own);
   EXPECT_TRUE(own.error().starts_with("a guest cannot have the host's network")) << own.error();
   EXPECT_EQ(open_network({.kind = passt, .name_space = "/none"}, {}).error(), "open /none: No such file or directory");
+}
+
+TEST(Network, TriesATapElsewhere) {
+  const auto links = [] {
+    return std::distance(std::filesystem::directory_iterator{"/sys/class/net"}, std::filesystem::directory_iterator{});
+  };
+  const auto before = links();
+  const auto tried = try_tap();
+  EXPECT_TRUE(tried || tried.error().contains(": ")) << tried.error();
+  EXPECT_EQ(links(), before);
 }
 
 }  // namespace

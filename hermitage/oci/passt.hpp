@@ -18,4 +18,7 @@ namespace hermitage::oci {
                                const std::vector<std::string>& nameservers)
     -> std::expected<base::Descriptor, std::string>;
 
+// Whether such a passt runs in the network namespace of the calling thread.
+[[nodiscard]] auto passt_serves_this_network() -> bool;
+
 }  // namespace hermitage::oci

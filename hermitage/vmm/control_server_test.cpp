@@ -2,8 +2,8 @@
 
 #include <array>
 #include <atomic>
-#include <cstring>
 #include <memory>
+#include <span>
 #include <string>
 #include <thread>
 
@@ -14,6 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "hermitage/base/descriptor_message.hpp"
 #include "hermitage/vmm/control_options.hpp"
 #include "testing/temporary_directory.hpp"
 
@@ -72,19 +73,7 @@ class ControlServerTest : public ::testing::Test {
 
   auto ask_with_file(std::string_view text, int file) const -> std::string {
     const auto client = connect();
-    alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof file)> control{};
-    iovec source{.iov_base = const_cast<char*>(text.data()), .iov_len = text.size()};
-    msghdr message{};
-    message.msg_iov = &source;
-    message.msg_iovlen = 1;
-    message.msg_control = control.data();
-    message.msg_controllen = control.size();
-    auto* const header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof file);
-    std::memcpy(CMSG_DATA(header), &file, sizeof file);
-    EXPECT_EQ(::sendmsg(client.get(), &message, MSG_NOSIGNAL), static_cast<ssize_t>(text.size()));
+    EXPECT_TRUE(base::send_with_descriptors(client.get(), std::as_bytes(std::span{text}), {&file, 1}));
     return read_answer(client);
   }
 

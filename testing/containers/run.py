@@ -8,8 +8,11 @@ CASE is a function below, without case_; `all` runs every one. Exit status 77: s
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -18,6 +21,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from case_runner import Failed, Skipped, check, remove_with_mounts, run_cases  # noqa: E402
+from engine import write_bundle, write_config, write_podman_settings, write_runtime  # noqa: E402
 
 hermitage, hermitage_oci, guests = (Path(word).resolve() for word in sys.argv[1:4])
 work = Path(tempfile.mkdtemp(prefix="hermitage-containers-"))
@@ -56,12 +60,14 @@ def need_guests():
 
 
 def runtime(below="runc"):
-    """A script that starts hermitage-oci with settings for this test. An engine does not pass on its environment."""
-    name = Path(below).name
-    settings = work / f"{name}.toml"
-    settings.write_text(f'runtime = "{below}"\nmonitor = "{hermitage}"\n')
-    script = work / f"hermitage-oci-{name}"
-    script.write_text(f'#!/bin/sh\nHERMITAGE_OCI_CONFIG={settings} exec {hermitage_oci} "$@"\n')
+    return write_runtime(work, hermitage, hermitage_oci, below)
+
+
+def runtime_without_tun():
+    """A runtime on a host without /dev/net/tun."""
+    script = work / "hermitage-oci-without-tun"
+    script.write_text("#!/bin/sh\n"
+                      f"exec unshare --mount sh -c 'mount -t tmpfs tmpfs /dev/net; exec {runtime()} \"$@\"' sh \"$@\"\n")
     script.chmod(0o755)
     return script
 
@@ -77,18 +83,10 @@ def need_runc():
 def bundle(name, args, program=None):
     """A bundle whose root file system has one program, at the path of the first argument."""
     directory = work / name
-    (directory / "rootfs").mkdir(parents=True)
-    if program:
-        shutil.copy(program, directory / "rootfs" / args[0].removeprefix("/"))
-    run("runc", "spec", cwd=directory)
-    path = directory / "config.json"
-    config = json.loads(path.read_text())
-    config["process"].update(args=args, terminal=False)
-    config["process"].pop("rlimits", None)
-    config["linux"]["cgroupsPath"] = f"/{work.name}-{name}"
+    config = write_bundle(directory, args, f"{work.name}-{name}", program)
     config["annotations"] = {"large": "9223372036854775807"}
     config["unknown"] = 18446744073709551615
-    path.write_text(json.dumps(config, indent=3))
+    write_config(directory, config)
     return directory
 
 
@@ -228,16 +226,7 @@ class Podman:
         for program in ("podman", "runc", "conmon"):
             need(shutil.which(program), f"there is no {program}")
         need_guests()
-        (work / "storage.conf").write_text(f'[storage]\ndriver = "vfs"\ngraphroot = "{work}/graph"\n'
-                                           f'runroot = "{work}/run"\n')
-        (work / "containers.conf").write_text(
-            '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1000:1000"]\nlog_driver = "k8s-file"\n'
-            f'[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\nlock_type = "file"\ntmp_dir = "{work}/tmp"\n'
-            'runtime = "hermitage"\nruntime_supports_json = ["crun", "runc", "hermitage"]\n'
-            f'[engine.runtimes]\nhermitage = ["{runtime()}"]\n')
-        self.environment = os.environ | {"CONTAINERS_CONF": f"{work}/containers.conf",
-                                         "CONTAINERS_STORAGE_CONF": f"{work}/storage.conf"}
-        self.environment.pop("LISTEN_FDS", None)
+        self.environment = write_podman_settings(work, runtime())
 
     def __call__(self, *words, **options):
         return run("podman", *words, env=self.environment, **options)
@@ -253,8 +242,8 @@ class Podman:
             shutil.copy(file, directory)
         archive = work / f"{name}.tar"
         run("tar", "-C", directory, "-cf", archive, ".")
-        done = self("import", "--change", f'ENTRYPOINT ["/bin/{guest_names[0]}"]', archive, f"localhost/{name}:1",
-                    status=None)
+        entry = ["--change", f'ENTRYPOINT ["/bin/{guest_names[0]}"]'] if guest_names else []
+        done = self("import", *entry, archive, f"localhost/{name}:1", status=None)
         need(done.returncode == 0, f"podman makes no images here: {done.stderr.strip()}")
         return f"localhost/{name}:1"
 
@@ -369,7 +358,8 @@ def case_podman_stops_guests():
     refused = engine("exec", container, "/hostile", status=None)
     check(refused.returncode != 0 and "runs one guest and no other program" in refused.stderr, refused.stderr)
     check(engine.is_running(container), "the refused command has ended the guest")
-    engine("pause", container)
+    # On a busy host, runc may not be able to freeze a group.
+    wait_until(lambda: engine("pause", container, status=None).returncode == 0, "the pause of a container")
     engine("unpause", container)
     engine("rm", "-f", "-t", "0", container)
 
@@ -494,20 +484,25 @@ def case_podman_refuses_what_guests_cannot_have():
 
 @contextlib.contextmanager
 def network_namespace():
-    """A namespace whose eth0 has 198.51.100.2, and the host 198.51.100.1."""
+    """A namespace whose eth0 has 198.51.100.2 and 2001:db8:51::2, and the host those with 1."""
     for program in ("ip", "curl"):
         need(shutil.which(program), f"there is no {program}")
     name = f"hermitage{os.getpid()}"
     try:
         need(run("ip", "netns", "add", name, status=None).returncode == 0, "there are no network namespaces")
         run("ip", "link", "add", f"h{os.getpid()}", "type", "veth", "peer", "name", "eth0", "netns", name)
-        run("ip", "address", "add", "198.51.100.1/24", "dev", f"h{os.getpid()}")
-        run("ip", "link", "set", f"h{os.getpid()}", "up")
+        outside = f"h{os.getpid()}"
+        run("ip", "address", "add", "198.51.100.1/24", "dev", outside)
+        run("ip", "link", "set", outside, "addrgenmode", "none", "up")
+        run("ip", "address", "add", "fe80::1/64", "dev", outside, "nodad")
+        run("ip", "address", "add", "2001:db8:51::1/64", "dev", outside, "nodad")
         inside = ["ip", "-n", name]
         run(*inside, "address", "add", "198.51.100.2/24", "dev", "eth0")
         run(*inside, "link", "set", "eth0", "up")
         run(*inside, "link", "set", "lo", "up")
         run(*inside, "route", "add", "default", "via", "198.51.100.1")
+        run(*inside, "address", "add", "2001:db8:51::2/64", "dev", "eth0", "nodad")
+        run(*inside, "-6", "route", "add", "default", "via", "fe80::1", "dev", "eth0")
         yield name
     finally:
         run("ip", "netns", "delete", name, status=None)
@@ -518,18 +513,94 @@ def page_at(address):
     return run("curl", "-sS", "--max-time", "10", f"http://{address}:9975/").stdout
 
 
+def advertise_router():
+    """Sends one router advertisement from the host, with the prefix 2001:db8:51::/64 (RFC 4861, 4.2)."""
+    interface = f"h{os.getpid()}"
+    mac = bytes.fromhex(Path(f"/sys/class/net/{interface}/address").read_text().replace(":", ""))
+    seconds = 1800
+    message = (struct.pack("!BBHBBHII", 134, 0, 0, 64, 0, seconds, 0, 0) + bytes([1, 1]) + mac
+               + struct.pack("!BBBBIII", 3, 4, 64, 0xc0, seconds, seconds, 0) + socket.inet_pton(socket.AF_INET6, "2001:db8:51::"))
+    with socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6) as sender:
+        sender.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
+        sender.sendto(message, ("ff02::1", 0, 0, socket.if_nametoindex(interface)))
+
+
+def ipv6_address_in(log):
+    found = re.search(r"^net: [0-9a-f:]{17} (2001:db8:51:[0-9a-f:]+)/64", log, re.MULTILINE)
+    return found and found[1]
+
+
+def redirections(namespace, interface):
+    """The number of ingress queues, and of redirections in them."""
+    queues = run("tc", "-n", namespace, "qdisc", "show", "dev", interface).stdout.count("qdisc ingress")
+    filters = run("tc", "-n", namespace, "filter", "show", "dev", interface, "ingress", status=None).stdout
+    return queues, filters.count("mirred")
+
+
 def case_podman_connects_guests():
     engine, image = prepared("net", "net")
     need(Path("/dev/net/tun").exists(), "there is no /dev/net/tun")
+    need(shutil.which("tc"), "there is no tc")
     with network_namespace() as name:
-        for _ in range(2):  # the second one finds what the first has left
-            container = engine("run", "--pull=never", "-d", "--network", f"ns:/run/netns/{name}", image).stdout.strip()
+        in_network = ["--pull=never", "--network", f"ns:/run/netns/{name}"]
+        container = engine("run", "-d", *in_network, image, "print-ipv6").stdout.strip()
+
+        def serves(count):
+            """Whether the guest answers for the count-th time that it runs."""
+            wait_until(lambda: engine("logs", container).stdout.count("198.51.100.2") == count, "the guest's address")
+            check("Hello from the guest net" in page_at("198.51.100.2"), "the page")
+            check((redirections(name, "eth0"), redirections(name, "hermitage0")) == ((1, 1), (1, 1)), "redirections")
+
+        serves(1)
+        second = engine("run", "--rm", *in_network, image, status=None)
+        check("another Hermit container uses this network" in second.stderr, second.stderr)
+        advertise_router()
+        wait_until(lambda: ipv6_address_in(engine("logs", container).stdout), "the guest's IPv6 address")
+        page = page_at(f"[{ipv6_address_in(engine('logs', container).stdout)}]")
+        check("Hello from the guest net" in page, page)
+        # What an earlier guest has left is replaced, also that of a killed one.
+        engine("restart", "-t", "5", container)
+        serves(2)
+        os.kill(int(engine("inspect", "--format", "{{.State.Pid}}", container).stdout), signal.SIGKILL)
+        engine.status(container)
+        check("hermitage0" not in run("ip", "-n", name, "-br", "link").stdout, "the tap of the killed monitor is left")
+        check(redirections(name, "eth0") == (1, 1), "this test expects a redirection that is left")
+        engine("start", container)
+        serves(3)
+        engine("rm", "-f", "-t", "0", container)
+
+
+def case_podman_chooses_passt():
+    """Without a choice of the user, passt connects guests that share a network, and guests on a host without taps."""
+    engine, image = prepared("chooses", "net")
+    need(shutil.which("passt"), "there is no passt")
+    with network_namespace() as name:
+        words = ["run", "--pull=never", "-d", "--network", f"ns:/run/netns/{name}"]
+        names = lambda: run("ip", "netns", "exec", name, "cat", "/proc/net/unix").stdout.count("@hermitage/passt/")  # noqa: E731
+
+        def start(*more):
+            container = engine(*words, *more, image).stdout.strip()
             wait_until(lambda: "198.51.100.2" in engine("logs", container).stdout, "the guest's address")
-            page = page_at("198.51.100.2")
-            check("Hello from the guest net" in page, page)
-            second = engine("run", "--pull=never", "--rm", "--network", f"ns:/run/netns/{name}", image, status=None)
-            check("another Hermit container uses this network" in second.stderr, second.stderr)
-            engine("rm", "-f", "-t", "0", container)
+            return container
+
+        one = start("--annotation", "org.hermitage.publish=9975:9975")
+        check(names() == 1, "the annotation for ports does not choose passt")
+        two = start()
+        check(names() == 2, "a second guest in a network does not get passt")
+        three = engine(*words, "--annotation", "org.hermitage.network=tap", image, status=None)
+        check("share this network by passt" in three.stderr, three.stderr)
+        check("Hello from the guest net" in page_at("198.51.100.2"), "the page of the first guest")
+        engine("rm", "-f", "-t", "0", one)
+        check(names() == 1, "the second guest has lost its passt")
+        engine("rm", "-f", "-t", "0", two)
+        wait_until(lambda: names() == 0, "the end of passt")
+        # A host without /dev/net/tun.
+        words += ["--runtime", runtime_without_tun()]
+        four = start()
+        check(names() == 1 and "hermitage0" not in run("ip", "-n", name, "-br", "link").stdout, "no passt without a tap")
+        engine("rm", "-f", "-t", "0", four)
+        refused = engine(*words, "--annotation", "org.hermitage.network=tap", image, status=None)
+        check("open /dev/net/tun: No such file or directory" in refused.stderr, refused.stderr)
 
 
 def case_podman_connects_guests_by_passt():
@@ -546,13 +617,14 @@ def case_podman_connects_guests_by_passt():
         check("another Hermit container has taken over" in refused.stderr, refused.stderr)
         engine("rm", "-f", "-t", "0", tap)
         before = passts()
-        one = engine(*words, *by_passt, "org.hermitage.publish=9975:9975", image).stdout.strip()
+        one = engine(*words, *by_passt, "org.hermitage.publish=9975:9975", image, "print-ipv6").stdout.strip()
         two = engine(*words, *by_passt, "org.hermitage.publish=9976:9975", image).stdout.strip()
         for container in (one, two):
             wait_until(lambda: "198.51.100.2" in engine("logs", container).stdout, "the guest's address")
         check("Hello from the guest net" in page_at("198.51.100.2"), "the page from outside")
-        for port in (9975, 9976):
-            page = run("ip", "netns", "exec", name, "curl", "-sS", "--max-time", "10", f"http://127.0.0.1:{port}/").stdout
+        wait_until(lambda: ipv6_address_in(engine("logs", one).stdout), "the guest's IPv6 address")
+        for place in ("127.0.0.1:9975", "[::1]:9975", "127.0.0.1:9976"):
+            page = run("ip", "netns", "exec", name, "curl", "-sS", "--max-time", "10", f"http://{place}/").stdout
             check("Hello from the guest net" in page, f"the page from a sidecar: {page}")
         engine("rm", "-f", "-t", "0", one, two)
         wait_until(lambda: set(passts()) <= set(before), "the end of passt")
@@ -640,6 +712,114 @@ def case_podman_cleans_up_after_kills():
         check(engine.status(container.stdout.strip()) == 0, "exit status of a container after the killed ones")
 
 
+# A user for podman, in a mount namespace with its own lists of users and its own device nodes.
+ROOTLESS_ID = 54321
+ROOTLESS_SETUP = """
+set -e
+cd "$1"
+mknod -m 660 kvm c 10 232
+mknod -m 666 tun c 10 200
+chown 0:54322 kvm
+for name in passwd group; do cp /etc/$name $name; done
+echo "hermit-test:x:54321:54321::$1:/bin/sh" >>passwd
+echo "hermit-test:x:54321:" >>group
+echo "hermit-kvm:x:54322:hermit-test" >>group
+echo "hermit-test:1000000:65536" | tee subuid >subgid
+touch /etc/subuid /etc/subgid
+for name in passwd group subuid subgid; do mount --bind $name /etc/$name; done
+mount --bind kvm /dev/kvm
+mount --bind tun /dev/net/tun
+echo ready
+exec sleep 1000
+"""
+
+
+class RootlessPodman(Podman):
+    """podman as an ordinary user, who may open /dev/kvm as a member of a second group only."""
+
+    def __init__(self):
+        super().__init__()
+        for program in ("newuidmap", "newgidmap", "slirp4netns", "unshare", "nsenter", "setpriv"):
+            need(shutil.which(program), f"there is no {program} (packages uidmap and slirp4netns)")
+        need(Path("/dev/net/tun").exists(), "there is no /dev/net/tun")
+        self.home = work / "home"
+        self.home.mkdir()
+        work.chmod(0o755)
+        # For sockets, and podman's lists, whose paths it limits to 50 characters.
+        self.short = Path(tempfile.mkdtemp(prefix="h-"))
+        for directory in (self.home, self.short):
+            os.chown(directory, ROOTLESS_ID, ROOTLESS_ID)
+        # The user may not enter the directory of the build.
+        for program in (hermitage, hermitage_oci):
+            shutil.copy(program, work)
+        (work / "runc.toml").write_text(f'runtime = "runc"\nmonitor = "{work}/{hermitage.name}"\n')
+        runtime_script = work / "hermitage-oci-runc"
+        runtime_script.write_text(runtime_script.read_text().replace(str(hermitage_oci), f"{work}/{hermitage_oci.name}"))
+        for name in ("storage.conf", "containers.conf"):
+            file = work / name
+            file.write_text(re.sub(f"{work}/(graph|run|tmp)", f"{self.short}/\\1", file.read_text()))
+        place = work / "private"
+        place.mkdir()
+        self.keeper = subprocess.Popen(["unshare", "--mount", "--propagation", "private", "sh", "-c", ROOTLESS_SETUP, "sh", place],
+                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        need(self.keeper.stdout.readline() == "ready\n", f"there is no user here: {self.keeper.poll()}")
+
+    def __call__(self, *words, **options):
+        environment = {name: value for name, value in self.environment.items() if name in ("PATH", "CONTAINERS_CONF",
+                                                                                           "CONTAINERS_STORAGE_CONF")}
+        return run("nsenter", f"--mount=/proc/{self.keeper.pid}/ns/mnt", f"--wd={self.home}", "setpriv", "--reuid", "hermit-test", "--regid",
+                   "hermit-test", "--init-groups", "podman", *words,
+                   env=environment | {"HOME": str(self.home), "XDG_RUNTIME_DIR": str(self.short)}, **options)
+
+    def end(self):
+        self("rm", "-f", "-t", "0", "-a", status=None)
+        self("system", "migrate", status=None)  # ends the process that keeps podman's user namespace
+        self.keeper.kill()
+        self.keeper.communicate()
+        remove_with_mounts(self.short)
+
+
+def case_podman_runs_guests_without_root():
+    engine = RootlessPodman()
+    try:
+        try_without_root(engine)
+    finally:
+        engine.end()
+
+
+def try_without_root(engine):
+    done = engine("info", status=None)
+    need(done.returncode == 0, f"podman without root does not work here: {done.stderr.strip()}")
+    plain = engine.image("plain", files=[static_program()])
+    need_containers(engine, plain)
+    image = engine.image("rootless", "net", "hello", "files", "exit_code")
+    volume = engine.home / "volume"
+    volume.mkdir()
+    os.chown(volume, ROOTLESS_ID, ROOTLESS_ID)
+    check("Hello from a Hermit kernel" in engine.run("--entrypoint", "hello", image).stdout, "the output")
+    engine.run("--entrypoint", "exit_code", image, "42", status=42)
+    engine.run("--group-add", "keep-groups", "--entrypoint", "hello", image)
+    engine.run("--user", "1000", "--entrypoint", "hello", image)
+    check("WRONG" not in engine.run("-v", f"{volume}:/data", "--entrypoint", "files", image, "/data").stdout, "the volume")
+    check((volume / "folder").stat().st_uid == ROOTLESS_ID, "the owner of the guest's directory")
+    kept = engine.run("--userns", "keep-id", "--annotation", "org.hermitage.network=none", "--entrypoint", "hello", image)
+    check("Hello from a Hermit kernel" in kept.stdout, f"{kept}")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    # podman's own forwarder connects inside the network, past a tap.
+    for words in (["--network", "slirp4netns:port_handler=slirp4netns"],
+                  ["--network", "slirp4netns", "--annotation", "org.hermitage.publish=9975:9975"]):
+        container = engine("run", "--pull=never", "-d", "-p", f"127.0.0.1:{port}:9975", *words, image).stdout.strip()
+        wait_until(lambda: "10.0.2.100" in engine("logs", container).stdout, "the guest's address")
+        page = run("curl", "-sS", "--max-time", "10", f"http://127.0.0.1:{port}/").stdout
+        check("Hello from the guest net" in page, f"{words}: {page}")
+        engine("stop", "-t", "5", container)
+        check(engine.status(container) == 143, "exit status")
+    Path(work, "private/kvm").chmod(0o600)
+    refused = engine.run("--entrypoint", "hello", image, status=None)
+    check("open /dev/kvm: Permission denied" in refused.stderr, f"{refused}")
+
+
 def case_podman_plays_kube():
     engine, image = prepared("kube", "count")
     plain = work / "pause"
@@ -696,19 +876,38 @@ def containerd(plugin='disabled_plugins = ["io.containerd.grpc.v1.cri"]\n'):
         need(shutil.which(program), f"there is no {program}")
     need_guests()
     place = Path(tempfile.mkdtemp(dir=work))
-    socket = place / "socket"
+    address = place / "socket"
     (place / "config.toml").write_text(
         f'version = 2\nroot = "{place}/root"\nstate = "{place}/state"\noom_score = 0\n'
-        + (plugin if plugin.startswith("disabled") else "") + f'[grpc]\naddress = "{socket}"\n'
+        + (plugin if plugin.startswith("disabled") else "") + f'[grpc]\naddress = "{address}"\n'
         + ("" if plugin.startswith("disabled") else plugin.format(place=place, runtime=runtime())))
     with open(place / "log", "w") as log:
         daemon = subprocess.Popen(["containerd", "--config", place / "config.toml"], stdout=log, stderr=log)
     try:
-        wait_until(socket.exists, "containerd's socket")
-        yield lambda *words, **options: run("ctr", "--address", socket, *words, **options), socket
+        wait_until(address.exists, "containerd's socket")
+        def ctr(*words, **options):
+            return run("ctr", "--address", address, *words, **options)
+
+        ctr.address = address
+        yield ctr, address
     finally:
         daemon.terminate()
         daemon.wait(WAIT)
+
+
+def start_task(ctr, *options):
+    """Starts a guest that runs until it is killed, as the task `long`."""
+    archive = work / "task.tar"
+    if not archive.exists():
+        run(hermitage, "image", "create", "--oci", "-o", archive, "--name", "task:v1", "--kernel", guest_dir / "count")
+        ctr("image", "import", archive)
+    image = ctr("image", "list", "-q").stdout.split()[0]
+    ctr("run", "-d", *options, "--runtime", "io.containerd.runc.v2", "--runc-binary", runtime(), image, "long", "/count", "100000",
+        "100", "halt")
+
+
+def pid_of_task(ctr):
+    return next(int(line.split()[1]) for line in ctr("task", "list").stdout.splitlines() if line.startswith("long "))
 
 
 def case_containerd_runs_guests():
@@ -732,16 +931,93 @@ def case_containerd_runs_guests():
         ctr("container", "delete", "long")
 
 
+def fill_memory_of(process):
+    """Fills the control group of a container's process with a file in memory: the kernel kills the largest process in the
+    group, which is not the small one that writes the file."""
+    group = next((line.split(":")[2] for line in Path(f"/proc/{process}/cgroup").read_text().splitlines() if ":memory:" in line),
+                 None)
+    need(group, "there are no control groups of version 1 for memory")
+    place = work / f"memory-{process}"
+    place.mkdir()
+    run("mount", "-t", "tmpfs", "tmpfs", place)
+    try:
+        run("/bin/busybox", "sh", "-c", f"echo 0 >/sys/fs/cgroup/memory{group}/cgroup.procs && "
+            f"exec /bin/busybox dd if=/dev/zero of={place}/file bs=64k count=2000", status=None)
+        end = time.monotonic() + WAIT
+        while Path(f"/proc/{process}/exe").exists() and time.monotonic() < end:
+            time.sleep(0.02)
+    finally:
+        run("umount", place)
+
+
+def case_podman_reports_out_of_memory():
+    """conmon 2.1.6 writes its report to the working directory, where podman does not look for it: in containers of runc, too."""
+    engine, image = prepared("memory", "count")
+    outcomes = []
+    place = work / "reports"
+    place.mkdir()
+    for words in (["--runtime", "runc", "localhost/plain:1", "/busybox", "sleep", "1000"], [image, "100000", "100", "halt"]):
+        done = engine("run", "--pull=never", "-d", "--network", "none", "--memory", "64m", *words, status=None, cwd=place)
+        need(done.returncode == 0, f"there are no limits here: {done.stderr.strip()}")
+        container = done.stdout.strip()
+        process = int(engine("inspect", "--format", "{{.State.Pid}}", container).stdout)
+        fill_memory_of(process)
+        check(engine.status(container) == 137, "exit status")
+        outcomes.append((engine("inspect", "--format", "{{.State.OOMKilled}} {{.State.ExitCode}}", container).stdout,
+                         [file.name for file in place.iterdir()]))
+        (place / "oom").unlink(missing_ok=True)
+        engine("rm", "-f", "-t", "0", container)
+    check(outcomes[0] == outcomes[1], f"runc and hermitage: {outcomes}")
+    check(outcomes[0][0] == "true 137\n" or outcomes[0][1] == ["oom"], f"nothing reports the lack of memory: {outcomes}")
+
+
+def case_containerd_reports_out_of_memory():
+    static_program()
+    with containerd() as (ctr, _):
+        start_task(ctr, "--memory-limit", str(64 << 20))
+        events = subprocess.Popen(["ctr", "--address", ctr.address, "events"], stdout=subprocess.PIPE, text=True)
+        try:
+            time.sleep(0.5)  # until it listens
+            fill_memory_of(pid_of_task(ctr))
+            wait_until(lambda: "STOPPED" in ctr("task", "list").stdout, "the end of the task")
+        finally:
+            time.sleep(0.5)
+            events.terminate()
+            text = events.communicate()[0]
+        check('/tasks/oom {"container_id":"long"}' in text, f"no event: {text}")
+        check('"exit_status":137' in text, f"the exit status: {text}")
+        ctr("task", "delete", "long", status=None)
+
+
+def case_containerd_cleans_up_after_kills():
+    before = monitors()
+    with containerd() as (ctr, _):
+        for kills_shim in (False, True):
+            start_task(ctr)
+            monitor = pid_of_task(ctr)
+            shim = int(Path(f"/proc/{monitor}/stat").read_text().rsplit(")")[-1].split()[1])
+            check("containerd-shim" in Path(f"/proc/{shim}/cmdline").read_text(), "the parent of a monitor is not the shim")
+            os.kill(shim if kills_shim else monitor, signal.SIGKILL)
+            wait_until(lambda: "RUNNING" not in ctr("task", "list").stdout, "the end of the task")
+            ctr("task", "delete", "--force", "long", status=None)
+            wait_until(lambda: monitors() <= before, "the end of the monitor")
+            wait_until(lambda: "long" not in ctr("task", "list").stdout, "the deletion of the task")
+            ctr("container", "delete", "long")
+            wait_until(lambda: f"{work}" not in Path("/proc/mounts").read_text(), "the end of the container's mounts")
+
+
 def case_cri_runs_pods():
     """A pod with a pause container, a guest and a sidecar, with a tap and with passt."""
-    need(shutil.which("crictl"), "there is no crictl")
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    crictl = shutil.which("crictl") or next(cache.glob("hermitage-tests/crictl-*/crictl"), None)
+    need(crictl, "there is no crictl; testing/containers/get-crictl builds it")
     need(Path("/usr/lib/cni/bridge").exists(), "there are no CNI plugins (package containernetworking-plugins)")
     need(shutil.which("passt"), "there is no passt")
     engine, image = prepared("net", "net")
     engine("import", "--change", 'ENTRYPOINT ["/busybox", "sleep", "1000"]', work / "plain.tar", "localhost/pause:1")
     bridge = f"h{os.getpid()}"
-    with containerd(CRI_PLUGIN) as (ctr, socket):
-        settings = socket.parent / "cni.d"
+    with containerd(CRI_PLUGIN) as (ctr, listener):
+        settings = listener.parent / "cni.d"
         settings.mkdir(exist_ok=True)
         (settings / "10.conflist").write_text(json.dumps({"cniVersion": "0.4.0", "name": bridge, "plugins": [
             {"type": "bridge", "bridge": bridge, "isGateway": True,
@@ -751,10 +1027,10 @@ def case_cri_runs_pods():
             archive.unlink(missing_ok=True)
             engine("save", "--format", "oci-archive", "-o", archive, name)
             ctr("--namespace", "k8s.io", "image", "import", "--index-name", name, archive)
-        address = f"unix://{socket}"
+        address = f"unix://{listener}"
         try:
-            for annotations in ({}, {"org.hermitage.network": "passt", "org.hermitage.publish": "9975:9975"}):
-                try_pod(lambda *words, **options: run("crictl", "-t", "60s", "--runtime-endpoint", address,
+            for annotations in ({}, {"org.hermitage.publish": "none", "org.hermitage.publish.guest": "9975:9975"}):
+                try_pod(lambda *words, **options: run(crictl, "-t", "60s", "--runtime-endpoint", address,
                                                       "--image-endpoint", address, *words, **options),
                         image, annotations)
         finally:

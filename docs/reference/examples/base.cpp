@@ -1,7 +1,10 @@
 // Examples of the headers of hermitage/base. The reference shows each part at its header.
+#include <array>
 #include <csignal>
 #include <cstdio>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <fcntl.h>
@@ -9,6 +12,7 @@
 #include "hermitage/base/arguments.hpp"
 #include "hermitage/base/control.hpp"
 #include "hermitage/base/descriptor.hpp"
+#include "hermitage/base/descriptor_message.hpp"
 #include "hermitage/base/file_io.hpp"
 #include "hermitage/base/file_mapping.hpp"
 #include "hermitage/base/host_check.hpp"
@@ -45,6 +49,14 @@ auto open_file(const char* path) -> Descriptor {
   return Descriptor{::open(path, O_RDONLY | O_CLOEXEC)};
 }
 //! [hermitage/base/descriptor.hpp]
+
+//! [hermitage/base/descriptor_message.hpp]
+auto hand_over(const Descriptor& socket, const Descriptor& file) -> bool {
+  constexpr std::string_view kLine{"snapshot\n"};
+  const std::array files{file.get()};
+  return send_with_descriptors(socket.get(), std::as_bytes(std::span{kLine}), files).has_value();
+}
+//! [hermitage/base/descriptor_message.hpp]
 
 //! [hermitage/base/file_io.hpp]
 auto read_file(const Descriptor& file) -> std::vector<std::byte> {
