@@ -152,10 +152,12 @@ auto memory_of(const Json& config, const image::Config& requirements)
                 wanted >> 20);
 }
 
-// "0-2,5" as 0, 1, 2 and 5; empty for anything else.
+// "0-2,5" as 0, 1, 2 and 5; empty for anything else. A CPU that the list names twice counts once.
 auto cpus_of(std::string_view list) -> std::vector<unsigned> {
-  constexpr unsigned kMaxCpu = 1 << 16;
-  std::vector<unsigned> cpus;
+  constexpr unsigned kMaxCpu = 8192;  // Linux supports no more
+  constexpr std::size_t kMaxList = 65536;
+  if (list.size() > kMaxList) return {};
+  std::vector<bool> is_listed(kMaxCpu);
   const auto number = [](std::string_view text) -> std::optional<unsigned> {
     unsigned value = 0;
     const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -169,8 +171,12 @@ auto cpus_of(std::string_view list) -> std::vector<unsigned> {
     const auto first = number(item.substr(0, dash));
     const auto last = dash == std::string_view::npos ? first : number(item.substr(dash + 1));
     if (!first || !last || *first > *last) return {};
-    for (auto cpu = *first; cpu <= *last; ++cpu) cpus.push_back(cpu);
+    std::fill(is_listed.begin() + *first, is_listed.begin() + *last + 1, true);
     list.remove_prefix(std::min(end + 1, list.size()));
+  }
+  std::vector<unsigned> cpus;
+  for (unsigned cpu = 0; cpu < kMaxCpu; ++cpu) {
+    if (is_listed[cpu]) cpus.push_back(cpu);
   }
   return cpus;
 }

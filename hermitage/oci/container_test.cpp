@@ -236,7 +236,14 @@ TEST(ContainerCpus, AreTheQuotaOrTheSet) {
   EXPECT_EQ(cpus(R"({"cpus":"0-2,5","quota":400000})"), "4 0,1,2,5");
   EXPECT_EQ(cpus(R"({"cpus":"0-2,5","quota":200000})"), "2 -");
   EXPECT_EQ(cpus(R"({"cpus":"0-99999999"})"), "- -");
+  EXPECT_EQ(cpus(R"({"cpus":"0-8192"})"), "- -");
   EXPECT_EQ(cpus(R"({"cpus":"5-0"})"), "- -");
+  EXPECT_EQ(cpus(R"({"cpus":"1,1,0-1"})"), "2 0,1") << "each CPU counts once";
+  std::string many = R"({"cpus":")";
+  for (int i = 0; i < 5000; ++i) many += "0-8191,";
+  EXPECT_TRUE(cpus((many + R"(7"})").c_str()).starts_with("8192 0,1,2,"));
+  for (int i = 0; i < 5000; ++i) many += "0-8191,";
+  EXPECT_EQ(cpus((many + R"(7"})").c_str()), "- -") << "more than 64 KiB";
   EXPECT_EQ(cpus("7", 3), "3 -");
   EXPECT_EQ(cpus(R"({"quota":100000})", 3), "CPU limit: it leaves 1 vCPUs for the guest, which requires 3");
 }

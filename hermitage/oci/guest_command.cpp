@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <chrono>
 #include <cstddef>
 #include <cstring>
 #include <optional>
@@ -10,6 +12,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -17,7 +20,6 @@
 
 #include "hermitage/base/descriptor.hpp"
 #include "hermitage/base/descriptor_message.hpp"
-#include "hermitage/base/file_io.hpp"
 #include "hermitage/oci/call_failure.hpp"
 #include "hermitage/oci/container.hpp"
 #include "hermitage/oci/root_file_system.hpp"
@@ -28,13 +30,14 @@ namespace {
 using base::ControlCommand;
 
 constexpr std::size_t kMaxAnswer = std::size_t{4} << 20;  // bytes
-constexpr time_t kAnswerSeconds = 10;
+// Saving a guest takes as long as its file system does.
+constexpr std::chrono::hours kSavingTime{24};
 
-// A monitor that answers nothing must not keep this process. Saving a guest takes as long as its file system does.
-auto limit_waiting(int socket, ControlCommand command) -> bool {
-  if (command == ControlCommand::snapshot) return true;
-  const timeval limit{.tv_sec = kAnswerSeconds, .tv_usec = 0};
-  return ::setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) == 0;
+// A monitor whose queue of connections is full must not keep this process: this limits connect(2), too.
+auto limit_sending(int socket, std::chrono::milliseconds time) -> bool {
+  const auto whole = std::chrono::duration_cast<std::chrono::seconds>(time);
+  const timeval limit{.tv_sec = whole.count(), .tv_usec = std::chrono::microseconds{time - whole}.count()};
+  return ::setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) == 0;
 }
 
 // Whether the process listens at the other end.
@@ -44,7 +47,8 @@ auto is_of_process(int socket, pid_t process) -> bool {
   return ::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.pid == process;
 }
 
-auto connect_to(pid_t monitor, const RootFileSystem& files) -> std::expected<base::Descriptor, std::string> {
+auto connect_to(pid_t monitor, const RootFileSystem& files, std::chrono::milliseconds time)
+    -> std::expected<base::Descriptor, std::string> {
   const auto place = files.find(std::string{kControlPath});
   struct stat status{};
   if (!place || ::fstat(place->get(), &status) != 0 || !S_ISSOCK(status.st_mode)) {
@@ -52,6 +56,7 @@ auto connect_to(pid_t monitor, const RootFileSystem& files) -> std::expected<bas
   }
   base::Descriptor socket{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
   if (!socket.is_open()) return call_failure("socket");
+  if (!limit_sending(socket.get(), time)) return call_failure("setsockopt SO_SNDTIMEO");
   sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
   fmt::format_to_n(std::begin(address.sun_path), sizeof address.sun_path - 1, "/proc/self/fd/{}", place->get());
   if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
@@ -69,10 +74,29 @@ auto printable_lines(std::string text) -> std::string {
   return text;
 }
 
-auto read_answer(int socket) -> std::expected<std::string, std::string> {
-  const auto bytes = base::read_all(socket, kMaxAnswer);
-  if (!bytes) return std::unexpected{"the monitor has not answered in time, or too much"};
-  std::string text{reinterpret_cast<const char*>(bytes->data()), bytes->size()};
+// Everything up to the end of the connection; none if that is not there in time, or longer than kMaxAnswer.
+auto receive_all(int socket, std::chrono::milliseconds time) -> std::optional<std::string> {
+  using Clock = std::chrono::steady_clock;
+  const auto end = Clock::now() + time;
+  std::string text;
+  std::array<char, 65536> piece{};
+  while (text.size() <= kMaxAnswer) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now()).count();
+    if (left <= 0) return std::nullopt;
+    pollfd event{.fd = socket, .events = POLLIN, .revents = 0};
+    if (::poll(&event, 1, static_cast<int>(left)) <= 0) continue;
+    const auto got = ::recv(socket, piece.data(), piece.size(), MSG_DONTWAIT);
+    if (got == 0) return text;
+    if (got < 0 && errno != EAGAIN && errno != EINTR) return std::nullopt;
+    text.append(piece.data(), static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+  }
+  return std::nullopt;
+}
+
+auto read_answer(int socket, std::chrono::milliseconds time) -> std::expected<std::string, std::string> {
+  const auto received = receive_all(socket, time);
+  if (!received) return std::unexpected{"the monitor has not answered in time, or too much"};
+  auto text = *received;
   const char outcome = text.empty() ? '\0' : text.front();
   if (outcome != base::kControlDone && outcome != base::kControlFailed) {
     return std::unexpected{"the monitor has not answered"};
@@ -84,15 +108,15 @@ auto read_answer(int socket) -> std::expected<std::string, std::string> {
 }
 
 // The command carries these descriptors.
-auto converse(pid_t monitor, const RootFileSystem& files, const GuestCommand& command, std::span<const int> descriptors)
-    -> std::expected<std::string, std::string> {
-  const auto socket = connect_to(monitor, files);
+auto converse(pid_t monitor, const RootFileSystem& files, const GuestCommand& command, std::span<const int> descriptors,
+              std::chrono::milliseconds time) -> std::expected<std::string, std::string> {
+  const auto socket = connect_to(monitor, files, time);
   if (!socket) return std::unexpected{socket.error()};
-  if (!limit_waiting(socket->get(), command.command)) return call_failure("setsockopt SO_RCVTIMEO");
   const auto line = command.name + '\n';
   const auto sent = base::send_with_descriptors(socket->get(), std::as_bytes(std::span{line}), descriptors);
   if (!sent) return std::unexpected{fmt::format("sendmsg: {}", std::strerror(sent.error()))};
-  return read_answer(socket->get());
+  const bool saves = command.command == ControlCommand::snapshot;
+  return read_answer(socket->get(), saves ? kSavingTime : time);
 }
 
 }  // namespace
@@ -116,13 +140,14 @@ auto parse_guest_command(const std::vector<std::string>& words) -> std::expected
   return result;
 }
 
-auto send_guest_command(pid_t monitor, const GuestCommand& command) -> std::expected<std::string, std::string> {
+auto send_guest_command(pid_t monitor, const GuestCommand& command, std::chrono::milliseconds time)
+    -> std::expected<std::string, std::string> {
   const auto files = RootFileSystem::open(fmt::format("/proc/{}/root", monitor));
   if (!files) return std::unexpected{files.error()};
-  if (command.command != ControlCommand::snapshot) return converse(monitor, *files, command, {});
+  if (command.command != ControlCommand::snapshot) return converse(monitor, *files, command, {}, time);
   const auto file = files->create(command.file);
   if (!file) return std::unexpected{file.error()};
-  auto answer = converse(monitor, *files, command, std::array{file->contents().get()});
+  auto answer = converse(monitor, *files, command, std::array{file->contents().get()}, time);
   if (!answer) file->remove();
   return answer;
 }

@@ -1,6 +1,7 @@
 // Commands for the guest of a running Hermit container: `exec CONTAINER stats` and others.
 #pragma once
 
+#include <chrono>
 #include <expected>
 #include <string>
 #include <vector>
@@ -23,8 +24,10 @@ struct GuestCommand {
 
 // Sends the command to the monitor, which is the process `monitor` and is not trusted. Returns its answer, which is at
 // most 4 MiB of printable text in lines. The error is a sentence. A file for a snapshot must not exist; it is created
-// in the container's file system, and removed after a failure.
-[[nodiscard]] auto send_guest_command(pid_t monitor, const GuestCommand& command)
+// in the container's file system, and removed after a failure. Waits at most `time` to be connected, and as long for
+// the whole answer; for that to a snapshot, which takes as long as its file system does, at most a day.
+[[nodiscard]] auto send_guest_command(pid_t monitor, const GuestCommand& command,
+                                      std::chrono::milliseconds time = std::chrono::seconds{10})
     -> std::expected<std::string, std::string>;
 
 }  // namespace hermitage::oci
