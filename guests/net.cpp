@@ -18,6 +18,8 @@
 #if defined(__x86_64__)
 #include "guests/devices/interrupts.hpp"
 #include "guests/devices/msix.hpp"
+#elif defined(__aarch64__)
+#include "guests/devices/gic.hpp"
 #endif
 
 namespace {
@@ -278,12 +280,36 @@ auto interrupt_count() -> std::uint64_t {
   return guest::interrupts::count();
 }
 
+#elif defined(__aarch64__)
+
+auto take_interrupts(const Arguments& arguments, guest::PciFunction& function, const VirtioPci& transport,
+                     VirtioNet::Options& /*options*/) -> Interrupts {
+  const auto wanted = arguments.interrupts;
+  if (wanted == Interrupts::none) return wanted;
+  if (wanted == Interrupts::messages) guest::fail("net: takes messages on x86_64 only");
+  if (guest::gic::take_line(function.slot(), transport.interrupt_status())) {
+    function.enable(true);
+    return Interrupts::line;
+  }
+  if (wanted == Interrupts::line) guest::fail("net: the machine has no GICv3, or the device no interrupt line");
+  return Interrupts::none;
+}
+
+void wait(std::optional<std::uint64_t> microseconds) {
+  guest::gic::wait(microseconds);
+}
+
+auto interrupt_count() -> std::uint64_t {
+  return guest::gic::count();
+}
+
 #else
 
 auto take_interrupts(const Arguments& arguments, guest::PciFunction& /*function*/, const VirtioPci& /*transport*/,
                      VirtioNet::Options& /*options*/) -> Interrupts {
   const auto wanted = arguments.interrupts;
-  if (wanted != Interrupts::none && wanted != Interrupts::best) guest::fail("net: takes interrupts on x86_64 only");
+  if (wanted != Interrupts::none && wanted != Interrupts::best)
+    guest::fail("net: takes no interrupts on this architecture");
   return Interrupts::none;
 }
 

@@ -24,6 +24,9 @@ class PciFunction {
   void write16(std::uint8_t offset, std::uint16_t value) const;
   void write32(std::uint8_t offset, std::uint32_t value) const { host_->write(address_, offset, value); }
 
+  // Its place on the bus.
+  [[nodiscard]] auto slot() const -> std::uint8_t { return address_.device; }
+
   // The I/O APIC's pin of its interrupt pin, as firmware or the monitor has set it. Nothing if it has none.
   [[nodiscard]] auto interrupt_line() const -> std::optional<std::uint8_t>;
 

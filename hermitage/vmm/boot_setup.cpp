@@ -113,8 +113,6 @@ auto create_vm(const VmRequest& request, const SetState& set_state) -> Result<Bo
   }
   const kvm::VmOptions devices{.timer = options.timer, .manages_power = options.manages_power};
   if (auto made = vm->create_devices(*kvm, devices); !made) return std::unexpected{made.error()};
-  auto network_card = make_network_card(request, *vm);
-  if (!network_card) return std::unexpected{network_card.error()};
   std::optional<kvm::Features> features;
   if (request.needs_features) {
     auto supported = kvm->supported_features(*vm);
@@ -126,6 +124,8 @@ auto create_vm(const VmRequest& request, const SetState& set_state) -> Result<Bo
   auto vcpus = create_vcpus(request, *vm, features ? &*features : nullptr, set_state);
   if (!vcpus) return std::unexpected{vcpus.error()};
   if (auto finished = vm->finish_devices(); !finished) return std::unexpected{finished.error()};
+  auto network_card = make_network_card(request, *vm);
+  if (!network_card) return std::unexpected{network_card.error()};
 
   BootedVm booted{.vm = std::move(*vm),
                   .vcpus = std::move(*vcpus),
@@ -149,6 +149,7 @@ auto write_device_tree(const BootRequest& request, std::optional<GuestRange> ima
   if (!arguments) return fail(ErrorCode::configuration, std::move(arguments.error().text));
   const auto tree = flatten({.memory = request.layout.memory,
                              .cpu_count = request.options.cpu_count,
+                             .has_pci = request.options.network.has_value(),
                              .boot_arguments = std::move(*arguments),
                              .counter_khz = counter_khz,
                              .image = image,

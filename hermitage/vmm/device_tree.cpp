@@ -121,7 +121,7 @@ void write_mounts(Writer& writer, const std::vector<std::string>& mounts) {
 
 // An upper limit for the size of the tree: its frame, a node for each vCPU, and its strings.
 auto largest_size(const DeviceTree& tree) -> std::size_t {
-  constexpr std::size_t kFrame = 1024;
+  constexpr std::size_t kFrame = 2048;
   constexpr std::size_t kProcessor = 64;
   auto size = kFrame + std::size_t{tree.cpu_count} * kProcessor + tree.boot_arguments.size();
   for (const auto& mount : tree.mounts) size += mount.size() + 1;
@@ -152,7 +152,7 @@ auto flatten(const DeviceTree& tree, std::size_t size_limit) -> Result<std::vect
   }
   if (!tree.mounts.empty()) write_mounts(writer, tree.mounts);
   write_cpus(writer, tree.cpu_count);
-  for (const auto& node : arch::device_nodes(tree.cpu_count)) write_device(writer, node);
+  for (const auto& node : arch::device_nodes(tree.cpu_count, tree.has_pci)) write_device(writer, node);
   write_chosen(writer, tree);
   writer.end_node();
 

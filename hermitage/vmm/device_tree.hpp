@@ -15,6 +15,7 @@ namespace hermitage::vmm {
 struct DeviceTree {
   GuestRange memory;
   std::uint32_t cpu_count = 1;
+  bool has_pci = false;                      // where a PCI bus has a node
   std::string boot_arguments;                // see boot_arguments()
   std::optional<std::uint32_t> counter_khz;  // the frequency of the counter from which the guest derives the time
   std::optional<GuestRange> image;           // a packed image that the kernel finds in its memory

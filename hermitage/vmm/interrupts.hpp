@@ -24,6 +24,9 @@ class Interrupts {
   auto operator=(const Interrupts&) -> Interrupts& = delete;
   virtual ~Interrupts() = default;
 
+  // 0: the guest can receive no messages, only the line.
+  [[nodiscard]] virtual auto message_count() const noexcept -> unsigned = 0;
+
   // Raises the line, which is level-triggered, until the guest has acknowledged the interrupt.
   virtual void raise_line() noexcept = 0;
 

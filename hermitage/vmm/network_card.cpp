@@ -37,7 +37,8 @@ auto NetworkCard::make(NetworkOptions options, const GuestMemory& memory, kvm::V
   auto wakeup = Event::make();
   if (!wakeup) return std::unexpected{wakeup.error()};
   constexpr auto kQueues = virtio::NetworkDevice::kQueueCount;
-  auto interrupts = kvm::DeviceInterrupts::make(vm, arch::kPciInterruptLine, PciTransport::vector_count(kQueues));
+  constexpr auto kMessages = arch::kHasMessages ? PciTransport::vector_count(kQueues) : 0;
+  auto interrupts = kvm::DeviceInterrupts::make(vm, arch::kPciInterruptLine, kMessages);
   if (!interrupts) return std::unexpected{interrupts.error()};
   // The initial address of the registers. If a driver moves them, its notifications are exits: see PciTransport.
   for (unsigned queue = 0; queue < kQueues; ++queue) {

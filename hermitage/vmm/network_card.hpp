@@ -28,8 +28,8 @@ namespace hermitage::vmm {
 
 class NetworkCard {
  public:
-  // The machine must have its interrupt controllers. `bar` is the address of the card's registers. The referenced
-  // objects must outlive this one. Fails with kvm_failed or host_failed.
+  // The machine's interrupt controllers must be finished (Vm::finish_devices). `bar` is the address of the card's
+  // registers. The referenced objects must outlive this one. Fails with kvm_failed or host_failed.
   [[nodiscard]] static auto make(NetworkOptions options, const GuestMemory& memory, kvm::Vm& vm, GuestAddress bar,
                                  Warnings& warnings) -> Result<std::unique_ptr<NetworkCard>>;
   NetworkCard(const NetworkCard&) = delete;

@@ -22,15 +22,11 @@
 
 namespace hermitage::vmm::isolation {
 
-// KVM_SET_GSI_ROUTING. Linux's headers of 2023 define a wrong number in C++. Its structure is two numbers and an array.
-inline constexpr std::uint64_t kSetGsiRouting = _IOW(KVMIO, 0x6a, std::uint64_t);
-
 // If `ioctl` is the most frequent call of a thread, it comes first: see compile_filters.cpp.
 inline constexpr std::array kCommonCalls{
     ioctl_of(kVcpu | kSaving, KVM_RUN, "KVM_RUN"),
     ioctl_of(kVcpu | kSaving, KVM_GET_MP_STATE, "KVM_GET_MP_STATE"),
     ioctl_of(kDebugger, KVM_SET_GUEST_DEBUG, "KVM_SET_GUEST_DEBUG"),
-    ioctl_of(kNetwork, kSetGsiRouting, "KVM_SET_GSI_ROUTING"),
     ioctl_of(kNetwork, TUNSETOFFLOAD, "TUNSETOFFLOAD"),
     ioctl_of(kNetwork, VHOST_SET_FEATURES, "VHOST_SET_FEATURES"),
     ioctl_of(kNetwork, VHOST_SET_VRING_NUM, "VHOST_SET_VRING_NUM"),

@@ -16,11 +16,15 @@ class Vm;
 
 class DeviceInterrupts final : public Interrupts {
  public:
-  // Makes a line of the interrupt controller, and a number of messages. The machine must have its interrupt controllers
-  // and outlive this object. A machine can have one such device. Fails with kvm_failed or host_failed.
+  // Makes a line of the interrupt controller, and a number of messages. The interrupt controllers of the machine must
+  // be finished (Vm::finish_devices). The machine must outlive this object. A machine can have one such device. Fails
+  // with kvm_failed or host_failed.
   [[nodiscard]] static auto make(const Vm& vm, std::uint32_t line, unsigned messages)
       -> Result<std::unique_ptr<DeviceInterrupts>>;
 
+  [[nodiscard]] auto message_count() const noexcept -> unsigned override {
+    return static_cast<unsigned>(messages_.size());
+  }
   void raise_line() noexcept override;
   [[nodiscard]] auto set_messages(std::span<const Message> messages) -> Result<void> override;
   void send(unsigned message) noexcept override;

@@ -30,8 +30,19 @@ TEST(Limits, LetOldKernelsHaveOneVcpu) {
             "Hermit 0.11.0 for aarch64 can have only one vCPU under a monitor; use -c 1, or Hermit 0.12.0");
 }
 
+TEST(Limits, LetOldKernelsHaveNoNetwork) {
+  EXPECT_TRUE(check_limits({.has_network = true, .version = kNew}));
+  EXPECT_TRUE(check_limits({.has_network = true}));
+  const auto checked = check_limits({.has_network = true, .version = kOld});
+  ASSERT_FALSE(checked);
+  EXPECT_EQ(checked.error().code, ErrorCode::image) << "QEMU has a network";
+  EXPECT_EQ(
+      checked.error().message(),
+      "Hermit 0.11.0 for aarch64 can have no network under a monitor; omit --net and --publish, use --engine qemu, "
+      "or Hermit 0.12.0");
+}
+
 TEST(Limits, NameWhatIsMissing) {
-  EXPECT_EQ(code_of({.has_network = true}), ErrorCode::image) << "QEMU has a network";
   EXPECT_EQ(code_of({.has_timer = true}), ErrorCode::configuration);
   EXPECT_EQ(code_of({.manages_power = true}), ErrorCode::configuration);
   EXPECT_EQ(code_of({.saves = true}), ErrorCode::configuration);

@@ -25,6 +25,16 @@ inline constexpr std::uint64_t kDistributorSize = 0x1'0000;
 inline constexpr GuestAddress kRedistributors{0x80a'0000};
 inline constexpr std::uint64_t kRedistributorSize = 0x2'0000;  // each
 
+// A PCI bus, if the guest has a network. The addresses are below each guest's memory. Kernels require a range for
+// ports, and ranges for BARs of 32 and of 64 bits. They move a BAR of 64 bits to the start of its range.
+inline constexpr GuestRange kPciConfiguration{{0x900'0000}, {0x910'0000}};
+inline constexpr GuestRange kPciPorts{{0x910'0000}, {0x911'0000}};
+inline constexpr GuestRange kPciRegisters32{{0xa00'0000}, {0xb00'0000}};
+inline constexpr GuestRange kPciRegisters64{{0xb00'0000}, {0xc00'0000}};
+// The shared peripheral interrupt (SPI) of the function in slot 1. Kernels have a handler for a serial port at number
+// 0.
+inline constexpr std::uint8_t kPciInterruptLine = 3;
+
 // The lowest start address of the memory, and its highest end address.
 //   interface 1     256 MiB to 4 GiB: kernels of this interface have no addresses above 4 GiB
 //   interface 2, 3  4 GiB to 64 GiB

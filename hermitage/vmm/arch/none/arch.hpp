@@ -31,7 +31,7 @@ using vmm::MemoryLayout;
 [[nodiscard]] auto plan_memory(const MemoryNeeds& needs, std::optional<std::uint64_t> random) -> Result<MemoryLayout>;
 
 [[nodiscard]] auto check_limits(const MachineShape& shape) -> Result<void>;
-[[nodiscard]] auto device_nodes(std::uint32_t cpu_count) -> std::vector<DeviceNode>;
+[[nodiscard]] auto device_nodes(std::uint32_t cpu_count, bool has_pci) -> std::vector<DeviceNode>;
 [[nodiscard]] auto can_virtualize() noexcept -> bool;
 
 using vmm::MappedRange;

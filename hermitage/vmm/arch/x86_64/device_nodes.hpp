@@ -9,7 +9,7 @@
 namespace hermitage::vmm::x86_64 {
 
 // None: kernels know the devices of a PC.
-[[nodiscard]] inline auto device_nodes(std::uint32_t /*cpu_count*/) -> std::vector<DeviceNode> {
+[[nodiscard]] inline auto device_nodes(std::uint32_t /*cpu_count*/, bool /*has_pci*/) -> std::vector<DeviceNode> {
   return {};
 }
 

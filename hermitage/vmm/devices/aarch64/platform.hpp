@@ -6,7 +6,9 @@
 
 #include "hermitage/vmm/bus/bus.hpp"
 #include "hermitage/vmm/devices/aarch64/hypercall_pages.hpp"
+#include "hermitage/vmm/devices/pci/config_window.hpp"
 #include "hermitage/vmm/devices/pci/function.hpp"
+#include "hermitage/vmm/devices/pci/pci_bus.hpp"
 #include "hermitage/vmm/devices/unclaimed.hpp"
 #include "hermitage/vmm/hypercalls/hypercalls.hpp"
 #include "hermitage/vmm/memory/guest_memory.hpp"
@@ -20,7 +22,8 @@ class Platform {
 
   // Whether no ranges of the devices overlap. This is always true, and a test checks it.
   [[nodiscard]] auto fits() const noexcept -> bool { return fits_; }
-  // Returns false: there is no PCI bus. See arch/aarch64/limits.hpp.
+  // Makes a PCI bus with its host bridge and one other function. The BARs are in `window`. Call this at most once,
+  // before the guest runs. Returns false if the window overlaps another range.
   [[nodiscard]] auto add_function(pci::Function& function, GuestRange window) -> bool;
 
   // Empty: the architecture has no ports.
@@ -31,18 +34,21 @@ class Platform {
   UnclaimedPorts unclaimed_ports_;
   UnclaimedMemory unclaimed_memory_;
   HypercallPages hypercall_pages_;
+  pci::PciBus pci_;
+  pci::ConfigWindow pci_configuration_;
   Bus ports_;
   Bus memory_;
   bool fits_;
 };
 
-// Without PCI, there is no window.
+// The addresses available for BARs, which do not depend on the guest's memory, and the initial address of the BAR.
 struct PciWindow {
   GuestRange range;
   GuestAddress bar;
 };
 [[nodiscard]] auto pci_window(GuestRange memory) -> PciWindow;
-inline constexpr std::uint8_t kPciInterruptLine = 0;
+// KVM has messages (MSI-X) only with an interrupt translation service, of which Hermit has no driver.
+inline constexpr bool kHasMessages = false;
 
 // Without ports, none can be coalesced.
 struct CoalescedPorts {

@@ -27,6 +27,7 @@ struct PciWindow {
 };
 [[nodiscard]] auto pci_window(GuestRange memory) -> PciWindow;
 inline constexpr std::uint8_t kPciInterruptLine = 0;
+inline constexpr bool kHasMessages = false;
 
 struct CoalescedPorts {
   std::uint16_t first;

@@ -6,6 +6,11 @@
 
 namespace hermitage::vmm::pci {
 
+void PciBus::add(Function& function) noexcept {
+  functions_[0] = &host_bridge_;
+  functions_[kFunctionSlot] = &function;
+}
+
 auto PciBus::function_of(std::uint16_t id) const noexcept -> Function* {
   const bool is_there = id >> 8 == 0 && PCI_FUNC(id) == 0;
   return is_there ? functions_[PCI_SLOT(id)] : nullptr;

@@ -9,6 +9,7 @@
 #include "hermitage/vmm/bus/bus.hpp"
 #include "hermitage/vmm/bus/device.hpp"
 #include "hermitage/vmm/devices/pci/function.hpp"
+#include "hermitage/vmm/devices/pci/host_bridge.hpp"
 
 namespace hermitage::vmm::pci {
 
@@ -17,12 +18,14 @@ namespace hermitage::vmm::pci {
 class PciBus final : public Device {
  public:
   static constexpr unsigned kSlots = 32;
+  static constexpr unsigned kFunctionSlot = 1;
 
   // `unclaimed` handles addresses of the window that are in no BAR.
   explicit PciBus(Device& unclaimed) noexcept : unclaimed_{unclaimed} {}
 
-  // Adds a function to a slot, with function number 0. Precondition: the slot exists and is free.
-  void add(unsigned slot, Function& function) noexcept { functions_[slot] = &function; }
+  // Adds a host bridge in slot 0, and a function in kFunctionSlot. Both have function number 0. Before that, the bus is
+  // empty.
+  void add(Function& function) noexcept;
 
   // Accesses to the configuration space. `id` identifies the function: 8 bits of bus, 5 of slot, 3 of function. Without
   // a function, all bits read as one.
@@ -37,6 +40,7 @@ class PciBus final : public Device {
   [[nodiscard]] auto function_of(std::uint16_t id) const noexcept -> Function*;
 
   Device& unclaimed_;
+  HostBridge host_bridge_;
   std::array<Function*, kSlots> functions_{};
 };
 

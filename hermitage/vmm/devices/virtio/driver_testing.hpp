@@ -141,6 +141,9 @@ class FakeVhost final : public Vhost {
 
 class FakeInterrupts final : public Interrupts {
  public:
+  explicit FakeInterrupts(unsigned message_count = 3) : message_count_{message_count} {}
+
+  [[nodiscard]] auto message_count() const noexcept -> unsigned override { return message_count_; }
   void raise_line() noexcept override { ++lines; }
   [[nodiscard]] auto set_messages(std::span<const Message> all) -> Result<void> override {
     messages.assign(all.begin(), all.end());
@@ -156,6 +159,9 @@ class FakeInterrupts final : public Interrupts {
   std::atomic<int> lines = 0;
   std::vector<Message> messages = {};
   std::vector<unsigned> sent = {};
+
+ private:
+  unsigned message_count_;
 };
 
 // One buffer of a chain.

@@ -117,7 +117,7 @@ PciTransport::PciTransport(Device& device, Environment environment, std::uint64_
                .class_code = device.pci_class(),
                .subsystem_vendor = kVendor,
                .subsystem = static_cast<std::uint16_t>(kFirstModernDevice + device.id())}},
-      msix_{vector_count(device.queue_count())},
+      msix_{environment_.interrupts.message_count()},
       bar_{bar} {
   config_.set_bar64(kBar, bar, kBarSize);
   config_.set<std::uint8_t>(PCI_INTERRUPT_LINE, line, 0xff);
@@ -127,14 +127,7 @@ PciTransport::PciTransport(Device& device, Environment environment, std::uint64_
 }
 
 void PciTransport::add_capabilities() {
-  // MSI-X first: its registers are 16 bits of control, and the offsets of table and pending bits in the BAR.
-  std::array<std::byte, PCI_CAP_MSIX_SIZEOF> msix{};
-  entry::write<std::uint16_t, Endian::little>(msix, PCI_MSIX_FLAGS, static_cast<std::uint16_t>(msix_.size() - 1));
-  entry::write<std::uint32_t, Endian::little>(msix, PCI_MSIX_TABLE, kMsixTableOffset | kBar);
-  entry::write<std::uint32_t, Endian::little>(msix, PCI_MSIX_PBA, kMsixPendingOffset | kBar);
-  msix_capability_ = config_.add_capability(PCI_CAP_ID_MSIX, std::span{msix}.subspan(2));
-  config_.set<std::uint16_t>(msix_capability_ + PCI_MSIX_FLAGS, static_cast<std::uint16_t>(msix_.size() - 1),
-                             PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL);
+  if (msix_.size() != 0) add_msix();
 
   add(config_, structure(VIRTIO_PCI_CAP_COMMON_CFG, kCommonOffset, sizeof(virtio_pci_common_cfg)));
   add(config_, structure(VIRTIO_PCI_CAP_ISR_CFG, kIsrOffset, kIsrSize));
@@ -150,6 +143,17 @@ void PciTransport::add_capabilities() {
   config_.set<std::uint32_t>(window_capability_ + VIRTIO_PCI_CAP_OFFSET, 0, ~std::uint32_t{});
   config_.set<std::uint32_t>(window_capability_ + VIRTIO_PCI_CAP_LENGTH, 0, ~std::uint32_t{});
   config_.set<std::uint32_t>(window_capability_ + sizeof(virtio_pci_cap), 0, ~std::uint32_t{});
+}
+
+// The registers are 16 bits of control, and the offsets of table and pending bits in the BAR.
+void PciTransport::add_msix() {
+  std::array<std::byte, PCI_CAP_MSIX_SIZEOF> msix{};
+  entry::write<std::uint16_t, Endian::little>(msix, PCI_MSIX_FLAGS, static_cast<std::uint16_t>(msix_.size() - 1));
+  entry::write<std::uint32_t, Endian::little>(msix, PCI_MSIX_TABLE, kMsixTableOffset | kBar);
+  entry::write<std::uint32_t, Endian::little>(msix, PCI_MSIX_PBA, kMsixPendingOffset | kBar);
+  msix_capability_ = config_.add_capability(PCI_CAP_ID_MSIX, std::span{msix}.subspan(2));
+  config_.set<std::uint16_t>(msix_capability_ + PCI_MSIX_FLAGS, static_cast<std::uint16_t>(msix_.size() - 1),
+                             PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL);
 }
 
 // The state after a reset by the driver. A reset does not change the configuration space and the MSI-X table.
@@ -410,6 +414,7 @@ void PciTransport::enable(QueueRegisters& registers, std::size_t number) {
 }
 
 auto PciTransport::has_msix() const noexcept -> bool {
+  if (msix_capability_ == 0) return false;
   return (config_.get<std::uint16_t>(msix_capability_ + PCI_MSIX_FLAGS) & PCI_MSIX_FLAGS_ENABLE) != 0;
 }
 
@@ -483,8 +488,8 @@ void PciTransport::interrupt(std::uint16_t vector, std::uint8_t cause) {
 }
 
 auto PciTransport::sends_messages() const noexcept -> bool {
-  const auto control = config_.get<std::uint16_t>(msix_capability_ + PCI_MSIX_FLAGS);
-  return (control & PCI_MSIX_FLAGS_ENABLE) != 0 && (control & PCI_MSIX_FLAGS_MASKALL) == 0;
+  if (!has_msix()) return false;
+  return (config_.get<std::uint16_t>(msix_capability_ + PCI_MSIX_FLAGS) & PCI_MSIX_FLAGS_MASKALL) == 0;
 }
 
 // The event that sends the message of a vector now. kNoEvent if it must wait, or the driver does not use messages.

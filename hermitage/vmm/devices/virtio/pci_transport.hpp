@@ -48,8 +48,8 @@ class PciTransport final : public pci::Function {
     std::function<void(const std::string&)> warn;
   };
 
-  // `bar` is the initial address of the BAR, a multiple of kBarSize. `line` is the interrupt line in the configuration
-  // space.
+  // The function has MSI-X if there are messages: then vector_count() of them. `bar` is the initial address of the BAR,
+  // a multiple of kBarSize. `line` is the interrupt line in the configuration space.
   PciTransport(Device& device, Environment environment, std::uint64_t bar, std::uint8_t line);
 
   void read_config(std::size_t offset, std::span<std::byte> data) override;
@@ -90,6 +90,7 @@ class PciTransport final : public pci::Function {
   static constexpr std::uint64_t kNowhere = ~std::uint64_t{};
 
   void add_capabilities();
+  void add_msix();
   void update_bar() noexcept;
   void set_defaults();
   [[nodiscard]] auto offered_features() const noexcept -> std::uint64_t;
@@ -128,7 +129,7 @@ class PciTransport final : public pci::Function {
 
   mutable TurnMutex mutex_;  // protects device_ and all following members except atomics
   pci::ConfigSpace config_;
-  std::size_t msix_capability_ = 0;
+  std::size_t msix_capability_ = 0;  // 0: none
   std::size_t window_capability_ = 0;
   pci::MsixTable msix_;
   bool messages_changed_ = false;

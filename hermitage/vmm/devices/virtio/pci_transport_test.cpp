@@ -172,6 +172,41 @@ TEST_F(PciTransportTest, IsAModernDevice) {
   EXPECT_EQ(get<std::uint32_t>(0x2001), 0x3433'3231U);
 }
 
+// Without messages, as on aarch64, there is no MSI-X: the line has all interrupts.
+TEST_F(PciTransportTest, UsesTheLineWithoutMessages) {
+  FakeInterrupts no_messages{0};
+  PciTransport line_only{
+      device, {.memory = memory, .interrupts = no_messages, .wake = [] {}, .warn = [](const auto&) {}}, kBar, 3};
+  std::uint8_t first = 0;
+  line_only.read_config(PCI_CAPABILITY_LIST, std::as_writable_bytes(std::span{&first, 1}));
+  std::uint8_t id = 0;
+  line_only.read_config(first, std::as_writable_bytes(std::span{&id, 1}));
+  EXPECT_EQ(id, PCI_CAP_ID_VNDR);
+  const std::uint16_t vector = 0;
+  line_only.write_bar(VIRTIO_PCI_COMMON_MSIX, std::as_bytes(std::span{&vector, 1}));
+  std::uint16_t read_back = 0;
+  line_only.read_bar(VIRTIO_PCI_COMMON_MSIX, std::as_writable_bytes(std::span{&read_back, 1}));
+  EXPECT_EQ(read_back, VIRTIO_MSI_NO_VECTOR);
+  const std::uint64_t message = UINT64_MAX;
+  line_only.write_bar(0x4000, std::as_bytes(std::span{&message, 1}));
+  device.config_changes = true;
+  EXPECT_FALSE(line_only.service());
+  EXPECT_EQ(no_messages.lines, 0) << "no driver runs";
+  const auto set_status = [&](std::uint8_t status) {
+    line_only.write_bar(VIRTIO_PCI_COMMON_STATUS, std::as_bytes(std::span{&status, 1}));
+  };
+  const std::uint32_t half = 1;
+  const std::uint32_t version = 1;
+  line_only.write_bar(VIRTIO_PCI_COMMON_GFSELECT, std::as_bytes(std::span{&half, 1}));
+  line_only.write_bar(VIRTIO_PCI_COMMON_GF, std::as_bytes(std::span{&version, 1}));
+  set_status(1 | 2 | kFeaturesOk);
+  set_status(1 | 2 | kFeaturesOk | 4);
+  EXPECT_FALSE(line_only.service());
+  EXPECT_EQ(no_messages.lines, 1);
+  EXPECT_TRUE(no_messages.sent.empty());
+  EXPECT_TRUE(no_messages.messages.empty());
+}
+
 TEST_F(PciTransportTest, AnswersWhereItsBarIs) {
   EXPECT_EQ(transport.bar_offset(kBar, 1), 0U);
   EXPECT_EQ(transport.bar_offset(kBar + PciTransport::kBarSize - 8, 8), PciTransport::kBarSize - 8);

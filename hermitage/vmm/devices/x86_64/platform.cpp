@@ -27,10 +27,7 @@ Platform::Platform(Hypercalls& hypercalls, Warnings& warnings)
       fits_{hypercall_ports_.add_to(ports_) && pci_ports_.add_to(ports_) && bios_areas_.add_to(memory_)} {}
 
 auto Platform::add_function(pci::Function& function, GuestRange window) -> bool {
-  constexpr unsigned kHostBridgeSlot = 0;
-  constexpr unsigned kFunctionSlot = 1;
-  pci_.add(kHostBridgeSlot, host_bridge_);
-  pci_.add(kFunctionSlot, function);
+  pci_.add(function);
   return memory_.add(window.start.value, window.end.value - window.start.value, pci_);
 }
 

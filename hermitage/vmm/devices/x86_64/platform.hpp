@@ -6,7 +6,6 @@
 
 #include "hermitage/vmm/bus/bus.hpp"
 #include "hermitage/vmm/devices/hypercall_ports.hpp"
-#include "hermitage/vmm/devices/pci/host_bridge.hpp"
 #include "hermitage/vmm/devices/pci/pci_bus.hpp"
 #include "hermitage/vmm/devices/unclaimed.hpp"
 #include "hermitage/vmm/devices/x86_64/bios_areas.hpp"
@@ -34,7 +33,6 @@ class Platform {
   UnclaimedPorts unclaimed_ports_;
   UnclaimedMemory unclaimed_memory_;
   HypercallPorts hypercall_ports_;
-  pci::HostBridge host_bridge_;
   pci::PciBus pci_;
   PciPorts pci_ports_;
   BiosAreas bios_areas_;
@@ -61,6 +59,8 @@ struct PciWindow {
 [[nodiscard]] auto pci_window(GuestRange memory) -> PciWindow;
 // The interrupt line of the function beside the host bridge.
 inline constexpr std::uint8_t kPciInterruptLine = 11;
+// Whether the interrupt controllers take messages (MSI-X).
+inline constexpr bool kHasMessages = true;
 
 // Ranges outside the guest memory from which the guest can read zeros without an exit. Empty if the memory starts at
 // `base` and contains them.

@@ -18,6 +18,10 @@ inline constexpr std::uint64_t kSetXsave = _IOW(KVMIO, 0xa5, ExtendedArea);
 // KVM_GET_MSRS. Its structure is two numbers and an array.
 inline constexpr std::uint64_t kGetMsrs = _IOWR(KVMIO, 0x88, std::uint64_t);
 
+// KVM_SET_GSI_ROUTING, for MSI-X. Linux's headers of 2023 define a wrong number in C++. Its structure is two numbers
+// and an array.
+inline constexpr std::uint64_t kSetGsiRouting = _IOW(KVMIO, 0x6a, std::uint64_t);
+
 inline constexpr std::array kArchCalls{
     ioctl_of(kVcpu | kDebugger | kSaving, KVM_GET_REGS, "KVM_GET_REGS"),
     ioctl_of(kVcpu | kDebugger | kSaving, KVM_GET_SREGS, "KVM_GET_SREGS"),
@@ -34,6 +38,7 @@ inline constexpr std::array kArchCalls{
     ioctl_of(kSaving, KVM_GET_IRQCHIP, "KVM_GET_IRQCHIP"),
     ioctl_of(kSaving, KVM_GET_PIT2, "KVM_GET_PIT2"),
     ioctl_of(kSaving, KVM_GET_CLOCK, "KVM_GET_CLOCK"),
+    ioctl_of(kNetwork, kSetGsiRouting, "KVM_SET_GSI_ROUTING"),
     SystemCall{"epoll_wait", kSupervisor | kNetwork | kDebugger},
     SystemCall{"poll", kAll},
 };

@@ -1,4 +1,5 @@
-// The shared interrupts of the GICv3. Devices use none: see arch/aarch64/limits.hpp.
+// The shared interrupts of the GICv3. KVM routes line N to number N, and no message replaces the routes: see
+// devices/aarch64/platform.hpp.
 #include "hermitage/vmm/kvm/line_routes.hpp"
 
 namespace hermitage::vmm::kvm {
