@@ -3,8 +3,6 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include <x86intrin.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -14,6 +12,8 @@
 #include <random>
 #include <span>
 #include <thread>
+
+#include "bench/ticks.h"
 
 namespace measuring {
 namespace {
@@ -49,9 +49,9 @@ auto groups_of(std::vector<Subject>& subjects) -> std::vector<std::span<Subject>
 auto ticks_per_us() -> double {
   static const auto rate = [] {
     const auto begin = Clock::now();
-    const auto first = __rdtsc();
+    const auto first = read_ticks();
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
-    const auto ticks = __rdtsc() - first;
+    const auto ticks = read_ticks() - first;
     return static_cast<double>(ticks) / std::chrono::duration<double, std::micro>(Clock::now() - begin).count();
   }();
   return rate;

@@ -1,5 +1,5 @@
 /* The minimum for a monitor of Hermit kernels: creates a guest of 64 MiB with the necessary KVM calls. The guest runs
- * in long mode, makes some hypercalls (port writes of a pointer), and ends with one.
+ * with 64-bit code, makes some hypercalls (writes to ports; on aarch64, stores of 8 bytes), and ends with one.
  *
  * usage: floor [HYPERCALLS [read|write FILE SIZE]]
  *
@@ -16,13 +16,24 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <x86intrin.h>
 
 #include "bare_machine.h"
+#include "bench/ticks.h"
 #include "places.h"
 
 enum { PORT_WRITE = 0x400, PORT_EXIT = 0x540 };
 
+#ifdef __aarch64__
+static const uint32_t guest_code[] = {
+    0xd2808002, /* mov x2, PORT_WRITE */
+    0xb4000081, /* cbz x1, end: hypercalls to make */
+    0xf9000048, /* next: str x8, [x2] */
+    0xf1000421, /* subs x1, x1, 1 */
+    0x54ffffc1, /* b.ne next */
+    0xd280a802, /* end: mov x2, PORT_EXIT */
+    0xf9000048, /* str x8, [x2] */
+};
+#else
 static const uint8_t guest_code[] = {
     0x85, 0xc9,             /* test ecx, ecx: hypercalls to make */
     0x74, 0x09,             /* jz end */
@@ -33,6 +44,7 @@ static const uint8_t guest_code[] = {
     0x66, 0xba, 0x40, 0x05, /* end: mov dx, PORT_EXIT */
     0xef,                   /* out dx, eax */
 };
+#endif
 
 /* The action for each hypercall. */
 struct transfer {
@@ -63,17 +75,17 @@ int main(int argc, char** argv) {
   const uint64_t hypercalls = argc > 1 ? strtoull(argv[1], NULL, 10) : 0;
   const struct transfer transfer = open_transfer(argc, argv);
 
-  const struct bare_machine machine = make_machine(guest_code, sizeof guest_code, hypercalls);
+  const struct bare_machine machine = make_machine((const uint8_t*)guest_code, sizeof guest_code, hypercalls);
   if (transfer.fd >= 0) memset(machine.memory + BUFFER, 1, TRANSFER_ROOM);
 
   unsigned long long begin = 0; /* the first exit */
   uint16_t port;
   for (uint64_t i = 0;; ++i) {
     port = run_to_port(&machine);
-    if (begin == 0) begin = __rdtsc();
+    if (begin == 0) begin = read_ticks();
     if (port != PORT_WRITE) break;
     make_transfer(&transfer, machine.memory + BUFFER + place_of(i, hypercalls));
   }
-  if (hypercalls != 0) printf("%llu ticks each\n", (__rdtsc() - begin) / hypercalls);
+  if (hypercalls != 0) printf("%llu ticks each\n", (read_ticks() - begin) / hypercalls);
   return port == PORT_EXIT ? 0 : 1;
 }

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <x86intrin.h>
 
+#include "bench/ticks.h"
 #include "places.h"
 
 static char buffer[TRANSFER_ROOM] __attribute__((aligned(PAGE_SIZE)));
@@ -26,7 +26,7 @@ int main(int argc, char** argv) {
     return 1;
   }
   memset(buffer, 1, sizeof buffer);
-  const unsigned long long begin = __rdtsc();
+  const unsigned long long begin = read_ticks();
   for (unsigned long i = 0; i < count; ++i) {
     char* const place = buffer + place_of(i, count);
     const ssize_t done = writes ? write(fd, place, size) : read(fd, place, size);
@@ -35,6 +35,6 @@ int main(int argc, char** argv) {
       return 1;
     }
   }
-  if (count != 0) printf("%llu ticks each\n", (__rdtsc() - begin) / count);
+  if (count != 0) printf("%llu ticks each\n", (read_ticks() - begin) / count);
   return 0;
 }
