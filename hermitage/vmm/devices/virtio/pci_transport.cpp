@@ -1,3 +1,5 @@
+// More than 500 lines: the registers of one device share one lock and one state, and are specified together
+// (virtio 1.2, 4.1.4).
 #include "hermitage/vmm/devices/virtio/pci_transport.hpp"
 
 #include <linux/pci_regs.h>
