@@ -38,6 +38,7 @@ help:
 	@echo 'make reference    write the reference of the public headers: build/release/reference/html/index.html'
 	@echo 'make install      install to PREFIX=$(PREFIX)'
 	@echo 'make deb          make the Debian packages hermitage and libhermitage-dev in build/packages'
+	@echo 'make deb-arm64    make the Debian package hermitage for arm64, cross compiled'
 	@echo 'make dist         make a tarball of the static programs in build/packages'
 	@echo 'make image        make the container image hermitage, with podman'
 
@@ -79,7 +80,7 @@ cross:
 	@cmake/packages cross
 	cmake/sysroot arm64 build/sysroot-arm64
 	$(call CONFIGURE,release-aarch64) -DHERMITAGE_BUILD_TESTS=ON -DCMAKE_CXX_FLAGS_RELEASE='-O1 -DNDEBUG'
-	$(call BUILD,release-aarch64) --target hermitage_cli isolation_test
+	$(call BUILD,release-aarch64) --target hermitage_cli hermitage_oci isolation_test
 
 bench:
 	@cmake/packages build bench
@@ -175,9 +176,17 @@ install: installed
 	cmake --install build/release --prefix "$(PREFIX)"
 
 # Packages have the boot loaders of all architectures.
-deb dist image: PACKAGES = loaders
+deb deb-arm64 dist image: PACKAGES = loaders
 deb: installed
 	packaging/deb build/release build/packages
+
+.PHONY: deb-arm64
+deb-arm64: installed
+	@cmake/packages cross
+	cmake/sysroot arm64 build/sysroot-arm64
+	$(call CONFIGURE,release-aarch64) -DHERMITAGE_BUILD_TESTS=OFF -DCMAKE_CXX_FLAGS_RELEASE='-O3 -DNDEBUG'
+	$(call BUILD,release-aarch64) --target hermitage_cli hermitage_oci
+	packaging/deb build/release-aarch64 build/packages build/release
 
 dist: installed
 	packaging/dist build/release build/packages

@@ -27,6 +27,23 @@ open_build() {
   export SOURCE_DATE_EPOCH
 }
 
+# debian_architecture: Debian's name for the architecture of the programs of `build`.
+debian_architecture() {
+  local machine
+  machine=$(readelf -h "$build/bin/hermitage" | sed -n 's/^ *Machine: *//p')
+  case $machine in
+    *X86-64) echo amd64 ;;
+    AArch64) echo arm64 ;;
+    *) fail "$build/bin/hermitage: there are no packages for $machine" ;;
+  esac
+}
+
+# strip_programs PROGRAM…: strips programs of `build`, where they are.
+strip_programs() {
+  "$(sed -n 's/^CMAKE_STRIP:FILEPATH=//p' "$build/CMakeCache.txt")" \
+    --strip-unneeded --remove-section=.comment --remove-section=.note "$@"
+}
+
 # stage DIRECTORY COMPONENT…: installs components as if DIRECTORY were the root of the file system, and strips the programs.
 stage() {
   local into=$1 component
@@ -35,8 +52,6 @@ stage() {
   for component in "$@"; do
     DESTDIR=$into cmake --install "$build" --prefix /usr --component "$component" >/dev/null
   done
-  if [[ -d $into/usr/bin ]]; then
-    strip --strip-unneeded --remove-section=.comment --remove-section=.note "$into"/usr/bin/*
-  fi
+  [[ ! -d $into/usr/bin ]] || strip_programs "$into"/usr/bin/*
   chmod -R u=rwX,go=rX "$into"
 }

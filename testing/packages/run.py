@@ -192,6 +192,28 @@ def case_debian_packages():
     check(not left, f"left after the removal: {sorted(left)}")
 
 
+def case_debian_package_for_arm64():
+    """Beside this build, in the directory release-aarch64, is a cross build (`make cross`)."""
+    need_static_build()
+    cross = build.parent / "release-aarch64"
+    need((cross / "bin/hermitage-oci").is_file(), "there is no cross build")
+    package = Path(run(packaging / "deb", cross, work / "deb", build, timeout=300).stdout.strip())
+    check(package.name.endswith("_arm64.deb"), package.name)
+    if shutil.which("lintian"):
+        run("lintian", "--allow-root", "--fail-on", "error", package, timeout=300)
+    files = work / "files"
+    run("dpkg-deb", "--extract", package, files)
+    for name in ("bin/hermitage-oci", "share/man/man1/hermitage.1.gz", "share/hermitage/hermitage-loader-aarch64",
+                 "share/bash-completion/completions/hermitage"):
+        check((files / "usr" / name).is_file(), f"no {name}")
+    emulator = shutil.which("qemu-aarch64") or shutil.which("qemu-aarch64-static")
+    need(emulator, "there is no qemu-aarch64")
+    program = files / "usr/bin/hermitage"
+    check(run(emulator, program, "--version").stdout.startswith("hermitage "), "--version")
+    hello = files / "usr/share/hermitage/examples/hello.tar.gz"
+    check("x86_64" in run(emulator, program, "inspect", hello).stdout, "inspect")
+
+
 def case_container_image():
     need_static_build()
     need(os.geteuid() == 0, "not root")
