@@ -30,7 +30,6 @@ namespace hermitage::cli {
 namespace {
 
 constexpr std::size_t kPage = 4096;
-constexpr int kNoGuest = 77;
 
 std::atomic<int> count = 0;
 
@@ -95,6 +94,8 @@ class LosingBackend final : public vmm::net::WrappedBackend {
  private:
   LostPage page_;
 };
+
+constexpr int kNoGuest = 77;
 
 std::atomic<vmm::Machine*> machine_to_stop = nullptr;
 

@@ -126,6 +126,42 @@ TEST(Snapshot, ReadsAFileThatOthersCanWriteTo) {
   EXPECT_EQ(memory.bytes().front(), std::byte{1});
 }
 
+// The file is sparse, so its size costs nothing.
+TEST(Snapshot, RefusesToReadHugeFiles) {
+  const auto small = test_snapshot();
+  const auto small_header = header_of(small);
+  const auto description = std::span{small}.subspan(kHeaderSize, small_header.description_size);
+  auto machine = test_machine();
+  constexpr auto kHuge = kMaxKernelFile + 1;
+  for (auto& node : machine.files.nodes) {
+    if (node.kind == SavedNode::Kind::image_file) node.content = {node.content.data(), kHuge};
+  }
+  machine.kernel_file = {};
+  const auto tables = encode(machine, {});
+  std::vector<std::byte> bytes(kHeaderSize);
+  bytes.insert(bytes.end(), description.begin(), description.end());
+  bytes.insert(bytes.end(), tables.begin(), tables.end());
+  bytes.resize(rounded_to_page(bytes.size()));
+  auto header = small_header;
+  header.tables_size = tables.size();
+  header.file_size = bytes.size();
+  for (const auto& node : machine.files.nodes) header.file_size += rounded_to_page(node.content.size());
+  const auto file = file_with(with(bytes, header));
+  ASSERT_EQ(::ftruncate(file.get(), static_cast<off_t>(header.file_size)), 0);
+  for (const mode_t mode : {0600U, 0666U}) {
+    ASSERT_EQ(::fchmod(file.get(), mode), 0);
+    const auto snapshot = Snapshot::open(Descriptor{::dup(file.get())});
+    ASSERT_TRUE(snapshot) << snapshot.error().message();
+    const auto files = snapshot->files();
+    EXPECT_EQ(files.has_value(), mode == 0600U) << "mapped, not read";
+    if (!files) {
+      EXPECT_EQ(
+          files.error().message(),
+          "has a file of 1024 MiB, which is only mapped from a snapshot that no other user can write; chmod go-w");
+    }
+  }
+}
+
 TEST(Snapshot, DescribesItselfInJson) {
   const auto bytes = test_snapshot();
   const auto header = header_of(bytes);
