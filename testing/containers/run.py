@@ -1026,7 +1026,9 @@ def case_cri_runs_pods():
             archive = work / "archive.tar"
             archive.unlink(missing_ok=True)
             engine("save", "--format", "oci-archive", "-o", archive, name)
-            ctr("--namespace", "k8s.io", "image", "import", "--index-name", name, archive)
+            # containerd 1.6 sometimes deletes the content of an image before it has a name.
+            wait_until(lambda name=name: ctr("--namespace", "k8s.io", "image", "import", "--index-name", name, archive,
+                                             status=None).returncode == 0, f"the import of {name}")
         address = f"unix://{listener}"
         try:
             for annotations in ({}, {"org.hermitage.publish": "none", "org.hermitage.publish.guest": "9975:9975"}):

@@ -71,10 +71,17 @@ class Guest:
         return output, messages, self.process.returncode
 
     def connect(self):
-        connection = socket.socket(socket.AF_UNIX)
-        connection.settimeout(SECONDS)
-        connection.connect(self.place)
-        return connection
+        end = time.monotonic() + SECONDS
+        while True:
+            connection = socket.socket(socket.AF_UNIX)
+            connection.settimeout(SECONDS)
+            try:
+                connection.connect(self.place)
+                return connection
+            except ConnectionRefusedError:  # the socket has its name before it listens
+                connection.close()
+                check(time.monotonic() < end, "no connection")
+                time.sleep(0.01)
 
 
 def debugger(name):

@@ -2,9 +2,9 @@
 // filters from this list when the library is built. docs/monitor.md shows the list. Tests compare all three.
 #pragma once
 
+#include <fcntl.h>
 #include <linux/if_tun.h>
 #include <linux/kvm.h>
-#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include "hermitage/vmm/vhost_calls.hpp"
