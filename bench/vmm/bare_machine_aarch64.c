@@ -1,13 +1,8 @@
-#define _GNU_SOURCE
-#include <fcntl.h>
 #include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 
-#include "bare_machine.h"
+#include "kvm_calls.h"
 
 /* The same addresses as in Uhyve. Hypercalls are stores to addresses below HYPERCALLS_END, where no memory is. */
 enum { HYPERCALLS_END = 0x2000, LEVEL_0 = 0x10000, LEVEL_1 = 0x11000, MEMORY_BLOCKS = 0x12000, LOW_BLOCKS = 0x13000 };
@@ -17,20 +12,6 @@ enum { HYPERCALLS_END = 0x2000, LEVEL_0 = 0x10000, LEVEL_1 = 0x11000, MEMORY_BLO
 
 /* Arm Architecture Reference Manual, D8.3: valid, accessed, inner shareable; attribute 0 (device) or 4 (memory). */
 enum { TABLE = 0x3, MEMORY_BLOCK = 0x711, DEVICE_BLOCK = 0x701 };
-
-void check(int holds, const char* step) {
-  if (holds) return;
-  perror(step);
-  exit(1);
-}
-
-/* Calls an ioctl that must succeed. */
-static int call(int fd, unsigned long request, void* argument, const char* name) {
-  const int result = ioctl(fd, request, argument);
-  check(result >= 0, name);
-  return result;
-}
-#define CALL(fd, request, argument) call(fd, request, argument, #request)
 
 void fill_memory(uint8_t* memory, const uint8_t* code, size_t size) {
   uint64_t* const blocks = (uint64_t*)(memory + MEMORY_BLOCKS);
@@ -80,9 +61,7 @@ static void set_registers(int vcpu, uint64_t count) {
 }
 
 struct bare_machine make_machine_with(uint8_t* memory, uint64_t memory_size, uint64_t count) {
-  const int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-  check(kvm >= 0, "/dev/kvm");
-  check(CALL(kvm, KVM_GET_API_VERSION, NULL) == KVM_API_VERSION, "KVM_GET_API_VERSION");
+  const int kvm = open_kvm();
   const int vm = ioctl(kvm, KVM_CREATE_VM, KVM_VM_TYPE_ARM_IPA_SIZE(36));
   check(vm >= 0, "KVM_CREATE_VM");
 
@@ -91,9 +70,7 @@ struct bare_machine make_machine_with(uint8_t* memory, uint64_t memory_size, uin
   CALL(vm, KVM_SET_USER_MEMORY_REGION, &region);
 
   const int vcpu = CALL(vm, KVM_CREATE_VCPU, NULL);
-  const int run_size = CALL(kvm, KVM_GET_VCPU_MMAP_SIZE, NULL);
-  struct kvm_run* const run = mmap(NULL, (size_t)run_size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0);
-  check(run != MAP_FAILED, "mmap of the vCPU");
+  struct kvm_run* const run = map_run(kvm, vcpu);
   const int controller = make_interrupt_controller(vm);
   struct kvm_vcpu_init target;
   CALL(vm, KVM_ARM_PREFERRED_TARGET, &target);
@@ -101,14 +78,6 @@ struct bare_machine make_machine_with(uint8_t* memory, uint64_t memory_size, uin
   set_attribute(controller, KVM_DEV_ARM_VGIC_GRP_CTRL, KVM_DEV_ARM_VGIC_CTRL_INIT, NULL);
   set_registers(vcpu, count);
   return (struct bare_machine){.vcpu = vcpu, .memory = memory, .run = run};
-}
-
-struct bare_machine make_machine(const uint8_t* code, size_t size, uint64_t count) {
-  uint8_t* const memory =
-      mmap(NULL, MEMORY_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  check(memory != MAP_FAILED, "mmap");
-  fill_memory(memory, code, size);
-  return make_machine_with(memory, MEMORY_SIZE, count);
 }
 
 uint16_t run_to_port(const struct bare_machine* machine) {
