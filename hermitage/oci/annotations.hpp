@@ -8,8 +8,8 @@
 
 namespace hermitage::oci {
 
-// The value of an annotation; null if there is none. All containers of a pod have the annotations of the pod, so
-// KEY.NAME takes precedence in the container NAME of a pod in Kubernetes.
+// Returns the value of an annotation, or null if there is none. In Kubernetes, each container has all annotations of
+// its pod. There, the annotation KEY.NAME replaces the annotation KEY for the container NAME.
 [[nodiscard]] auto annotation_of(const Json& config, std::string_view key) -> const Json*;
 
 // Whether `name` is this key, or belongs to it: KEY.NAME, in a container of a pod.

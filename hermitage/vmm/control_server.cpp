@@ -66,6 +66,18 @@ auto take_descriptor(msghdr& message) -> Descriptor {
   return first;
 }
 
+// Whether a snapshot can be written there. With O_APPEND, the host would ignore where each part belongs.
+auto check_file(int file) -> Result<void> {
+  struct stat status{};
+  if (::fstat(file, &status) != 0) return system_failure("fstat of the file for the snapshot", errno);
+  if (!S_ISREG(status.st_mode)) return refuse("the file for the snapshot is not a regular file");
+  if (status.st_size != 0) return refuse("the file for the snapshot is not empty");
+  const int flags = ::fcntl(file, F_GETFL);
+  const bool is_writable = flags >= 0 && (flags & O_ACCMODE) != O_RDONLY && (flags & (O_APPEND | O_PATH)) == 0;
+  if (!is_writable) return refuse("the file for the snapshot is not open for writing, or only for appending");
+  return {};
+}
+
 }  // namespace
 
 auto listen_for_control(const std::string& path) -> Result<Descriptor> {
@@ -175,18 +187,6 @@ auto ControlServer::resume(const Guest& guest) -> Result<std::string> {
   if (!is_paused_) return refuse("the guest is not paused");
   guest.resume();
   is_paused_ = false;
-  return {};
-}
-
-// Whether a snapshot can be written there. With O_APPEND, the host would ignore where each part belongs.
-auto ControlServer::check_file(int file) -> Result<void> {
-  struct stat status{};
-  if (::fstat(file, &status) != 0) return system_failure("fstat of the file for the snapshot", errno);
-  if (!S_ISREG(status.st_mode)) return refuse("the file for the snapshot is not a regular file");
-  if (status.st_size != 0) return refuse("the file for the snapshot is not empty");
-  const int flags = ::fcntl(file, F_GETFL);
-  const bool is_writable = flags >= 0 && (flags & O_ACCMODE) != O_RDONLY && (flags & (O_APPEND | O_PATH)) == 0;
-  if (!is_writable) return refuse("the file for the snapshot is not open for writing, or only for appending");
   return {};
 }
 

@@ -60,7 +60,6 @@ class ControlServer {
   [[nodiscard]] auto answer(const Request& request, const Guest& guest) -> Result<std::string>;
   [[nodiscard]] auto pause(const Guest& guest) -> Result<std::string>;
   [[nodiscard]] auto resume(const Guest& guest) -> Result<std::string>;
-  [[nodiscard]] static auto check_file(int file) -> Result<void>;
   [[nodiscard]] auto save(const Request& request, const Guest& guest) const -> Result<std::string>;
 
   Descriptor listener_;
